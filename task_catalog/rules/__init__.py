@@ -1,0 +1,1 @@
+"""What the business decides (due? to whom? how much?): plain functions with no queue in sight."""
