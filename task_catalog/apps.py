@@ -12,3 +12,6 @@ class TaskCatalogConfig(AppConfig):
     label = "task_catalog"
     verbose_name = "Task catalogue"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from . import checks  # noqa: F401 - registers itself; models exist only now

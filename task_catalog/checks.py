@@ -1,0 +1,111 @@
+"""Mistakes in `TASK_CATALOG` found by `manage.py check` before a worker starts, each with an id and a hint.
+
+E001 a setting that cannot work - E002 a model that is not installed - E003 a field that is missing -
+E004 a field that holds something else - E005 a dotted path that leads nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core.checks import CheckMessage, Error, register
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Model
+from django.utils.module_loading import import_string
+
+from youtility_tasks import errors
+
+from .conf import Settings, catalog
+from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
+
+_DOTTED_PATHS = ("clock", "route_provider")
+
+
+@register
+def check_task_catalog(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Everything that is wrong with `TASK_CATALOG` and the models it maps; asks no database."""
+    try:
+        settings = catalog()
+    except errors.ConfigurationError as error:
+        return [Error(str(error), hint="Correct TASK_CATALOG in the Django settings.", id="task_catalog.E001")]
+    return [*_mapping_mistakes(settings), *_path_mistakes(settings)]
+
+
+def _mapping_mistakes(settings: Settings) -> Iterator[CheckMessage]:
+    installed = {model._meta.label.lower(): model for model in apps.get_models()}
+    for logical, path in settings.models.items():
+        model = installed.get(path.lower())
+        if model is not None:
+            for field, expected in ENTITIES[logical].items():
+                yield from _field_mistakes(settings, logical, model, field, expected)
+        elif logical not in OPTIONAL:
+            labels = sorted(each._meta.label for each in installed.values())
+            yield Error(
+                f"TASK_CATALOG['models'][{logical!r}] is {path!r}, which is no installed model.",
+                hint=f"Map {logical!r} to your own table, or add the app to INSTALLED_APPS."
+                + errors.did_you_mean(path, labels),
+                id="task_catalog.E002",
+            )
+
+
+def _field_mistakes(
+    settings: Settings, logical: str, model: type[Model], name: str, expected: Expected
+) -> Iterator[CheckMessage]:
+    wanted = _wanted(settings, expected)
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        names = [each.name for each in model._meta.get_fields()]
+        yield Error(
+            f"{model._meta.label}, mapped as {logical!r}, has no field {name!r}.",
+            hint=f"Right is {name!r}, {wanted}. If the column has another name, map a model (managed = False) whose "
+            f"field is called {name!r} with db_column= the real name.{errors.did_you_mean(name, names)}",
+            obj=model,
+            id="task_catalog.E003",
+        )
+        return
+    if expected.kind == "place":
+        return
+    given = field.get_internal_type() if hasattr(field, "get_internal_type") else type(field).__name__
+    if given not in KINDS[expected.kind]:
+        yield Error(
+            f"{model._meta.label}.{name}, mapped as {logical}.{name}, is a {given}.",
+            hint=f"Right is {wanted}. Map a model whose field {name!r} has that type.",
+            obj=model,
+            id="task_catalog.E004",
+        )
+    elif expected.kind == "reference" and not _points_to(field.related_model, settings.models[expected.target]):
+        label = getattr(getattr(field.related_model, "_meta", None), "label", field.related_model)
+        yield Error(
+            f"{model._meta.label}.{name}, mapped as {logical}.{name}, points to {label}.",
+            hint=f"Right is {wanted}. Map {expected.target!r} to {label!r}, or {logical!r} to another model.",
+            obj=model,
+            id="task_catalog.E004",
+        )
+
+
+def _points_to(related: object, path: str) -> bool:
+    return isinstance(related, type) and issubclass(related, Model) and related._meta.label_lower == path.lower()
+
+
+def _wanted(settings: Settings, expected: Expected) -> str:
+    if expected.kind == "reference":
+        return f"a foreign key to {settings.models[expected.target]} ({expected.target})"
+    if expected.kind == "place":
+        return "a field that holds a place"
+    return f"one of {', '.join(sorted(KINDS[expected.kind]))}"
+
+
+def _path_mistakes(settings: Settings) -> Iterator[CheckMessage]:
+    for name in _DOTTED_PATHS:
+        path = getattr(settings, name)
+        try:
+            import_string(path)
+        except ImportError as error:
+            yield Error(
+                f"TASK_CATALOG[{name!r}] is {path!r}, which cannot be imported: {error}.",
+                hint="Right is the dotted path of a class, 'package.module.Class'.",
+                id="task_catalog.E005",
+            )

@@ -1,0 +1,146 @@
+"""Settings as one frozen dataclass, read once from `TASK_CATALOG`; each field with its unit and its reason."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from youtility_tasks import errors
+
+FACILITY_MODELS: Mapping[str, str] = MappingProxyType(
+    {
+        "Approver": "facility.Approver",
+        "Asset": "facility.Asset",
+        "AssetLog": "facility.AssetLog",
+        "Attachment": "facility.Attachment",
+        "Attendance": "facility.PeopleEventlog",
+        "BusinessUnit": "facility.Bt",
+        "ClientTenant": "facility.Tenant",
+        "Detail": "facility.JobneedDetails",
+        "DeviceEventlog": "facility.DeviceEventlog",
+        "EscalationMatrix": "facility.EscalationMatrix",
+        "GeneratePDF": "facility.GeneratePDF",
+        "Geofence": "facility.GeofenceMaster",
+        "Group": "facility.Pgroup",
+        "GroupMember": "facility.Pgbelonging",
+        "Location": "facility.Location",
+        "Occurrence": "facility.Jobneed",
+        "Person": "facility.People",
+        "Plan": "facility.Job",
+        "Question": "facility.Question",
+        "QuestionSet": "facility.QuestionSet",
+        "QuestionSetBelonging": "facility.QuestionSetBelonging",
+        "Reminder": "facility.Reminder",
+        "ReportHistory": "facility.ReportHistory",
+        "ScheduleReport": "facility.ScheduleReport",
+        "Session": "sessions.Session",
+        "Shift": "facility.Shift",
+        "Ticket": "facility.Ticket",
+        "Tracking": "facility.Tracking",
+        "TypeAssist": "facility.TypeAssist",
+        "Vendor": "facility.Vendor",
+        "WorkOrder": "facility.Wom",
+        "WorkOrderDetail": "facility.WomDetails",
+    }
+)
+"""Logical name -> "app_label.Model"; `TASK_CATALOG["models"]` overrides single entries."""
+
+_NO_RENAMING = (
+    "TASK_CATALOG has no key 'fields': tasks read the field names of the mapped models as they are. If a column has "
+    "another name, map a model (managed = False) whose field has the expected name and db_column= the real one."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`TASK_CATALOG` of the Django settings. Keys that are not listed here are an error."""
+
+    models: Mapping[str, str] = field(default_factory=dict)
+    """Logical name -> "app_label.Model" for those who bring their own tables; the rest is `FACILITY_MODELS`."""
+    none_id: int = 1
+    """Id of the rows that stand for "no person", "no asset", ...; foreign keys point there instead of being null."""
+
+    clock: str = "task_catalog.ports.clock.SystemClock"
+    """Dotted path of what tells the time to the rules."""
+    route_provider: str = "task_catalog.ports.routes.GreatCircle"
+    """Dotted path of what measures the way between two checkpoints."""
+    route_speed_kmh: float = 30.0
+    """Speed at which great-circle distances are driven, in km/h; a town's average."""
+
+    planning_horizon_hours: int = 48
+    """How far ahead `create_job` makes occurrences: two days, so that a device that is offline has its next one."""
+    ppm_horizon_days: int = 400
+    """How far ahead `create_ppm_job` makes occurrences at most: a year's plan and its first repeat."""
+    autoclose_lookback_days: int = 30
+    """How long after its expiry an open occurrence is still closed, so that an outage leaves nothing open for ever."""
+
+    mail_from: str = ""
+    """Sender of every mail; empty: Django's DEFAULT_FROM_EMAIL."""
+    mail_timeout_s: float = 20.0
+    """Longest wait for one answer of the mail server; below the time limit of every task that sends mail."""
+    admin_emails: tuple[str, ...] = ()
+    """Who hears of plans that cannot be scheduled and of jobs that failed for good."""
+    company_name: str = "Youtility"
+    """How mails name the company that runs the sites."""
+    host: str = "http://localhost:8000"
+    """Address of the web application, without a slash at the end; links in mails start with it."""
+
+    def __post_init__(self) -> None:
+        for logical, path in self.models.items():
+            if logical not in FACILITY_MODELS:
+                raise errors.ConfigurationError(
+                    f"TASK_CATALOG['models'] maps {logical!r}, which no task knows; known: "
+                    f"{', '.join(sorted(FACILITY_MODELS))}.{errors.did_you_mean(logical, FACILITY_MODELS)}"
+                )
+            if not isinstance(path, str) or path.count(".") != 1:
+                raise errors.ConfigurationError(
+                    f"TASK_CATALOG['models'][{logical!r}] is {path!r}; right is 'app_label.Model'."
+                )
+        for name in ("none_id", "planning_horizon_hours", "ppm_horizon_days", "autoclose_lookback_days"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise errors.ConfigurationError(f"TASK_CATALOG[{name!r}] is {value!r}; right is a whole number from 1.")
+        for name in ("route_speed_kmh", "mail_timeout_s"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise errors.ConfigurationError(f"TASK_CATALOG[{name!r}] is {value!r}; right is a number above 0.")
+        if isinstance(self.admin_emails, str):
+            raise errors.ConfigurationError(
+                f"TASK_CATALOG['admin_emails'] is {self.admin_emails!r}; right is a list of addresses."
+            )
+        object.__setattr__(self, "models", MappingProxyType({**FACILITY_MODELS, **self.models}))
+        object.__setattr__(self, "admin_emails", tuple(self.admin_emails))
+        object.__setattr__(self, "host", self.host.rstrip("/"))
+
+
+@functools.cache
+def catalog() -> Settings:
+    """The settings, read once.
+
+    Raises ConfigurationError for a key that does not exist, with the nearest one that does, and for a value that
+    cannot be meant.
+    """
+    given: Mapping[str, Any] = getattr(django_settings, "TASK_CATALOG", {})
+    known = {each.name for each in fields(Settings)}
+    for key in given:
+        if key == "fields":
+            raise errors.ConfigurationError(_NO_RENAMING)
+        if key not in known:
+            raise errors.ConfigurationError(
+                f"TASK_CATALOG has no key {key!r}; known: {', '.join(sorted(known))}.{errors.did_you_mean(key, known)}"
+            )
+    return Settings(**given)
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "TASK_CATALOG":
+        catalog.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="task_catalog.conf")
