@@ -18,21 +18,37 @@ from .conf import FACILITY_MODELS, catalog
 if TYPE_CHECKING:
     from django.contrib.sessions.models import Session
 
-    from .facility.models import Approver, Asset, AssetLog, Attachment, DeviceEventlog, EscalationMatrix, GeneratePDF
+    from .facility.models import (
+        Approver,
+        Asset,
+        AssetLog,
+        Attachment,
+        DeviceEventlog,
+        EscalationMatrix,
+        GeneratePDF,
+        Location,
+        Question,
+        QuestionSet,
+        QuestionSetBelonging,
+        Reminder,
+        ReportHistory,
+        ScheduleReport,
+        Shift,
+        Ticket,
+        Tracking,
+        TypeAssist,
+        Vendor,
+    )
     from .facility.models import Bt as BusinessUnit
     from .facility.models import GeofenceMaster as Geofence
     from .facility.models import Job as Plan
     from .facility.models import Jobneed as Occurrence
     from .facility.models import JobneedDetails as Detail
-    from .facility.models import Location
     from .facility.models import People as Person
     from .facility.models import PeopleEventlog as Attendance
     from .facility.models import Pgbelonging as GroupMember
     from .facility.models import Pgroup as Group
-    from .facility.models import Question, QuestionSet, QuestionSetBelonging, Reminder, ReportHistory, ScheduleReport
-    from .facility.models import Shift
     from .facility.models import Tenant as ClientTenant
-    from .facility.models import Ticket, Tracking, TypeAssist, Vendor
     from .facility.models import Wom as WorkOrder
     from .facility.models import WomDetails as WorkOrderDetail
 
