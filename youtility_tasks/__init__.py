@@ -1,0 +1,62 @@
+"""Background tasks on the PostgreSQL a company already has: the front door.
+
+Names are imported when they are first used, because Django imports this package before models exist.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import effects, errors, queues
+    from .context import TaskContext
+    from .declaration import Retry, Task
+    from .enqueue import enqueue_many
+    from .errors import BadInput, NotReady, NotYetBuilt, Transient
+    from .registry import task
+    from .tenants import current_tenant, tenant, tenants_in_scope
+
+__all__ = [
+    "BadInput",
+    "NotReady",
+    "NotYetBuilt",
+    "Retry",
+    "Task",
+    "TaskContext",
+    "Transient",
+    "current_tenant",
+    "effects",
+    "enqueue_many",
+    "errors",
+    "queues",
+    "task",
+    "tenant",
+    "tenants_in_scope",
+]
+
+_HOME = {
+    "BadInput": "errors",
+    "NotReady": "errors",
+    "NotYetBuilt": "errors",
+    "Retry": "declaration",
+    "Task": "declaration",
+    "TaskContext": "context",
+    "Transient": "errors",
+    "current_tenant": "tenants",
+    "enqueue_many": "enqueue",
+    "task": "registry",
+    "tenant": "tenants",
+    "tenants_in_scope": "tenants",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        found = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    elif name in __all__:
+        found = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found

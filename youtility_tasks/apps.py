@@ -1,0 +1,21 @@
+"""The composition root: the one place where the parts are handed to procrastinate and to each other."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class YoutilityTasksConfig(AppConfig):
+    name = "youtility_tasks"
+    verbose_name = "Background tasks"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Django imports this module before any model exists, so what needs models is imported here.
+        from . import checks, registry
+        from .workers import stock
+
+        checks.register()
+        for declared in registry.registered().values():
+            stock.offer(declared)
+        registry.on_register.append(stock.offer)

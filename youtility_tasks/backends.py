@@ -1,0 +1,43 @@
+"""The `django.tasks` backend: our tasks, and any other Django package's, become jobs in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.core import checks
+
+from . import enqueue, history, tasks_api
+from .declaration import Task
+from .registry import adopt
+
+
+class ProcrastinateBackend(tasks_api.BaseTaskBackend):
+    """`TASKS = {"default": {"BACKEND": "youtility_tasks.backends.ProcrastinateBackend"}}`.
+
+    Other packages' tasks keep their path as name; their priority -100..100 becomes 10..1, and a queue that is not
+    configured (Django's "default") becomes `maintenance`.
+    """
+
+    supports_defer = True
+    supports_async_task = True
+    supports_get_result = True
+    supports_priority = True
+
+    def __init__(self, alias: str, params: dict[str, Any]) -> None:
+        super().__init__(alias, params)
+        self.queues = set()  # ours are checked by `queues.check`, with a suggestion; others' may name any
+
+    def validate_task(self, task: tasks_api.Task) -> None:  # type: ignore[type-arg]
+        super().validate_task(task)
+        if isinstance(task, Task):
+            task.validate()
+
+    def enqueue(self, task: tasks_api.Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tasks_api.TaskResult[Any]:  # type: ignore[type-arg, override]
+        return enqueue.enqueue(adopt(task), args, kwargs)
+
+    def get_result(self, result_id: str) -> tasks_api.TaskResult[Any]:
+        return history.result(result_id)
+
+    def check(self, **kwargs: Any) -> Iterable[checks.CheckMessage]:
+        return []

@@ -1,0 +1,55 @@
+"""Mistakes found by `manage.py check` before a worker starts, each with an id and a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings as django_settings
+from django.core import checks
+
+from . import queues, registry
+from .conf import settings
+from .errors import ConfigurationError
+
+
+def register() -> None:
+    """Hand our checks to Django."""
+    checks.register(check_settings, "youtility_tasks")
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    try:
+        known = queues.configured()
+        alias = settings().database
+    except ConfigurationError as error:
+        return [checks.Error(str(error), id="youtility_tasks.E001")]
+    database = django_settings.DATABASES.get(alias)
+    if database is None or "postgresql" not in database["ENGINE"]:
+        found.append(
+            checks.Error(
+                f"The queue's database {alias!r} is not PostgreSQL.",
+                hint="Point YOUTILITY_TASKS['database'] at a PostgreSQL 15+ alias of DATABASES.",
+                id="youtility_tasks.E002",
+            )
+        )
+    if not apps.is_installed("procrastinate.contrib.django"):
+        found.append(
+            checks.Error(
+                "procrastinate.contrib.django is not installed.",
+                hint="Add it to INSTALLED_APPS before youtility_tasks.",
+                id="youtility_tasks.E003",
+            )
+        )
+    for declared in registry.registered().values():
+        if declared.queue_name not in known:
+            found.append(
+                checks.Error(
+                    f"Task {declared.name!r} names queue {declared.queue_name!r}, which no worker serves.",
+                    hint=f"Configured queues: {', '.join(sorted(known))}.",
+                    id="youtility_tasks.E004",
+                )
+            )
+    return found

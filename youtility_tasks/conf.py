@@ -1,0 +1,115 @@
+"""Settings as one frozen dataclass, read once from `YOUTILITY_TASKS`; each field with its unit and its reason."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.signals import setting_changed
+
+from .errors import ConfigurationError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    """How many jobs of one queue run at once: `processes` x `threads` for plain tasks."""
+
+    processes: int = 1
+    """Child processes. More of them use more cores; a crash costs only the jobs of its own child."""
+    threads: int = 2
+    """Sync tasks that one child runs side by side."""
+
+    @property
+    def slots(self) -> int:
+        return self.processes * self.threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`YOUTILITY_TASKS` of the Django settings. Keys that are not listed here are an error."""
+
+    database: str = "default"
+    """Alias of the database that holds the queue."""
+    queues: Mapping[str, Mapping[str, int]] | None = None
+    """Queue name -> {"processes": n, "threads": n}. None: the four of `queues.py`."""
+
+    max_args_bytes: int = 256 * 1024
+    """Largest arguments of one job, as JSON in UTF-8. Larger things belong in a table or a blob."""
+    max_args_depth: int = 64
+    """Deepest nesting of arguments; Python's own JSON decoder fails near 1,000."""
+    max_result_bytes: int = 256 * 1024
+    """Largest stored result; a larger one is replaced by a note that says so."""
+
+    retry_delay_factor: float = 1.0
+    """Multiplies every wait between attempts; below 1 speeds up demonstrations and tests."""
+    max_crashes: int = 3
+    """Deaths of its process after which a job becomes a dead letter (design: the poison job is known by name)."""
+    max_rescues: int = 10
+    """Losses of its whole worker after which a job becomes a dead letter."""
+
+    heartbeat_interval_s: float = 3.0
+    """Between two renewals of a worker's lease."""
+    lease_s: float = 10.0
+    """Silence after which a worker's jobs are rescued by any other worker; at least three renewals long."""
+    rescue_interval_s: float = 2.0
+    """Between two looks for silent workers."""
+    poll_interval_s: float = 5.0
+    """Longest wait for work when no notification comes."""
+    statement_deadline_s: float = 5.0
+    """Client-side limit of every statement on the queue; then the connection is dropped (a half-open one never answers)."""
+    reconnect_cap_s: float = 5.0
+    """Longest wait between two attempts to reach the database."""
+    claim_batch: int = 100
+    """Most jobs taken by one claim."""
+
+    soft_limit_grace_s: float = 5.0
+    """After the time limit's exception, before the child is killed."""
+    abort_grace_s: float = 5.0
+    """After an abort was asked for, before the child is killed."""
+    shutdown_grace_s: float = 30.0
+    """After SIGTERM, before running jobs are handed back."""
+    max_jobs_per_child: int = 10_000
+    """Jobs after which a child is replaced (between jobs)."""
+    max_child_memory_mib: int = 512
+    """Resident size after which a child is replaced (between jobs)."""
+
+    history_retention_days: int = 365
+    """Days that ended attempts are kept."""
+
+    def __post_init__(self) -> None:
+        if self.lease_s < 3 * self.heartbeat_interval_s:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "
+                "a lease must outlast three heartbeats, or healthy workers are rescued. Raise lease_s."
+            )
+
+
+def _from_django() -> Settings:
+    given: Mapping[str, Any] = getattr(django_settings, "YOUTILITY_TASKS", {})
+    known = {f.name for f in fields(Settings)}
+    for key in given:
+        if key not in known:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS has no key {key!r}; known: {', '.join(sorted(known))}.{did_you_mean(key, known)}"
+            )
+    return Settings(**given)
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings, read once.
+
+    Raises ConfigurationError for a key that does not exist, with the nearest one that does.
+    """
+    return _from_django()
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == "YOUTILITY_TASKS":
+        settings.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="youtility_tasks.conf")

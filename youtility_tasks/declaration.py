@@ -1,0 +1,159 @@
+"""What a task declares: queue, priority, retry, limits, isolation, tenant."""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from . import queues, tasks_api
+from .errors import ConfigurationError, NaiveDatetime
+
+MOST_URGENT, LEAST_URGENT = 1, 10
+
+Key = str | Callable[[dict[str, Any]], str | None] | None
+"""A lock or key: fixed, or made from the call's arguments."""
+
+_jitter = random.SystemRandom()  # reads the kernel, so forked children do not share a sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """At most `max_attempts` runs; before run k + 1 a wait of min(cap, base * factor ** (k - 1)) seconds, +-10 %.
+
+    catalog.md 2.0, `R(n, base, factor, cap)`. The jitter keeps jobs that failed together from returning together.
+    """
+
+    max_attempts: int
+    base: float = 0
+    factor: float = 1
+    cap: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1 or self.base < 0 or self.factor < 1 or (self.cap is not None and self.cap < 0):
+            raise ConfigurationError(
+                f"{self!r}: right is max_attempts >= 1, base >= 0 s, factor >= 1, cap >= 0 s or None."
+            )
+
+    def delay_s(self, attempt: int) -> float:
+        """Seconds to wait after run number `attempt` failed, without jitter."""
+        longest = float("inf") if self.cap is None else self.cap
+        try:
+            return min(longest, self.base * self.factor ** (attempt - 1))
+        except OverflowError:
+            return longest
+
+    def jittered_delay_s(self, attempt: int) -> float:
+        """Seconds to wait after run number `attempt` failed, +-10 %."""
+        return self.delay_s(attempt) * _jitter.uniform(0.9, 1.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task(tasks_api.Task):  # type: ignore[type-arg]
+    """A `django.tasks` Task with what a company needs besides.
+
+    `enqueue`, `aenqueue`, `using`, `get_result`, `call` mean what Django's documentation says of them.
+    Priority is 1 (most urgent) to 10; procrastinate stores `11 - priority`.
+    """
+
+    task_name: str
+    """The stable name, never the path: it is stored in jobs, history and schedules."""
+    aliases: tuple[str, ...] = ()
+    """Earlier names, so that jobs enqueued before a renaming still run."""
+    retry: Retry = Retry(1)
+    timeout_s: float | None = None
+    """Soft time limit of one attempt, in seconds; a few seconds later its process is killed."""
+    isolated: bool = False
+    """Runs in a child process to itself."""
+    lock: Key = None
+    """At most one running job per lock (within the tenant)."""
+    queueing_lock: Key = None
+    """At most one waiting job per queueing lock (within the tenant)."""
+    unique: str | None = None
+    """At most one waiting or running job of this task with this key (within the tenant); set by `using`."""
+    tenant: Literal["one", "all"] = "one"
+    """"one": needs a tenant. "all": a sweep, which loops over `tenants_in_scope()` itself."""
+    schedule: str | None = None
+    """Default cron expression, UTC."""
+    seed_class: str = ""
+    """The class the task had in the plan it came from; for listings only."""
+    guard: Callable[[dict[str, Any]], None] | None = None
+    """Called with the arguments at enqueue; raises to refuse the call."""
+    verbatim: bool = False
+    """Arguments are stored as they were called (`{"args": [], "kwargs": {}}`) and not by name; for adopted tasks."""
+    signature: inspect.Signature = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        signature = inspect.signature(self.func)
+        if self.takes_context:
+            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        object.__setattr__(self, "signature", signature)
+        # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
+        tasks_api.Task.__post_init__(self)
+
+    @property
+    def name(self) -> str:
+        return self.task_name
+
+    @property
+    def stored_priority(self) -> int:
+        """The number in procrastinate's column, where larger goes first."""
+        return LEAST_URGENT + 1 - self.priority
+
+    @property
+    def max_attempts(self) -> int:
+        return self.retry.max_attempts
+
+    def using(  # type: ignore[override]
+        self,
+        *,
+        priority: int | None = None,
+        queue_name: str | None = None,
+        run_after: datetime | None = None,
+        backend: str | None = None,
+        lock: Key = None,
+        queueing_lock: Key = None,
+        unique: str | None = None,
+    ) -> Task:
+        """The same task with other options for the next call; the task itself is unchanged.
+
+        Raises NaiveDatetime for a `run_after` without a zone, UnknownQueue, ConfigurationError for a bad priority.
+        """
+        given = {
+            "priority": priority,
+            "queue_name": queue_name,
+            "run_after": run_after,
+            "backend": backend,
+            "lock": lock,
+            "queueing_lock": queueing_lock,
+            "unique": unique,
+        }
+        return replace(self, **{key: value for key, value in given.items() if value is not None})
+
+    def validate(self) -> None:
+        """Raise the typed error of whatever is wrong with the declaration or with `using`."""
+        queues.check(self.task_name, self.queue_name)
+        if isinstance(self.priority, bool) or not isinstance(self.priority, int) or not MOST_URGENT <= self.priority <= LEAST_URGENT:
+            raise ConfigurationError(
+                f"Task {self.task_name!r} has priority {self.priority!r}; right is a whole number from "
+                f"{MOST_URGENT} (most urgent) to {LEAST_URGENT}."
+            )
+        if self.run_after is not None:
+            if not isinstance(self.run_after, datetime):
+                raise ConfigurationError(
+                    f"Task {self.task_name!r}: run_after is {self.run_after!r}; right is an aware datetime."
+                )
+            if self.run_after.tzinfo is None or self.run_after.utcoffset() is None:
+                raise NaiveDatetime(
+                    f"Task {self.task_name!r}: run_after is {self.run_after!r}, which names no instant; "
+                    "give it a zone, for example timezone.now() + timedelta(minutes=5)."
+                )
+        if self.timeout_s is not None and self.timeout_s <= 0:
+            raise ConfigurationError(f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s.")
+
+    def key(self, key: Key, arguments: Mapping[str, Any]) -> str | None:
+        """A lock or key for these arguments."""
+        return key(dict(arguments)) if callable(key) else key

@@ -1,0 +1,136 @@
+"""The ledger of what must happen once: reserve, do, mark done; after a crash it is repeated under the same id.
+
+Database effects (`once`) are written in the caller's transaction with the rows themselves: exactly once. Outside
+effects (`perform`: a mail, a message, a blob) are reserved and committed, done, and marked: exactly once, except when
+the process dies between doing and marking; then they are done again with the same message id, so that a receiver can
+drop the second (catalog.md 2.0). Keys are unique within a tenant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from . import queries, running
+from .conf import settings
+from .errors import EffectInTransaction, NotReady
+from .models import TaskEffect
+from .tenants import ALL, current_tenant
+
+LEASE_S = 120
+"""How long another job waits for an effect that was reserved and never marked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An outside effect that is still to be done."""
+
+    key: str
+    payload: dict[str, Any]
+    message_id: str
+    bu_id: int | None
+
+
+def once(key: str, *, bu_id: int | None = None) -> bool:
+    """Enter the key with the rows of the present transaction; True the first time, False when it was done before."""
+    return bool(once_many([key], bu_id=bu_id))
+
+
+def once_many(keys: Iterable[str], *, bu_id: int | None = None) -> set[str]:
+    """`once` for many keys in one statement; the ones that were new.
+
+    A second transaction with one of the keys waits here until the first one has ended.
+    """
+    listed = list(keys)
+    if not listed:
+        return set()
+    return {key for (key,) in queries.fetch("effect_once", {**_who(), "keys": listed, "bu_id": bu_id})}
+
+
+def promise(key: str, *, payload: Mapping[str, Any], bu_id: int | None = None) -> bool:
+    """Write into the present transaction that the effect is to be done after it (the outbox); False if the key is known."""
+    return bool(queries.fetch("effect_promise", {**_who(), "key": key, "payload": json.dumps(payload), "bu_id": bu_id}))
+
+
+def pending(prefix: str, *, limit: int = 200) -> list[Pending]:
+    """The current tenant's promised effects whose key begins with `prefix` and that nobody is doing now, oldest first."""
+    waiting = TaskEffect.objects.filter(tenant_id=_tenant(), key__startswith=prefix).exclude(status=TaskEffect.DONE)
+    mine = Q(status=TaskEffect.PENDING) | Q(lease_until__lt=Now())
+    around = running.current.get()
+    if around is not None:
+        mine |= Q(job_id=around.job_id)
+    return [
+        Pending(row.key, row.payload or {}, message_id(row.key), row.bu_id)
+        for row in waiting.filter(mine).order_by("created_at", "pk")[:limit]
+    ]
+
+
+def perform(
+    key: str, do: Callable[[str], object], *, payload: Mapping[str, Any] | None = None, bu_id: int | None = None
+) -> bool:
+    """Do an outside effect once: reserve and commit, call `do(message_id)`, mark it done.
+
+    True when it was done now, False when it had been done before. If `do` raises, the effect is pending again and the
+    error goes on. Raises NotReady while another job holds the reservation (for at most LEASE_S seconds), and
+    EffectInTransaction inside a transaction, whose rollback could not take the effect back.
+    """
+    if transaction.get_connection(settings().database).in_atomic_block:
+        raise EffectInTransaction(
+            f"effects.perform({key!r}) inside a transaction: a rollback could not unsend it. "
+            "Use effects.promise() here and perform it after the commit."
+        )
+    who = _who()
+    text = None if payload is None else json.dumps(payload)
+    wanted = {**who, "key": key, "payload": text, "bu_id": bu_id, "lease_s": LEASE_S}
+    if not queries.fetch("effect_reserve", wanted):
+        if is_done(key):
+            return False
+        raise NotReady(f"The effect {key!r} is being done by another job; if that died, it is free after {LEASE_S} s.")
+    try:
+        do(message_id(key))
+    except BaseException:
+        queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.PENDING, "note": ""})
+        raise
+    queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.DONE, "note": ""})
+    return True
+
+
+def is_done(key: str) -> bool:
+    """Whether the current tenant's effect is done."""
+    return TaskEffect.objects.filter(tenant_id=_tenant(), key=key, status=TaskEffect.DONE).exists()
+
+
+def skip(key: str, reason: str) -> None:
+    """Mark an effect done without doing it, and say why."""
+    queries.run("effect_skip", {**_who(), "key": key, "note": reason})
+
+
+def forget(keys: Iterable[str]) -> int:
+    """Drop keys, in the transaction that deletes the rows they stand for; how many there were."""
+    return TaskEffect.objects.filter(tenant_id=_tenant(), key__in=list(keys)).delete()[0]
+
+
+def message_id(key: str) -> str:
+    """The id under which an effect is repeated if it must be: a function of tenant and key alone (RFC 5322 form)."""
+    digest = hashlib.sha256(f"{_tenant()}:{key}".encode()).hexdigest()
+    return f"<{digest[:40]}@youtility-tasks>"
+
+
+def _tenant() -> int:
+    return current_tenant() or ALL
+
+
+def _who() -> dict[str, Any]:
+    around = running.current.get()
+    return {
+        "tenant_id": _tenant(),
+        "job_id": around.job_id if around else None,
+        "task_name": around.task_name if around else "",
+    }

@@ -1,0 +1,187 @@
+"""Checks a call and writes it as one job row inside the caller's own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from . import payload, queries, tasks_api, tenants
+from .conf import settings
+from .declaration import Task
+from .errors import EnqueueError, NotJson, NoTenant, UnknownTenant, WrongArguments
+
+_ATTEMPTS_AT_A_TWIN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One checked call, ready to be written."""
+
+    task: Task
+    stored: dict[str, Any]
+    text: str
+    tenant_id: int
+    lock: str | None
+    queueing_lock: str | None
+    unique_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """The job that stands for a call: a new one, or the waiting one that already does (`is_new` False)."""
+
+    job_id: int
+    enqueued_at: datetime
+    is_new: bool
+
+
+def enqueue(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> tasks_api.TaskResult[Any]:
+    """Put one job on its queue, in the caller's transaction: the job exists if and only if that commits.
+
+    When its queueing lock or unique key is taken, the result is that of the job which holds it. Raises a subclass of
+    EnqueueError for a bad call; then nothing was written.
+    """
+    call = _check(task, args, kwargs or {})
+    return _result(call, _write([call])[0])
+
+
+def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_api.TaskResult[Any]]:
+    """Put many jobs of one task on its queue with one statement: all of them or, if one call is bad, none.
+
+    `calls` are keyword arguments, one mapping a job; the results come in their order.
+    """
+    checked = [_check(task, (), kwargs) for kwargs in calls]
+    return [_result(call, written) for call, written in zip(checked, _write(checked), strict=True)]
+
+
+def _check(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Call:
+    task.validate()
+    stored = _arguments(task, args, kwargs)
+    limits = settings()
+    text = payload.check(task.name, stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth)
+    if task.guard is not None:
+        task.guard(stored)
+    tenant_id = tenants.current_tenant()
+    if tenant_id is None:
+        if task.tenant == "one":
+            raise NoTenant(task.name)
+        tenant_id = tenants.ALL
+    lock, queueing_lock = task.key(task.lock, stored), task.key(task.queueing_lock, stored)
+    return _Call(
+        task=task,
+        stored=stored,
+        text=text,
+        tenant_id=tenant_id,
+        lock=_of_tenant(task, tenant_id, lock),
+        queueing_lock=_of_tenant(task, tenant_id, queueing_lock),
+        unique_key=_storable(task, task.unique),
+    )
+
+
+def _arguments(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        bound = task.signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = [*(f"#{n + 1}" for n in range(len(args))), *sorted(kwargs)]
+        raise WrongArguments(
+            f"Task {task.name!r}: {error}. Given: {', '.join(given) or 'nothing'}; "
+            f"right is {task.name}{task.signature.replace(return_annotation=task.signature.empty)}."
+        ) from error
+    if task.verbatim:
+        return {"args": list(args), "kwargs": dict(kwargs)}
+    stored = dict(bound.arguments)
+    for name, parameter in task.signature.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            stored.update(stored.pop(name, {}))
+    return stored
+
+
+def _of_tenant(task: Task, tenant_id: int, key: str | None) -> str | None:
+    # procrastinate compares locks over the whole table; the prefix keeps tenants out of each other's way.
+    return None if key is None else f"{tenant_id}:{_storable(task, key)}"
+
+
+def _storable(task: Task, key: str | None) -> str | None:
+    if key is not None and (not isinstance(key, str) or payload.clean_text(key) != key or len(key) > 500):
+        raise NotJson(f"Task {task.name!r}: a lock or key is text of at most 500 characters without NUL; given: {key!r:.80}.")
+    return key
+
+
+def _write(calls: Sequence[_Call]) -> list[Enqueued]:
+    if not calls:
+        return []
+    done: dict[int, Enqueued] = {}
+    # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind.
+    with transaction.atomic(using=settings().database):
+        for _ in range(_ATTEMPTS_AT_A_TWIN):
+            left = [n for n in range(len(calls)) if n not in done]
+            if not left:
+                break
+            for n, row in zip(left, _insert([calls[n] for n in left]), strict=True):
+                _, job_id, enqueued_at, is_written, tenant_is_known = row
+                if not tenant_is_known:
+                    raise UnknownTenant(
+                        f"Task {calls[n].task.name!r} was enqueued for tenant {calls[n].tenant_id}, which does not exist "
+                        "or is not active. `manage_task_queue tenants` lists them."
+                    )
+                twin = (job_id, enqueued_at) if is_written else _twin(calls[n])
+                if twin is not None:
+                    done[n] = Enqueued(twin[0], twin[1], bool(is_written))
+        if len(done) < len(calls):
+            # Each time the holder of the key ended between our two statements.
+            raise EnqueueError(f"Task {calls[0].task.name!r}: its lock changed hands too often; enqueue it again.")
+    return [done[n] for n in range(len(calls))]
+
+
+def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
+    return queries.fetch(
+        "enqueue_jobs",
+        {
+            "queue_names": [call.task.queue_name for call in calls],
+            "task_names": [call.task.name for call in calls],
+            "priorities": [call.task.stored_priority for call in calls],
+            "locks": [call.lock for call in calls],
+            "queueing_locks": [call.queueing_lock for call in calls],
+            "args": [call.text for call in calls],
+            "scheduled_ats": [call.task.run_after for call in calls],
+            "unique_keys": [call.unique_key for call in calls],
+            "tenant_ids": [call.tenant_id for call in calls],
+        },
+    )
+
+
+def _twin(call: _Call) -> tuple[int, datetime] | None:
+    rows = queries.fetch(
+        "find_twin",
+        {
+            "queueing_lock": call.queueing_lock,
+            "tenant_id": call.tenant_id,
+            "task_name": call.task.name,
+            "unique_key": call.unique_key,
+        },
+    )
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def _result(call: _Call, written: Enqueued) -> tasks_api.TaskResult[Any]:
+    result: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
+        task=call.task,
+        id=str(written.job_id),
+        status=tasks_api.TaskResultStatus.READY,
+        enqueued_at=written.enqueued_at,
+        started_at=None,
+        last_attempted_at=None,
+        finished_at=None,
+        args=call.stored["args"] if call.task.verbatim else [],
+        kwargs=call.stored["kwargs"] if call.task.verbatim else call.stored,
+        backend=call.task.backend,
+        errors=[],
+        worker_ids=[],
+    )
+    if written.is_new:
+        tasks_api.task_enqueued.send(type(call.task.get_backend()), task_result=result)
+    return result

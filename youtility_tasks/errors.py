@@ -1,0 +1,168 @@
+"""Every exception of the house, drawn as a tree.
+
+::
+
+    YoutilityTaskError
+    ├── ConfigurationError          a setting or a declaration that cannot work
+    │   └── UnknownQueue
+    ├── EnqueueError                a call that was refused; nothing was written
+    │   ├── WrongArguments          they do not fit the task's signature
+    │   ├── NotJson                 NaN, NUL, lone surrogate, a set, an object, ...
+    │   ├── TooDeep / TooLarge
+    │   ├── NaiveDatetime
+    │   ├── NoTenant / UnknownTenant
+    │   ├── UnknownTask
+    │   └── NotYetBuilt
+    ├── TaskError                   what a task raises to say how its failure is meant
+    │   ├── BadInput                never retried
+    │   ├── NotReady                retried: what it needs is not visible yet
+    │   └── Transient               retried: somebody else's fault (SMTP, broker, lock)
+    │       ├── SoftTimeLimit       the time limit passed while the task ran
+    │       ├── HardTimeLimit       it went on past that, and its process was killed
+    │       └── ChildDied           the process that ran it died under it
+    ├── Refused                     an act on a job that its status does not allow
+    │   └── JobNotFound
+    ├── LeaseLost                   a write by a worker that no longer holds the job
+    └── EffectInTransaction         an outside effect was asked for inside a transaction
+
+    AbortRequested (BaseException)  somebody aborted the running job; not for `except Exception`
+
+Anything else that a task raises is a bug: retried by its policy, then a dead letter.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class YoutilityTaskError(Exception):
+    """The root: catch this to catch everything the house raises on purpose."""
+
+
+class ConfigurationError(YoutilityTaskError):
+    """A setting or a declaration that cannot work."""
+
+
+class EnqueueError(YoutilityTaskError):
+    """A call that was refused before anything was written."""
+
+
+class UnknownQueue(ConfigurationError, EnqueueError):
+    """A queue that is not configured."""
+
+    def __init__(self, task_name: str, queue_name: object, known: Iterable[str]) -> None:
+        names = sorted(known)
+        super().__init__(
+            f"Task {task_name!r} names queue {queue_name!r}; known: {', '.join(names)}.{did_you_mean(queue_name, names)}"
+        )
+
+
+class WrongArguments(EnqueueError):
+    """Arguments that do not fit the task's signature."""
+
+
+class NotJson(EnqueueError):
+    """A value that JSON, or PostgreSQL's jsonb, cannot carry."""
+
+
+class TooDeep(EnqueueError):
+    """Arguments nested deeper than the limit."""
+
+
+class TooLarge(EnqueueError):
+    """Arguments larger than the limit."""
+
+
+class NaiveDatetime(EnqueueError):
+    """An instant without a time zone."""
+
+
+class NoTenant(EnqueueError):
+    """A task of one tenant was enqueued, or run, without one."""
+
+    def __init__(self, task_name: str) -> None:
+        super().__init__(
+            f"Task {task_name!r} belongs to one tenant and none is set: wrap the call in `with tenant(id):`, "
+            "or declare the task with tenant='all' if it serves every tenant."
+        )
+
+
+class UnknownTenant(EnqueueError):
+    """A tenant that does not exist or is not active."""
+
+
+class UnknownTask(EnqueueError):
+    """A task name that no installed module declares."""
+
+    def __init__(self, task_name: object, known: Iterable[str]) -> None:
+        super().__init__(
+            f"No task is called {task_name!r}.{did_you_mean(task_name, known)} "
+            "`manage_task_queue tasks` lists them all."
+        )
+
+
+class NotYetBuilt(EnqueueError):
+    """A task that is registered but whose body is still to come."""
+
+    def __init__(self, task_name: str) -> None:
+        super().__init__(
+            f"Task {task_name!r} is registered but not built yet, so it cannot be enqueued. Nothing was written."
+        )
+
+
+class TaskError(YoutilityTaskError):
+    """What a task raises to say how its failure is meant."""
+
+
+class BadInput(TaskError):
+    """The arguments, or the rows they name, can never work: the job fails at once and keeps its arguments."""
+
+
+class NotReady(TaskError):
+    """What the task needs is not there yet: another attempt will follow."""
+
+
+class Transient(TaskError):
+    """A fault outside the task (SMTP, broker, storage, a lock): another attempt will follow."""
+
+
+class SoftTimeLimit(Transient):
+    """The task's time limit passed while it ran."""
+
+
+class HardTimeLimit(Transient):
+    """The task went on past its time limit, and its process was killed."""
+
+
+class ChildDied(Transient):
+    """The process that ran the task died under it."""
+
+
+class AbortRequested(BaseException):
+    """Somebody asked for the running job to end; a BaseException, so that `except Exception` lets it pass."""
+
+
+class Refused(YoutilityTaskError):
+    """An act on a job that its present status does not allow; nothing was changed."""
+
+
+class JobNotFound(Refused):
+    """No job, waiting, running or ended, has this id (for this tenant)."""
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"No job has the id {job_id!r} here. `manage_task_queue jobs` lists jobs.")
+
+
+class LeaseLost(YoutilityTaskError):
+    """A write by a worker that no longer holds the job; the write changed nothing."""
+
+
+class EffectInTransaction(YoutilityTaskError):
+    """An outside effect was asked for inside a transaction, where a rollback could not take it back."""
+
+
+def did_you_mean(given: object, known: Iterable[str]) -> str:
+    """A suggestion to append to an error: the known name most like the given one, or nothing."""
+    close = difflib.get_close_matches(str(given), list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

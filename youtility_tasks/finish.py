@@ -1,0 +1,81 @@
+"""Turns what happened (returned, BadInput, NotReady, Transient, bug, time limit, crash) into "final" or "retry, then when"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .conf import settings
+from .declaration import Task
+from .errors import AbortRequested, BadInput, SoftTimeLimit
+from .status import Outcome
+
+
+class Happened(StrEnum):
+    """What became of one attempt."""
+
+    RETURNED = "returned"
+    BAD_INPUT = "bad_input"
+    RAISED = "raised"
+    """NotReady, Transient or a bug: all are retried by the task's policy."""
+    TIMED_OUT = "timed_out"
+    ABORTED = "aborted"
+    CRASHED = "crashed"
+    HANDED_BACK = "handed_back"
+    """It was stopped through no fault of its own: shutdown, or the child was killed for another job's sake."""
+
+
+class Verdict(StrEnum):
+    """What becomes of the job; the words of `youtility_tasks_finish_v1`."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    ABORTED = "aborted"
+    RETRY = "retry"
+    CRASHED = "crashed"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Verdict on the job, outcome of the attempt, seconds until the next one (0: at once)."""
+
+    verdict: Verdict
+    outcome: Outcome
+    delay_s: float = 0
+
+
+def classify(error: BaseException) -> Happened:
+    """What an exception that left a task means."""
+    if isinstance(error, AbortRequested):
+        return Happened.ABORTED
+    if isinstance(error, BadInput):
+        return Happened.BAD_INPUT
+    if isinstance(error, SoftTimeLimit):
+        return Happened.TIMED_OUT
+    return Happened.RAISED
+
+
+def decide(happened: Happened, task: Task, *, attempt: int, crash_count: int) -> Decision:
+    """What to do with a job whose attempt number `attempt` (from 1) ended like this.
+
+    A crash or a hand-back uses up no attempt; `crash_count` (before this one) bounds crashes instead.
+    """
+    match happened:
+        case Happened.RETURNED:
+            return Decision(Verdict.SUCCEEDED, Outcome.SUCCEEDED)
+        case Happened.BAD_INPUT:
+            return Decision(Verdict.FAILED, Outcome.BAD_INPUT)
+        case Happened.ABORTED:
+            return Decision(Verdict.ABORTED, Outcome.ABORTED)
+        case Happened.HANDED_BACK:
+            return Decision(Verdict.RELEASED, Outcome.LOST)
+        case Happened.CRASHED:
+            poison = crash_count + 1 >= settings().max_crashes
+            return Decision(Verdict.FAILED if poison else Verdict.CRASHED, Outcome.CRASHED)
+        case Happened.RAISED | Happened.TIMED_OUT:
+            timed_out = happened is Happened.TIMED_OUT
+            if attempt >= task.max_attempts:
+                return Decision(Verdict.FAILED, Outcome.TIMED_OUT if timed_out else Outcome.FAILED)
+            delay_s = task.retry.jittered_delay_s(attempt) * settings().retry_delay_factor
+            return Decision(Verdict.RETRY, Outcome.TIMED_OUT if timed_out else Outcome.RETRY, delay_s)

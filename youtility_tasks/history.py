@@ -1,0 +1,103 @@
+"""What is known of a job, live or ended, and of its attempts. Written by the statement that finishes a job, read here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import registry, tasks_api
+from .declaration import Task
+from .models import Job, TaskExecutionHistory
+from .status import JobStatus
+from .tenants import current_tenant
+
+_FACE = {
+    JobStatus.TODO: tasks_api.TaskResultStatus.READY,
+    JobStatus.DOING: tasks_api.TaskResultStatus.RUNNING,
+    JobStatus.SUCCEEDED: tasks_api.TaskResultStatus.SUCCESSFUL,
+    JobStatus.FAILED: tasks_api.TaskResultStatus.FAILED,
+    JobStatus.CANCELLED: tasks_api.TaskResultStatus.FAILED,
+    JobStatus.ABORTED: tasks_api.TaskResultStatus.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class JobStory:
+    """One job with all its ended attempts, oldest first; `job` is None once it has left the queue."""
+
+    job_id: int
+    job: Job | None
+    attempts: Sequence[TaskExecutionHistory]
+
+    @property
+    def status(self) -> JobStatus:
+        return JobStatus(self.job.status if self.job else self.attempts[-1].status)
+
+    @property
+    def task_name(self) -> str:
+        return self.job.task_name if self.job else self.attempts[-1].task_name
+
+    @property
+    def args(self) -> dict[str, Any]:
+        return dict((self.job.args if self.job else self.attempts[-1].args) or {})
+
+
+def story(job_id: int, *, tenant_id: int | None = None) -> JobStory | None:
+    """All that is known of a job, for one tenant or (None) for an operator; None if there is no such job."""
+    # The live row first: a job that ends between the two queries is then found by the second.
+    job = Job.objects.for_tenant(tenant_id).filter(pk=job_id).first()
+    attempts = list(TaskExecutionHistory.objects.of_job(job_id).for_tenant(tenant_id))
+    if job is not None and attempts and attempts[-1].is_final and attempts[-1].claim_number >= job.claim_number:
+        job = job if job.status == JobStatus.FAILED else None
+    return JobStory(job_id, job, attempts) if job is not None or attempts else None
+
+
+def result(result_id: str) -> tasks_api.TaskResult[Any]:
+    """The `django.tasks` face of a job, live or ended, as the current tenant may see it.
+
+    Raises TaskResultDoesNotExist, also for another tenant's job.
+    """
+    known = story(int(result_id), tenant_id=current_tenant()) if str(result_id).isdecimal() else None
+    declared = registry.resolve(known.task_name) if known is not None else None
+    if known is None or declared is None:
+        raise tasks_api.TaskResultDoesNotExist(result_id)
+    return _as_result(known, declared)
+
+
+def _as_result(known: JobStory, declared: Task) -> tasks_api.TaskResult[Any]:
+    last = known.attempts[-1] if known.attempts else None
+    job = known.job
+    final = last if job is None else None
+    starts = [attempt.started_at for attempt in known.attempts if attempt.started_at]
+    if job is not None and job.status == JobStatus.DOING and job.claimed_at is not None:
+        starts.append(job.claimed_at)
+    args, kwargs = unpack(declared, known.args)
+    made: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
+        task=declared,
+        id=str(known.job_id),
+        status=_FACE[known.status],
+        enqueued_at=job.enqueued_at if job else (last.enqueued_at if last else None),
+        started_at=starts[0] if starts else None,
+        last_attempted_at=starts[-1] if starts else None,
+        finished_at=final.finished_at if final else (job.failed_at if job else None),
+        args=args,
+        kwargs=kwargs,
+        backend=declared.backend,
+        errors=[
+            tasks_api.TaskError(exception_class_path=attempt.error_class, traceback=attempt.traceback)
+            for attempt in known.attempts
+            if attempt.error_class
+        ],
+        worker_ids=[str(attempt.worker_id) for attempt in known.attempts if attempt.worker_id is not None],
+    )
+    if final is not None and final.status == JobStatus.SUCCEEDED:
+        object.__setattr__(made, "_return_value", final.result)
+    return made
+
+
+def unpack(declared: Task, stored: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The call's positional and keyword arguments from what a job row holds."""
+    if declared.verbatim:
+        return list(stored.get("args", [])), dict(stored.get("kwargs", {}))
+    return [], stored

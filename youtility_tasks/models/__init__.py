@@ -1,0 +1,9 @@
+"""The tables, a file a subject."""
+
+from .effects import TaskEffect
+from .history import TaskExecutionHistory
+from .jobs import Job
+from .tenants import Tenant
+from .workers import QueueCounter, TaskWorker
+
+__all__ = ["Job", "QueueCounter", "TaskEffect", "TaskExecutionHistory", "TaskWorker", "Tenant"]

@@ -1,0 +1,59 @@
+"""Every attempt that ended."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
+    def of_job(self, job_id: int) -> AttemptQuerySet:
+        return self.filter(job_id=job_id).order_by("finished_at", "id")
+
+    def for_tenant(self, tenant_id: int | None) -> AttemptQuerySet:
+        """The attempts that this tenant may see; None is an operator, who sees all."""
+        return self if tenant_id is None else self.filter(tenant_id=tenant_id)
+
+
+class TaskExecutionHistory(models.Model):
+    """One go at running a job; outlives the job row, so `job_id` is not a foreign key.
+
+    Written only by the statement that finishes the attempt. Partitioned by `finished_at`, so the table's real primary
+    key is (finished_at, id); `id` alone is unique because one sequence numbers all partitions.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    job_id = models.BigIntegerField()
+    task_name = models.CharField(max_length=128)
+    queue_name = models.CharField(max_length=128)
+    tenant_id = models.IntegerField()
+    priority = models.SmallIntegerField(help_text="1 (most urgent) to 10")
+    attempt = models.IntegerField(help_text="from 1; a crash does not use one up")
+    claim_number = models.BigIntegerField()
+    worker_id = models.BigIntegerField(null=True)
+    host = models.TextField(default="")
+    pid = models.IntegerField(null=True)
+    enqueued_at = models.DateTimeField()
+    scheduled_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField()
+    wait_ms = models.FloatField(null=True)
+    run_ms = models.FloatField(null=True)
+    cpu_ms = models.FloatField(null=True)
+    peak_memory_kib = models.BigIntegerField(null=True)
+    status = models.CharField(max_length=32)
+    outcome = models.CharField(max_length=32)
+    is_final = models.BooleanField()
+    args = models.JSONField(null=True, help_text="kept with the last attempt")
+    result = models.JSONField(null=True)
+    error_class = models.TextField(default="")
+    error_message = models.TextField(default="")
+    traceback = models.TextField(default="")
+
+    objects = AttemptQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "youtility_tasks_history"
+
+    def __str__(self) -> str:
+        return f"{self.task_name}[{self.job_id}] attempt {self.attempt}: {self.outcome}"

@@ -1,0 +1,53 @@
+"""procrastinate's job table with the columns that our migrations add to it."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from youtility_tasks.status import LIVE, JobStatus
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def live(self) -> JobQuerySet:
+        return self.filter(status__in=LIVE)
+
+    def dead_letters(self) -> JobQuerySet:
+        return self.filter(status=JobStatus.FAILED)
+
+    def for_tenant(self, tenant_id: int | None) -> JobQuerySet:
+        """The jobs that this tenant may see; None is an operator, who sees all."""
+        return self if tenant_id is None else self.filter(tenant_id=tenant_id)
+
+
+class Job(models.Model):
+    """One live job or dead letter; what has ended well is in TaskExecutionHistory."""
+
+    id = models.BigAutoField(primary_key=True)
+    queue_name = models.CharField(max_length=128)
+    task_name = models.CharField(max_length=128)
+    priority = models.IntegerField(default=0, help_text="procrastinate's: 11 minus ours, larger goes first")
+    lock = models.TextField(null=True, blank=True)  # noqa: DJ001 - procrastinate's column is nullable
+    queueing_lock = models.TextField(null=True, blank=True)  # noqa: DJ001
+    args = models.JSONField(default=dict)
+    status = models.CharField(max_length=32, default=JobStatus.TODO.value)
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.IntegerField(default=0, help_text="finished attempts")
+    abort_requested = models.BooleanField(default=False)
+    worker_id = models.BigIntegerField(null=True, blank=True)
+    tenant_id = models.IntegerField(default=0)
+    enqueued_at = models.DateTimeField()
+    claim_number = models.BigIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True)
+    crash_count = models.SmallIntegerField(default=0)
+    rescue_count = models.SmallIntegerField(default=0)
+    unique_key = models.TextField(null=True, blank=True)  # noqa: DJ001
+    failed_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        managed = False
+        db_table = "procrastinate_jobs"
+
+    def __str__(self) -> str:
+        return f"{self.task_name}[{self.pk}]"

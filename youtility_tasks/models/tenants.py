@@ -1,0 +1,33 @@
+"""The clients whose work is kept apart."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class TenantQuerySet(models.QuerySet["Tenant"]):
+    def active(self) -> TenantQuerySet:
+        return self.filter(is_active=True)
+
+
+class Tenant(models.Model):
+    """A client company; its id is the application's own `client_id`."""
+
+    id = models.IntegerField(primary_key=True)
+    name = models.CharField(max_length=200)
+    is_active = models.BooleanField(default=True)
+    weight = models.PositiveSmallIntegerField(default=1)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(name="yt_tenant_id_positive", condition=Q(id__gt=0)),
+            models.CheckConstraint(name="yt_tenant_weight_positive", condition=Q(weight__gt=0)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.pk})"

@@ -1,0 +1,60 @@
+"""The four queues: name and how much of each runs at once. No other file spells a queue's name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from .conf import QueueSettings, settings
+from .errors import ConfigurationError, UnknownQueue
+
+HIGH_PRIORITY = "high_priority"
+EMAIL = "email"
+REPORTS = "reports"
+MAINTENANCE = "maintenance"
+
+# catalog.md 2.7: at least 4, 4, 2 and 3 at once, so that one long job never holds a queue.
+DEFAULTS: Mapping[str, QueueSettings] = {
+    HIGH_PRIORITY: QueueSettings(processes=2, threads=2),
+    EMAIL: QueueSettings(processes=1, threads=4),
+    REPORTS: QueueSettings(processes=2, threads=1),
+    MAINTENANCE: QueueSettings(processes=1, threads=3),
+}
+
+# procrastinate notifies on a channel made of the name, and PostgreSQL cuts channels at 63 bytes.
+_NAME = re.compile(r"[a-z0-9_.-]{1,40}")
+
+
+def configured() -> dict[str, QueueSettings]:
+    """Every queue that may be used, by name.
+
+    Raises ConfigurationError for a name that PostgreSQL's notifications could not carry, or bad numbers.
+    """
+    given = settings().queues
+    if given is None:
+        return dict(DEFAULTS)
+    queues = {}
+    for name, numbers in given.items():
+        if not _NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS['queues'] names {name!r}; a queue's name is 1 to 40 of a-z, 0-9, '_', '.', '-'."
+            )
+        try:
+            queues[name] = QueueSettings(**numbers)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS['queues'][{name!r}] is {dict(numbers)!r}; right is "
+                "{'processes': 1, 'threads': 2}."
+            ) from error
+        if queues[name].processes < 1 or queues[name].threads < 1:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS['queues'][{name!r}] is {dict(numbers)!r}; processes and threads start at 1."
+            )
+    return queues
+
+
+def check(task_name: str, queue_name: str) -> None:
+    """Raise UnknownQueue, with a suggestion, unless the queue is configured."""
+    known = configured()
+    if queue_name not in known:
+        raise UnknownQueue(task_name, queue_name, known)

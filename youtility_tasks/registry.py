@@ -1,0 +1,127 @@
+"""Every declared task by its name, and the decorator that enters it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.apps import apps
+from django.utils.module_loading import import_string
+
+from . import queues, tasks_api
+from .declaration import LEAST_URGENT, MOST_URGENT, Task
+from .errors import ConfigurationError, UnknownTask
+
+_registry: dict[str, Task] = {}
+on_register: list[Callable[[Task], None]] = []
+"""Called with each task as it is declared; `apps.py` fills it."""
+
+
+def task(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    queue_name: str = queues.MAINTENANCE,
+    priority: int = 5,
+    backend: str = "default",
+    takes_context: bool = False,
+    **options: Any,
+) -> Any:
+    """Declare a module-level function as a task: `@task` or `@task(queue_name="email", priority=3, ...)`.
+
+    Takes the fields of Task. Raises ConfigurationError for a second task of the same name or a bad option,
+    UnknownQueue for a queue that is not configured.
+    """
+
+    def declare(func: Callable[..., Any]) -> Task:
+        try:
+            declared = Task(
+                func=func,
+                task_name=name or func.__name__,
+                queue_name=queue_name,
+                priority=priority,
+                backend=backend,
+                takes_context=takes_context,
+                **options,
+            )
+        except TypeError as error:
+            raise ConfigurationError(f"Task {name or func.__name__!r}: {error}") from error
+        _register(declared)
+        return declared
+
+    return declare(function) if function is not None else declare
+
+
+def _register(declared: Task) -> None:
+    for known_as in (declared.task_name, *declared.aliases):
+        other = _registry.get(known_as)
+        if other is not None and other.module_path != declared.module_path:
+            raise ConfigurationError(
+                f"Two tasks are called {known_as!r}: {other.module_path} and {declared.module_path}. Give one a `name=`."
+            )
+        _registry[known_as] = declared
+    for listener in on_register:
+        listener(declared)
+
+
+def registered() -> dict[str, Task]:
+    """Every declared task by its name, sorted; aliases are left out."""
+    return {name: declared for name, declared in sorted(_registry.items()) if name == declared.task_name}
+
+
+def find(task_name: str) -> Task | None:
+    """The task of that name or alias, or None."""
+    return _registry.get(task_name)
+
+
+def get(task_name: str) -> Task:
+    """The task of that name or alias. Raises UnknownTask with the nearest name."""
+    found = _registry.get(task_name)
+    if found is None:
+        raise UnknownTask(task_name, registered())
+    return found
+
+
+def adopt(plain: tasks_api.Task) -> Task:  # type: ignore[type-arg]
+    """Another Django package's task as one of ours: its name is its path, its priority -100..100 becomes 10..1."""
+    if isinstance(plain, Task):
+        return plain
+    return Task(
+        func=plain.func,
+        task_name=plain.module_path,
+        queue_name=plain.queue_name if plain.queue_name in queues.configured() else queues.MAINTENANCE,
+        priority=min(LEAST_URGENT, max(MOST_URGENT, round(5.5 - plain.priority * 4.5 / 100))),
+        backend=plain.backend,
+        run_after=plain.run_after,
+        takes_context=plain.takes_context,
+        tenant="all",
+        verbatim=True,
+    )
+
+
+def resolve(task_name: str) -> Task | None:
+    """The task that a job names: a registered one, or another package's Django task by its path; else None.
+
+    Only modules below an installed application are imported: a name comes from a table, and must not load just anything.
+    """
+    known = _registry.get(task_name)
+    if known is not None or "." not in task_name:
+        return known
+    module = task_name.rpartition(".")[0]
+    if not any(module == app.name or module.startswith(f"{app.name}.") for app in apps.get_app_configs()):
+        return None
+    try:
+        plain = import_string(task_name)
+    except ImportError:
+        return None
+    return adopt(plain) if isinstance(plain, tasks_api.Task) else None
+
+
+def forget(task_name: str) -> None:
+    """Take a task out of the registry; for tests that declare their own."""
+    declared = _registry.get(task_name)
+    if declared is not None:
+        for known_as in (declared.task_name, *declared.aliases):
+            _registry.pop(known_as, None)
+
+

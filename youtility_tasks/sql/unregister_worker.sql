@@ -1,0 +1,1 @@
+SELECT youtility_tasks_unregister_v1(%(worker_id)s)

@@ -1,0 +1,76 @@
+"""Status words and legal moves, one table a machine.
+
+A job (the words are procrastinate's own):
+
+```mermaid
+stateDiagram-v2
+    [*] --> todo
+    todo --> doing
+    todo --> cancelled
+    doing --> todo
+    doing --> succeeded
+    doing --> failed
+    doing --> aborted
+    failed --> todo
+    failed --> cancelled
+```
+
+`doing --> todo` is a retry, a hand-back or a rescue; `failed --> todo` is a person who retries a dead letter, and
+`failed --> cancelled` one who discards it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. A dead letter is a job that is `failed`."""
+
+    TODO = "todo"
+    DOING = "doing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ABORTED = "aborted"
+
+
+MOVES: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.TODO: frozenset({JobStatus.DOING, JobStatus.CANCELLED}),
+    JobStatus.DOING: frozenset({JobStatus.TODO, JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.ABORTED}),
+    JobStatus.FAILED: frozenset({JobStatus.TODO, JobStatus.CANCELLED}),
+    JobStatus.SUCCEEDED: frozenset(),
+    JobStatus.CANCELLED: frozenset(),
+    JobStatus.ABORTED: frozenset(),
+}
+
+LIVE = frozenset({JobStatus.TODO, JobStatus.DOING})
+
+
+class Outcome(StrEnum):
+    """How one attempt ended, in more detail than its status; the label `outcome` of the metrics."""
+
+    SUCCEEDED = "succeeded"
+    RETRY = "retry"
+    """It raised, and another attempt will follow."""
+    FAILED = "failed"
+    """It raised for the last time: a dead letter."""
+    BAD_INPUT = "bad_input"
+    """It can never work: a dead letter at the first attempt."""
+    TIMED_OUT = "timed_out"
+    """The time limit passed; followed by another attempt unless this was the last."""
+    CRASHED = "crashed"
+    """Its process died under it."""
+    LOST = "lost"
+    """Its whole worker fell silent, and another worker rescued the job."""
+    ABORTED = "aborted"
+    CANCELLED = "cancelled"
+
+
+class WorkerStatus(StrEnum):
+    """What a worker process is doing."""
+
+    RUNNING = "running"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+    LOST = "lost"

@@ -1,0 +1,58 @@
+"""Stamps a job with its tenant on the way in, restores that tenant around the run, refuses to guess.
+
+The tenant is a context variable: it follows threads started through asgiref and asyncio tasks, and it is never read
+from a task's arguments. Tenant 0 in a job row means "every tenant": a sweep, which loops over tenants itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
+from .errors import UnknownTenant
+from .models import Tenant
+
+ALL = 0
+"""The tenant id of jobs that serve every tenant."""
+
+_current: contextvars.ContextVar[int | None] = contextvars.ContextVar("youtility_tasks_tenant", default=None)
+
+
+@contextlib.contextmanager
+def tenant(tenant_id: int) -> Iterator[int]:
+    """Work for one tenant inside the block: `with tenant(7): task.enqueue(...)`.
+
+    Blocks nest; the inner one wins until it ends. Raises UnknownTenant for anything that is not a positive integer;
+    whether the tenant exists is asked by the first statement that writes for it.
+    """
+    if isinstance(tenant_id, bool) or not isinstance(tenant_id, int) or not 0 < tenant_id < 2**31:
+        raise UnknownTenant(f"A tenant is named by its id, a whole number from 1; given: {tenant_id!r}.")
+    token = _current.set(tenant_id)
+    try:
+        yield tenant_id
+    finally:
+        _current.reset(token)
+
+
+@contextlib.contextmanager
+def no_tenant() -> Iterator[None]:
+    """Work for no tenant in particular inside the block, whatever is set outside; for what the house does itself."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_tenant() -> int | None:
+    """The tenant of this context, or None."""
+    return _current.get()
+
+
+def tenants_in_scope() -> list[int]:
+    """The current tenant alone, or every active one, by id: what a task declared `tenant="all"` loops over."""
+    current = _current.get()
+    if current is not None:
+        return [current]
+    return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))

@@ -1,0 +1,96 @@
+"""A worker's connection to the queue: one statement at a time, each with a deadline, and the way back after a loss."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+
+from youtility_tasks import queries
+from youtility_tasks.conf import settings
+
+logger = logging.getLogger(__name__)
+
+_jitter = random.SystemRandom()
+
+
+class LinkDown(Exception):
+    """The statement may or may not have been carried out: the connection failed, or did not answer in time."""
+
+
+class Link:
+    """One autocommit connection, opened when it is first needed and again after it failed."""
+
+    def __init__(self, conninfo: str) -> None:
+        self.conninfo = conninfo
+        self.turn = asyncio.Lock()
+        """Hold it around a statement and the bookkeeping that must agree with it."""
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._failures = 0
+
+    async def ask(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run `sql/<name>.sql`; its rows. The caller holds `turn`. Raises LinkDown."""
+        asking = asyncio.ensure_future(self._ask(name, parameters))
+        try:
+            # Not asyncio.timeout(): psycopg answers a cancellation by talking to the server, which may be deaf.
+            done, _ = await asyncio.wait({asking}, timeout=settings().statement_deadline_s)
+            if not done:
+                raise TimeoutError(f"no answer in {settings().statement_deadline_s} s")
+            rows = asking.result()
+        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
+            self.close()
+            asking.cancel()
+            self._failures += 1
+            raise LinkDown(f"{name}: {type(error).__name__}: {error}") from error
+        self._failures = 0
+        return rows
+
+    async def pause(self) -> None:
+        """Wait before trying again: longer with every failure, with jitter, so that a fleet does not return as one."""
+        longest = min(settings().reconnect_cap_s, 0.1 * 2 ** min(self._failures, 10))
+        await asyncio.sleep(_jitter.uniform(0.5, 1) * longest)
+
+    async def _ask(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        connection = await self._open()
+        cursor = await connection.execute(queries.statement(name), parameters)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        if self._connection is None or self._connection.closed:
+            self._connection = await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True)
+        return self._connection
+
+    def close(self) -> None:
+        """Drop the connection without a word: the other side may be deaf, and a statement may still be under way."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.pgconn.finish()
+
+
+async def notifications(conninfo: str, channel: str) -> AsyncIterator[None]:
+    """Yield whenever the channel is notified, and once after each (re)connection; never ends.
+
+    A listener that is deaf without knowing it costs delay, not work: the worker also polls.
+    """
+    failures = 0
+    while True:
+        try:
+            async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+                await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+                failures = 0
+                yield
+                while True:
+                    async for _ in connection.notifies(timeout=30, stop_after=1):
+                        yield
+                    async with asyncio.timeout(settings().statement_deadline_s):
+                        await connection.execute("SELECT 1")
+        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
+            failures += 1
+            logger.warning("listening stopped channel=%s error=%s", channel, type(error).__name__)
+            await asyncio.sleep(_jitter.uniform(0.5, 1) * min(settings().reconnect_cap_s, 0.1 * 2**failures))

@@ -1,0 +1,195 @@
+"""Inside a child, around one task: tenant, clock, soft limit, abort; returns or raises, stores nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import inspect
+import logging
+import resource
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from youtility_tasks import history, payload, registry, running, tasks_api, tenants
+from youtility_tasks.conf import settings
+from youtility_tasks.context import TaskContext
+from youtility_tasks.declaration import Task
+from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
+from youtility_tasks.finish import Happened, classify
+
+_MAX_MESSAGE, _MAX_TRACEBACK = 10_000, 50_000
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a child is told of a job."""
+
+    job_id: int
+    claim_number: int
+    task_name: str
+    args: dict[str, Any]
+    attempt: int
+    tenant_id: int
+    worker_id: int
+
+
+@dataclass(slots=True)
+class Run:
+    """One attempt while it runs; the child's main thread interrupts it through `interrupt`."""
+
+    assignment: Assignment
+    task: Task | None
+    started: float = field(default_factory=time.monotonic)
+    abort: threading.Event = field(default_factory=threading.Event)
+    interrupted: bool = False
+    _thread_id: int | None = None
+    _async_task: asyncio.Task[Any] | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
+    _reason: type[BaseException] | None = None
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def soft_deadline(self) -> float | None:
+        """Monotonic seconds at which the time limit passes."""
+        return None if self.task is None or self.task.timeout_s is None else self.started + self.task.timeout_s
+
+    def interrupt(self, reason: type[BaseException]) -> None:
+        """Raise `reason` inside the task, once, if it is still running. Code blocked in C notices when it returns."""
+        with self._guard:
+            if self.interrupted:
+                return
+            self.interrupted = True
+            self._reason = reason
+            if self._thread_id is not None:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread_id), ctypes.py_object(reason))
+            elif self._async_task is not None and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._async_task.cancel)
+
+    @contextlib.contextmanager
+    def interruptible_thread(self) -> Iterator[None]:
+        with self._guard:
+            self._thread_id = threading.get_ident()
+        try:
+            if self._reason is not None:  # it was asked for before this thread came to it
+                raise self._reason
+            yield
+        finally:
+            with self._guard:
+                # Whatever was asked for and has not arrived must not hit the next job of this thread.
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread_id or 0), None)
+                self._thread_id = None
+
+    @contextlib.asynccontextmanager
+    async def interruptible_task(self) -> Any:
+        with self._guard:
+            self._async_task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._reason is not None:
+                raise self._reason from None
+            raise
+        finally:
+            with self._guard:
+                self._async_task = None
+
+
+def begin(assignment: Assignment) -> Run:
+    """Find the task and start its clock."""
+    return Run(assignment, registry.resolve(assignment.task_name))
+
+
+def run_sync(run: Run) -> dict[str, Any]:
+    """Run a sync task in this thread; the ending to be reported."""
+    cpu = time.thread_time()
+    try:
+        with run.interruptible_thread(), _surroundings(run) as (task, args, kwargs):
+            result = task.func(*args, **kwargs)
+    except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
+        return _ending(run, cpu_s=time.thread_time() - cpu, error=error)
+    return _ending(run, cpu_s=time.thread_time() - cpu, result=result)
+
+
+async def run_async(run: Run) -> dict[str, Any]:
+    """Run an async task on this loop; the ending to be reported. Its CPU time is not told apart from its neighbours'."""
+    try:
+        async with run.interruptible_task():
+            with _surroundings(run) as (task, args, kwargs):
+                result = await task.func(*args, **kwargs)
+    except BaseException as error:
+        return _ending(run, cpu_s=None, error=error)
+    return _ending(run, cpu_s=None, result=result)
+
+
+def call_in_place(run: Run) -> Any:
+    """Run the task here and now, in its tenant; returns its result or raises its error."""
+    with _surroundings(run) as (task, args, kwargs):
+        return task.call(*args, **kwargs)
+
+
+def is_async(run: Run) -> bool:
+    return run.task is not None and inspect.iscoroutinefunction(run.task.func)
+
+
+@contextlib.contextmanager
+def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
+    job, task = run.assignment, run.task
+    if task is None:
+        raise UnknownTask(job.task_name, registry.registered())
+    if job.tenant_id == tenants.ALL and task.tenant == "one":
+        raise BadInput(str(NoTenant(task.name)))
+    args, kwargs = history.unpack(task, job.args)
+    context = TaskContext.of(
+        task,
+        job_id=job.job_id,
+        tenant_id=job.tenant_id,
+        attempt=job.attempt,
+        args=args,
+        kwargs=kwargs,
+        worker_id=job.worker_id,
+    )
+    object.__setattr__(context, "abort", run.abort)
+    token = running.current.set(running.Running(job.job_id, task.name))
+    try:
+        with tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant():
+            tasks_api.task_started.send(type(task.get_backend()), task_result=context.task_result)
+            yield task, [context, *args] if task.takes_context else args, kwargs
+    finally:
+        running.current.reset(token)
+
+
+def _ending(run: Run, *, cpu_s: float | None, result: Any = None, error: BaseException | None = None) -> dict[str, Any]:
+    ending: dict[str, Any] = {
+        "id": run.assignment.job_id,
+        "claim_number": run.assignment.claim_number,
+        "happened": Happened.RETURNED,
+        "run_ms": (time.monotonic() - run.started) * 1000,
+        "cpu_ms": None if cpu_s is None else cpu_s * 1000,
+        "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    }
+    if error is None:
+        ending["result"] = payload.clean(result, max_bytes=settings().max_result_bytes)
+    else:
+        kind = type(error)
+        ending["happened"] = Happened.ABORTED if run._reason is AbortRequested else classify(error)
+        if run._reason is SoftTimeLimit:
+            ending["happened"] = Happened.TIMED_OUT
+        ending["error_class"] = f"{kind.__module__}.{kind.__qualname__}"
+        ending["error_message"] = payload.clean_text(payload.safe(str, error), limit=_MAX_MESSAGE)
+        ending["traceback"] = _traceback(error)
+    return ending
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        lines = traceback.format_exception(error)
+    except Exception as broken:
+        lines = [f"{type(error).__name__} whose traceback could not be made: {type(broken).__name__}"]
+    return payload.clean_text("".join(lines), limit=_MAX_TRACEBACK)

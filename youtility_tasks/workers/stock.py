@@ -1,0 +1,62 @@
+"""Our tasks for procrastinate's own worker, which may run beside ours on the same queues."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import procrastinate
+from procrastinate import jobs
+from procrastinate.contrib.django import app
+
+from youtility_tasks.declaration import Task
+from youtility_tasks.finish import Verdict, classify, decide
+from youtility_tasks.models import Job
+
+from . import run
+
+
+class _Retry(procrastinate.BaseRetryStrategy):
+    """Our retry policy in procrastinate's terms."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def get_retry_decision(self, *, exception: BaseException, job: jobs.Job) -> procrastinate.RetryDecision | None:
+        decision = decide(classify(exception), self.task, attempt=job.attempts + 1, crash_count=0)
+        if decision.verdict is not Verdict.RETRY:
+            return None
+        return procrastinate.RetryDecision(retry_in={"seconds": max(0, round(decision.delay_s))})
+
+
+def offer(task: Task) -> None:
+    """Enter a task into procrastinate's registry, so that its worker, shell and command line know it too.
+
+    There it runs with its tenant and its retry policy, in procrastinate's own process: without time limits, without a
+    fence and without our history.
+    """
+    if task.name in app.tasks:
+        return
+
+    def entry(context: procrastinate.JobContext, **kwargs: Any) -> Any:
+        job = context.job
+        row = Job.objects.only("tenant_id", "claim_number").get(pk=job.id)
+        assignment = run.Assignment(
+            job_id=row.pk,
+            claim_number=row.claim_number,
+            task_name=task.name,
+            args=kwargs,
+            attempt=job.attempts + 1,
+            tenant_id=row.tenant_id,
+            worker_id=job.worker_id or 0,
+        )
+        return run.call_in_place(run.Run(assignment, task, time.monotonic()))
+
+    app.task(
+        name=task.name,
+        aliases=list(task.aliases) or None,
+        queue=task.queue_name,
+        priority=task.stored_priority,
+        retry=_Retry(task),
+        pass_context=True,
+    )(entry)

@@ -1,0 +1,151 @@
+"""One worker a queue: start, watch, restart, pass signals on, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import connections
+
+from youtility_tasks import queues
+from youtility_tasks.conf import QueueSettings
+from youtility_tasks.errors import ConfigurationError, did_you_mean
+
+from . import child, family
+from .nursery import Nursery
+from .worker import Worker
+
+_LONGEST_WAIT_S = 5.0
+_LIVED_LONG_S = 30.0
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Post:
+    """A queue and the process that serves it now."""
+
+    queue_name: str
+    shape: QueueSettings
+    pid: int | None = None
+    started: float = 0.0
+    failures: int = 0
+    start_at: float = 0.0
+    finished: bool = False
+
+
+class Supervisor:
+    """Keeps one worker process a queue alive. It has no threads, no connections and runs no user code.
+
+    SIGTERM or SIGINT: workers finish what runs and leave; the second one: at once. `drain`: ends when every worker has
+    found nothing left to do.
+    """
+
+    def __init__(self, shapes: dict[str, QueueSettings], *, drain: bool = False) -> None:
+        self.posts = [_Post(name, shape) for name, shape in shapes.items()]
+        self.drain = drain
+        self.stops = 0
+
+    def run(self) -> int:
+        """Serve until stopped; the exit status: 0, or 1 if a draining worker failed."""
+        watched = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+        connections.close_all()
+        family.freeze()
+        try:
+            while True:
+                now = time.monotonic()
+                for post in self.posts:
+                    if post.pid is None and not post.finished and not self.stops and now >= post.start_at:
+                        self._start(post)
+                if all(post.pid is None and (post.finished or self.stops) for post in self.posts):
+                    return 0
+                heard = signal.sigtimedwait(watched, 0.5)
+                if heard is not None and heard.si_signo != signal.SIGCHLD:
+                    self._stop()
+                self._reap()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _start(self, post: _Post) -> None:
+        post.started = time.monotonic()
+        post.pid = family.fork(lambda: _work(post.queue_name, post.shape, drain=self.drain))
+
+    def _stop(self) -> None:
+        self.stops += 1
+        for post in self.posts:
+            if post.pid is not None:
+                os.kill(post.pid, signal.SIGTERM)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for post in self.posts:
+                if post.pid == pid:
+                    self._ended(post, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, post: _Post, code: int) -> None:
+        post.pid = None
+        if code == 0 and self.drain:
+            post.finished = True
+            return
+        if self.stops:
+            return
+        # Whatever the exit code: a worker that was not told to stop is started again, at once the first time.
+        post.failures = 0 if time.monotonic() - post.started > _LIVED_LONG_S else post.failures + 1
+        wait_s = min(_LONGEST_WAIT_S, 0.25 * 2 ** (post.failures - 1)) if post.failures > 1 else 0
+        post.start_at = time.monotonic() + wait_s
+        logger.warning("worker died queue=%s code=%s restart_in_s=%.1f", post.queue_name, code, wait_s)
+
+
+def shapes_of(names: Sequence[str] | None, *, processes: int | None, threads: int | None) -> dict[str, QueueSettings]:
+    """The queues to serve: all that are configured, or those named, with other numbers if given.
+
+    Raises ConfigurationError for an unknown queue.
+    """
+    known = queues.configured()
+    for name in names or ():
+        if name not in known:
+            raise ConfigurationError(
+                f"No queue is called {name!r}; known: {', '.join(sorted(known))}.{did_you_mean(name, known)}"
+            )
+    return {
+        name: QueueSettings(processes=processes or shape.processes, threads=threads or shape.threads)
+        for name, shape in known.items()
+        if not names or name in names
+    }
+
+
+def _work(queue_name: str, shape: QueueSettings, *, drain: bool) -> None:
+    _title(f"youtility worker {queue_name}")
+
+    def raise_child(sock: socket.socket) -> None:
+        _title(f"youtility child {queue_name}")
+        child.main(sock, shape.threads)
+
+    nursery = Nursery(raise_child)
+
+    async def serve() -> None:
+        await Worker(queue_name, shape, nursery, drain=drain).run()
+
+    asyncio.run(serve())
+
+
+def _title(text: str) -> None:
+    """What `ps` and `top` show of this process (Linux: the first 15 characters)."""
+    try:
+        with open("/proc/self/comm", "w", encoding="ascii") as comm:
+            comm.write(text[-15:])
+    except OSError:
+        return

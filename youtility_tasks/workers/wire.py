@@ -1,0 +1,52 @@
+"""Messages between a worker and its children: JSON behind four bytes of length.
+
+JSON and not pickle: a child runs user code, and nothing it sends may become code in the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from typing import Any
+
+_LENGTH = struct.Struct("!I")
+_READ = 1 << 16
+
+
+def pack(message: dict[str, Any]) -> bytes:
+    body = json.dumps(message, separators=(",", ":")).encode()
+    return _LENGTH.pack(len(body)) + body
+
+
+class Inbox:
+    """Puts messages together from the bytes of a stream."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, chunk: bytes) -> list[dict[str, Any]]:
+        """The messages that are complete with this chunk."""
+        self._bytes += chunk
+        messages = []
+        start = 0
+        while len(self._bytes) - start >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._bytes, start)
+            end = start + _LENGTH.size + length
+            if len(self._bytes) < end:
+                break
+            messages.append(json.loads(self._bytes[start + _LENGTH.size : end]))
+            start = end
+        del self._bytes[:start]
+        return messages
+
+
+def receive(sock: socket.socket, inbox: Inbox) -> list[dict[str, Any]] | None:
+    """What has arrived now; None once the other side has closed. Blocks only if the socket does."""
+    try:
+        chunk = sock.recv(_READ)
+    except BlockingIOError:
+        return []
+    except ConnectionError:
+        return None
+    return inbox.feed(chunk) if chunk else None

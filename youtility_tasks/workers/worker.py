@@ -1,0 +1,368 @@
+"""The pump of one worker: claim, lease, hand to a child, finish; runs no user code.
+
+One loop sends "these have ended, give me up to n more" as one round trip and one commit. Batches form by themselves
+while a round trip is under way; an idle worker never waits for a batch to fill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from youtility_tasks import queries, registry
+from youtility_tasks.conf import QueueSettings, settings
+from youtility_tasks.declaration import Task
+from youtility_tasks.finish import Decision, Happened, Verdict, decide
+from youtility_tasks.status import Outcome, WorkerStatus
+
+from .children import Children
+from .link import Link, LinkDown, notifications
+from .nursery import Nursery
+from .run import Assignment
+
+UNKNOWN_TASK_DELAY_S = 30.0
+"""How long a job waits whose task this worker does not know: another version of the code may know it."""
+
+_LOOK_AT_CLOCKS_S = 0.5
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A job that this worker has claimed and whose end the database has not confirmed."""
+
+    assignment: Assignment
+    task: Task | None
+    crash_count: int
+    has_lock: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt ended, on its way to the database."""
+
+    ending: dict[str, Any]
+    decision: Decision
+
+
+class Worker:
+    """One process that serves one queue."""
+
+    def __init__(self, queue_name: str, shape: QueueSettings, nursery: Nursery, *, drain: bool) -> None:
+        self.queue_name, self.shape, self.drain = queue_name, shape, drain
+        self.host, self.supervisor_pid = socket.gethostname(), os.getppid()
+        self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
+        self.link = Link(self.conninfo)
+        self.children = Children(nursery, shape, self.note_ending)
+        self.worker_id: int | None = None
+        self.held: dict[int, Held] = {}
+        self.ended: dict[int, Ended] = {}
+        self.unsure: set[int] = set()
+        """Endings that were sent and not confirmed: they may be in the database already."""
+        self.stop_at: float | None = None
+        """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
+        self.wake = asyncio.Event()
+        self.may_have_work = True
+        self.renewed_at = time.monotonic()
+
+    async def run(self) -> None:
+        """Serve until told to stop or, draining, until nothing is left that is due."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        await self._until_answered(self._register)
+        logger.info("worker started worker=%s queue=%s slots=%s", self.worker_id, self.queue_name, self.shape.slots)
+        duties = (self._pump_loop, self._renew_loop, self._rescue_loop, self._listen_loop, self._clock_loop, self._nursery_loop)
+        running = [asyncio.create_task(duty()) for duty in duties]
+        try:
+            finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for duty in finished:
+                duty.result()  # only the pump ends well; a duty that fails ends this worker, and its supervisor starts another
+        finally:
+            for duty in running:
+                duty.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            self.children.close()
+            with contextlib.suppress(LinkDown):
+                async with self.link.turn:
+                    await self.link.ask("unregister_worker", worker_id=self.worker_id)
+            self.link.close()
+            logger.info("worker stopped worker=%s queue=%s", self.worker_id, self.queue_name)
+
+    def stop(self) -> None:
+        """Claim no more and end what runs within the grace period; asked again: hand it back at once."""
+        now = time.monotonic()
+        self.stop_at = now if self.stop_at is not None else now + settings().shutdown_grace_s
+        self.wake.set()
+
+    def note_ending(self, ending: dict[str, Any]) -> None:
+        """Decide what an ending means for its job, and let the next pump carry it."""
+        held = self.held.get(ending["id"])
+        if held is None or held.task is None:
+            return
+        decision = decide(
+            Happened(ending["happened"]), held.task, attempt=held.assignment.attempt, crash_count=held.crash_count
+        )
+        self.ended[ending["id"]] = Ended(ending, decision)
+        self.wake.set()
+
+    # -- the pump
+
+    async def _pump_loop(self) -> None:
+        while True:
+            self.wake.clear()
+            wanted = self._wanted()
+            if wanted or self.ended:
+                try:
+                    await self._pump(wanted)
+                except LinkDown as error:
+                    logger.warning("queue out of reach worker=%s error=%s", self.worker_id, error)
+                    self.may_have_work = True
+                    await self.link.pause()
+                continue
+            if self.stop_at is not None and not self.held:
+                return
+            due_s = None if self.stop_at is not None else await self._next_due_s()
+            if self.drain and not self.held and not self.may_have_work and (due_s is None or due_s > 0):
+                return
+            idle_s = settings().poll_interval_s if due_s is None else min(settings().poll_interval_s, max(due_s, 0.001))
+            try:
+                async with asyncio.timeout(idle_s):
+                    await self.wake.wait()
+            except TimeoutError:
+                self.may_have_work = True
+
+    def _wanted(self) -> int:
+        """How many jobs to ask for now."""
+        if not self.may_have_work or self.stop_at is not None or self.worker_id is None:
+            return 0
+        return min(self.shape.slots - len(self.held) + len(self.ended), settings().claim_batch)
+
+    async def _pump(self, wanted: int) -> None:
+        async with self.link.turn:
+            sent = dict(self.ended)
+            if wanted:
+                self.may_have_work = False  # set again by whatever happens while the round trip is under way
+            resent = self.unsure & set(sent)
+            self.unsure |= set(sent)
+            rows = await self.link.ask(
+                "pump",
+                worker_id=self.worker_id,
+                host=self.host,
+                ended=json.dumps([_as_row(e) for e in sent.values()]) if sent else None,
+                queue_name=self.queue_name,
+                n=wanted,
+            )
+            stale = self._confirm(sent, set(rows[0][0]), resent)
+            for row in rows[1:]:
+                self._take(row[1:])
+            if stale:
+                await self.link.ask("count_event", name="stale_writes_rejected_total", label="", n=stale)
+        if wanted and len(rows) - 1 == wanted:
+            self.may_have_work = True
+
+    def _confirm(self, sent: dict[int, Ended], accepted: set[int], resent: set[int]) -> int:
+        """Let go of what the database has recorded; how many writes it refused because the job was no longer ours."""
+        stale = 0
+        for job_id, ended in sent.items():
+            held = self.held.pop(job_id, None)
+            if self.ended.get(job_id) is ended:
+                del self.ended[job_id]
+            if held is None:
+                continue
+            if job_id in accepted:
+                _log_end(held, ended)
+            elif job_id not in resent:
+                stale += 1
+                logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, held.assignment.task_name)
+            if held.has_lock or (ended.decision.verdict is not Verdict.SUCCEEDED and ended.decision.delay_s == 0):
+                self.may_have_work = True
+            elif ended.decision.delay_s:
+                asyncio.get_running_loop().call_later(ended.decision.delay_s + 0.002, self._look_again)
+        self.unsure -= set(sent)
+        return stale
+
+    def _look_again(self) -> None:
+        self.may_have_work = True
+        self.wake.set()
+
+    def _take(self, row: tuple[Any, ...]) -> None:
+        """Hand a claimed job to a child; one whose task this code does not know goes back for another worker."""
+        job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock = row
+        assignment = Assignment(
+            job_id=job_id,
+            claim_number=claim_number,
+            task_name=task_name,
+            args=args,
+            attempt=attempts + 1,
+            tenant_id=tenant_id,
+            worker_id=self.worker_id or 0,
+        )
+        task = registry.resolve(task_name)
+        self.held[job_id] = Held(assignment, task, crash_count, has_lock)
+        if task is None:
+            logger.warning("job put back, no such task here id=%s task=%s", job_id, task_name)
+            ending = {"id": job_id, "claim_number": claim_number}
+            self.ended[job_id] = Ended(ending, Decision(Verdict.RELEASED, Outcome.LOST, UNKNOWN_TASK_DELAY_S))
+            self.wake.set()
+            return
+        self.children.give(assignment, timeout_s=task.timeout_s, alone=task.isolated or crash_count > 0)
+
+    async def _next_due_s(self) -> float | None:
+        """Seconds until the queue's next future job; None if there is none."""
+        try:
+            async with self.link.turn:
+                rows = await self.link.ask("next_due", queue_name=self.queue_name)
+        except LinkDown:
+            await self.link.pause()
+            return None
+        due: float | None = rows[0][0]
+        return due
+
+    # -- the lease
+
+    async def _register(self) -> None:
+        rows = await self.link.ask(
+            "register_worker",
+            host=self.host,
+            pid=os.getpid(),
+            supervisor_pid=self.supervisor_pid,
+            queue_name=self.queue_name,
+            slots=self.shape.slots,
+        )
+        self.worker_id = rows[0][0]
+        self.renewed_at = time.monotonic()
+
+    async def _until_answered(self, ask: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                async with self.link.turn:
+                    return await ask()
+            except LinkDown as error:
+                logger.warning("queue out of reach error=%s", error)
+            await self.link.pause()
+
+    async def _renew_loop(self) -> None:
+        while True:
+            await asyncio.sleep(settings().heartbeat_interval_s)
+            try:
+                async with self.link.turn:
+                    await self._renew()
+            except LinkDown as error:
+                logger.warning("lease not renewed worker=%s error=%s", self.worker_id, error)
+            if time.monotonic() - self.renewed_at > settings().lease_s:
+                self._lose_everything("lease ran out")
+
+    async def _renew(self) -> None:
+        """Say which jobs this process really holds, and act on what the database answers."""
+        rows = await self.link.ask(
+            "renew",
+            worker_id=self.worker_id,
+            held=json.dumps([[job_id, held.assignment.claim_number] for job_id, held in self.held.items()]),
+            status=WorkerStatus.RUNNING if self.stop_at is None else WorkerStatus.DRAINING,
+            children=json.dumps(self.children.snapshot()),
+            memory_bytes=psutil.Process().memory_info().rss,
+        )
+        self.renewed_at = time.monotonic()
+        for kind, job_id in rows:
+            if kind == "unregistered":
+                self._lose_everything("it was rescued by another worker")
+                await self._register()
+            elif kind == "returned":
+                logger.warning("job given back, its claim had been lost id=%s worker=%s", job_id, self.worker_id)
+                self._look_again()
+            elif kind == "lost":
+                logger.warning("job is no longer ours id=%s worker=%s", job_id, self.worker_id)
+                self.children.drop(job_id)
+                self.held.pop(job_id, None)
+                self.ended.pop(job_id, None)
+            else:
+                self.children.abort(job_id)
+
+    def _lose_everything(self, why: str) -> None:
+        if self.held:
+            logger.warning("worker lets go of everything worker=%s jobs=%s because=%s", self.worker_id, len(self.held), why)
+        self.children.forget_all()
+        self.held.clear()
+        self.ended.clear()
+        self.unsure.clear()
+        self._look_again()
+
+    # -- beside the pump
+
+    async def _rescue_loop(self) -> None:
+        """Rescue is not a job: every worker does it, and silent workers are taken under SKIP LOCKED."""
+        while True:
+            await asyncio.sleep(settings().rescue_interval_s)
+            with contextlib.suppress(LinkDown):
+                async with self.link.turn:
+                    rows = await self.link.ask(
+                        "rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues
+                    )
+                for silent, job_id, task_name, verdict in rows:
+                    logger.warning("job %s id=%s task=%s worker=%s", verdict, job_id, task_name, silent)
+                if rows:
+                    self._look_again()
+
+    async def _listen_loop(self) -> None:
+        async for _ in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):
+            self._look_again()
+            if self.held:
+                await self._look_for_aborts()
+
+    async def _look_for_aborts(self) -> None:
+        with contextlib.suppress(LinkDown):
+            async with self.link.turn:
+                rows = await self.link.ask("aborts_requested", job_ids=list(self.held))
+            for (job_id,) in rows:
+                self.children.abort(job_id)
+
+    async def _clock_loop(self) -> None:
+        """Hard limits of jobs, and the end of the grace period after a stop."""
+        while True:
+            await asyncio.sleep(_LOOK_AT_CLOCKS_S)
+            self.children.look_at_clocks()
+            if self.stop_at is not None and time.monotonic() >= self.stop_at:
+                self.children.kill_all()
+
+    async def _nursery_loop(self) -> None:
+        await self.children.gone.wait()
+        raise RuntimeError("the nursery died; no child can be born any more")
+
+
+def _as_row(ended: Ended) -> dict[str, Any]:
+    return {
+        **{key: value for key, value in ended.ending.items() if key != "happened"},
+        "verdict": ended.decision.verdict,
+        "outcome": ended.decision.outcome,
+        "delay_s": ended.decision.delay_s,
+    }
+
+
+def _log_end(held: Held, ended: Ended) -> None:
+    job, decision = held.assignment, ended.decision
+    if decision.verdict is Verdict.SUCCEEDED:
+        logger.info(
+            "job succeeded id=%s task=%s tenant=%s attempt=%s run_ms=%.0f",
+            job.job_id, job.task_name, job.tenant_id, job.attempt, ended.ending.get("run_ms") or 0,
+        )  # fmt: skip
+        return
+    logger.log(
+        logging.ERROR if decision.verdict is Verdict.FAILED else logging.INFO,
+        "job %s id=%s task=%s tenant=%s attempt=%s/%s outcome=%s retry_in_s=%.0f error=%s",
+        decision.verdict, job.job_id, job.task_name, job.tenant_id, job.attempt,
+        held.task.max_attempts if held.task else 1, decision.outcome, decision.delay_s,
+        ended.ending.get("error_class", ""),
+    )  # fmt: skip
