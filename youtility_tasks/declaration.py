@@ -107,7 +107,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     def max_attempts(self) -> int:
         return self.retry.max_attempts
 
-    def using(  # type: ignore[override]
+    def using(
         self,
         *,
         priority: int | None = None,
@@ -122,7 +122,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
 
         Raises NaiveDatetime for a `run_after` without a zone, UnknownQueue, ConfigurationError for a bad priority.
         """
-        given = {
+        given: dict[str, Any] = {
             "priority": priority,
             "queue_name": queue_name,
             "run_after": run_after,

@@ -12,7 +12,7 @@ from django.db import transaction
 from . import payload, queries, tasks_api, tenants
 from .conf import settings
 from .declaration import Task
-from .errors import EnqueueError, NotJson, NoTenant, UnknownTenant, WrongArguments
+from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
 
 _ATTEMPTS_AT_A_TWIN = 5
 

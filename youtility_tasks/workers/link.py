@@ -33,7 +33,7 @@ class Link:
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._failures = 0
 
-    async def ask(self, name: str, **parameters: Any) -> list[tuple[Any, ...]]:
+    async def ask(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run `sql/<name>.sql`; its rows. The caller holds `turn`. Raises LinkDown."""
         asking = asyncio.ensure_future(self._ask(name, parameters))
         try:

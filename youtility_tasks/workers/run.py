@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from asgiref.sync import async_to_sync
+
 from youtility_tasks import history, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.context import TaskContext
@@ -126,6 +128,11 @@ async def run_async(run: Run) -> dict[str, Any]:
     except BaseException as error:
         return _ending(run, cpu_s=None, error=error)
     return _ending(run, cpu_s=None, result=result)
+
+
+def run_in_place(run: Run) -> dict[str, Any]:
+    """Run a task, sync or async, to its end in this thread; the ending to be reported."""
+    return async_to_sync(run_async)(run) if is_async(run) else run_sync(run)
 
 
 def call_in_place(run: Run) -> Any:

@@ -38,8 +38,10 @@ def offer(task: Task) -> None:
     if task.name in app.tasks:
         return
 
-    def entry(context: procrastinate.JobContext, **kwargs: Any) -> Any:
+    def entry(context: procrastinate.JobContext, /, **kwargs: Any) -> Any:
         job = context.job
+        if job.id is None:
+            raise ValueError("procrastinate ran a job that has no id")
         row = Job.objects.only("tenant_id", "claim_number").get(pk=job.id)
         assignment = run.Assignment(
             job_id=row.pk,
