@@ -11,9 +11,9 @@ import logging
 from collections.abc import Sequence
 
 from task_catalog.conf import catalog
+from task_catalog.outbox import Outbox
 from task_catalog.ports import mail
-from task_catalog.rules.recipients import valid_addresses
-from youtility_tasks import BadInput, NotReady, Transient, effects, errors
+from youtility_tasks import effects
 
 logger = logging.getLogger(__name__)
 
@@ -33,47 +33,26 @@ def send_pending() -> int:
     """Mail what is promised, outside a transaction; returns how many notices left.
 
     Best effort: a notice that cannot be sent now stays promised, and the caller's own work is never failed by it.
+    Without `TASK_CATALOG["admin_emails"]` notices are dropped with a line in the log.
     """
-    waiting = effects.pending(PREFIX)
-    if not waiting:
-        return 0
-    to = valid_addresses(catalog().admin_emails).addresses
-    sent = 0
-    with mail.session():
-        for notice in waiting:
-            if not to:
-                logger.warning("admin notice dropped, TASK_CATALOG['admin_emails'] is empty key=%s", notice.key)
-                effects.skip(notice.key, "no_recipients")
-                continue
-            try:
-                sent += _send(notice, to)
-            except BadInput as error:
-                logger.warning("admin notice refused key=%s error=%s", notice.key, error)
-                effects.skip(notice.key, str(error))
-            except NotReady:
-                continue
-            except errors.SoftTimeLimit:
-                raise
-            except Transient as error:
-                logger.warning("admin notices wait for the mail server key=%s error=%s", notice.key, error)
-                break
-    return sent
+    outbox = Outbox(PREFIX, _compose)
+    outbox.send()
+    for warning in outbox.warnings:
+        logger.warning("admin notice: %s", warning)
+    for key, error in outbox.failures:
+        logger.warning("admin notice waits key=%s error=%s", key, error)
+    return outbox.sent
 
 
-def _send(notice: effects.Pending, to: Sequence[str]) -> bool:
-    message = mail.Message(
+def _compose(promised: effects.Pending) -> mail.Message:
+    return mail.Message(
         task=TASK_HEADER,
-        key=notice.key,
-        to=to,
+        key=promised.key,
+        to=catalog().admin_emails,
         template="admin_notice",
         context={
-            "notice": notice.payload["subject"],
-            "lines": notice.payload["lines"],
+            "notice": promised.payload["subject"],
+            "lines": promised.payload["lines"],
             "company_name": catalog().company_name,
         },
     )
-
-    def deliver(message_id: str) -> None:
-        mail.deliver(message, message_id)
-
-    return effects.perform(notice.key, deliver)

@@ -33,6 +33,10 @@ SUBJECT_LIMIT = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+class Unreachable(Transient):
+    """No connection to the mail server: whoever has more messages need not try them now."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """A file that goes along, already in memory."""
@@ -118,9 +122,10 @@ _mailer: Mailer = DjangoMailer()
 def deliver(message: Message, message_id: str) -> SendReport:
     """Hand one message to the mail server under this Message-ID; the report says who was refused.
 
-    Raises Transient when the server cannot be reached, answers 4xx or drops the connection (the message may then have
-    arrived: the next attempt carries the same Message-ID), and BadInput when every recipient or the message itself is
-    refused for good, when nobody can be written to, or when a header would hold a line break.
+    Raises Unreachable when there is no connection; Transient when the server answers 4xx or drops the connection (the
+    message may then have arrived: the next attempt carries the same Message-ID); and BadInput when every recipient or
+    the message itself is refused for good, when nobody can be written to, or when a header would hold a line break.
+    One address refused beside accepted ones, even for now, is a warning: the message left and is not sent twice.
     """
     return _mailer.deliver(message, message_id)
 
@@ -179,8 +184,8 @@ class _Connection:
 
     def send(self, mail: EmailMultiAlternatives, recipients: Sequence[str]) -> dict[str, str]:
         """Send one mail; returns those refused, each with the server's words."""
+        backend = self._ready_backend()
         try:
-            backend = self._ready_backend()
             if not isinstance(backend, SmtpBackend):
                 backend.send_messages([mail])
                 return {}
@@ -200,7 +205,7 @@ class _Connection:
             raise Transient(f"The mail server refused the message for now: {_words(error.smtp_error)!r}.") from error
         except (smtplib.SMTPException, OSError) as error:
             self.close()
-            raise Transient(f"The mail server could not be used: {error}.") from error
+            raise Transient(f"The mail server broke off: {error}.") from error
 
     def close(self) -> None:
         """Say goodbye; the next mail opens a new connection. Never fails: what matters has been sent."""
@@ -216,8 +221,13 @@ class _Connection:
             backend = _configured_backend()
             if isinstance(backend, SmtpBackend) and backend.timeout is None:
                 backend.timeout = catalog().mail_timeout_s
+            try:
+                backend.open()
+            except (smtplib.SMTPException, OSError) as error:
+                with contextlib.suppress(smtplib.SMTPException, OSError):
+                    backend.close()
+                raise Unreachable(f"The mail server could not be reached: {error}.") from error
             self._backend = backend
-            backend.open()
         return self._backend
 
 

@@ -119,7 +119,7 @@ def assigned_site_groups(extras: Mapping[str, Any]) -> frozenset[int]:
 
 def is_true(value: object) -> bool:
     """Whether a JSON flag is set; the application also writes the words "True" and "true"."""
-    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+    return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
 def _is_id(value: object) -> bool:

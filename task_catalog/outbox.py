@@ -1,0 +1,82 @@
+"""Sends the mails that transactions promised, after they committed: this run's and what earlier runs left behind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from task_catalog.ports import mail
+from task_catalog.rules.recipients import valid_addresses
+from youtility_tasks import BadInput, NotReady, Transient, current_tenant, effects, errors
+
+logger = logging.getLogger(__name__)
+
+PAGE = 200
+
+
+class Outbox:
+    """The promised mails of one kind, by the prefix of their effect keys; serves several tenants one after another.
+
+    `compose` makes the message of a promise, or None when there is nothing left to tell. A mail that cannot leave now
+    stays promised and is not tried again by this object.
+    """
+
+    def __init__(self, prefix: str, compose: Callable[[effects.Pending], mail.Message | None]) -> None:
+        self._prefix = prefix
+        self._compose = compose
+        self._tried: set[tuple[int | None, str]] = set()
+        self.sent = 0
+        self.warnings: list[str] = []
+        self.failures: list[tuple[str, Exception]] = []
+        self.unreachable = False
+
+    def send(self, *, time_is_up: Callable[[], bool] = lambda: False) -> None:
+        """Send what the current tenant's transactions have promised so far; outside a transaction.
+
+        Stops when the mail server cannot be reached or time is up. Failures are collected, not raised.
+        """
+        with mail.session():
+            while not self.unreachable:
+                tried = sum(1 for tenant_id, _ in self._tried if tenant_id == current_tenant())
+                waiting = [
+                    promise
+                    for promise in effects.pending(self._prefix, limit=PAGE + tried)
+                    if (current_tenant(), promise.key) not in self._tried
+                ]
+                if not waiting:
+                    return
+                for promise in waiting:
+                    if self.unreachable or time_is_up():
+                        return
+                    self._tried.add((current_tenant(), promise.key))
+                    self._send_one(promise)
+
+    def _send_one(self, promise: effects.Pending) -> None:
+        try:
+            message = self._compose(promise)
+            if message is None:
+                effects.skip(promise.key, "nothing left to tell")
+                return
+            people = valid_addresses([*message.to, *message.cc])
+            if not people.addresses:
+                effects.skip(promise.key, "no_recipients")
+                self.warnings.extend([f"{promise.key}: no_recipients", *people.warnings])
+                return
+            self.sent += effects.perform(promise.key, lambda message_id: self._deliver(message, message_id))
+        except NotReady:
+            logger.info("mail left to the job that is sending it key=%s", promise.key)
+        except BadInput as error:
+            effects.skip(promise.key, str(error))
+            self.warnings.append(f"{promise.key}: {error}")
+        except errors.SoftTimeLimit:
+            raise
+        except Transient as error:
+            self.unreachable = isinstance(error, mail.Unreachable)
+            self.failures.append((promise.key, error))
+        except Exception as error:
+            logger.warning("mail failed, the others go on key=%s", promise.key, exc_info=True)
+            self.failures.append((promise.key, error))
+
+    def _deliver(self, message: mail.Message, message_id: str) -> None:
+        report = mail.deliver(message, message_id)
+        self.warnings.extend(f"{message.key}: {warning}" for warning in report.warnings)
