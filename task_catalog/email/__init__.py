@@ -1,5 +1,5 @@
 """One message, one effect key."""
 
-from . import alerts, reports, vendors, work_permits
+from . import alerts, reminders, reports, tickets, vendors, work_permits
 
-__all__ = ["alerts", "reports", "vendors", "work_permits"]
+__all__ = ["alerts", "reminders", "reports", "tickets", "vendors", "work_permits"]

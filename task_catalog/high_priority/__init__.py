@@ -1,5 +1,5 @@
 """Someone is waiting, or a contract is."""
 
-from . import faces, mobile
+from . import closing, faces, mobile, tickets
 
-__all__ = ["faces", "mobile"]
+__all__ = ["closing", "faces", "mobile", "tickets"]

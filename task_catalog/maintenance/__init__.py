@@ -1,5 +1,5 @@
 """Nobody waits."""
 
-from . import files, media, mqtt, queries, records
+from . import files, heartbeat, media, mqtt, queries, records, sessions
 
-__all__ = ["files", "media", "mqtt", "queries", "records"]
+__all__ = ["files", "heartbeat", "media", "mqtt", "queries", "records", "sessions"]
