@@ -39,7 +39,8 @@ def _mapping_mistakes(settings: Settings) -> Iterator[CheckMessage]:
         model = installed.get(path.lower())
         if model is not None:
             for field, expected in ENTITIES[logical].items():
-                yield from _field_mistakes(settings, logical, model, field, expected)
+                if settings.models.get(expected.target, path).lower() in installed:  # else E002 says it once
+                    yield from _field_mistakes(settings, logical, model, field, expected)
         elif logical not in OPTIONAL:
             labels = sorted(each._meta.label for each in installed.values())
             yield Error(
