@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from django.apps import apps
 from django.utils.module_loading import import_string
@@ -17,6 +17,18 @@ on_register: list[Callable[[Task], None]] = []
 """Called with each task as it is declared; `apps.py` fills it."""
 
 
+@overload
+def task(function: Callable[..., Any], /) -> Task: ...
+@overload
+def task(
+    *,
+    name: str | None = None,
+    queue_name: str = queues.MAINTENANCE,
+    priority: int = 5,
+    backend: str = "default",
+    takes_context: bool = False,
+    **options: Any,
+) -> Callable[[Callable[..., Any]], Task]: ...
 def task(
     function: Callable[..., Any] | None = None,
     *,
@@ -26,7 +38,7 @@ def task(
     backend: str = "default",
     takes_context: bool = False,
     **options: Any,
-) -> Any:
+) -> Task | Callable[[Callable[..., Any]], Task]:
     """Declare a module-level function as a task: `@task` or `@task(queue_name="email", priority=3, ...)`.
 
     Takes the fields of Task. Raises ConfigurationError for a second task of the same name or a bad option,
