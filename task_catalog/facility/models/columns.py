@@ -16,7 +16,7 @@ UNKNOWN_OFFSET = -1
 """`ctzoffset` of a row whose wall clock is not known; any other value is minutes east of UTC."""
 
 
-class LatLngField(models.CharField):
+class LatLngField(models.CharField):  # type: ignore[type-arg]
     """A point as text, "latitude,longitude" in degrees; null when nobody knows it."""
 
     description = "A point, 'latitude,longitude'"
@@ -26,7 +26,7 @@ class LatLngField(models.CharField):
         super().__init__(*args, **kwargs)
 
 
-class LatLngPathField(models.TextField):
+class LatLngPathField(models.TextField):  # type: ignore[type-arg]
     """Points as text, each "latitude,longitude", separated by one blank; a polygon is not closed by its first point."""
 
     description = "Points, 'latitude,longitude latitude,longitude'"
