@@ -12,10 +12,11 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from django.utils import timezone
 
 from youtility_tasks import history, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
@@ -167,9 +168,19 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     try:
         with tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant():
             tasks_api.task_started.send(type(task.get_backend()), task_result=context.task_result)
-            yield task, [context, *args] if task.takes_context else args, kwargs
+            try:
+                yield task, [context, *args] if task.takes_context else args, kwargs
+            except BaseException:
+                _finished(task, context, tasks_api.TaskResultStatus.FAILED)
+                raise
+            _finished(task, context, tasks_api.TaskResultStatus.SUCCESSFUL)
     finally:
         running.current.reset(token)
+
+
+def _finished(task: Task, context: TaskContext, status: tasks_api.TaskResultStatus) -> None:
+    result = replace(context.task_result, status=status, finished_at=timezone.now())
+    tasks_api.task_finished.send(type(task.get_backend()), task_result=result)
 
 
 def _ending(run: Run, *, cpu_s: float | None, result: Any = None, error: BaseException | None = None) -> dict[str, Any]:

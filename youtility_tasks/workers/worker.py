@@ -177,11 +177,10 @@ class Worker:
         """Let go of what the database has recorded; how many writes it refused because the job was no longer ours."""
         stale = 0
         for job_id, ended in sent.items():
-            held = self.held.pop(job_id, None)
-            if self.ended.get(job_id) is ended:
-                del self.ended[job_id]
-            if held is None:
-                continue
+            if self.ended.get(job_id) is not ended:
+                continue  # let go of while this was under way
+            del self.ended[job_id]
+            held = self.held.pop(job_id)
             if job_id in accepted:
                 _log_end(held, ended)
             elif job_id not in resent:

@@ -1,0 +1,31 @@
+# Each target is one or two commands that you could type yourself.
+PYTHON ?= python3
+
+.PHONY: demo up test check fix
+
+demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
+	.venv/bin/youtility-tasks play_company_day
+
+up: .venv/demo              ## database, workers and pages, until Ctrl-C
+	.venv/bin/youtility-tasks up
+
+test: check                 ## all checks and tests
+	.venv/bin/python -m pytest
+
+check: .venv/dev            ## format, lint, types, and who may import whom
+	.venv/bin/ruff format --check . && .venv/bin/ruff check .
+	.venv/bin/mypy && .venv/bin/lint-imports
+
+fix: .venv/dev              ## format, and repair what can be repaired
+	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/demo: pyproject.toml | .venv/bin/python
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/dev: pyproject.toml | .venv/bin/python
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ .venv/demo

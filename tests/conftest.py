@@ -1,0 +1,139 @@
+"""A real PostgreSQL for every test that wants one: started once a run, migrated once, copied for each that needs its own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from youtility_tasks.standalone.database import from_url
+from youtility_tasks.standalone.server import Server
+
+NOT_FLUSHED = [
+    "procrastinate_jobs",
+    "procrastinate_events",
+    "procrastinate_periodic_defers",
+    "procrastinate_workers",
+    "youtility_tasks_history",
+]
+"""Tables of models that Django does not manage, which a transactional test must leave empty all the same."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running PostgreSQL, and how to reach one of its databases."""
+
+    conninfo: str
+    server: Server | None
+
+    def url(self, dbname: str) -> str:
+        if self.server is not None:
+            return self.server.url(dbname)
+        base, _, query = self.conninfo.partition("?")
+        return f"{base.rsplit('/', 1)[0]}/{dbname}" + (f"?{query}" if query else "")
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(statement)
+
+    def copy(self, template: str) -> str:
+        """A new database with all that the template holds; its name."""
+        name = f"yt_{secrets.token_hex(6)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database of a test's own, migrated and empty, for real processes: `env` is all that they need to find it."""
+
+    url: str
+    env: dict[str, str] = field(default_factory=dict)
+
+    def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """PostgreSQL of DATABASE_URL (whose role must be allowed to create databases), else the embedded one."""
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield Cluster(given, None)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="yt-tests-"))
+    folder.chmod(0o755)  # ours: the server's own user has to pass through
+    server = Server(folder, options=["-c", "fsync=off", "-c", "max_connections=200"])
+    try:
+        with server.in_use():
+            yield Cluster(server.conninfo("postgres"), server)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster, django_db_blocker: Any) -> Iterator[str]:
+    """The name of a migrated database that is only ever copied."""
+    name = f"yt_template_{secrets.token_hex(4)}"
+    cluster.run(f"CREATE DATABASE {name}")
+    point_django_at(cluster.url(name))
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+        connections.close_all()
+    yield name
+    cluster.drop(name)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(cluster: Cluster, template: str, django_db_blocker: Any) -> Iterator[None]:
+    """pytest-django's own set-up, replaced: its tests run in a copy of the template."""
+    name = cluster.copy(template)
+    point_django_at(cluster.url(name))
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+    cluster.drop(name)
+
+
+def point_django_at(url: str) -> None:
+    """Make the default alias of this process mean another database."""
+    connections["default"].close()
+    for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT"):
+        connections.databases["default"][key] = ""
+    connections.databases["default"].update(from_url(url))
+
+
+@pytest.fixture
+def fresh_database(cluster: Cluster, template: str) -> Iterator[Database]:
+    """A database of this test's own, for real worker processes."""
+    name = cluster.copy(template)
+    url = cluster.url(name)
+    yield Database(url, {**os.environ, "DATABASE_URL": url})
+    cluster.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def empty_unmanaged_tables(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test with real transactions: empty what Django's own flush leaves out."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    transactional = marker is not None and marker.kwargs.get("transaction")
+    if transactional or {"transactional_db", "live_server"} & set(request.fixturenames):
+        blocker = request.getfixturevalue("django_db_blocker")
+        with blocker.unblock(), connections["default"].cursor() as cursor:
+            cursor.execute(f"TRUNCATE {', '.join(NOT_FLUSHED)}")

@@ -1,0 +1,224 @@
+"""The embedded PostgreSQL: make it, start it, share it, stop it. For laptops, demonstrations and tests; no TLS.
+
+Several processes share one server: each holds a shared lock while it uses it, and the last one out stops it.
+A server that was killed is simply started again; PostgreSQL recovers, however long that takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from . import binaries, home
+from .errors import ServerFailed
+
+ROLE = "youtility"
+DATABASE = "youtility"
+_SOCKET_PATH_LIMIT = 100  # bytes; the kernel's is 107 with the file name
+_ORPHANS_LEAVE_S = 30.0
+
+
+class Server:
+    """One cluster below one state folder. Nothing outside that folder (and its socket folder) is made or opened."""
+
+    def __init__(self, folder: Path, *, options: Sequence[str] = ()) -> None:
+        self.folder, self.options = folder, list(options)
+        self.data, self.log = folder / "data", folder / "postgres.log"
+        self.sockets = socket_folder(folder)
+
+    @functools.cached_property
+    def user(self) -> pwd.struct_passwd | None:
+        """As whom the server runs, when that is not the present user."""
+        return home.server_user()
+
+    def conninfo(self, dbname: str = DATABASE) -> str:
+        return make_conninfo("", host=str(self.sockets), user=ROLE, dbname=dbname)
+
+    def url(self, dbname: str = DATABASE) -> str:
+        """For DATABASE_URL."""
+        return f"postgresql://{ROLE}@/{dbname}?host={self.sockets}"
+
+    @contextlib.contextmanager
+    def in_use(self, *, keep: bool = False) -> Iterator[Server]:
+        """Have the server run inside the block; the last user stops it, unless `keep`."""
+        self._make_folder(self.folder)
+        with (self.folder / "users.lock").open("a") as users:
+            fcntl.flock(users, fcntl.LOCK_SH)
+            self.start()
+            try:
+                yield self
+            finally:
+                if not keep:
+                    with contextlib.suppress(BlockingIOError):
+                        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        self.stop()
+
+    def start(self) -> None:
+        """Make the cluster if there is none and start it if it does not run; returns when it answers.
+
+        Raises ServerFailed with the end of the server's log.
+        """
+        self._make_folder(self.folder)
+        with (self.folder / "start.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self.pid() is not None and self._answers():
+                return
+            programs = self._reachable(binaries.find())
+            self._make_cluster(programs)
+            self._make_folder(self.sockets, mode=0o700, theirs=True)
+            self._start(programs)
+            self._make_database()
+
+    def stop(self) -> None:
+        """Stop the server, if it runs, and wait until it has."""
+        pid = self.pid()
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGINT)
+        while self.pid() == pid:
+            _reap(pid)
+            time.sleep(0.02)
+
+    def pid(self) -> int | None:
+        """The running server's process, or None; a file left behind by a killed one does not count."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            pid = int(lines[0])
+            if Path(lines[1]) != self.data:
+                return None
+            os.kill(pid, 0)
+        except (OSError, ValueError, IndexError):
+            return None
+        return pid if _is_postgres(pid, self.data) else None
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.conninfo("postgres"), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _start(self, programs: binaries.Binaries) -> None:
+        command = [programs.bin / "postgres", "-D", self.data, "-k", self.sockets, "-h", "", *self.options]
+        give_up = time.monotonic() + _ORPHANS_LEAVE_S
+        while True:
+            with self.log.open("ab") as log:
+                process = subprocess.Popen(  # noqa: S603
+                    command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_user()
+                )
+            # No limit while it lives: after a crash it may have hours of log to replay.
+            while process.poll() is None:
+                if self._answers():
+                    _forget(process)
+                    return
+                time.sleep(0.02)
+            # Sessions of a killed server notice within moments; until then the new one refuses to start.
+            if "pre-existing shared memory" not in self._log_tail() or time.monotonic() > give_up:
+                raise ServerFailed(f"PostgreSQL did not start from {self.data}. The end of {self.log}:\n{self._log_tail()}")
+            time.sleep(0.2)
+
+    def _make_cluster(self, programs: binaries.Binaries) -> None:
+        version = self.data / "PG_VERSION"
+        if version.exists():
+            made_by = version.read_text(encoding="ascii").strip()
+            if made_by != str(programs.version):
+                raise ServerFailed(
+                    f"{self.data} was made by PostgreSQL {made_by}, and the programs here are {programs.version}. "
+                    f"Point YOUTILITY_POSTGRES_BIN at version {made_by}, or YOUTILITY_HOME at another folder."
+                )
+            return
+        self._make_folder(self.data, mode=0o700, theirs=True)
+        locale = (
+            ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if programs.version >= 17 else ["--locale=C"]
+        )
+        made = subprocess.run(  # noqa: S603
+            [programs.bin / "initdb", "-D", self.data, "-U", ROLE, "-A", "trust", "-E", "UTF8", *locale],
+            capture_output=True,
+            text=True,
+            **self._as_user(),
+        )
+        if made.returncode:
+            raise ServerFailed(f"initdb failed in {self.data}:\n{made.stdout}{made.stderr}")
+
+    def _make_database(self) -> None:
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+                connection.execute(f'CREATE DATABASE "{DATABASE}"')
+
+    def _reachable(self, found: binaries.Binaries) -> binaries.Binaries:
+        """The programs where the server's user can run them: a copy, if they lie below a closed folder."""
+        if self.user is None:
+            return found
+        try:
+            subprocess.run([found.bin / "postgres", "--version"], check=True, capture_output=True, **self._as_user())  # noqa: S603
+        except (OSError, subprocess.CalledProcessError):
+            copies = self.folder / f"programs-{found.version}"
+            self._make_folder(copies)
+            return found.copied_to(copies)
+        return found
+
+    def _make_folder(self, path: Path, *, mode: int = 0o755, theirs: bool = False) -> None:
+        """Make a folder of ours; one that exists is left exactly as it is."""
+        if path.is_dir():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(exist_ok=True)
+        path.chmod(mode)
+        if theirs and self.user is not None:
+            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+    def _as_user(self) -> dict[str, Any]:
+        """How a program is run: with a clean environment and, for root, as the server's user."""
+        clean: dict[str, Any] = {"env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}, "cwd": "/"}
+        if self.user is None:
+            return clean
+        return {**clean, "user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+
+    def _log_tail(self) -> str:
+        try:
+            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
+        except OSError:
+            return "(no log)"
+
+
+def socket_folder(folder: Path) -> Path:
+    """Where the server of a state folder listens: inside it, or in a short path made from it where that is too long."""
+    inside = folder / "socket"
+    if len(str(inside)) <= _SOCKET_PATH_LIMIT - len("/.s.PGSQL.5432"):
+        return inside
+    return Path(tempfile.gettempdir()) / f"yt-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+
+
+def _is_postgres(pid: int, data: Path) -> bool:
+    """Whether the process is a server of this cluster; after a reboot its number may belong to anybody."""
+    if sys.platform != "linux":
+        return True
+    try:
+        return str(data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _forget(process: subprocess.Popen[bytes]) -> None:
+    """Let the server outlive its starter without a warning about a child nobody waited for."""
+    process.returncode = 0
+
+
+def _reap(pid: int) -> None:
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,80 @@
+"""The Django settings of the bundled project: for the demonstration, for tests, and to read before writing your own."""
+
+import os
+
+import django
+
+from youtility_tasks import queues
+
+from . import database, home
+
+DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
+SECRET_KEY = home.secret_key()
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+
+DATABASES = {"default": database.django_database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    *(["django_tasks"] if django.VERSION < (6, 0) else []),
+    "procrastinate.contrib.django",
+    "youtility_tasks",
+    "youtility_tasks.standalone",
+    "task_catalog",
+    "task_catalog.facility",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "youtility_tasks.standalone.urls"
+STATIC_URL = "static/"
+
+TASKS = {
+    "default": {
+        "BACKEND": "youtility_tasks.backends.ProcrastinateBackend",
+        "QUEUES": [queues.HIGH_PRIORITY, queues.EMAIL, queues.REPORTS, queues.MAINTENANCE],
+    }
+}
+YOUTILITY_TASKS = {"retry_delay_factor": float(os.environ.get("YOUTILITY_RETRY_DELAY_FACTOR", "1"))}
+TASK_CATALOG = {"clock": os.environ["YOUTILITY_CLOCK"]} if os.environ.get("YOUTILITY_CLOCK") else {}
+
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_TIMEOUT = 20  # seconds
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+    # These log arguments, or a line for every start and end that our own line already tells.
+    "loggers": {"procrastinate": {"level": "WARNING"}, "django_tasks": {"level": "WARNING"}, "django.tasks": {"level": "WARNING"}},
+}
