@@ -33,7 +33,9 @@ class ProcrastinateBackend(tasks_api.BaseTaskBackend):
         if isinstance(task, Task):
             task.validate()
 
-    def enqueue(self, task: tasks_api.Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tasks_api.TaskResult[Any]:  # type: ignore[type-arg]
+    def enqueue(
+        self, task: tasks_api.Task, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tasks_api.TaskResult[Any]:  # type: ignore[type-arg]
         return enqueue.enqueue(adopt(task), args, kwargs)
 
     def get_result(self, result_id: str) -> tasks_api.TaskResult[Any]:

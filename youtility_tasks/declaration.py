@@ -136,7 +136,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     def validate(self) -> None:
         """Raise the typed error of whatever is wrong with the declaration or with `using`."""
         queues.check(self.task_name, self.queue_name)
-        if isinstance(self.priority, bool) or not isinstance(self.priority, int) or not MOST_URGENT <= self.priority <= LEAST_URGENT:
+        if (
+            isinstance(self.priority, bool)
+            or not isinstance(self.priority, int)
+            or not MOST_URGENT <= self.priority <= LEAST_URGENT
+        ):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has priority {self.priority!r}; right is a whole number from "
                 f"{MOST_URGENT} (most urgent) to {LEAST_URGENT}."
@@ -152,7 +156,9 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                     "give it a zone, for example timezone.now() + timedelta(minutes=5)."
                 )
         if self.timeout_s is not None and self.timeout_s <= 0:
-            raise ConfigurationError(f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s.")
+            raise ConfigurationError(
+                f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s."
+            )
 
     def key(self, key: Key, arguments: Mapping[str, Any]) -> str | None:
         """A lock or key for these arguments."""

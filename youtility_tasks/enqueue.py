@@ -107,7 +107,9 @@ def _of_tenant(task: Task, tenant_id: int, key: str | None) -> str | None:
 
 def _storable(task: Task, key: str | None) -> str | None:
     if key is not None and (not isinstance(key, str) or payload.clean_text(key) != key or len(key) > 500):
-        raise NotJson(f"Task {task.name!r}: a lock or key is text of at most 500 characters without NUL; given: {key!r:.80}.")
+        raise NotJson(
+            f"Task {task.name!r}: a lock or key is text of at most 500 characters without NUL; given: {key!r:.80}."
+        )
     return key
 
 

@@ -40,17 +40,23 @@ class _Walk:
             self._text(value, place)
         elif isinstance(value, int):
             if value.bit_length() > _MAX_INT_BITS:
-                raise NotJson(f"Task {self.task_name!r}: {place} is an integer of {value.bit_length()} bits; pass it as text.")
+                raise NotJson(
+                    f"Task {self.task_name!r}: {place} is an integer of {value.bit_length()} bits; pass it as text."
+                )
             self._count(len(str(value)))
         elif isinstance(value, float):
             if not math.isfinite(value):
-                raise NotJson(f"Task {self.task_name!r}: {place} is {value!r}, which JSON cannot carry; pass None or text.")
+                raise NotJson(
+                    f"Task {self.task_name!r}: {place} is {value!r}, which JSON cannot carry; pass None or text."
+                )
             self._count(len(repr(value)))
         elif isinstance(value, dict):
             self._count(2)
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise NotJson(f"Task {self.task_name!r}: {place} has the key {key!r}; keys of JSON objects are text.")
+                    raise NotJson(
+                        f"Task {self.task_name!r}: {place} has the key {key!r}; keys of JSON objects are text."
+                    )
                 self._text(key, f"{place} (a key)")
                 self.visit(item, f"{place}.{key}", depth + 1)
         elif isinstance(value, list | tuple):
@@ -58,11 +64,15 @@ class _Walk:
             for index, item in enumerate(value):
                 self.visit(item, f"{place}[{index}]", depth + 1)
         else:
-            raise NotJson(f"Task {self.task_name!r}: {place} is {_describe(value)}, which is not JSON.{_way_out(value)}")
+            raise NotJson(
+                f"Task {self.task_name!r}: {place} is {_describe(value)}, which is not JSON.{_way_out(value)}"
+            )
 
     def _text(self, value: str, place: str) -> None:
         if "\0" in value:
-            raise NotJson(f"Task {self.task_name!r}: {place} holds a NUL character, which PostgreSQL cannot store; remove it.")
+            raise NotJson(
+                f"Task {self.task_name!r}: {place} holds a NUL character, which PostgreSQL cannot store; remove it."
+            )
         try:
             self._count(len(value.encode()) + 3)
         except UnicodeEncodeError as error:

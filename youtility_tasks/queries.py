@@ -45,7 +45,8 @@ def conninfo(application_name: str) -> str:
     kept = {
         key: value
         for key, value in parameters.items()
-        if key not in {"cursor_factory", "context", "prepare_threshold", "server_side_binding", "client_encoding", "pool"}
+        if key
+        not in {"cursor_factory", "context", "prepare_threshold", "server_side_binding", "client_encoding", "pool"}
         and isinstance(value, str | int)
     }
     kept["application_name"] = application_name

@@ -43,8 +43,7 @@ def configured() -> dict[str, QueueSettings]:
             queues[name] = QueueSettings(**numbers)
         except TypeError as error:
             raise ConfigurationError(
-                f"YOUTILITY_TASKS['queues'][{name!r}] is {dict(numbers)!r}; right is "
-                "{'processes': 1, 'threads': 2}."
+                f"YOUTILITY_TASKS['queues'][{name!r}] is {dict(numbers)!r}; right is {{'processes': 1, 'threads': 2}}."
             ) from error
         if queues[name].processes < 1 or queues[name].threads < 1:
             raise ConfigurationError(

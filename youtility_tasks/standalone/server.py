@@ -114,11 +114,12 @@ class Server:
         return True
 
     def _start(self, programs: binaries.Binaries) -> None:
-        command = [programs.bin / "postgres", "-D", self.data, "-k", self.sockets, "-h", "", *self.options]
+        postgres, data, sockets = str(programs.bin / "postgres"), str(self.data), str(self.sockets)
+        command = [postgres, "-D", data, "-k", sockets, "-h", "", *self.options]
         give_up = time.monotonic() + _ORPHANS_LEAVE_S
         while True:
             with self.log.open("ab") as log:
-                process = subprocess.Popen(  # noqa: S603
+                process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
                     command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_user()
                 )
             # No limit while it lives: after a crash it may have hours of log to replay.
@@ -129,7 +130,9 @@ class Server:
                 time.sleep(0.02)
             # Sessions of a killed server notice within moments; until then the new one refuses to start.
             if "pre-existing shared memory" not in self._log_tail() or time.monotonic() > give_up:
-                raise ServerFailed(f"PostgreSQL did not start from {self.data}. The end of {self.log}:\n{self._log_tail()}")
+                raise ServerFailed(
+                    f"PostgreSQL did not start from {self.data}. The end of {self.log}:\n{self._log_tail()}"
+                )
             time.sleep(0.2)
 
     def _make_cluster(self, programs: binaries.Binaries) -> None:
@@ -143,9 +146,7 @@ class Server:
                 )
             return
         self._make_folder(self.data, mode=0o700, theirs=True)
-        locale = (
-            ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if programs.version >= 17 else ["--locale=C"]
-        )
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if programs.version >= 17 else ["--locale=C"]
         made = subprocess.run(  # noqa: S603
             [programs.bin / "initdb", "-D", self.data, "-U", ROLE, "-A", "trust", "-E", "UTF8", *locale],
             capture_output=True,

@@ -84,7 +84,14 @@ class Worker:
             loop.add_signal_handler(number, self.stop)
         await self._until_answered(self._register)
         logger.info("worker started worker=%s queue=%s slots=%s", self.worker_id, self.queue_name, self.shape.slots)
-        duties = (self._pump_loop, self._renew_loop, self._rescue_loop, self._listen_loop, self._clock_loop, self._nursery_loop)
+        duties = (
+            self._pump_loop,
+            self._renew_loop,
+            self._rescue_loop,
+            self._listen_loop,
+            self._clock_loop,
+            self._nursery_loop,
+        )
         running = [asyncio.create_task(duty()) for duty in duties]
         try:
             finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -185,7 +192,9 @@ class Worker:
                 _log_end(held, ended)
             elif job_id not in resent:
                 stale += 1
-                logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, held.assignment.task_name)
+                logger.warning(
+                    "write rejected, the job is no longer ours id=%s task=%s", job_id, held.assignment.task_name
+                )
             if held.has_lock or (ended.decision.verdict is not Verdict.SUCCEEDED and ended.decision.delay_s == 0):
                 self.may_have_work = True
             elif ended.decision.delay_s:
@@ -292,7 +301,9 @@ class Worker:
 
     def _lose_everything(self, why: str) -> None:
         if self.held:
-            logger.warning("worker lets go of everything worker=%s jobs=%s because=%s", self.worker_id, len(self.held), why)
+            logger.warning(
+                "worker lets go of everything worker=%s jobs=%s because=%s", self.worker_id, len(self.held), why
+            )
         self.children.forget_all()
         self.held.clear()
         self.ended.clear()
@@ -307,9 +318,7 @@ class Worker:
             await asyncio.sleep(settings().rescue_interval_s)
             with contextlib.suppress(LinkDown):
                 async with self.link.turn:
-                    rows = await self.link.ask(
-                        "rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues
-                    )
+                    rows = await self.link.ask("rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues)
                 for silent, job_id, task_name, verdict in rows:
                     logger.warning("job %s id=%s task=%s worker=%s", verdict, job_id, task_name, silent)
                 if rows:
