@@ -26,7 +26,7 @@ def contact(person: People | None) -> Contact | None:
 
 def group_members(group_id: int | None, *, client_id: int) -> list[Contact]:
     """The people of a client's group; none for the NONE group."""
-    if entities.is_none(group_id):
+    if group_id is None or entities.is_none(group_id):
         return []
     members = (
         entities.GroupMember.objects.filter(pgroup_id=group_id, pgroup__client_id=client_id)

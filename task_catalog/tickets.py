@@ -53,8 +53,8 @@ def create_ticket(new: NewTicket, *, at: datetime) -> Ticket:
     when two workers make tickets at once. Raises BadInput when the site does not exist.
     """
     with transaction.atomic():
-        site = entities.BusinessUnit.objects.filter(pk=new.bu_id).first()
-        if site is None or entities.is_none(site.pk):
+        site = None if entities.is_none(new.bu_id) else entities.BusinessUnit.objects.filter(pk=new.bu_id or 0).first()
+        if site is None:
             raise BadInput(f"A ticket needs a site; bu_id is {new.bu_id!r}, which is none. Name the site it is about.")
         number = rules.ticket_number(site.bucode, _take_number(new.client_id, site.pk))
         moment = at.replace(microsecond=0)

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Lower
+from django.db.models.lookups import Exact
 
 from task_catalog import entities
 from task_catalog.audience import SiteAudience, name_of
@@ -105,7 +106,8 @@ class _Run:
                 found = found.filter(pk=jobneed_id)
             if last is not None:
                 found = found.filter(Q(expirydatetime__gt=last[0]) | Q(expirydatetime=last[0], pk__gt=last[1]))
-            return list(found.values_list("expirydatetime", "pk")[:PAGE])
+            rows = found.values_list("expirydatetime", "pk")[:PAGE]
+            return [(expires_at, pk) for expires_at, pk in rows if expires_at is not None]
 
         for _, pk in self.sweep.rows(page):
             self.due += 1
@@ -142,23 +144,14 @@ class _Run:
         """`rules.is_due` as a query; a test holds the two together."""
         handled = Q()
         for flag in rules.HANDLED_FLAGS:
-            handled |= Q(**{f"flag_{flag}": "true"})
-        return (
-            _mine(self._client_id)
-            .annotate(
-                **{
-                    f"flag_{flag}": Coalesce(Lower(KeyTextTransform(flag, F("other_info"))), Value(""))
-                    for flag in ("isdynamic", *rules.HANDLED_FLAGS)
-                }
-            )
-            .filter(
-                entities.points_nowhere("parent"),
-                Q(jobstatus__in=rules.OPEN) | (Q(jobstatus=rules.AUTOCLOSED) & ~handled),
-                identifier__in=rules.CLOSABLE,
-                expirydatetime__lte=self._now,
-                expirydatetime__gte=self._now - self._lookback,
-            )
-            .exclude(flag_isdynamic="true")
+            handled |= _is_set(flag)
+        return _mine(self._client_id).filter(
+            entities.points_nowhere("parent"),
+            Q(jobstatus__in=rules.OPEN) | (Q(jobstatus=rules.AUTOCLOSED) & ~handled),
+            ~_is_set("isdynamic"),
+            identifier__in=rules.CLOSABLE,
+            expirydatetime__lte=self._now,
+            expirydatetime__gte=self._now - self._lookback,
         )
 
     def _close(self, pk: int) -> None:
@@ -298,6 +291,12 @@ class _Run:
 
 def _mine(client_id: int) -> QuerySet[Jobneed]:
     return entities.Occurrence.objects.filter(client_id=client_id).exclude(pk=entities.none_id())
+
+
+def _is_set(flag: str) -> Q:
+    """Whether a flag of `other_info` is true, or the word "True"."""
+    word = Coalesce(Lower(KeyTextTransform(flag, F("other_info"))), Value(""))
+    return Q(Exact(word, Value("true")))
 
 
 def _info(row: Jobneed) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -66,7 +67,7 @@ def ticket_escalation(context: TaskContext) -> dict[str, Any]:
             for row_id, flaw in matrix.flaws():
                 bad_rows.append(row_id)
                 sweep.warnings.append(flaw)
-            for ticket_id in sweep.rows(lambda last, client_id=client_id: _page(client_id, now, last)):
+            for ticket_id in sweep.rows(partial(_page, client_id, now)):
                 due += 1
                 with sweep.one(ticket_id):
                     reached = _lift(ticket_id, client_id, matrix, now)

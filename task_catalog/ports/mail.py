@@ -197,12 +197,11 @@ class _Connection:
             self.close()
             raise Transient(f"The mail server refused the recipients for now: {words!r}.") from error
         except smtplib.SMTPDataError as error:
+            answer = f"{error.smtp_code} {_words(error.smtp_error)}"
             if 500 <= error.smtp_code < 600:
-                raise BadInput(
-                    f"The mail server refused the message for good: {_words(error.smtp_error)!r}."
-                ) from error
+                raise BadInput(f"The mail server refused the message for good: {answer!r}.") from error
             self.close()
-            raise Transient(f"The mail server refused the message for now: {_words(error.smtp_error)!r}.") from error
+            raise Transient(f"The mail server refused the message for now: {answer!r}.") from error
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             raise Transient(f"The mail server broke off: {error}.") from error

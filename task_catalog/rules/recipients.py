@@ -114,7 +114,7 @@ def assigned_site_groups(extras: Mapping[str, Any]) -> frozenset[int]:
     """Ids of the site groups that a person looks after; the application stores them as strings, in a list or alone."""
     stored = extras.get("assignsitegroup")
     values = stored if isinstance(stored, list) else [stored]
-    return frozenset(int(value) for value in values if _is_id(value))
+    return frozenset(number for value in values if (number := _as_id(value)) is not None)
 
 
 def is_true(value: object) -> bool:
@@ -122,7 +122,7 @@ def is_true(value: object) -> bool:
     return value is True or (isinstance(value, str) and value.lower() == "true")
 
 
-def _is_id(value: object) -> bool:
-    if isinstance(value, bool):
-        return False
-    return isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal())
+def _as_id(value: object) -> int | None:
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -22,6 +22,8 @@ def test_no_instant_is_shown_as_a_dash():
     assert local_time.shown(None, 330) == "-"
 
 
-@pytest.mark.parametrize(("offset", "known"), [(0, True), (330, True), (-300, True), (-1, False), (None, False), (5_000, False)])
+@pytest.mark.parametrize(
+    ("offset", "known"), [(0, True), (330, True), (-300, True), (-1, False), (None, False), (5_000, False)]
+)
 def test_d12_minus_one_is_no_offset(offset, known):
     assert local_time.is_known(offset) is known

@@ -30,9 +30,7 @@ def row(**changes: object) -> MatrixRow:
 
 
 def chosen(*rows: MatrixRow, category_id: int | None = CATEGORY, level: int = 1) -> int | None:
-    step = tickets.step_for(
-        rows, client_id=CLIENT, site_id=SITE, category_id=category_id, level=level, none_id=NONE
-    )
+    step = tickets.step_for(rows, client_id=CLIENT, site_id=SITE, category_id=category_id, level=level, none_id=NONE)
     return step.id if step else None
 
 
@@ -97,9 +95,7 @@ def test_a_flawed_row_is_named_and_the_next_one_is_used(bad):
     assert chosen(flawed, row(id=9)) == 9
 
 
-@pytest.mark.parametrize(
-    ("frequency", "minutes"), [("MINUTE", 1), ("HOUR", 60), ("DAY", 1_440), ("WEEK", 10_080)]
-)
+@pytest.mark.parametrize(("frequency", "minutes"), [("MINUTE", 1), ("HOUR", 60), ("DAY", 1_440), ("WEEK", 10_080)])
 def test_every_unit_is_counted_in_minutes_from_the_creation(frequency, minutes):
     assert tickets.due_at(MADE, row(frequency=frequency, value=3)) == MADE + timedelta(minutes=3 * minutes)
 

@@ -1,0 +1,74 @@
+"""What these tests start from: a clock that stands still, a mail server, two companies that look alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from task_catalog.facility.sentinels import ensure_sentinels
+from tests.catalog.closing.frozen import FrozenClock
+from tests.catalog.closing.smtp_sink import Sink, SinkController
+from tests.catalog.closing.world import START, Company
+
+
+@pytest.fixture(autouse=True)
+def clock_at(settings: Any) -> Iterator[Callable[[datetime], None]]:
+    """The catalogue's clock stands at noon; call it to set another instant."""
+    settings.TASK_CATALOG = {
+        **getattr(settings, "TASK_CATALOG", {}),
+        "clock": f"{FrozenClock.__module__}.{FrozenClock.__qualname__}",
+        "mail_from": "Facility desk <desk@house.example>",
+        "admin_emails": ["ops@house.example"],
+        "mail_timeout_s": 5,
+    }
+
+    def set_to(instant: datetime) -> None:
+        FrozenClock.instant = instant
+
+    set_to(START.replace(hour=12))
+    yield set_to
+
+
+@pytest.fixture
+def no_mail_server(settings: Any) -> Callable[[int], None]:
+    """Point the mail settings at a port; nobody listens on port 1."""
+
+    def point_at(port: int) -> None:
+        if hasattr(settings, "MAILERS"):  # Django 6.1 and later
+            settings.MAILERS = {"default": {"OPTIONS": {"host": "127.0.0.1", "port": port}}}
+        else:
+            settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+            settings.EMAIL_HOST = "127.0.0.1"
+            settings.EMAIL_PORT = port
+
+    point_at(1)
+    return point_at
+
+
+@pytest.fixture
+def mailbox(no_mail_server: Callable[[int], None]) -> Iterator[Sink]:
+    """A mail server that takes everything until it is told not to."""
+    sink = Sink()
+    controller = SinkController(sink)
+    controller.start()
+    no_mail_server(controller.port)
+    try:
+        yield sink
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def acme(transactional_db: None) -> Company:
+    """A client in India."""
+    ensure_sentinels()
+    return Company("acme", ctzoffset=330)
+
+
+@pytest.fixture
+def globex(acme: Company) -> Company:
+    """Another client, with the same codes and names, whose news nobody at Acme may get."""
+    return Company("globex", ctzoffset=-300)
