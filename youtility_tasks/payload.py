@@ -16,77 +16,89 @@ _MAX_INT_BITS = 1024  # Python itself refuses to print integers of more than 4,3
 def check(task_name: str, args: dict[str, Any], *, max_bytes: int, max_depth: int) -> str:
     """The JSON text of a job's arguments.
 
-    Raises NotJson, TooDeep or TooLarge, naming the place (`args.ids[3]`), before any text is made: a walk counts
-    the bytes first, so that a huge argument costs no second copy in memory.
+    Raises NotJson, TooDeep or TooLarge, naming the place (`args.ids[3]`). A walk counts the bytes before any text is
+    made, so that a huge argument costs no second copy in memory; only escapes are left for the text itself to show.
     """
-    _Walk(task_name, max_bytes, max_depth).visit(args, "args", 0)
-    return json.dumps(args, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    walk = _Walk(task_name, max_bytes, max_depth)
+    walk.visit(args, 0)
+    text = json.dumps(args, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:
+        raise walk.too_large()
+    return text
 
 
 class _Walk:
+    """Visits every value once; `bytes` never exceeds what the JSON text will take."""
+
     def __init__(self, task_name: str, max_bytes: int, max_depth: int) -> None:
         self.task_name, self.max_bytes, self.max_depth = task_name, max_bytes, max_depth
         self.bytes = 0
+        self.path: list[str | int] = []
 
-    def visit(self, value: Any, place: str, depth: int) -> None:
+    def visit(self, value: Any, depth: int) -> None:
         if depth > self.max_depth:
             raise TooDeep(
-                f"Task {self.task_name!r}: {place[:80]} is nested deeper than {self.max_depth} levels. Pass an id instead."
+                f"Task {self.task_name!r}: {self._place()} is nested deeper than {self.max_depth} levels. Pass an id instead."
             )
-        kind = type(value)
-        if value is None or kind is bool:
+        if value is None or value is True:
+            self._count(4)
+        elif value is False:
             self._count(5)
         elif isinstance(value, str):
-            self._text(value, place)
+            self._text(value)
         elif isinstance(value, int):
             if value.bit_length() > _MAX_INT_BITS:
-                raise NotJson(
-                    f"Task {self.task_name!r}: {place} is an integer of {value.bit_length()} bits; pass it as text."
-                )
-            self._count(len(str(value)))
+                raise self._not_json(f"is an integer of {value.bit_length()} bits; pass it as text.")
+            self._count(len(int.__repr__(value)))
         elif isinstance(value, float):
             if not math.isfinite(value):
-                raise NotJson(
-                    f"Task {self.task_name!r}: {place} is {value!r}, which JSON cannot carry; pass None or text."
-                )
-            self._count(len(repr(value)))
+                raise self._not_json(f"is {value!r}, which JSON cannot carry; pass None or text.")
+            self._count(len(float.__repr__(value)))
         elif isinstance(value, dict):
-            self._count(2)
+            self._count(1 + 2 * len(value) if value else 2)  # braces, colons, commas
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise NotJson(
-                        f"Task {self.task_name!r}: {place} has the key {key!r}; keys of JSON objects are text."
-                    )
-                self._text(key, f"{place} (a key)")
-                self.visit(item, f"{place}.{key}", depth + 1)
+                    raise self._not_json(f"has the key {safe(repr, key)[:80]}; keys of JSON objects are text.")
+                self.path.append(key)
+                self._text(key)
+                self.visit(item, depth + 1)
+                self.path.pop()
         elif isinstance(value, list | tuple):
-            self._count(2)
+            self._count(1 + len(value) if value else 2)  # brackets, commas
             for index, item in enumerate(value):
-                self.visit(item, f"{place}[{index}]", depth + 1)
+                self.path.append(index)
+                self.visit(item, depth + 1)
+                self.path.pop()
         else:
-            raise NotJson(
-                f"Task {self.task_name!r}: {place} is {_describe(value)}, which is not JSON.{_way_out(value)}"
-            )
+            raise self._not_json(f"is {_describe(value)}, which is not JSON.{_way_out(value)}")
 
-    def _text(self, value: str, place: str) -> None:
+    def too_large(self) -> TooLarge:
+        return TooLarge(
+            f"Task {self.task_name!r}: the arguments are larger than {self.max_bytes // 1024} KiB. "
+            "Store the data in a table or a blob and pass its id."
+        )
+
+    def _text(self, value: str) -> None:
         if "\0" in value:
-            raise NotJson(
-                f"Task {self.task_name!r}: {place} holds a NUL character, which PostgreSQL cannot store; remove it."
-            )
+            raise self._not_json("holds a NUL character, which PostgreSQL cannot store; remove it.")
         try:
-            self._count(len(value.encode()) + 3)
+            self._count(len(value.encode()) + 2)
         except UnicodeEncodeError as error:
-            raise NotJson(
-                f"Task {self.task_name!r}: {place} holds the lone surrogate {value[error.start]!r}; it is half a character, remove it."
+            raise self._not_json(
+                f"holds the lone surrogate {value[error.start]!r}; it is half a character, remove it."
             ) from error
 
     def _count(self, size: int) -> None:
         self.bytes += size
         if self.bytes > self.max_bytes:
-            raise TooLarge(
-                f"Task {self.task_name!r}: the arguments are larger than {self.max_bytes // 1024} KiB. "
-                "Store the data in a table or a blob and pass its id."
-            )
+            raise self.too_large()
+
+    def _not_json(self, why: str) -> NotJson:
+        return NotJson(f"Task {self.task_name!r}: {self._place()} {why}")
+
+    def _place(self) -> str:
+        parts = [f"[{part}]" if isinstance(part, int) else f".{clean_text(part, limit=40)}" for part in self.path]
+        return "args" + clean_text("".join(parts), limit=200)
 
 
 def _describe(value: object) -> str:
@@ -113,9 +125,9 @@ def clean(value: Any, *, max_bytes: int) -> Any:
     """
     try:
         cleaned = _clean(value, 0)
-        size = len(json.dumps(cleaned, ensure_ascii=False).encode())
-    except RecursionError:
-        return {"_dropped": "the result is nested too deep"}
+    except Exception as error:  # an object that fails when it is looked at
+        return {"_dropped": f"the result could not be read: {type(error).__name__}"}
+    size = len(json.dumps(cleaned, ensure_ascii=False).encode())
     if size > max_bytes:
         return {"_dropped": f"the result has {size} bytes, more than {max_bytes}"}
     return cleaned
@@ -133,7 +145,7 @@ def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, dict):
-        return {clean_text(str(key)): _clean(item, depth + 1) for key, item in value.items()}
+        return {clean_text(safe(str, key)): _clean(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item, depth + 1) for item in value]
     if isinstance(value, dt.datetime | dt.date | dt.time):
@@ -154,5 +166,5 @@ def safe(render: Callable[[Any], str], value: object) -> str:
     """`render(value)`, or a note when the object's own `__str__` or `__repr__` fails."""
     try:
         return render(value)
-    except Exception as error:
+    except BaseException as error:  # SystemExit too: it is the object's, not ours
         return f"<{type(value).__name__} whose text could not be made: {type(error).__name__}>"
