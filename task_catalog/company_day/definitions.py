@@ -32,13 +32,13 @@ TICKET_CATEGORY = "TC_GEN"
 ESCALATION_STEPS = (("MINUTE", 60), ("HOUR", 3), ("DAY", 1))
 """Unit and value after the creation of a ticket at which it reaches level 1, 2, 3."""
 FIRST_TICKET_AFTER, TICKET_EVERY = timedelta(minutes=10), timedelta(minutes=20)
-TICKET_ENDS = (
+TICKET_TURNS = (
     ("RESOLVED", timedelta(minutes=45)),
     ("CLOSED", timedelta(minutes=100)),
     ("CANCELLED", timedelta(minutes=200)),
-    ("OPEN", None),
+    ("OPEN", timedelta(minutes=15)),
 )
-"""What becomes of a person's ticket i, by i mod 4, and when; None: it is still open at the end of the day."""
+"""What becomes of a person's ticket i, by i mod 4, and how long after its creation. An OPEN one climbs on."""
 
 
 @dataclass(frozen=True, slots=True)

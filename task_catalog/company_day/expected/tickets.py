@@ -9,7 +9,7 @@ from task_catalog.company_day.definitions import (
     CLIENTS,
     ESCALATION_STEPS,
     FIRST_TICKET_AFTER,
-    TICKET_ENDS,
+    TICKET_TURNS,
     TICKET_EVERY,
     Client,
     midnight,
@@ -36,10 +36,10 @@ def person_tickets(day: date) -> list[PersonTicket]:
     for client in CLIENTS:
         for i in range(client.tickets):
             created_at = midnight(day) + FIRST_TICKET_AFTER + i * TICKET_EVERY
-            status, after = TICKET_ENDS[i % len(TICKET_ENDS)]
+            status, after = TICKET_TURNS[i % len(TICKET_TURNS)]
             level = 0
             for now in runs:
-                if after is not None and now >= created_at + after:
+                if status != "OPEN" and now >= created_at + after:
                     break
                 if level < len(ESCALATION_STEPS):
                     unit, value = ESCALATION_STEPS[level]

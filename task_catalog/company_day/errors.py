@@ -1,0 +1,38 @@
+"""Why a day cannot be played.
+
+    YoutilityTaskError
+      CompanyDayError
+        OtherCompanies     the database is somebody's: it holds clients that the day did not make
+        ForeignModels      the tasks are mapped to tables that the day cannot fill
+        DayInProgress      another day is being played in this database
+        ForeignWorkers     workers run that the day did not start
+        DayStuck           jobs did not end, or a process of the day did not come up
+"""
+
+from __future__ import annotations
+
+from youtility_tasks import errors
+
+
+class CompanyDayError(errors.YoutilityTaskError):
+    """The day could not be played."""
+
+
+class OtherCompanies(CompanyDayError):
+    """The database holds clients that the day did not make."""
+
+
+class ForeignModels(CompanyDayError):
+    """The tasks work on other tables than those of `task_catalog.facility`."""
+
+
+class DayInProgress(CompanyDayError):
+    """Another day is being played in this database."""
+
+
+class ForeignWorkers(CompanyDayError):
+    """Workers run on this database that the day did not start; their clock is another one."""
+
+
+class DayStuck(CompanyDayError):
+    """Something that the day waits for did not happen in time."""
