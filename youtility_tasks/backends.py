@@ -34,8 +34,11 @@ class ProcrastinateBackend(tasks_api.BaseTaskBackend):
             task.validate()
 
     def enqueue(
-        self, task: tasks_api.Task, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tasks_api.TaskResult[Any]:  # type: ignore[type-arg]
+        self,
+        task: tasks_api.Task,  # type: ignore[type-arg]
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> tasks_api.TaskResult[Any]:
         return enqueue.enqueue(adopt(task), args, kwargs)
 
     def get_result(self, result_id: str) -> tasks_api.TaskResult[Any]:

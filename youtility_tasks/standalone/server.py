@@ -91,7 +91,6 @@ class Server:
             return
         os.kill(pid, signal.SIGINT)
         while self.pid() == pid:
-            _reap(pid)
             time.sleep(0.02)
 
     def pid(self) -> int | None:
@@ -101,6 +100,7 @@ class Server:
             pid = int(lines[0])
             if Path(lines[1]) != self.data:
                 return None
+            _reap(pid)  # a server that this very process started and somebody killed is no server
             os.kill(pid, 0)
         except (OSError, ValueError, IndexError):
             return None
@@ -128,8 +128,11 @@ class Server:
                     _forget(process)
                     return
                 time.sleep(0.02)
-            # Sessions of a killed server notice within moments; until then the new one refuses to start.
-            if "pre-existing shared memory" not in self._log_tail() or time.monotonic() > give_up:
+            # A killed server and its sessions are gone within moments; until then the new one refuses to start.
+            in_the_way = any(
+                said in self._log_tail() for said in ("pre-existing shared memory", 'lock file "postmaster.pid"')
+            )
+            if not in_the_way or time.monotonic() > give_up:
                 raise ServerFailed(
                     f"PostgreSQL did not start from {self.data}. The end of {self.log}:\n{self._log_tail()}"
                 )

@@ -32,6 +32,11 @@ class Command(BaseCommand):
         self.stdout.write("Ctrl-C stops everything.")
         # The processes hear Ctrl-C themselves; SIGTERM is passed on.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: [process.terminate() for process in processes])
+        signal.signal(signal.SIGTERM, lambda *_: _stop(processes))
         for process in processes:
             process.wait()
+
+
+def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
