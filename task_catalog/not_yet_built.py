@@ -7,7 +7,7 @@ believes their work was done: `@task(..., guard=NotYetBuiltGuard("name"))` and a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from youtility_tasks import NotYetBuilt
 
@@ -17,6 +17,8 @@ class NotYetBuiltGuard:
     """The guard of such a task: refuses every call with NotYetBuilt before anything is written."""
 
     task_name: str
+    is_built: ClassVar[bool] = False
+    """Read by the task's own `is_built`, so that listings can mark it."""
 
     def __call__(self, arguments: dict[str, Any]) -> NoReturn:
         raise NotYetBuilt(self.task_name)

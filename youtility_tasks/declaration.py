@@ -99,6 +99,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         return self.task_name
 
     @property
+    def is_built(self) -> bool:
+        """False for a task whose body is still to come; its guard says so with an attribute of the same name."""
+        return bool(getattr(self.guard, "is_built", True))
+
+    @property
     def stored_priority(self) -> int:
         """The number in procrastinate's column, where larger goes first."""
         return LEAST_URGENT + 1 - self.priority

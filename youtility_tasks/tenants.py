@@ -10,7 +10,7 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
-from .errors import UnknownTenant
+from .errors import Refused, UnknownTenant
 from .models import Tenant
 
 ALL = 0
@@ -56,3 +56,33 @@ def tenants_in_scope() -> list[int]:
     if current is not None:
         return [current]
     return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))
+
+
+def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
+    """A new tenant, or one that was deactivated and returns under this name and weight.
+
+    Raises Refused when an active tenant has the id, UnknownTenant for an id that cannot be one.
+    """
+    with tenant(tenant_id):  # refuses what is no tenant id
+        found, is_new = Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": name, "weight": weight})
+    if is_new:
+        return found
+    revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(is_active=True, name=name, weight=weight)
+    if not revived:
+        raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
+    found.refresh_from_db()
+    return found
+
+
+def deactivate(tenant_id: int) -> Tenant:
+    """Let nothing more be enqueued for a tenant, nor its sweeps visit it; jobs that wait already still run.
+
+    Raises Refused when there is no such tenant or it is not active.
+    """
+    changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(is_active=False)
+    found = Tenant.objects.filter(pk=tenant_id).first()
+    if found is None:
+        raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
+    if not changed:
+        raise Refused(f"Tenant {tenant_id} ({found.name}) is not active already.")
+    return found

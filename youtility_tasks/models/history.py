@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from django.db import models
 
 
@@ -12,6 +15,22 @@ class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
     def for_tenant(self, tenant_id: int | None) -> AttemptQuerySet:
         """The attempts that this tenant may see; None is an operator, who sees all."""
         return self if tenant_id is None else self.filter(tenant_id=tenant_id)
+
+    def of_queue(self, queue_name: str | None) -> AttemptQuerySet:
+        """The attempts of one queue's jobs; None means any."""
+        return self if queue_name is None else self.filter(queue_name=queue_name)
+
+    def of_task(self, task_name: str | None) -> AttemptQuerySet:
+        """The attempts of one task; None means any."""
+        return self if task_name is None else self.filter(task_name=task_name)
+
+    def ended_since(self, instant: datetime | None) -> AttemptQuerySet:
+        """The attempts that ended since then; None means any."""
+        return self if instant is None else self.filter(finished_at__gte=instant)
+
+    def last_of_jobs(self, job_ids: Iterable[int]) -> AttemptQuerySet:
+        """The latest attempt of each of these jobs."""
+        return self.filter(job_id__in=list(job_ids)).order_by("job_id", "-finished_at", "-id").distinct("job_id")
 
 
 class TaskExecutionHistory(models.Model):

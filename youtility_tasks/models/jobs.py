@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
+from django.db.models import Q
 
 from youtility_tasks.status import LIVE, JobStatus
 
@@ -17,6 +20,20 @@ class JobQuerySet(models.QuerySet["Job"]):
     def for_tenant(self, tenant_id: int | None) -> JobQuerySet:
         """The jobs that this tenant may see; None is an operator, who sees all."""
         return self if tenant_id is None else self.filter(tenant_id=tenant_id)
+
+    def of_queue(self, queue_name: str | None) -> JobQuerySet:
+        """The jobs of one queue; None means any."""
+        return self if queue_name is None else self.filter(queue_name=queue_name)
+
+    def of_task(self, task_name: str | None) -> JobQuerySet:
+        """The jobs of one task; None means any."""
+        return self if task_name is None else self.filter(task_name=task_name)
+
+    def touched_since(self, instant: datetime | None) -> JobQuerySet:
+        """The jobs that were enqueued, claimed or failed since then; None means any."""
+        if instant is None:
+            return self
+        return self.filter(Q(enqueued_at__gte=instant) | Q(claimed_at__gte=instant) | Q(failed_at__gte=instant))
 
 
 class Job(models.Model):

@@ -2,8 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
+from django.db.models import ExpressionWrapper, F
 from django.db.models.functions import Now
+
+from youtility_tasks.status import WorkerStatus
+
+
+class WorkerQuerySet(models.QuerySet["TaskWorker"]):
+    def present(self) -> WorkerQuerySet:
+        """The workers that have not taken their leave and were not given up."""
+        return self.filter(status__in=[WorkerStatus.RUNNING, WorkerStatus.DRAINING])
+
+    def heard(self, lease_s: float) -> WorkerQuerySet:
+        """The present ones that have reported within the lease."""
+        return self.present().filter(heartbeat_at__gte=Now() - timedelta(seconds=lease_s))
+
+    def silent(self, lease_s: float) -> WorkerQuerySet:
+        """The present ones that have not."""
+        return self.present().filter(heartbeat_at__lt=Now() - timedelta(seconds=lease_s))
+
+    def with_silence(self) -> WorkerQuerySet:
+        """Each with `silence`, the time since its last report, by the database's clock."""
+        return self.annotate(silence=ExpressionWrapper(Now() - F("heartbeat_at"), output_field=models.DurationField()))
 
 
 class TaskWorker(models.Model):
@@ -21,6 +44,8 @@ class TaskWorker(models.Model):
     stopped_at = models.DateTimeField(null=True)
     children = models.JSONField(default=list, help_text="[{pid, memory_bytes, jobs}] at the last heartbeat")
     memory_bytes = models.BigIntegerField(null=True)
+
+    objects = WorkerQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["status", "heartbeat_at"], name="yt_worker_heartbeat")]

@@ -1,0 +1,189 @@
+"""What people do to a job: cancel it, retry it, discard it.
+
+Each act is one statement that tests the status itself, so it is safe beside running workers: a job that has moved on
+in the meantime is refused and left alone. Inside `with tenant(id):` only that tenant's jobs exist; outside, all do.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from . import history, payload, queries
+from .conf import settings
+from .errors import JobNotFound, Refused
+from .models import Job
+from .status import JobStatus
+from .tenants import current_tenant
+
+_BATCH = 500
+_LONGEST_REASON = 2_000
+
+logger = logging.getLogger(__name__)
+
+
+class Becomes(StrEnum):
+    """What an act makes of a job."""
+
+    CANCELLED = "cancelled"
+    """It left the queue; its history says so, with the reason."""
+    ABORTING = "aborting"
+    """It still runs; its worker was told to end it."""
+    TODO = "todo"
+    """It waits again, with a fresh set of attempts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """One job that an act has changed."""
+
+    job_id: int
+    task_name: str
+    queue_name: str
+    tenant_id: int
+    becomes: Becomes
+
+
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """What an act on many jobs has done, and why it left some of them alone."""
+
+    done: list[Acted] = field(default_factory=list)
+    refused: dict[int, Refused] = field(default_factory=dict)
+
+
+def cancel(job_id: int, reason: str = "") -> Acted:
+    """Take a waiting job off its queue, or ask the worker of a running one to end it (twice is as good as once).
+
+    Raises Refused when the job has ended (a dead letter is discarded, not cancelled), JobNotFound when there is none.
+    """
+    return _only(cancel_many([job_id], reason))
+
+
+def retry(job_id: int) -> Acted:
+    """Give a dead letter a fresh set of attempts, beginning now.
+
+    Raises Refused when the job is no dead letter, or when another job already stands for its unique key; JobNotFound.
+    """
+    return _only(retry_many([job_id]))
+
+
+def discard(job_id: int, reason: str = "") -> Acted:
+    """Take a dead letter out of the queue for good; its arguments and attempts stay in the history as long as any.
+
+    Raises Refused when the job is no dead letter, JobNotFound when there is none.
+    """
+    return _only(discard_many([job_id], reason))
+
+
+def cancel_many(job_ids: Iterable[int], reason: str = "") -> Acts:
+    """`cancel` for many jobs, in batches of one transaction each unless the caller has opened one."""
+
+    def one_batch(ids: Sequence[int], acts: Acts) -> None:
+        left = set(ids)
+        for _ in range(2):  # a job that is claimed, or goes back, between two statements is met by the next one
+            for name, becomes in (("cancel_jobs", Becomes.CANCELLED), ("abort_jobs", Becomes.ABORTING)):
+                changed = _change(name, left, becomes, from_status=JobStatus.TODO, reason=_storable(reason))
+                acts.done.extend(changed)
+                left -= {each.job_id for each in changed}
+
+    return _in_batches(job_ids, "cancelled", one_batch)
+
+
+def retry_many(job_ids: Iterable[int]) -> Acts:
+    """`retry` for many jobs, in batches of one transaction each unless the caller has opened one."""
+    return _in_batches(job_ids, "retried", _retry_batch)
+
+
+def discard_many(job_ids: Iterable[int], reason: str = "") -> Acts:
+    """`discard` for many jobs, in batches of one transaction each unless the caller has opened one."""
+
+    def one_batch(ids: Sequence[int], acts: Acts) -> None:
+        acts.done.extend(
+            _change("cancel_jobs", ids, Becomes.CANCELLED, from_status=JobStatus.FAILED, reason=_storable(reason))
+        )
+
+    return _in_batches(job_ids, "discarded", one_batch)
+
+
+def choose(
+    status: JobStatus, *, queue_name: str | None = None, task_name: str | None = None, limit: int | None = None
+) -> list[int]:
+    """The ids of the current tenant's jobs (of all, without one) with that status, oldest first: what to act on."""
+    found = Job.objects.filter(status=status).for_tenant(current_tenant()).of_queue(queue_name).of_task(task_name)
+    return list(found.order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def _retry_batch(ids: Sequence[int], acts: Acts) -> None:
+    try:
+        with transaction.atomic(using=settings().database):
+            changed = _change("retry_dead_letters", ids, Becomes.TODO)
+            for queue_name in sorted({each.queue_name for each in changed}):
+                queries.fetch("notify_queue", {"queue_name": queue_name})
+    except IntegrityError:
+        # Two of them want one queueing lock, or a unique key is taken: one by one, so that the others get through.
+        if len(ids) > 1:
+            for job_id in ids:
+                _retry_batch([job_id], acts)
+        else:
+            acts.refused[ids[0]] = Refused(
+                f"Job {ids[0]} cannot be retried: another job with its unique key waits or runs already. "
+                "Retry it when that one has ended, or discard it."
+            )
+        return
+    acts.done.extend(changed)
+
+
+def _change(name: str, ids: Iterable[int], becomes: Becomes, **parameters: Any) -> list[Acted]:
+    rows = queries.fetch(name, {"job_ids": sorted(ids), "tenant_id": current_tenant(), **parameters})
+    return [
+        Acted(job_id, task_name, queue_name, tenant_id, becomes)
+        for job_id, task_name, queue_name, tenant_id in sorted(rows)
+    ]
+
+
+def _in_batches(job_ids: Iterable[int], participle: str, one_batch: Callable[[Sequence[int], Acts], None]) -> Acts:
+    acts = Acts()
+    wanted = iter(dict.fromkeys(job_ids))
+    while ids := list(itertools.islice(wanted, _BATCH)):
+        one_batch(ids, acts)
+        answered = acts.refused.keys() | {each.job_id for each in acts.done}
+        for job_id in ids:
+            if job_id not in answered:
+                acts.refused[job_id] = _refusal(job_id, participle)
+    for each in acts.done:
+        logger.info("job %s by hand id=%s task=%s tenant=%s", participle, each.job_id, each.task_name, each.tenant_id)
+    return acts
+
+
+def _only(acts: Acts) -> Acted:
+    for refused in acts.refused.values():
+        raise refused
+    return acts.done[0]
+
+
+_STANDS = {
+    JobStatus.TODO: "it waits in its queue. `cancel` takes it off.",
+    JobStatus.DOING: "it runs now. `cancel` asks it to end.",
+    JobStatus.FAILED: "it has failed for good (a dead letter). `retry` gives it new attempts, `discard` removes it.",
+    JobStatus.SUCCEEDED: "it has succeeded. Nothing is left to be done with it; enqueue its task again to repeat it.",
+    JobStatus.CANCELLED: "it was cancelled. Enqueue its task again if it is wanted after all.",
+    JobStatus.ABORTED: "it was aborted. Enqueue its task again if it is wanted after all.",
+}
+
+
+def _refusal(job_id: int, participle: str) -> Refused:
+    known = history.story(job_id, tenant_id=current_tenant())
+    if known is None:
+        return JobNotFound(job_id)
+    return Refused(f"Job {job_id} ({known.task_name}) cannot be {participle}: {_STANDS[known.status]}")
+
+
+def _storable(reason: str) -> str:
+    return payload.clean_text(reason, limit=_LONGEST_REASON)

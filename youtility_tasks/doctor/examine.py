@@ -1,0 +1,64 @@
+"""The whole examination, in the order in which one problem explains the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.db import Error, OperationalError, transaction
+
+from youtility_tasks.conf import settings
+
+from . import ground, work
+from .finding import Finding
+
+Look = Callable[[], Finding]
+
+_WITHOUT_DATABASE: dict[str, Look] = {
+    "settings": ground.configuration,
+    "system checks": ground.system_checks,
+    "schedules": work.schedules,
+}
+_WITH_DATABASE: dict[str, Look] = {
+    "database": ground.database,
+    "migrations": ground.migrations,
+    "schema": ground.tables_and_functions,
+    "clocks": ground.clocks,
+    "workers": work.workers,
+    "silent workers": work.silent_workers,
+    "oldest waiting job": work.oldest_waiting_job,
+    "dead letters": work.dead_letters,
+    "unknown tasks": work.unknown_tasks,
+    "effects": work.open_effects,
+}
+
+
+def examine() -> list[Finding]:
+    """Look at everything; changes nothing. Never raises for what it finds: a look that fails is a problem found."""
+    findings = [look() for look in _WITHOUT_DATABASE.values()]
+    if not findings[0].ok:
+        return findings  # without settings nobody knows which database
+    for name, look in _WITH_DATABASE.items():
+        found = _look(name, look)
+        findings.append(found)
+        if name == "database" and not found.ok:
+            break
+    return findings
+
+
+def _look(name: str, look: Look) -> Finding:
+    try:
+        with transaction.atomic(using=settings().database):
+            return look()
+    except OperationalError as error:
+        return Finding(
+            name,
+            False,
+            f"not reachable: {_first_line(error)}",
+            "Start the database, or correct DATABASES (DATABASE_URL). Nothing else could be looked at.",
+        )
+    except Error as error:
+        return Finding(name, False, f"could not be looked at: {_first_line(error)}", "Run `setup_task_queue` first.")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,76 @@
+"""What the migrations must have left in the database, compared with what is there."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from django.apps import apps
+from django.db.models import Index, UniqueConstraint
+
+from youtility_tasks import queries
+
+TESTED_PROCRASTINATE = ((3, 10), (4, 0))
+"""From the first version to before the second: our columns and statements stand on its tables and functions."""
+
+FUNCTIONS = (
+    "youtility_tasks_claim_v1",
+    "youtility_tasks_finish_v1",
+    "youtility_tasks_pump_v1",
+    "youtility_tasks_register_v1",
+    "youtility_tasks_renew_v1",
+    "youtility_tasks_rescue_v1",
+    "youtility_tasks_unregister_v1",
+)
+INDEXES = (
+    "youtility_tasks_jobs_unique_key",
+    "youtility_tasks_jobs_ready",
+    "youtility_tasks_jobs_due",
+    "youtility_tasks_jobs_lock_order",
+    "youtility_tasks_jobs_dead_letters",
+    "youtility_tasks_history_job",
+    "youtility_tasks_history_tenant",
+    "youtility_tasks_history_task",
+)
+CONSTRAINTS = ("yt_history_attempt_from_one", "yt_history_status_word")
+
+
+def missing() -> list[str]:
+    """What the code needs and the database lacks, as "column procrastinate_jobs.tenant_id"; empty when all is there."""
+    tables, expected = _expected()
+    rows = queries.fetch("schema_objects", {"tables": sorted(tables), "functions": list(FUNCTIONS)})
+    return [f"{kind} {name}" for kind, name in sorted(expected - {(row[0], row[1]) for row in rows})]
+
+
+def _expected() -> tuple[set[str], set[tuple[str, str]]]:
+    tables: set[str] = set()
+    expected = {("function", name) for name in FUNCTIONS} | {("index", name) for name in INDEXES}
+    expected |= {("constraint", name) for name in CONSTRAINTS}
+    for model in apps.get_app_config("youtility_tasks").get_models():
+        options = model._meta
+        tables.add(options.db_table)
+        expected |= {("column", f"{options.db_table}.{each.column}") for each in options.local_fields}
+        if options.managed:
+            expected |= {("index", index.name) for index in options.indexes if isinstance(index, Index)}
+            for constraint in options.constraints:
+                # A unique constraint with a condition is an index to PostgreSQL; without one it is both.
+                kind = "index" if isinstance(constraint, UniqueConstraint) else "constraint"
+                expected.add((kind, constraint.name))
+    return tables, expected
+
+
+def procrastinate_version() -> str:
+    """The installed version of procrastinate."""
+    return metadata.version("procrastinate")
+
+
+def procrastinate_is_tested(version: str) -> bool:
+    """Whether our tests have run on this version of procrastinate."""
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+    lowest, beyond = TESTED_PROCRASTINATE
+    return lowest <= numbers < beyond
+
+
+def tested_range() -> str:
+    """The tested versions of procrastinate, for people."""
+    lowest, beyond = (".".join(map(str, version)) for version in TESTED_PROCRASTINATE)
+    return f">= {lowest}, < {beyond}"

@@ -1,0 +1,121 @@
+"""How the work is going: workers, waiting jobs, dead letters, effects, schedules."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from croniter import croniter
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+
+from youtility_tasks import metrics, queues, registry
+from youtility_tasks.conf import settings
+from youtility_tasks.models import Job, TaskEffect, TaskWorker
+
+from .finding import Finding
+
+LONGEST_WAIT_S = 300
+"""A due job that has waited longer than this is worth a look."""
+LONGEST_OPEN_EFFECT_S = 3_600
+"""An outside effect that was promised, or begun, longer ago than this was left behind."""
+
+
+def workers() -> Finding:
+    """A live worker for each queue."""
+    served = set(TaskWorker.objects.heard(settings().lease_s).values_list("queue_name", flat=True))
+    alone = sorted(queues.configured().keys() - served)
+    if alone:
+        return Finding(
+            "workers", False, f"nobody serves {', '.join(alone)}", f"Start `run_postgresql_worker --queues {' '.join(alone)}`."
+        )
+    return Finding("workers", True, "every queue has a live worker")
+
+
+def silent_workers() -> Finding:
+    """Workers that have stopped reporting without taking their leave."""
+    silent = list(TaskWorker.objects.silent(settings().lease_s).order_by("pk"))
+    if silent:
+        names = ", ".join(f"{each.pk} ({each.queue_name} on {each.host}, process {each.pid})" for each in silent[:5])
+        return Finding(
+            "silent workers",
+            False,
+            f"{len(silent)}: {names}",
+            "Any live worker takes their jobs over within seconds: start one. Then see why these died.",
+        )
+    return Finding("silent workers", True, "none")
+
+
+def dead_letters() -> Finding:
+    """Jobs that have failed for good and wait for a decision."""
+    counted = Job.objects.dead_letters().values("task_name").annotate(n=Count("pk")).order_by("-n", "task_name")
+    by_task = [(row["task_name"], row["n"]) for row in counted]
+    if by_task:
+        worst = ", ".join(f"{name} {count}" for name, count in by_task[:5])
+        return Finding(
+            "dead letters",
+            False,
+            f"{sum(count for _, count in by_task)}: {worst}",
+            "`manage_task_queue dead-letters` shows why; then `retry` or `discard` them.",
+        )
+    return Finding("dead letters", True, "none")
+
+
+def oldest_waiting_job() -> Finding:
+    """How long the oldest due job has been waiting, whatever its queue."""
+    worst = max(metrics.queue_numbers(), key=lambda each: each.oldest_s, default=None)
+    if worst is None or worst.oldest_s == 0:
+        return Finding("oldest waiting job", True, "no due job waits")
+    found = f"{worst.oldest_s:.0f} s in {worst.queue_name}, where {worst.todo} wait"
+    if worst.oldest_s > LONGEST_WAIT_S:
+        return Finding(
+            "oldest waiting job",
+            False,
+            found,
+            f"Start more workers, or more processes, for {worst.queue_name}; a job behind a lock waits for the job that holds it.",
+        )
+    return Finding("oldest waiting job", True, found)
+
+
+def unknown_tasks() -> Finding:
+    """Jobs whose task no installed module declares: nobody can run them."""
+    named = Job.objects.values("task_name").annotate(n=Count("pk")).order_by("task_name")
+    unknown = [f"{row['task_name']} ({row['n']})" for row in named if registry.resolve(row["task_name"]) is None]
+    if unknown:
+        return Finding(
+            "unknown tasks",
+            False,
+            f"jobs of {', '.join(unknown[:5])}",
+            "Deploy the code that declares them, give the renamed task its old name in `aliases`, or cancel the jobs.",
+        )
+    return Finding("unknown tasks", True, "every job's task is declared")
+
+
+def open_effects() -> Finding:
+    """Outside effects (a mail, a message) that were promised or begun and never done."""
+    left_behind = TaskEffect.objects.filter(created_at__lt=Now() - timedelta(seconds=LONGEST_OPEN_EFFECT_S)).filter(
+        Q(status=TaskEffect.PENDING) | Q(status=TaskEffect.RESERVED, lease_until__lt=Now())
+    )
+    counted = left_behind.values("task_name").annotate(n=Count("pk")).order_by("-n", "task_name")
+    by_task = [(row["task_name"] or "no task", row["n"]) for row in counted]
+    if by_task:
+        return Finding(
+            "effects",
+            False,
+            f"open for more than {LONGEST_OPEN_EFFECT_S // 60} min: " + ", ".join(f"{name} {n}" for name, n in by_task[:5]),
+            "The next run of their task does them: see that it is not a dead letter, and that its mail or broker answers.",
+        )
+    return Finding("effects", True, "none left behind")
+
+
+def schedules() -> Finding:
+    """Every declared schedule can be read."""
+    bad = [
+        f"{name} ({declared.schedule!r})"
+        for name, declared in registry.registered().items()
+        if declared.schedule is not None and not croniter.is_valid(declared.schedule)
+    ]
+    if bad:
+        return Finding(
+            "schedules", False, f"cannot be read: {', '.join(bad[:5])}", "Write five fields: minute hour day month weekday."
+        )
+    return Finding("schedules", True, "all can be read")
