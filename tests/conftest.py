@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from procrastinate.contrib.django import app
 
+from youtility_tasks import registry, task
 from youtility_tasks.standalone.database import from_url
 from youtility_tasks.standalone.server import Server
 
@@ -137,3 +139,19 @@ def empty_unmanaged_tables(request: pytest.FixtureRequest) -> Iterator[None]:
         blocker = request.getfixturevalue("django_db_blocker")
         with blocker.unblock(), connections["default"].cursor() as cursor:
             cursor.execute(f"TRUNCATE {', '.join(NOT_FLUSHED)}")
+
+
+@pytest.fixture
+def declare() -> Iterator[Callable[..., Any]]:
+    """`declare(function, **options)`: a task that is known for the length of one test."""
+    names: list[str] = []
+
+    def declare_one(function: Callable[..., Any], **options: Any) -> Any:
+        declared = task(function, **options)
+        names.append(declared.name)
+        return declared
+
+    yield declare_one
+    for name in names:
+        registry.forget(name)
+        app.tasks.pop(name, None)

@@ -29,9 +29,9 @@ class ProcrastinateBackend(tasks_api.BaseTaskBackend):
         self.queues = set()  # ours are checked by `queues.check`, with a suggestion; others' may name any
 
     def validate_task(self, task: tasks_api.Task) -> None:  # type: ignore[type-arg]
-        super().validate_task(task)
         if isinstance(task, Task):
-            task.validate()
+            task.validate()  # first: these errors are typed, and say what would be right
+        super().validate_task(task)
 
     def enqueue(
         self,

@@ -17,7 +17,17 @@ MOST_URGENT, LEAST_URGENT = 1, 10
 Key = str | Callable[[dict[str, Any]], str | None] | None
 """A lock or key: fixed, or made from the call's arguments."""
 
+_LONGEST_WAIT_S = 366 * 86_400.0
+"""A growing wait without a cap ends here; much later is an instant that PostgreSQL cannot store."""
+_LONGEST_NAME = 128
+"""procrastinate's column."""
+
 _jitter = random.SystemRandom()  # reads the kernel, so forked children do not share a sequence
+
+
+def _is_number(value: object, *, least: float, whole: bool = False) -> bool:
+    kinds = (int,) if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and least <= value < float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +43,19 @@ class Retry:
     cap: float | None = None
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1 or self.base < 0 or self.factor < 1 or (self.cap is not None and self.cap < 0):
+        if not (
+            _is_number(self.max_attempts, whole=True, least=1)
+            and _is_number(self.base, least=0)
+            and _is_number(self.factor, least=1)
+            and (self.cap is None or _is_number(self.cap, least=0))
+        ):
             raise ConfigurationError(
                 f"{self!r}: right is max_attempts >= 1, base >= 0 s, factor >= 1, cap >= 0 s or None."
             )
 
     def delay_s(self, attempt: int) -> float:
         """Seconds to wait after run number `attempt` failed, without jitter."""
-        longest = float("inf") if self.cap is None else self.cap
+        longest = _LONGEST_WAIT_S if self.cap is None else min(self.cap, _LONGEST_WAIT_S)
         try:
             return min(longest, self.base * self.factor ** (attempt - 1))
         except OverflowError:
@@ -140,6 +155,10 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
 
     def validate(self) -> None:
         """Raise the typed error of whatever is wrong with the declaration or with `using`."""
+        if not 0 < len(self.task_name) <= _LONGEST_NAME or not self.task_name.isprintable():
+            raise ConfigurationError(
+                f"A task's name has 1 to {_LONGEST_NAME} printable characters; given: {self.task_name[:200]!r}."
+            )
         queues.check(self.task_name, self.queue_name)
         if (
             isinstance(self.priority, bool)
@@ -160,10 +179,26 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                     f"Task {self.task_name!r}: run_after is {self.run_after!r}, which names no instant; "
                     "give it a zone, for example timezone.now() + timedelta(minutes=5)."
                 )
-        if self.timeout_s is not None and self.timeout_s <= 0:
+        if self.timeout_s is not None and not (_is_number(self.timeout_s, least=0) and self.timeout_s > 0):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s."
             )
+        if not isinstance(self.retry, Retry):
+            raise ConfigurationError(
+                f"Task {self.task_name!r} has retry={self.retry!r}; right is Retry(max_attempts, base=60, factor=2)."
+            )
+        if self.tenant not in ("one", "all"):
+            raise ConfigurationError(f"Task {self.task_name!r} has tenant={self.tenant!r}; right is 'one' or 'all'.")
+        if not isinstance(self.aliases, tuple):
+            raise ConfigurationError(
+                f"Task {self.task_name!r} has aliases={self.aliases!r}; right is a tuple of earlier names."
+            )
+        for parameter in self.signature.parameters.values():
+            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL) and not self.verbatim:
+                raise ConfigurationError(
+                    f"Task {self.task_name!r} takes {str(parameter)!r}, which has no name to be stored by; arguments are "
+                    "stored by name. Put a `*` before them all: they are then given by name too."
+                )
 
     def key(self, key: Key, arguments: Mapping[str, Any]) -> str | None:
         """A lock or key for these arguments."""

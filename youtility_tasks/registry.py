@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, overload
 
@@ -11,6 +12,8 @@ from django.utils.module_loading import import_string
 from . import queues, tasks_api
 from .declaration import LEAST_URGENT, MOST_URGENT, Task
 from .errors import ConfigurationError, UnknownTask
+
+logger = logging.getLogger(__name__)
 
 _registry: dict[str, Task] = {}
 on_register: list[Callable[[Task], None]] = []
@@ -71,6 +74,7 @@ def _register(declared: Task) -> None:
             raise ConfigurationError(
                 f"Two tasks are called {known_as!r}: {other.module_path} and {declared.module_path}. Give one a `name=`."
             )
+    for known_as in (declared.task_name, *declared.aliases):
         _registry[known_as] = declared
     for listener in on_register:
         listener(declared)
@@ -125,6 +129,9 @@ def resolve(task_name: str) -> Task | None:
     try:
         plain = import_string(task_name)
     except ImportError:
+        return None
+    except Exception:  # whatever a module does while it is loaded must not end the worker that looks for a name
+        logger.warning("no task could be loaded task=%s", task_name, exc_info=True)
         return None
     return adopt(plain) if isinstance(plain, tasks_api.Task) else None
 
