@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import F, Q, QuerySet, TextField, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Coalesce, Lower
 from django.db.models.lookups import Exact
@@ -295,7 +295,7 @@ def _mine(client_id: int) -> QuerySet[Jobneed]:
 
 def _is_set(flag: str) -> Q:
     """Whether a flag of `other_info` is true, or the word "True"."""
-    word = Coalesce(Lower(KeyTextTransform(flag, F("other_info"))), Value(""))
+    word = Coalesce(Lower(KeyTextTransform(flag, F("other_info"))), Value(""), output_field=TextField())
     return Q(Exact(word, Value("true")))
 
 

@@ -26,6 +26,12 @@ START = datetime(2025, 3, 3, tzinfo=UTC)
 NONE = 1
 
 
+def columns_of(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The defaults, unless given by the column's name or by the name of the object behind it."""
+    kept = {name: value for name, value in defaults.items() if name.removesuffix("_id") not in given}
+    return {**kept, **given}
+
+
 class Company:
     """One client. People have the same codes as everybody else's, on purpose."""
 
@@ -118,9 +124,8 @@ class Company:
             "qset_id": NONE,
             "ticketcategory_id": NONE if notify is None else self.word(notify, "NOTIFYCATEGORY").pk,
             **self.stamps(),
-            **columns,
         }
-        return Jobneed.objects.create(**facts)
+        return Jobneed.objects.create(**columns_of(facts, columns))
 
     def stop(self, tour: Jobneed, status: str, **columns: Any) -> Jobneed:
         return Jobneed.objects.create(
@@ -139,14 +144,14 @@ class Company:
     def step(
         self, category: TypeAssist, level: int, value: int | None, frequency: str, **columns: Any
     ) -> EscalationMatrix:
-        facts = {"bu": self.client, "job_id": NONE, "assignedperson_id": NONE, "assignedgroup_id": NONE, **columns}
+        defaults = {"bu": self.client, "job_id": NONE, "assignedperson_id": NONE, "assignedgroup_id": NONE}
         return EscalationMatrix.objects.create(
             escalationtemplate=category,
             level=level,
             frequency=frequency,
             frequencyvalue=value,
             client_id=self.id,
-            **facts,
+            **columns_of(defaults, columns),
             **self.stamps(),
         )
 
@@ -170,9 +175,8 @@ class Company:
             "reminderin": "HOUR",
             "reminderbefore": 2,
             **self.stamps(),
-            **columns,
         }
-        return Reminder.objects.create(reminderdate=remind_at, plandatetime=planned_at, **facts)
+        return Reminder.objects.create(reminderdate=remind_at, plandatetime=planned_at, **columns_of(facts, columns))
 
 
 def run(task: Any, *, attempt: int = 1, used_up: float = 0.0, **kwargs: Any) -> dict[str, Any]:
