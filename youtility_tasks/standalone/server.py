@@ -136,6 +136,7 @@ class Server:
                 raise ServerFailed(
                     f"PostgreSQL did not start from {self.data}. The end of {self.log}:\n{self._log_tail()}"
                 )
+            self.pid()  # if the killed one was a child of ours, it is gone only once somebody has asked
             time.sleep(0.2)
 
     def _make_cluster(self, programs: binaries.Binaries) -> None:
