@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.staticfiles",
     *(["django_tasks"] if django.VERSION < (6, 0) else []),
     "procrastinate.contrib.django",
