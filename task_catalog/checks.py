@@ -20,7 +20,7 @@ from youtility_tasks import errors
 from .conf import Settings, catalog
 from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
 
-_DOTTED_PATHS = ("clock",)
+_DOTTED_PATHS = ("clock", "route_provider")
 
 
 @register
