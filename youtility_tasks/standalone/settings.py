@@ -65,10 +65,20 @@ TASKS = {
 YOUTILITY_TASKS = {"retry_delay_factor": float(os.environ.get("YOUTILITY_RETRY_DELAY_FACTOR", "1"))}
 TASK_CATALOG = {"clock": os.environ["YOUTILITY_CLOCK"]} if os.environ.get("YOUTILITY_CLOCK") else {}
 
-EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
-EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
-EMAIL_TIMEOUT = 20  # seconds
+_MAIL_HOST, _MAIL_PORT, _MAIL_TIMEOUT_S = (
+    os.environ.get("EMAIL_HOST", "localhost"),
+    int(os.environ.get("EMAIL_PORT", "25")),
+    20,
+)
+if django.VERSION >= (6, 1):
+    MAILERS = {
+        "default": {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "OPTIONS": {"host": _MAIL_HOST, "port": _MAIL_PORT, "timeout": _MAIL_TIMEOUT_S},
+        }
+    }
+else:
+    EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = _MAIL_HOST, _MAIL_PORT, _MAIL_TIMEOUT_S
 
 LOGGING = {
     "version": 1,
