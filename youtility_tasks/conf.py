@@ -27,6 +27,9 @@ class QueueSettings:
         return self.processes * self.threads
 
 
+_MAY_BE_ZERO = {"retry_delay_factor", "soft_limit_grace_s", "abort_grace_s", "shutdown_grace_s"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`YOUTILITY_TASKS` of the Django settings. Keys that are not listed here are an error."""
@@ -80,11 +83,25 @@ class Settings:
     """Days that ended attempts are kept."""
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if isinstance(field.default, int | float):
+                _check_number(field.name, getattr(self, field.name), like=field.default)
         if self.lease_s < 3 * self.heartbeat_interval_s:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "
                 "a lease must outlast three heartbeats, or healthy workers are rescued. Raise lease_s."
             )
+
+
+def _check_number(name: str, value: Any, *, like: float) -> None:
+    kinds = int if isinstance(like, int) else int | float
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    if is_number and (0 < value < float("inf") or (value == 0 and name in _MAY_BE_ZERO)):
+        return
+    raise ConfigurationError(
+        f"YOUTILITY_TASKS: {name} is {value!r}; right is a {'whole number' if isinstance(like, int) else 'number'} "
+        f"{'from' if name in _MAY_BE_ZERO else 'above'} 0, for example {like!r}."
+    )
 
 
 def _from_django() -> Settings:

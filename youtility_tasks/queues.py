@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 
 from .conf import QueueSettings, settings
 from .errors import ConfigurationError, UnknownQueue
@@ -39,17 +40,18 @@ def configured() -> dict[str, QueueSettings]:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS['queues'] names {name!r}; a queue's name is 1 to 40 of a-z, 0-9, '_', '.', '-'."
             )
-        try:
-            queues[name] = QueueSettings(**numbers)
-        except TypeError as error:
+        right = {field.name for field in fields(QueueSettings)}
+        if not isinstance(numbers, Mapping) or not right >= set(numbers) or not all(map(_is_count, numbers.values())):
             raise ConfigurationError(
-                f"YOUTILITY_TASKS['queues'][{name!r}] is {dict(numbers)!r}; right is {{'processes': 1, 'threads': 2}}."
-            ) from error
-        if queues[name].processes < 1 or queues[name].threads < 1:
-            raise ConfigurationError(
-                f"YOUTILITY_TASKS['queues'][{name!r}] is {dict(numbers)!r}; processes and threads start at 1."
+                f"YOUTILITY_TASKS['queues'][{name!r}] is {numbers!r}; right is {{'processes': 1, 'threads': 2}}, whole "
+                "numbers from 1."
             )
+        queues[name] = QueueSettings(**numbers)
     return queues
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def check(task_name: str, queue_name: str) -> None:

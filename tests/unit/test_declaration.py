@@ -157,7 +157,7 @@ def test_an_unknown_queue_is_refused_with_the_nearest_one(declare: Declare) -> N
 def test_using_refuses_what_declaring_refuses(declare: Declare) -> None:
     declared = declare(body)
 
-    with pytest.raises(UnknownQueue, match="'reprots'.*Did you mean 'reports'"):
+    with pytest.raises(UnknownQueue, match=r"'reprots'.*Did you mean 'reports'"):
         declared.using(queue_name="reprots")
     with pytest.raises(ConfigurationError, match="priority -1"):
         declared.using(priority=-1)
@@ -176,7 +176,7 @@ def test_something_that_is_no_instant_is_refused(declare: Declare) -> None:
 def test_an_unknown_task_name_is_answered_with_the_nearest_one(declare: Declare) -> None:
     declare(body, name="send_ticket_mail_to_nobody")
 
-    with pytest.raises(UnknownTask, match="'send_ticket_mail_to_nobod'.*Did you mean 'send_ticket_mail_to_nobody'"):
+    with pytest.raises(UnknownTask, match=r"'send_ticket_mail_to_nobod'.*Did you mean 'send_ticket_mail_to_nobody'"):
         registry.get("send_ticket_mail_to_nobod")
 
 

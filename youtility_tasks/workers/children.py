@@ -200,9 +200,10 @@ class Children:
             self._retire(child)
 
     def _ended(self, child: Child, ending: dict[str, Any]) -> None:
-        job = child.jobs.pop(ending["id"], None)
+        job = child.jobs.get(ending["id"])
         # A child can only speak for jobs that it was given, under the claim it was given.
         if job is not None and job.assignment.claim_number == ending["claim_number"]:
+            del child.jobs[ending["id"]]
             self.report({**ending, "pid": child.pid})
 
     def _retire(self, child: Child) -> None:
@@ -250,11 +251,8 @@ class Children:
             self._ended(child, _unfinished(job, child.killed_how if mine else Happened.HANDED_BACK, status))
 
     def _hear_last_words(self, child: Child) -> None:
-        while (messages := wire.receive(child.sock, child.inbox)) is not None:
-            for message in messages:
-                self._ended(child, message["ended"])
-            if not messages:
-                return
+        for message in wire.receive_rest(child.sock, child.inbox):
+            self._ended(child, message["ended"])
 
 
 def _kill_group(pid: int) -> None:

@@ -50,3 +50,16 @@ def receive(sock: socket.socket, inbox: Inbox) -> list[dict[str, Any]] | None:
     except ConnectionError:
         return None
     return inbox.feed(chunk) if chunk else None
+
+
+def receive_rest(sock: socket.socket, inbox: Inbox) -> list[dict[str, Any]]:
+    """All that a dead process had sent; one message may take many reads. The socket must not block."""
+    messages: list[dict[str, Any]] = []
+    while True:
+        try:
+            chunk = sock.recv(_READ)
+        except (BlockingIOError, ConnectionError):
+            return messages
+        if not chunk:
+            return messages
+        messages += inbox.feed(chunk)

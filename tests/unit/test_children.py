@@ -1,0 +1,179 @@
+"""A worker's view of its children: what one said before it died counts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from youtility_tasks.conf import QueueSettings
+from youtility_tasks.workers import wire
+from youtility_tasks.workers.children import Children
+from youtility_tasks.workers.run import Assignment
+
+Scene = Callable[["FakeNursery", Children, list[dict[str, Any]]], None]
+
+
+class FakeNursery:
+    """Bears sockets instead of processes."""
+
+    def __init__(self) -> None:
+        self.control, self.other = socket.socketpair()
+        self.control.setblocking(False)
+        self.childs_ends: list[socket.socket] = []
+        self.told: list[dict[str, int]] = []
+
+    def ask(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self.childs_ends.append(theirs)
+        return ours
+
+    def news(self) -> list[dict[str, int]]:
+        told, self.told = self.told, []
+        return told
+
+    def close(self) -> None:
+        for end in (self.control, self.other, *self.childs_ends):
+            end.close()
+
+
+NO_PROCESS = 2**22 + 1
+"""A pid that Linux never gives."""
+
+
+def job(number: int, *, claim_number: int = 1) -> Assignment:
+    return Assignment(number, claim_number, "t", {}, 1, 0, 1)
+
+
+def ending(number: int, *, claim_number: int = 1, **more: Any) -> bytes:
+    return wire.pack({"ended": {"id": number, "claim_number": claim_number, "happened": "returned", **more}})
+
+
+@pytest.fixture
+def stage() -> Callable[..., list[dict[str, Any]]]:
+    """Plays a scene on an event loop; what was reported."""
+
+    def play(scene: Scene, *, processes: int = 1, threads: int = 4) -> list[dict[str, Any]]:
+        reported: list[dict[str, Any]] = []
+
+        async def run() -> None:
+            nursery = FakeNursery()
+            children = Children(nursery, QueueSettings(processes=processes, threads=threads), reported.append)  # type: ignore[arg-type]
+            try:
+                scene(nursery, children, reported)
+            finally:
+                children.close()
+                nursery.close()
+
+        asyncio.run(run())
+        return reported
+
+    return play
+
+
+def born_and_died(nursery: FakeNursery, children: Children, status: int) -> None:
+    nursery.told = [{"born": NO_PROCESS}, {"died": NO_PROCESS, "status": status}]
+    children._hear_nursery()
+
+
+@pytest.mark.parametrize("size", [10, 70_000, 150_000])
+def test_an_ending_that_was_sent_before_the_child_died_counts(stage: Callable[..., Any], size: int) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give(job(1), timeout_s=None, alone=False)
+        said = ending(1, result="x" * size) + ending(2)
+        nursery.childs_ends[0].setblocking(False)
+        assert nursery.childs_ends[0].send(said) == len(said)
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGKILL)
+
+    (report,) = stage(scene)
+
+    assert report["happened"] == "returned"
+    assert len(report["result"]) == size
+
+
+def test_half_an_ending_is_a_crash(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give(job(1), timeout_s=None, alone=False)
+        nursery.childs_ends[0].sendall(ending(1)[:-3])
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGKILL)
+
+    (report,) = stage(scene)
+
+    assert report["happened"] == "crashed"
+    assert "signal SIGKILL" in report["error_message"]
+
+
+def test_a_child_speaks_only_for_the_claims_that_it_was_given(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give(job(1, claim_number=5), timeout_s=None, alone=False)
+        nursery.childs_ends[0].sendall(ending(1, claim_number=4) + ending(99))
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, os.WEXITSTATUS(0) << 8)
+
+    (report,) = stage(scene)
+
+    assert (report["id"], report["claim_number"], report["happened"]) == (1, 5, "crashed")
+    assert "exit code 0" in report["error_message"]
+
+
+def test_the_neighbours_of_a_job_that_was_killed_are_handed_back(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        for number in (1, 2, 3):
+            children.give(job(number), timeout_s=None, alone=False)
+        children.drop(2)
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGKILL)
+
+    assert {(report["id"], report["happened"]) for report in stage(scene)} == {(1, "handed_back"), (3, "handed_back")}
+
+
+def test_a_job_alone_gets_a_child_of_its_own_and_nobody_joins_it(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give(job(1), timeout_s=None, alone=True)
+        children.give(job(2), timeout_s=None, alone=False)
+        children.give(job(3), timeout_s=None, alone=True)
+        assert [sorted(child.jobs) for child in children.members] == [[1], [2], [3]]
+        children.give(job(4), timeout_s=None, alone=False)
+        assert [sorted(child.jobs) for child in children.members] == [[1], [2, 4], [3]]
+
+    stage(scene)
+
+
+def test_jobs_spread_over_the_processes(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        for number in range(6):
+            children.give(job(number), timeout_s=None, alone=False)
+        assert [len(child.jobs) for child in children.members] == [3, 3]
+        assert children.running() == 6
+        assert children.free_slots() == 2
+
+    stage(scene, processes=2)
+
+
+def test_a_child_that_does_not_read_never_blocks_its_worker(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        large = Assignment(1, 1, "t", {"x": "y" * 1_000_000}, 1, 0, 1)
+
+        children.give(large, timeout_s=None, alone=False)
+
+        assert len(children.members[0].outbox) > 500_000
+
+    stage(scene)
+
+
+def test_no_job_is_given_to_a_child_that_was_killed(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give(job(1), timeout_s=None, alone=False)
+        children.drop(1)
+        children.give(job(2), timeout_s=None, alone=False)
+        assert [sorted(child.jobs) for child in children.members] == [[], [2]]
+
+    stage(scene)

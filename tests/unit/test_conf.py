@@ -1,0 +1,154 @@
+"""Settings are read once, and a mistake in them is an error that says what would be right."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+from dataclasses import FrozenInstanceError, fields
+from typing import Any
+
+import pytest
+
+from youtility_tasks import conf, queues
+from youtility_tasks.checks import check_settings
+from youtility_tasks.errors import ConfigurationError, UnknownQueue
+
+
+def test_the_defaults_keep_what_the_design_promises() -> None:
+    default = conf.Settings()
+
+    assert (default.lease_s, default.heartbeat_interval_s, default.statement_deadline_s) == (10, 3, 5)
+    assert (default.max_args_bytes, default.max_crashes) == (256 * 1024, 3)
+    # A host that is gone is rescued within 15 s: its lease, and at most one more look.
+    assert default.lease_s + default.rescue_interval_s <= 15
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        conf.Settings().lease_s = 1  # type: ignore[misc]
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_one(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"lease_seconds": 5}
+
+    with pytest.raises(ConfigurationError, match=r"no key 'lease_seconds'; known: .*lease_s, .*Did you mean 'lease_s'"):
+        conf.settings()
+
+
+def test_a_change_in_the_settings_is_seen(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"max_crashes": 7}
+    assert conf.settings().max_crashes == 7
+
+    settings.YOUTILITY_TASKS = {}
+    assert conf.settings().max_crashes == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"lease_s": 5, "heartbeat_interval_s": 3}, "a lease must outlast three heartbeats"),
+        ({"lease_s": "10"}, "lease_s is '10'; right is"),
+        ({"max_crashes": 2.5}, "max_crashes is 2.5; right is"),
+        ({"max_crashes": 0}, "max_crashes is 0; right is"),
+        ({"poll_interval_s": 0}, "poll_interval_s is 0; right is"),
+        ({"heartbeat_interval_s": -1}, "heartbeat_interval_s is -1; right is"),
+        ({"statement_deadline_s": float("nan")}, "statement_deadline_s is nan; right is"),
+        ({"claim_batch": True}, "claim_batch is True; right is"),
+    ],
+    ids=repr,
+)
+def test_a_value_that_cannot_work_is_refused(settings: Any, given: dict[str, Any], says: str) -> None:
+    settings.YOUTILITY_TASKS = given
+
+    with pytest.raises(ConfigurationError, match=says):
+        conf.settings()
+
+
+def test_waits_and_graces_may_be_nothing(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"retry_delay_factor": 0, "shutdown_grace_s": 0, "abort_grace_s": 0}
+
+    assert conf.settings().retry_delay_factor == 0
+
+
+def test_the_system_check_reports_a_mistake_instead_of_raising(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"leese_s": 5}
+
+    (found,) = check_settings(None)
+
+    assert found.id == "youtility_tasks.E001"
+    assert "leese_s" in found.msg
+
+
+def test_the_bundled_project_has_no_mistakes() -> None:
+    assert check_settings(None) == []
+
+
+def test_a_database_that_is_not_postgresql_is_reported(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
+
+    assert [found.id for found in check_settings(None)] == ["youtility_tasks.E002"]
+
+
+def test_every_setting_says_what_it_is() -> None:
+    tree = ast.parse(inspect.getsource(conf))
+    (settings_class,) = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Settings"]
+    body = settings_class.body
+    explained = {
+        node.target.id
+        for node, after in itertools.pairwise(body)
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+    }
+
+    assert {field.name for field in fields(conf.Settings)} == explained
+
+
+# -- queues
+
+
+def test_there_are_four_queues_with_room_for_more_than_one_job_each() -> None:
+    known = queues.configured()
+
+    assert set(known) == {"high_priority", "email", "reports", "maintenance"}
+    assert {name: shape.slots for name, shape in known.items()} == {
+        "high_priority": 4,
+        "email": 4,
+        "reports": 2,
+        "maintenance": 3,
+    }
+
+
+def test_a_project_may_name_its_own_queues(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"queues": {"faces-gpu.1": {"processes": 3, "threads": 2}, "slow": {}}}
+
+    known = queues.configured()
+
+    assert known["faces-gpu.1"].slots == 6
+    assert set(known) == {"faces-gpu.1", "slow"}
+    with pytest.raises(UnknownQueue, match=r"'email'; known: faces-gpu\.1, slow"):
+        queues.check("send_ticket_email", "email")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x" * 41, "Email", "é", "a b", "a\nb", "a'b", 'a"b', "../etc", "a;b", "a#b", "a\0", "email\n"]
+)
+def test_a_name_that_a_notification_could_not_carry_is_refused(settings: Any, name: str) -> None:
+    settings.YOUTILITY_TASKS = {"queues": {name: {"processes": 1}}}
+
+    with pytest.raises(ConfigurationError, match="1 to 40 of a-z, 0-9"):
+        queues.configured()
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [{"processes": 0}, {"threads": 0}, {"threads": -1}, {"workers": 2}, {"threads": 1.5}, {"threads": "2"}, 4, None],
+    ids=repr,
+)
+def test_a_shape_that_cannot_work_is_refused(settings: Any, numbers: Any) -> None:
+    settings.YOUTILITY_TASKS = {"queues": {"email": numbers}}
+
+    with pytest.raises(ConfigurationError, match=r"YOUTILITY_TASKS\['queues'\]\['email'\]"):
+        queues.configured()
