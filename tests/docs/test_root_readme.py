@@ -1,0 +1,53 @@
+"""The README keeps its word: its code runs, its commands exist, its files are there."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands
+
+from youtility_tasks import registry
+from youtility_tasks.models import Tenant
+from youtility_tasks.testing import assert_enqueued
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.django_db
+def test_the_first_lines_of_code_run_as_they_stand(tmp_path, monkeypatch):
+    Tenant.objects.create(pk=7, name="Acme")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "@task" in block]
+    (tmp_path / "readme_example.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        importlib.import_module("readme_example")
+
+        assert assert_enqueued("send_welcome", person_id=42).tenant_id == 7
+    finally:
+        registry.forget("send_welcome")
+        sys.modules.pop("readme_example", None)
+
+
+def test_every_command_of_the_table_exists():
+    named = set(re.findall(r"^\| `(\w+)", README, re.M))
+
+    assert {"run_postgresql_worker", "manage_task_queue", "setup_task_queue", "play_company_day"} <= named
+    assert named <= set(get_commands())
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+
+    assert set(re.findall(r"^make (\w+)", README, re.M)) <= targets
+
+
+def test_every_file_that_is_linked_is_there():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
