@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, load_command_class
 
 from youtility_tasks import BadInput, Retry, queues, registry, tenants
 from youtility_tasks.declaration import Task
@@ -98,14 +98,17 @@ class Said:
 def say(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Call a management command with words, as a shell would, but in this process and transaction."""
 
-    def run(command: str, *words: object) -> Said:
+    def run(name: str, *words: object) -> Said:
         capsys.readouterr()
+        command = load_command_class("youtility_tasks", name)
+        command._called_from_command_line = True  # argparse then ends the process with 2, as in a shell
         code = 0
         try:
-            call_command(command, *[str(word) for word in words])
+            parser = command.create_parser("manage.py", name)
+            command.execute(**vars(parser.parse_args([str(word) for word in words])))
         except CommandError as error:
+            command.stderr.write(str(error))
             code = error.returncode
-            print(error)  # noqa: T201 - for the reader of a failing test
         except SystemExit as end:
             code = int(end.code or 0)
         captured = capsys.readouterr()

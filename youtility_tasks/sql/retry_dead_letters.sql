@@ -1,5 +1,6 @@
 -- Give dead letters a fresh set of attempts. A queueing lock is dropped when another job already waits under it. The claim
--- number rises, because a final attempt with the job's own number means that the job has ended.
+-- number rises, because a final attempt with the job's own number means that the job has ended; it is due from now on, so
+-- that its wait does not count the days that it lay dead.
 WITH chosen AS MATERIALIZED (
     SELECT j.id FROM procrastinate_jobs j
      WHERE j.id = ANY (%(job_ids)s::bigint[]) AND j.status = 'failed'
@@ -7,7 +8,7 @@ WITH chosen AS MATERIALIZED (
      ORDER BY j.id FOR UPDATE
 )
 UPDATE procrastinate_jobs j
-   SET status = 'todo', attempts = 0, crash_count = 0, rescue_count = 0, scheduled_at = NULL, failed_at = NULL,
+   SET status = 'todo', attempts = 0, crash_count = 0, rescue_count = 0, scheduled_at = clock_timestamp(), failed_at = NULL,
        worker_id = NULL, abort_requested = false, claim_number = j.claim_number + 1,
        queueing_lock = CASE WHEN (SELECT 1 FROM procrastinate_jobs o
                                    WHERE o.queueing_lock = j.queueing_lock AND o.status = 'todo' LIMIT 1) IS NULL

@@ -1,0 +1,80 @@
+"""`manage_task_queue VERB`: look at the queue and act on it.
+
+stats         the queues now, and what ended in the last hour
+workers       the worker processes and their children
+tasks         what is registered
+jobs          what waits, runs, has failed or has ended
+show          one job with every attempt
+submit        enqueue one job
+retry         give dead letters a fresh set of attempts
+cancel        take waiting jobs off, ask running ones to end
+discard       take dead letters out for good
+dead-letters  what has failed for good
+cleanup       delete history past its retention
+doctor        what is wrong, and what to do
+tenants       list, add, deactivate
+
+Each takes --json: one JSON document on stdout, also for a refusal; logs and messages go to stderr.
+Exit status: 0 done, 1 refused or not found (or the doctor found a problem), 2 bad usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from argparse import Namespace
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import Error, OperationalError
+
+from youtility_tasks.errors import YoutilityTaskError
+from youtility_tasks.management import printing
+from youtility_tasks.management.verbs import VERBS
+from youtility_tasks.management.verbs.answer import BAD_USAGE, REFUSED, BadUsage
+
+
+class Command(BaseCommand):
+    help = __doc__
+    requires_system_checks = ()  # the doctor reports them; a mistake elsewhere must not keep an operator out
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(
+            prog_name, subcommand, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs
+        )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+        for verb in VERBS:
+            words = verbs.add_parser(verb.NAME, description=verb.HELP)
+            verb.add_arguments(words)
+            words.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        verb = next(each for each in VERBS if options["verb"] == each.NAME)
+        as_json = options["as_json"]
+        try:
+            answer = verb.run(Namespace(**options))
+        except BadUsage as error:
+            self._end(error, BAD_USAGE, as_json=False)
+        except YoutilityTaskError as error:
+            self._end(error, REFUSED, as_json=as_json)
+        except OperationalError as error:
+            self._end(error, REFUSED, as_json=as_json, advice="The database does not answer. `doctor` says more.")
+        except Error as error:
+            self._end(error, REFUSED, as_json=as_json, advice="`setup_task_queue --check` says whether the schema is complete.")
+        if as_json:
+            printing.as_json(self.stdout, answer.document)
+        else:
+            printing.as_page(self.stdout, answer.page)
+        for problem in answer.problems:
+            self.stderr.write(problem)
+        if answer.code:
+            sys.exit(answer.code)
+
+    def _end(self, error: Exception, code: int, *, as_json: bool, advice: str = "") -> NoReturn:
+        said = " ".join(part for part in (str(error).strip(), advice) if part)
+        if as_json:
+            printing.as_json(self.stdout, {"ok": False, "error": {"type": type(error).__name__, "message": said}})
+        self.stderr.write(said)
+        sys.exit(code)

@@ -1,0 +1,40 @@
+"""Puts an answer on stdout: one JSON document, or a page that needs no terminal."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.management.base import OutputWrapper
+from rich.console import Console, RenderableType
+
+from .verbs.answer import plain
+
+_WIDE_ENOUGH = 400
+"""Columns when nobody looks: a table in a file or a pipe is never folded."""
+
+
+def as_json(out: OutputWrapper, document: dict[str, Any]) -> None:
+    """One document, in ASCII whatever the terminal's encoding."""
+    out.write(json.dumps(document, indent=2, allow_nan=False))
+
+
+def as_page(out: OutputWrapper, page: Iterable[RenderableType]) -> None:
+    """Tables and lines, one below the other; as wide as the terminal, or as wide as they are."""
+    watched = out.isatty()
+    text = io.StringIO()
+    # No markup, no emoji, no highlighting: the words come from tasks and errors, and "[7]" is no colour.
+    console = Console(
+        file=text,
+        force_terminal=watched,
+        width=None if watched else _WIDE_ENOUGH,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=not watched,
+    )
+    for each in page:
+        console.print(plain(each) if isinstance(each, str) else each)
+    out.write("\n".join(line.rstrip() for line in text.getvalue().splitlines()))

@@ -1,0 +1,74 @@
+"""Which jobs an act is meant for, and how its answer is shown; shared by `cancel`, `retry` and `discard`."""
+
+from __future__ import annotations
+
+import contextlib
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+
+from django.core.management.base import CommandParser
+
+from youtility_tasks import acts
+from youtility_tasks.acts import Acts
+from youtility_tasks.status import JobStatus
+from youtility_tasks.tenants import tenant
+
+from . import arguments
+from .answer import OK, REFUSED, Answer, BadUsage, table
+
+
+def add_arguments(parser: CommandParser, *, meant: str, reason: bool) -> None:
+    """Ids, or filters that choose the jobs; `meant` says which jobs the filters choose from."""
+    parser.add_argument("ids", nargs="*", type=arguments.job_id, metavar="ID", help="the jobs")
+    arguments.add_filters(parser, since=False, default_limit=None)
+    parser.add_argument("--all", action="store_true", help=f"every {meant} (of the tenant)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    if reason:
+        parser.add_argument("--reason", default="", help="kept in the history")
+
+
+def run(options: Namespace, chosen_from: JobStatus, act: Callable[[Sequence[int]], Acts]) -> Answer:
+    """Act on the jobs named by id, or on those with that status that the filters choose."""
+    if options.ids and (options.queue or options.task or options.all or options.limit):
+        raise BadUsage("Give ids, or filters that choose the jobs, not both.")
+    if not (options.ids or options.queue or options.task or options.all):
+        raise BadUsage("Which jobs? Give ids, or --queue, --task or --all.")
+    with tenant(options.tenant) if options.tenant is not None else contextlib.nullcontext():
+        ids = options.ids or acts.choose(
+            chosen_from, queue_name=options.queue, task_name=options.task, limit=options.limit
+        )
+        if not ids:
+            arguments.explain_nothing(options)
+        if options.dry_run:
+            return Answer({"ok": True, "dry_run": True, "would": ids}, [f"Would act on {len(ids)}: {_some(ids)}"])
+        done = act(ids)
+    return _answer(done)
+
+
+def _answer(acted: Acts) -> Answer:
+    done = [
+        {
+            "id": each.job_id,
+            "task": each.task_name,
+            "queue": each.queue_name,
+            "tenant": each.tenant_id,
+            "becomes": each.becomes,
+        }
+        for each in acted.done
+    ]
+    refused = [
+        {"id": job_id, "error": type(error).__name__, "message": str(error)} for job_id, error in acted.refused.items()
+    ]
+    rows = [(each["id"], each["task"], each["queue"], each["tenant"] or "all", each["becomes"]) for each in done]
+    page = [table(("id", "task", "queue", "tenant", "becomes"), rows, empty="Nothing was changed.")]
+    return Answer(
+        {"ok": not refused, "done": done, "refused": refused},
+        page,
+        REFUSED if refused else OK,
+        [str(each["message"]) for each in refused],
+    )
+
+
+def _some(ids: Sequence[int], most: int = 20) -> str:
+    shown = ", ".join(map(str, ids[:most]))
+    return (shown if len(ids) <= most else f"{shown}, ...") or "none"

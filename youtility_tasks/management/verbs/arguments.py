@@ -1,0 +1,124 @@
+"""Words that several verbs share, and what is wrong with them in a person's terms."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from argparse import Namespace
+from datetime import datetime, timedelta
+
+from django.core.management.base import CommandParser
+
+from youtility_tasks import metrics, queues, registry
+from youtility_tasks.errors import Refused, did_you_mean
+from youtility_tasks.models import Tenant
+
+_LARGEST_ID = 2**63 - 1
+_SPAN = re.compile(r"(\d{1,6})([smhd])")
+_UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def add_filters(parser: CommandParser, *, since: bool = True, default_limit: int | None = 50) -> None:
+    """`--queue --task --tenant --limit [--since]`."""
+    parser.add_argument("--queue", metavar="QUEUE", help="only of this queue")
+    parser.add_argument("--task", metavar="TASK", help="only of this task")
+    add_tenant(parser)
+    shown = "all" if default_limit is None else default_limit
+    parser.add_argument(
+        "--limit", type=count, default=default_limit, metavar="N", help=f"at most so many (default: {shown})"
+    )
+    if since:
+        parser.add_argument(
+            "--since",
+            type=moment,
+            metavar="WHEN",
+            help="only what was enqueued, claimed or ended since: 90s, 15m, 2h, 3d, or 2026-11-24T06:00:00Z",
+        )
+
+
+def add_tenant(parser: CommandParser, help: str = "only of this tenant (default: all)") -> None:
+    """`--tenant N`."""
+    parser.add_argument("--tenant", type=tenant_id, metavar="N", help=help)
+
+
+def job_id(text: str) -> int:
+    """A job's id."""
+    return _whole(text, 1, _LARGEST_ID, "a job's id")
+
+
+def tenant_id(text: str) -> int:
+    """A tenant's id."""
+    return _whole(text, 1, 2**31 - 1, "a tenant's id")
+
+
+def count(text: str) -> int:
+    """How many, from 1 to 10,000."""
+    return _whole(text, 1, 10_000, "a number of jobs")
+
+
+def days(text: str) -> int:
+    """A number of days, from 0."""
+    return _whole(text, 0, 36_500, "a number of days")
+
+
+def weight(text: str) -> int:
+    """A tenant's share, from 1."""
+    return _whole(text, 1, 1_000, "a tenant's weight")
+
+
+def priority(text: str) -> int:
+    """1 (most urgent) to 10."""
+    return _whole(text, 1, 10, "a priority")
+
+
+def _whole(text: str, lowest: int, highest: int, meaning: str) -> int:
+    number = int(text) if re.fullmatch(r"-?\d{1,20}", text, re.ASCII) else None
+    if number is None or not lowest <= number <= highest:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {meaning}: a whole number from {lowest} to {highest}")
+    return number
+
+
+def aware(text: str) -> datetime:
+    """An instant: ISO 8601 with its zone."""
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an instant such as 2026-11-24T06:00:00Z") from None
+    if given.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} names no zone: write {text}Z for UTC, or {text}+05:30")
+    return given
+
+
+def moment(text: str) -> datetime | timedelta:
+    """An instant, or a span that reaches back from now."""
+    span = _SPAN.fullmatch(text)
+    if span:
+        return timedelta(**{_UNIT[span[2]]: int(span[1])})
+    try:
+        return aware(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or a span such as 15m (s, m, h, d)") from None
+
+
+def since(options: Namespace) -> datetime | None:
+    """The instant that `--since` means, by the database's clock."""
+    if isinstance(options.since, timedelta):
+        return metrics.database_clock() - options.since
+    given: datetime | None = options.since
+    return given
+
+
+def explain_nothing(options: Namespace) -> None:
+    """Nothing was found: raise Refused if that is because a name in the filters does not exist."""
+    known_queues, known_tasks = queues.configured(), registry.registered()
+    queue_name, task_name = getattr(options, "queue", None), getattr(options, "task", None)
+    if queue_name is not None and queue_name not in known_queues:
+        names = ", ".join(sorted(known_queues))
+        raise Refused(f"No queue is called {queue_name!r}; known: {names}.{did_you_mean(queue_name, known_queues)}")
+    if task_name is not None and registry.find(task_name) is None:
+        raise Refused(
+            f"No task is called {task_name!r}.{did_you_mean(task_name, known_tasks)} "
+            "`manage_task_queue tasks` lists them all."
+        )
+    if options.tenant is not None and not Tenant.objects.filter(pk=options.tenant).exists():
+        raise Refused(f"No tenant has the id {options.tenant}. `manage_task_queue tenants` lists them.")

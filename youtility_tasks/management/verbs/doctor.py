@@ -1,0 +1,35 @@
+"""`doctor`: what is wrong with this installation, and what to do."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from django.core.management.base import CommandParser
+
+from youtility_tasks.doctor.examine import examine
+
+from .answer import OK, REFUSED, Answer, table
+
+NAME = "doctor"
+HELP = "Look at everything and say what is wrong and what to do; changes nothing."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    """It takes no words of its own."""
+
+
+def run(options: Namespace) -> Answer:
+    findings = examine()
+    problems = [each for each in findings if not each.ok]
+    document = {
+        "ok": not problems,
+        "checks": [
+            {"name": each.name, "ok": each.ok, "found": each.found, "advice": each.advice} for each in findings
+        ],
+    }
+    rows = [
+        (each.name, "ok" if each.ok else "PROBLEM", each.found, each.advice) for each in findings
+    ]
+    verdict = f"{len(problems)} of {len(findings)} need attention." if problems else "All is well."
+    page = [table(("check", "", "found", "what to do"), rows, empty=""), verdict]
+    return Answer(document, page, REFUSED if problems else OK)

@@ -1,0 +1,81 @@
+"""How a list of jobs is shown; shared by the verbs that list jobs."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+
+from youtility_tasks import listing, registry
+from youtility_tasks.listing import JobFilter, JobLine
+from youtility_tasks.status import JobStatus
+
+from . import arguments
+from .answer import first_line, instant, table
+
+
+def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobLine], bool]:
+    """The jobs that the filters name, newest first, and whether there are more than the limit lets through."""
+    wanted = JobFilter(
+        statuses=statuses,
+        queue_name=options.queue,
+        task_name=options.task,
+        tenant_id=options.tenant,
+        since=arguments.since(options),
+    )
+    found = listing.jobs(wanted, limit=options.limit + 1)
+    if not found:
+        arguments.explain_nothing(options)
+    return found[: options.limit], len(found) > options.limit
+
+
+def document(line: JobLine) -> dict[str, Any]:
+    """One job for JSON."""
+    return {
+        "id": line.job_id,
+        "status": line.status,
+        "task": line.task_name,
+        "queue": line.queue_name,
+        "tenant": line.tenant_id,
+        "priority": line.priority,
+        "attempts": line.attempt_count,
+        "max_attempts": _most(line),
+        "abort_requested": line.abort_requested,
+        "enqueued_at": instant(line.enqueued_at),
+        "scheduled_at": instant(line.scheduled_at),
+        "started_at": instant(line.started_at),
+        "finished_at": instant(line.finished_at),
+        "error_class": line.error_class,
+        "error_message": line.error_message,
+    }
+
+
+def page(lines: Sequence[JobLine], more: bool, *, empty: str) -> list[RenderableType]:
+    """The jobs for people, and a line that says so when there are more."""
+    rows = [
+        (
+            line.job_id,
+            "doing, to be aborted" if line.abort_requested and line.status == JobStatus.DOING else line.status,
+            line.task_name,
+            line.queue_name,
+            line.tenant_id or "all",
+            f"{line.attempt_count}/{_most(line) or '?'}",
+            line.enqueued_at,
+            line.scheduled_at if line.status == JobStatus.TODO else None,
+            line.finished_at,
+            first_line(f"{line.error_class.rpartition('.')[2]}: {line.error_message}" if line.error_class else line.error_message),
+        )
+        for line in lines
+    ]
+    headings = ("id", "status", "task", "queue", "tenant", "attempts", "enqueued", "not before", "ended", "error")
+    shown: list[RenderableType] = [table(headings, rows, empty=empty)]
+    if more:
+        shown.append(f"There are more: these are the newest {len(lines)}. --limit shows more, filters show fewer.")
+    return shown
+
+
+def _most(line: JobLine) -> int | None:
+    declared = registry.resolve(line.task_name)
+    return declared.max_attempts if declared else None

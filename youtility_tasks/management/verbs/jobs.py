@@ -1,0 +1,30 @@
+"""`jobs`: what waits, runs, has failed or has ended."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from django.core.management.base import CommandParser
+
+from youtility_tasks.status import JobStatus
+
+from . import arguments, job_lines
+from .answer import Answer
+
+NAME = "jobs"
+HELP = "List jobs, newest first: those that wait, run or have failed, and those that have ended."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--status", nargs="+", choices=[each.value for each in JobStatus], default=[], help="only with one of these"
+    )
+    arguments.add_filters(parser)
+
+
+def run(options: Namespace) -> Answer:
+    found, more = job_lines.find(options, [JobStatus(each) for each in options.status])
+    return Answer(
+        {"jobs": [job_lines.document(line) for line in found], "has_more": more},
+        job_lines.page(found, more, empty="No job matches."),
+    )

@@ -1,0 +1,69 @@
+"""`submit`: enqueue one job."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from argparse import Namespace
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from youtility_tasks import enqueue, registry
+from youtility_tasks.errors import NoTenant, Refused, UnknownTask
+from youtility_tasks.tenants import tenant
+
+from . import arguments
+from .answer import Answer, instant
+
+NAME = "submit"
+HELP = "Enqueue one job of a task."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    parser.add_argument("task", metavar="TASK", help="the task's name; `tasks` lists them")
+    arguments.add_tenant(parser, help="the tenant it is for; a sweep needs none")
+    parser.add_argument("--json-args", type=_json_object, default={}, metavar="JSON", help="""arguments by name: '{"id": 7}'""")
+    parser.add_argument("--at", type=arguments.aware, metavar="INSTANT", help="not before: 2026-11-24T06:00:00Z")
+    parser.add_argument("--priority", type=arguments.priority, metavar="1..10", help="1 is most urgent (default: the task's)")
+    parser.add_argument("--queue", metavar="QUEUE", help="another queue than the task's")
+    parser.add_argument("--unique", metavar="KEY", help="no second job of the task while one with this key waits or runs")
+
+
+def run(options: Namespace) -> Answer:
+    task = registry.resolve(options.task)
+    if task is None:
+        raise UnknownTask(options.task, registry.registered())
+    wanted = task.using(
+        run_after=options.at, priority=options.priority, queue_name=options.queue, unique=options.unique
+    )
+    args = options.json_args
+    positional, named = (args.get("args", []), args.get("kwargs", {})) if task.verbatim else ([], args)
+    with tenant(options.tenant) if options.tenant is not None else contextlib.nullcontext():
+        try:
+            result = enqueue.enqueue(wanted, positional, named)
+        except NoTenant as error:
+            raise Refused(
+                f"Task {task.name!r} belongs to one tenant: add --tenant N. `manage_task_queue tenants` lists them."
+            ) from error
+    job = {
+        "id": int(result.id),
+        "task": task.name,
+        "queue": wanted.queue_name,
+        "tenant": options.tenant or 0,
+        "enqueued_at": instant(result.enqueued_at),
+        "scheduled_at": instant(wanted.run_after),
+    }
+    when = f", not before {instant(wanted.run_after)}" if wanted.run_after else ""
+    return Answer({"job": job}, [f"Job {job['id']}: {task.name} waits in {wanted.queue_name}{when}."])
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{text:.80} is not JSON ({error})") from None
+    if not isinstance(given, dict):
+        raise argparse.ArgumentTypeError(f"""{text:.80} is not an object: arguments go by name, '{{"id": 7}}'""")
+    return given
