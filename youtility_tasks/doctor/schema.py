@@ -15,6 +15,7 @@ TESTED_PROCRASTINATE = ((3, 10), (4, 0))
 FUNCTIONS = (
     "youtility_tasks_claim_v1",
     "youtility_tasks_finish_v1",
+    "youtility_tasks_give_back_v1",
     "youtility_tasks_pump_v1",
     "youtility_tasks_register_v1",
     "youtility_tasks_renew_v1",

@@ -65,7 +65,7 @@ END $$;
 --          retry               waits delay_s, one attempt used
 --          crashed             waits, no attempt used, crash_count + 1
 --          released            waits delay_s, nothing used, no history (it never ran, or was handed back)
-CREATE FUNCTION youtility_tasks_finish_v1(p_worker_id bigint, p_host text, p_ended jsonb, p_keep_queueing_locks boolean DEFAULT true)
+CREATE FUNCTION youtility_tasks_finish_v1(p_worker_id bigint, p_host text, p_ended jsonb, p_looks integer DEFAULT 2)
 RETURNS bigint[] LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
@@ -78,7 +78,7 @@ BEGIN
             run_ms double precision, cpu_ms double precision, peak_memory_kib bigint, result jsonb,
             error_class text, error_message text, traceback text)
     ), held AS MATERIALIZED (
-        SELECT j.id, j.ctid AS row_at, j.task_name, j.queue_name, j.tenant_id, j.priority, j.attempts, j.args, j.enqueued_at,
+        SELECT j.id, j.task_name, j.queue_name, j.tenant_id, j.priority, j.attempts, j.args, j.enqueued_at,
                j.scheduled_at, j.claimed_at, j.queueing_lock,
                CASE WHEN j.abort_requested AND e.verdict IN ('retry', 'crashed', 'released') THEN 'aborted' ELSE e.verdict END AS verdict,
                CASE WHEN j.abort_requested AND e.verdict IN ('retry', 'crashed', 'released') THEN 'aborted' ELSE e.outcome END AS outcome,
@@ -99,11 +99,16 @@ BEGIN
                                    WHEN h.verdict = 'retry' THEN NULL ELSE j.scheduled_at END,
                failed_at = CASE WHEN h.verdict = 'failed' THEN clock_timestamp() END,
                worker_id = NULL, abort_requested = false,
-               -- The queueing lock means "one waiting": when another already waits, this one goes on without it.
-               queueing_lock = CASE WHEN h.verdict = 'failed' THEN j.queueing_lock
-                                    WHEN p_keep_queueing_locks AND (SELECT 1 FROM procrastinate_jobs o
-                                          WHERE o.queueing_lock = h.queueing_lock AND o.status = 'todo' LIMIT 1) IS NULL
-                                    THEN j.queueing_lock END
+               -- The queueing lock means "one waiting": when another already waits, or goes back in this very
+               -- statement, this one goes on without it.
+               queueing_lock = CASE WHEN h.queueing_lock IS NULL OR h.verdict = 'failed' THEN h.queueing_lock
+                                    WHEN p_looks > 0
+                                     AND (SELECT 1 FROM procrastinate_jobs o
+                                           WHERE o.queueing_lock = h.queueing_lock AND o.status = 'todo' LIMIT 1) IS NULL
+                                     AND (SELECT 1 FROM held o
+                                           WHERE o.queueing_lock = h.queueing_lock AND o.id < h.id
+                                             AND o.verdict IN ('retry', 'crashed', 'released') LIMIT 1) IS NULL
+                                    THEN h.queueing_lock END
           FROM held h
          WHERE j.id = h.id AND h.verdict IN ('failed', 'retry', 'crashed', 'released')
     ), recorded AS (
@@ -124,11 +129,12 @@ BEGIN
     SELECT array_agg(h.id) INTO done FROM held h;
     RETURN coalesce(done, '{}');
 EXCEPTION WHEN unique_violation THEN
-    -- Two of one queueing lock go back at once, or a new one was enqueued meanwhile: go back without the locks.
-    IF NOT p_keep_queueing_locks THEN
+    -- One was enqueued meanwhile under the queueing lock of one that goes back. A new look sees it; if that happens
+    -- again and again, all go back without their locks rather than not at all.
+    IF p_looks = 0 THEN
         RAISE;
     END IF;
-    RETURN youtility_tasks_finish_v1(p_worker_id, p_host, p_ended, false);
+    RETURN youtility_tasks_finish_v1(p_worker_id, p_host, p_ended, p_looks - 1);
 END $$;
 
 -- The pump: one round trip and one commit acknowledges what ended and claims up to p_n more.
@@ -148,6 +154,23 @@ BEGIN
     END IF;
 END $$;
 
+-- Give back jobs of a worker, nothing used up; the ids that really went back. One that was asked to end meanwhile ends.
+CREATE FUNCTION youtility_tasks_give_back_v1(p_worker_id bigint, p_host text, p_ids bigint[])
+RETURNS bigint[] LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
+AS $$
+DECLARE
+    released jsonb;
+BEGIN
+    SELECT jsonb_agg(jsonb_build_object('id', j.id, 'claim_number', j.claim_number, 'verdict', 'released', 'outcome', 'lost'))
+      INTO released
+      FROM procrastinate_jobs j WHERE j.id = ANY (p_ids) AND j.worker_id = p_worker_id AND j.status = 'doing';
+    IF released IS NULL THEN
+        RETURN '{}';
+    END IF;
+    RETURN youtility_tasks_finish_v1(p_worker_id, p_host, released);
+END $$;
+
 -- Renew a worker's lease and compare notes: p_held is [[job id, claim number], ...], all that the process really holds.
 -- kind: unregistered (it was rescued: drop everything), returned (ours in the table, unknown to the process: a lost
 -- claim reply, given back), lost (held by the process, no longer ours), abort (somebody asked for it).
@@ -155,6 +178,9 @@ CREATE FUNCTION youtility_tasks_renew_v1(p_worker_id bigint, p_held jsonb, p_sta
 RETURNS TABLE (kind text, job_id bigint) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
+DECLARE
+    host text;
+    unknown bigint[];
 BEGIN
     UPDATE procrastinate_workers w SET last_heartbeat = clock_timestamp() WHERE w.id = p_worker_id;
     IF NOT FOUND THEN
@@ -163,23 +189,20 @@ BEGIN
     END IF;
     UPDATE youtility_tasks_taskworker t
        SET heartbeat_at = clock_timestamp(), status = p_status, children = p_children, memory_bytes = p_memory_bytes
-     WHERE t.id = p_worker_id;
+     WHERE t.id = p_worker_id RETURNING t.host INTO host;
+    SELECT array_agg(j.id) INTO unknown FROM procrastinate_jobs j
+     WHERE j.worker_id = p_worker_id AND j.status = 'doing'
+       AND j.id NOT IN (SELECT (h.value ->> 0)::bigint FROM jsonb_array_elements(p_held) h);
+    IF unknown IS NOT NULL THEN
+        RETURN QUERY SELECT 'returned', u FROM unnest(youtility_tasks_give_back_v1(p_worker_id, host, unknown)) u;
+    END IF;
     RETURN QUERY
         WITH held AS MATERIALIZED (
             SELECT (h.value ->> 0)::bigint AS id, (h.value ->> 1)::bigint AS claim_number FROM jsonb_array_elements(p_held) h
         ), mine AS MATERIALIZED (
             SELECT j.id, j.claim_number, j.abort_requested FROM procrastinate_jobs j
              WHERE j.worker_id = p_worker_id AND j.status = 'doing'
-        ), given_back AS (
-            UPDATE procrastinate_jobs j SET status = 'todo', worker_id = NULL, abort_requested = false,
-                   queueing_lock = CASE WHEN (SELECT 1 FROM procrastinate_jobs o WHERE o.queueing_lock = j.queueing_lock
-                                               AND o.status = 'todo' LIMIT 1) IS NULL THEN j.queueing_lock END
-             WHERE j.id IN (SELECT m.id FROM mine m EXCEPT SELECT h.id FROM held h)
-               AND j.worker_id = p_worker_id AND j.status = 'doing'
-            RETURNING j.id
         )
-        SELECT 'returned', g.id FROM given_back g
-        UNION ALL
         SELECT 'lost', h.id FROM held h LEFT JOIN mine m ON m.id = h.id AND m.claim_number = h.claim_number WHERE m.id IS NULL
         UNION ALL
         SELECT 'abort', m.id FROM mine m JOIN held h ON h.id = m.id AND h.claim_number = m.claim_number WHERE m.abort_requested;
@@ -203,25 +226,23 @@ AS $$
 DECLARE
     given_back integer;
 BEGIN
-    UPDATE procrastinate_jobs j SET status = 'todo', worker_id = NULL, abort_requested = false,
-           queueing_lock = CASE WHEN (SELECT 1 FROM procrastinate_jobs o WHERE o.queueing_lock = j.queueing_lock
-                                       AND o.status = 'todo' LIMIT 1) IS NULL THEN j.queueing_lock END
-     WHERE j.worker_id = p_worker_id AND j.status = 'doing';
-    GET DIAGNOSTICS given_back = ROW_COUNT;
+    SELECT cardinality(youtility_tasks_give_back_v1(p_worker_id, '', array_agg(j.id))) INTO given_back
+      FROM procrastinate_jobs j WHERE j.worker_id = p_worker_id AND j.status = 'doing';
     DELETE FROM procrastinate_workers w WHERE w.id = p_worker_id;
     UPDATE youtility_tasks_taskworker t SET status = 'stopped', stopped_at = clock_timestamp(), children = '[]'
      WHERE t.id = p_worker_id;
-    RETURN given_back;
+    RETURN coalesce(given_back, 0);
 END $$;
 
 -- Rescue the jobs of workers that have been silent for p_lease_s. Any worker may call it at any time: silent workers
 -- are taken under SKIP LOCKED and the silence is tested in the same statement. Stock procrastinate workers are left alone.
-CREATE FUNCTION youtility_tasks_rescue_v1(p_lease_s double precision, p_max_rescues integer)
+CREATE FUNCTION youtility_tasks_rescue_v1(p_lease_s double precision, p_max_rescues integer, p_looks integer DEFAULT 2)
 RETURNS TABLE (worker_id bigint, job_id bigint, task_name varchar, verdict text) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
     silent bigint[];
+    rescued jsonb;
 BEGIN
     SELECT array_agg(s.id) INTO silent FROM (
         SELECT w.id FROM procrastinate_workers w JOIN youtility_tasks_taskworker t ON t.id = w.id
@@ -230,42 +251,57 @@ BEGIN
     IF silent IS NULL THEN
         RETURN;
     END IF;
-    RETURN QUERY
-        WITH orphans AS MATERIALIZED (
-            SELECT j.*, t.host, j.worker_id AS holder,
-                   CASE WHEN j.abort_requested THEN 'aborted'
-                        WHEN j.rescue_count + 1 >= p_max_rescues THEN 'failed' ELSE 'rescued' END AS verdict
-              FROM procrastinate_jobs j JOIN youtility_tasks_taskworker t ON t.id = j.worker_id
-             WHERE j.worker_id = ANY (silent) AND j.status = 'doing' ORDER BY j.id FOR UPDATE OF j
-        ), moved AS (
-            UPDATE procrastinate_jobs j
-               SET status = CASE o.verdict WHEN 'rescued' THEN 'todo' ELSE o.verdict END::procrastinate_job_status,
-                   worker_id = NULL, rescue_count = j.rescue_count + 1, abort_requested = false,
-                   failed_at = CASE WHEN o.verdict = 'failed' THEN clock_timestamp() END,
-                   queueing_lock = CASE WHEN (SELECT 1 FROM procrastinate_jobs q WHERE q.queueing_lock = j.queueing_lock
-                                               AND q.status = 'todo' LIMIT 1) IS NULL THEN j.queueing_lock END
-              FROM orphans o WHERE j.id = o.id AND o.verdict <> 'aborted'
-        ), left_table AS (
-            DELETE FROM procrastinate_jobs j USING orphans o WHERE j.id = o.id AND o.verdict = 'aborted'
-        ), recorded AS (
-            INSERT INTO youtility_tasks_history (
-                job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, worker_id, host, enqueued_at,
-                scheduled_at, started_at, finished_at, wait_ms, status, outcome, is_final, args, error_message)
-            SELECT o.id, o.task_name, o.queue_name, o.tenant_id, 11 - o.priority, o.attempts + 1, o.claim_number, o.holder,
-                   o.host, o.enqueued_at, o.scheduled_at, o.claimed_at, clock_timestamp(),
-                   extract(epoch FROM o.claimed_at - greatest(o.enqueued_at, o.scheduled_at)) * 1000,
-                   CASE o.verdict WHEN 'aborted' THEN 'aborted' ELSE 'failed' END,
-                   CASE o.verdict WHEN 'aborted' THEN 'aborted' ELSE 'lost' END, o.verdict <> 'rescued',
-                   CASE WHEN o.verdict <> 'rescued' THEN o.args END,
-                   'worker ' || o.holder || ' fell silent'
-              FROM orphans o
-        ), counted AS (
-            INSERT INTO youtility_tasks_queuecounter AS c (name, label, value)
-            SELECT 'rescued_total', 'worker_silent', count(*) FROM orphans HAVING count(*) > 0
-            ON CONFLICT (name, label) DO UPDATE SET value = c.value + excluded.value
-        )
-        SELECT o.holder, o.id, o.task_name, o.verdict FROM orphans o;
+    -- Collected first and returned last: rows already returned would survive the exception's rollback.
+    WITH orphans AS MATERIALIZED (
+        SELECT j.*, t.host, j.worker_id AS holder,
+               CASE WHEN j.abort_requested THEN 'aborted'
+                    WHEN j.rescue_count + 1 >= p_max_rescues THEN 'failed' ELSE 'rescued' END AS verdict
+          FROM procrastinate_jobs j JOIN youtility_tasks_taskworker t ON t.id = j.worker_id
+         WHERE j.worker_id = ANY (silent) AND j.status = 'doing' ORDER BY j.id FOR UPDATE OF j
+    ), moved AS (
+        UPDATE procrastinate_jobs j
+           SET status = CASE o.verdict WHEN 'rescued' THEN 'todo' ELSE o.verdict END::procrastinate_job_status,
+               worker_id = NULL, rescue_count = j.rescue_count + 1, abort_requested = false,
+               failed_at = CASE WHEN o.verdict = 'failed' THEN clock_timestamp() END,
+               queueing_lock = CASE WHEN o.queueing_lock IS NULL OR o.verdict = 'failed' THEN o.queueing_lock
+                                    WHEN p_looks > 0
+                                     AND (SELECT 1 FROM procrastinate_jobs q
+                                           WHERE q.queueing_lock = o.queueing_lock AND q.status = 'todo' LIMIT 1) IS NULL
+                                     AND (SELECT 1 FROM orphans q
+                                           WHERE q.queueing_lock = o.queueing_lock AND q.id < o.id
+                                             AND q.verdict = 'rescued' LIMIT 1) IS NULL
+                                    THEN o.queueing_lock END
+          FROM orphans o WHERE j.id = o.id AND o.verdict <> 'aborted'
+    ), left_table AS (
+        DELETE FROM procrastinate_jobs j USING orphans o WHERE j.id = o.id AND o.verdict = 'aborted'
+    ), recorded AS (
+        INSERT INTO youtility_tasks_history (
+            job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, worker_id, host, enqueued_at,
+            scheduled_at, started_at, finished_at, wait_ms, status, outcome, is_final, args, error_message)
+        SELECT o.id, o.task_name, o.queue_name, o.tenant_id, 11 - o.priority, o.attempts + 1, o.claim_number, o.holder,
+               o.host, o.enqueued_at, o.scheduled_at, o.claimed_at, clock_timestamp(),
+               extract(epoch FROM o.claimed_at - greatest(o.enqueued_at, o.scheduled_at)) * 1000,
+               CASE o.verdict WHEN 'aborted' THEN 'aborted' ELSE 'failed' END,
+               CASE o.verdict WHEN 'aborted' THEN 'aborted' ELSE 'lost' END, o.verdict <> 'rescued',
+               CASE WHEN o.verdict <> 'rescued' THEN o.args END,
+               'worker ' || o.holder || ' fell silent'
+          FROM orphans o
+    ), counted AS (
+        INSERT INTO youtility_tasks_queuecounter AS c (name, label, value)
+        SELECT 'rescued_total', 'worker_silent', count(*) FROM orphans HAVING count(*) > 0
+        ON CONFLICT (name, label) DO UPDATE SET value = c.value + excluded.value
+    )
+    SELECT jsonb_agg(jsonb_build_object('worker', o.holder, 'job', o.id, 'task', o.task_name, 'verdict', o.verdict))
+      INTO rescued FROM orphans o;
     UPDATE youtility_tasks_taskworker t SET status = 'lost', stopped_at = clock_timestamp(), children = '[]'
      WHERE t.id = ANY (silent);
     DELETE FROM procrastinate_workers w WHERE w.id = ANY (silent);
+    RETURN QUERY SELECT r.worker, r.job, r.task, r.verdict
+                   FROM jsonb_to_recordset(rescued) AS r(worker bigint, job bigint, task varchar, verdict text);
+EXCEPTION WHEN unique_violation THEN
+    -- As in finish: one was enqueued meanwhile under the queueing lock of a job that goes back.
+    IF p_looks = 0 THEN
+        RAISE;
+    END IF;
+    RETURN QUERY SELECT * FROM youtility_tasks_rescue_v1(p_lease_s, p_max_rescues, p_looks - 1);
 END $$;

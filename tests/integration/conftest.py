@@ -1,0 +1,78 @@
+"""What tests of the queue start from: two tenants, tasks, and a worker's desk without a worker's process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.desk import Desk
+from youtility_tasks import Retry, Task, TaskContext
+from youtility_tasks.models import Tenant
+
+# -- tenants and tasks
+
+
+@pytest.fixture
+def acme(db: None) -> int:
+    return Tenant.objects.create(id=7, name="Acme").pk
+
+
+@pytest.fixture
+def other_tenant(db: None) -> int:
+    return Tenant.objects.create(id=8, name="Other").pk
+
+
+def add(*, number: int = 0) -> int:
+    return number + 1
+
+
+def sweep(*, number: int = 0) -> int:
+    return number
+
+
+def one_at_a_time(*, key: str = "k", number: int = 0) -> None:
+    return None
+
+
+def one_waiting(*, key: str = "k", number: int = 0) -> None:
+    return None
+
+
+def told(context: TaskContext, *, number: int = 0) -> list[Any]:
+    return [context.attempt, context.max_attempts, context.tenant_id, context.task_name]
+
+
+@pytest.fixture
+def add_task(declare: Callable[..., Task]) -> Task:
+    """A task of one tenant, three attempts without a wait."""
+    return declare(add, retry=Retry(3))
+
+
+@pytest.fixture
+def sweep_task(declare: Callable[..., Task]) -> Task:
+    """A task of all tenants."""
+    return declare(sweep, tenant="all", retry=Retry(3))
+
+
+@pytest.fixture
+def locked_task(declare: Callable[..., Task]) -> Task:
+    """A task that runs one at a time for each `key`."""
+    return declare(one_at_a_time, tenant="all", retry=Retry(3), lock=lambda args: args["key"])
+
+
+@pytest.fixture
+def single_task(declare: Callable[..., Task]) -> Task:
+    """A task that waits once for each `key`."""
+    return declare(one_waiting, tenant="all", retry=Retry(3), queueing_lock=lambda args: args["key"])
+
+
+@pytest.fixture
+def desk(db: None) -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def other_desk(db: None) -> Desk:
+    return Desk()

@@ -1,0 +1,205 @@
+"""What a claim takes, in which order, and what it leaves alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from tests.integration.desk import Desk, execute, job, rows, statuses
+from tests.integration.mutants import must_catch
+from youtility_tasks import Task, queues, tenant
+
+CLAIM = "youtility_tasks_claim_v1"
+NOT_RUNNING = """(SELECT 1 FROM procrastinate_jobs d
+                      WHERE d.lock = j.lock AND d.status = 'doing' LIMIT 1) IS NULL"""
+FIRST_WAITING = """j.id = (SELECT o.id FROM procrastinate_jobs o
+                             WHERE o.lock = j.lock AND o.status = 'todo' ORDER BY -o.priority, o.id LIMIT 1)"""
+LATER = dt.timedelta(hours=1)
+
+
+def ids(claimed: list) -> list[int]:
+    return [each.id for each in claimed]
+
+
+def put(task: Task, n: int = 1, **options: object) -> list[int]:
+    return [int(task.using(**options).enqueue(number=number).id) for number in range(n)]
+
+
+# -- order
+
+
+def test_the_most_urgent_job_goes_first_and_the_oldest_of_equals(desk: Desk, sweep_task: Task) -> None:
+    def check() -> None:
+        low, high, middle = (put(sweep_task, 2, priority=priority) for priority in (9, 1, 5))
+
+        assert ids(desk.claim(1)) == high[:1]
+        assert ids(desk.claim(10)) == [high[1], *middle, *low]
+
+    must_catch(check, CLAIM, "ORDER BY -j.priority, j.id LIMIT p_n", "ORDER BY j.id LIMIT p_n")
+    must_catch(check, CLAIM, "ORDER BY r.priority DESC, r.id", "ORDER BY r.id")
+
+
+def test_a_job_that_has_come_due_takes_its_place_by_priority(desk: Desk, sweep_task: Task) -> None:
+    def check() -> None:
+        (low,) = put(sweep_task, priority=9)
+        (due,) = put(sweep_task, priority=5, run_after=timezone.now() - LATER)
+        (urgent,) = put(sweep_task, priority=1)
+
+        assert [ids(desk.claim(1)) for _ in range(4)] == [[urgent], [due], [low], []]
+
+    must_catch(check, CLAIM, "ORDER BY u.priority DESC, u.id", "ORDER BY u.id")
+
+
+def test_a_future_job_is_left_until_it_is_due(desk: Desk, sweep_task: Task) -> None:
+    def check() -> None:
+        (future,) = put(sweep_task, run_after=timezone.now() + LATER)
+        assert desk.claim() == []
+
+        execute("UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() WHERE id = %s", future)
+        assert ids(desk.claim()) == [future]
+
+    must_catch(check, CLAIM, "j.scheduled_at <= clock_timestamp()", "j.scheduled_at IS NOT NULL")
+
+
+def test_a_worker_serves_its_own_queue_alone(desk: Desk, sweep_task: Task) -> None:
+    def check() -> None:
+        now_and_due = [put(sweep_task, queue_name=queues.EMAIL, **more) for more in ({}, {"run_after": timezone.now()})]
+        assert desk.claim() == []
+        assert len(desk.claim(queue_name=queues.EMAIL)) == len(now_and_due)
+
+    must_catch(check, CLAIM, "j.scheduled_at IS NULL AND j.queue_name = p_queue", "j.scheduled_at IS NULL")
+    must_catch(check, CLAIM, "clock_timestamp() AND j.queue_name = p_queue", "clock_timestamp()")
+
+
+@pytest.mark.parametrize("n", [1, 3, 7])
+def test_a_claim_takes_no_more_than_it_asked_for(desk: Desk, sweep_task: Task, n: int) -> None:
+    put(sweep_task, 4)
+    put(sweep_task, 4, run_after=timezone.now() - LATER)
+
+    assert len(desk.claim(n)) == n
+    assert list(statuses().values()).count("doing") == n
+
+
+@pytest.mark.parametrize("status", ["doing", "succeeded", "failed", "cancelled", "aborted"])
+def test_only_waiting_jobs_are_claimed(desk: Desk, sweep_task: Task, status: str) -> None:
+    put(sweep_task, 2)
+    execute("UPDATE procrastinate_jobs SET status = %s", status)
+
+    assert desk.claim() == []
+
+
+# -- what a claim writes
+
+
+def test_a_claim_tells_the_worker_what_it_needs_and_names_it_as_the_holder(
+    desk: Desk, add_task: Task, acme: int
+) -> None:
+    with tenant(acme):
+        job_id = int(add_task.using(lock="l").enqueue(number=4).id)
+
+    claimed = desk.take()
+
+    assert claimed.id == job_id
+    assert (claimed.task_name, claimed.args, claimed.tenant_id) == ("add", {"number": 4}, acme)
+    assert (claimed.attempts, claimed.claim_number, claimed.crash_count, claimed.has_lock) == (0, 1, 0, True)
+    row = job(job_id)
+    assert (row.status, row.worker_id, row.claim_number) == ("doing", desk.id, 1)
+    assert row.claimed_at is not None
+    assert row.claimed_at >= row.enqueued_at
+
+
+def test_every_claim_draws_a_new_number(desk: Desk, sweep_task: Task) -> None:
+    def check() -> None:
+        put(sweep_task)
+        first = desk.take()
+        assert desk.finish(first, "released")
+        second = desk.take()
+
+        assert second.claim_number > first.claim_number
+        # What the first claim was about to write must not meet the second, although job, worker and attempt agree.
+        assert not desk.finish(first, "succeeded")
+        assert desk.finish(second, "succeeded")
+
+    must_catch(check, CLAIM, "claim_number = j.claim_number + 1", "claim_number = j.claim_number")
+
+
+def test_the_clock_of_a_claim_is_the_databases_and_not_the_transactions(desk: Desk, sweep_task: Task) -> None:
+    put(sweep_task)
+    desk.take()
+
+    ((is_later,),) = rows("SELECT claimed_at > now() FROM procrastinate_jobs")
+
+    assert is_later
+
+
+# -- locks
+
+
+def test_one_claim_never_takes_two_jobs_of_a_lock(desk: Desk, locked_task: Task) -> None:
+    def check() -> None:
+        first, second, third = (int(locked_task.enqueue(key="a", number=n).id) for n in range(3))
+
+        assert ids(desk.claim()) == [first]
+        assert desk.claim() == []
+        assert statuses() == {first: "doing", second: "todo", third: "todo"}
+
+    must_catch(check, CLAIM, FIRST_WAITING, "true")
+
+
+def test_a_running_lock_holds_back_its_own_jobs_and_no_others(desk: Desk, locked_task: Task) -> None:
+    def check() -> None:
+        running = locked_task.enqueue(key="a")
+        assert ids(desk.claim()) == [int(running.id)]
+        locked_task.enqueue(key="a", number=1)
+        free = locked_task.enqueue(key="b")
+
+        assert ids(desk.claim()) == [int(free.id)]
+
+    must_catch(check, CLAIM, NOT_RUNNING, "true")
+
+
+def test_the_next_of_a_lock_runs_once_the_first_has_ended(desk: Desk, locked_task: Task) -> None:
+    first, second = (int(locked_task.enqueue(key="a", number=n).id) for n in range(2))
+    held = desk.take()
+    assert held.id == first
+
+    assert desk.finish(held, "succeeded")
+
+    assert ids(desk.claim()) == [second]
+
+
+def test_a_future_job_that_is_first_of_its_lock_holds_back_the_later_ones(desk: Desk, locked_task: Task) -> None:
+    """procrastinate's rule, so that its worker and ours agree: `test_procrastinate` compares them."""
+    locked_task.using(run_after=timezone.now() + LATER).enqueue(key="a")
+    locked_task.enqueue(key="a", number=1)
+    free = locked_task.enqueue(key="b")
+
+    assert ids(desk.claim()) == [int(free.id)]
+
+
+def test_a_more_urgent_job_of_a_lock_goes_before_an_older_one(desk: Desk, locked_task: Task) -> None:
+    locked_task.using(priority=9).enqueue(key="a")
+    urgent = locked_task.using(priority=1).enqueue(key="a", number=1)
+
+    assert ids(desk.claim()) == [int(urgent.id)]
+
+
+def test_a_lock_reaches_over_queues(desk: Desk, locked_task: Task) -> None:
+    held = locked_task.enqueue(key="a")
+    locked_task.using(queue_name=queues.EMAIL).enqueue(key="a", number=1)
+    assert ids(desk.claim()) == [int(held.id)]
+
+    assert desk.claim(queue_name=queues.EMAIL) == []
+
+
+def test_two_tenants_with_the_same_lock_run_side_by_side(
+    desk: Desk, locked_task: Task, acme: int, other_tenant: int
+) -> None:
+    for client in (acme, other_tenant):
+        with tenant(client):
+            locked_task.enqueue(key="same")
+    locked_task.enqueue(key="same")
+
+    assert len(desk.claim()) == 3
