@@ -14,7 +14,7 @@ from task_catalog.high_priority import closing
 from task_catalog.high_priority.closing import auto_close_jobs
 from task_catalog.rules import closing as rules
 from task_catalog.sweeps import RowsFailed
-from tests.catalog.closing.world import START, Company, run
+from tests.catalog.closing.world import NONE, START, Company, run
 from youtility_tasks import BadInput, Transient, effects, tenant
 from youtility_tasks.models import TaskEffect
 from youtility_tasks.testing import assert_enqueued, enqueued, run_jobs
@@ -299,6 +299,25 @@ def test_d14_people_in_charge_by_site_and_by_site_group_and_the_admins_are_told(
     assert set(mailbox.received[0].recipients) == {by_site.email, by_group.email, admin.email, alerted.email}
 
 
+def test_a_group_of_people_puts_nobody_in_charge_of_a_site(acme, mailbox):
+    site, other = acme.site("1"), acme.site("12")
+    group = acme.group(site)
+    group.identifier = acme.word("PEOPLEGROUP")
+    group.save()
+    acme.person("area", other, role="SITEINCHARGE", people_extras={"assignsitegroup": [str(group.pk)]})
+    acme.work(site, notify="AUTOCLOSENOTIFY")
+
+    assert run(auto_close_jobs)["mails_sent"] == 0
+
+
+def test_the_none_row_is_never_closed(acme, site):
+    Jobneed.objects.filter(pk=NONE).update(
+        client_id=acme.id, identifier="TASK", jobstatus="ASSIGNED", expirydatetime=NOON - timedelta(hours=1)
+    )
+
+    assert run(auto_close_jobs)["due"] == 0
+
+
 def test_d14_one_poisoned_row_does_not_stop_the_others_and_the_task_says_so(acme, site, mailbox):
     with connection.cursor() as cursor:
         cursor.execute(
@@ -408,6 +427,7 @@ def test_two_clients_with_the_same_codes_hear_only_of_their_own_work(acme, globe
     result = run(auto_close_jobs)
 
     assert (result["autoclosed"], result["tickets_created"], result["mails_sent"]) == (4, 4, 4)
+    assert result["warnings"] == []
     for got in mailbox.of_task("auto_close_jobs"):
         site_name = got.message["Subject"].strip().rpartition(", ")[2]
         domain = site_name.split()[0] + ".example"

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from task_catalog.escalation import Matrix
-from task_catalog.facility.models import EscalationMatrix, Ticket
+from task_catalog.facility.models import EscalationMatrix, Ticket, TypeAssist
 from task_catalog.high_priority import tickets as escalation
 from task_catalog.high_priority.tickets import due_tickets, ticket_escalation
 from task_catalog.rules import tickets as rules
@@ -133,12 +133,37 @@ def test_d19_a_ticket_is_found_once_however_many_people_there_are(acme, site, ge
 
 def test_rows_of_another_client_or_another_site_do_not_lift_a_ticket(acme, globex, site):
     category = acme.word("TC_GEN", "TICKETCATEGORY")
-    globex.step(category, 1, 1, "MINUTE")
+    globex.step(category, 1, 1, "MINUTE", bu=site)
+    globex.step(category, 1, 1, "MINUTE", bu_id=NONE)
     acme.step(category, 1, 1, "MINUTE", bu=acme.site("12"))
     ticket = acme.ticket(site, category_id=category.pk)
 
     assert run(ticket_escalation)["due"] == 0
     assert now_of(ticket).level == 0
+
+
+def test_the_sites_own_row_counts_even_while_only_the_clients_row_is_due(acme, site):
+    category = acme.word("TC_GEN", "TICKETCATEGORY")
+    acme.step(category, 1, 1, "MINUTE")
+    acme.step(category, 1, 2, "DAY", bu=site)
+    acme.ticket(site, category_id=category.pk)
+
+    assert run(ticket_escalation)["due"] == 0
+
+
+def test_a_ticket_without_a_category_never_climbs(acme, site):
+    nothing = TypeAssist.objects.get(pk=NONE)
+    acme.step(nothing, 1, 1, "MINUTE")
+    acme.ticket(site)
+
+    assert run(ticket_escalation)["due"] == 0
+
+
+def test_flawed_rows_of_another_client_are_not_this_ones_business(acme, globex, site, general):
+    globex.step(general, 1, 1, "FORTNIGHT")
+
+    with tenant(acme.id):
+        assert run(ticket_escalation)["bad_rows"] == []
 
 
 def test_a_reminder_rule_of_a_plan_is_no_step_of_the_matrix(acme, site):
