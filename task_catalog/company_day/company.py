@@ -64,6 +64,14 @@ class Company:
     def client_ids(self) -> list[int]:
         return [rows.id for rows in self.clients.values()]
 
+    def guard_of(self, site_id: int) -> int:
+        """The id of a guard of a site."""
+        for rows in self.clients.values():
+            for site, staff in zip(rows.sites, rows.site_people, strict=True):
+                if site.pk == site_id:
+                    return staff["guard"][0].pk
+        return next(iter(self.clients.values())).admin.pk
+
     def letter_of(self, client_id: int) -> str:
         """The letter of a client; "?" for any other id."""
         return next((letter for letter, rows in self.clients.items() if rows.id == client_id), "?")

@@ -14,6 +14,19 @@ MAX_SCALE = 50
 EARLIEST, LATEST = date(2001, 1, 1), date(2090, 12, 31)
 """Dates that can be played: after the NONE rows' year, and far enough from the calendar's end."""
 
+SWEEP_TASKS = (
+    "cleanup_expired_sessions_task",
+    "create_ppm_job",
+    "create_job",
+    "auto_close_jobs",
+    "ticket_escalation",
+    "send_reminder_email",
+)
+"""The scheduled tasks that the player puts on the queue at each of their instants, in this order."""
+HEARTBEAT_TASK = "task_every_min"
+DAY_TASKS = (*SWEEP_TASKS, HEARTBEAT_TASK, "send_ticket_email")
+"""All tasks that a day runs."""
+
 PEOPLE_PER_SITE = {"incharge": 1, "guard": 4, "technician": 2}
 PEOPLE_PER_CLIENT = {"admin": 2, "verifier": 2, "approver": 2}
 ASSETS_PER_SITE = 10

@@ -1,12 +1,12 @@
 """Why a day cannot be played.
 
-    YoutilityTaskError
-      CompanyDayError
-        OtherCompanies     the database is somebody's: it holds clients that the day did not make
-        ForeignModels      the tasks are mapped to tables that the day cannot fill
-        DayInProgress      another day is being played in this database
-        ForeignWorkers     workers run that the day did not start
-        DayStuck           jobs did not end, or a process of the day did not come up
+YoutilityTaskError
+  CompanyDayError
+    OtherCompanies     the database is somebody's: it holds clients that the day did not make
+    ForeignModels      the tasks are mapped to tables that the day cannot fill
+    DayInProgress      another day is being played in this database
+    ForeignWorkers     workers run that the day did not start
+    DayStuck           jobs did not end, or a process of the day did not come up
 """
 
 from __future__ import annotations

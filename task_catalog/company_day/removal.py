@@ -12,8 +12,7 @@ from task_catalog.models import Heartbeat, PlanFingerprint, PlayedClock
 from youtility_tasks.models import Job, TaskEffect, TaskExecutionHistory, Tenant
 
 from .company import unit_code
-from .definitions import CLIENTS
-from .expected.calendar import DAY_TASKS
+from .definitions import CLIENTS, DAY_TASKS
 from .seed import SESSION_PREFIX
 
 _BEFORE_OTHERS = {

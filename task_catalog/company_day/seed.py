@@ -195,7 +195,9 @@ def _make_groups(rows: ClientRows, made_at: datetime) -> None:
         for site in rows.sites
     )
     if rows.client.letter == "A":
-        rows.guard_group = entities.Group.objects.create(groupname="Guards", identifier=rows.words["PEOPLEGROUP"], **common)
+        rows.guard_group = entities.Group.objects.create(
+            groupname="Guards", identifier=rows.words["PEOPLEGROUP"], **common
+        )
         entities.GroupMember.objects.bulk_create(
             entities.GroupMember(pgroup=rows.guard_group, people=guard, assignsites_id=none_id, **common)
             for guard in rows.site_people[GROUP_SITE]["guard"]

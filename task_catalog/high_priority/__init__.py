@@ -1,5 +1,5 @@
 """Someone is waiting, or a contract is."""
 
-from . import closing, faces, mobile, tickets
+from . import closing, faces, mobile, scheduling, tickets
 
-__all__ = ["closing", "faces", "mobile", "tickets"]
+__all__ = ["closing", "faces", "mobile", "scheduling", "tickets"]

@@ -63,7 +63,9 @@ TASKS = {
     }
 }
 YOUTILITY_TASKS = {"retry_delay_factor": float(os.environ.get("YOUTILITY_RETRY_DELAY_FACTOR", "1"))}
-TASK_CATALOG = {"clock": os.environ["YOUTILITY_CLOCK"]} if os.environ.get("YOUTILITY_CLOCK") else {}
+TASK_CATALOG: dict[str, object] = {"admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split()}
+if os.environ.get("YOUTILITY_CLOCK"):
+    TASK_CATALOG["clock"] = os.environ["YOUTILITY_CLOCK"]
 
 _MAIL_HOST, _MAIL_PORT, _MAIL_TIMEOUT_S = (
     os.environ.get("EMAIL_HOST", "localhost"),

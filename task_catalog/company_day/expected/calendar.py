@@ -19,8 +19,6 @@ SWEEPS = {
     "task_every_min": "* * * * *",
 }
 """The scheduled tasks of the day (catalog.md 2.6), in UTC."""
-DAY_TASKS = (*SWEEPS, "send_ticket_email")
-"""All tasks that a day runs."""
 
 
 def sweeps(task: str, day: date) -> list[datetime]:

@@ -9,8 +9,8 @@ from task_catalog.company_day.definitions import (
     CLIENTS,
     ESCALATION_STEPS,
     FIRST_TICKET_AFTER,
-    TICKET_TURNS,
     TICKET_EVERY,
+    TICKET_TURNS,
     Client,
     midnight,
 )

@@ -1,0 +1,102 @@
+"""Whether a day may be played in this database at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from task_catalog import entities
+from task_catalog.conf import FACILITY_MODELS, catalog
+from youtility_tasks.conf import settings
+from youtility_tasks.models import TaskWorker, Tenant
+
+from .errors import DayInProgress, ForeignModels, ForeignWorkers, OtherCompanies
+from .removal import client_ids
+
+_LOCK = "task_catalog.company_day"
+_LOOK_S = 0.1
+
+
+@contextlib.contextmanager
+def only_day() -> Iterator[None]:
+    """Be the only one who plays in this database inside the block. Raises DayInProgress when somebody else does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [_LOCK])
+        if cursor.fetchone() != (True,):
+            raise DayInProgress(
+                "Another company day is being played in this database. Wait until it ends, or use another database."
+            )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception), connection.cursor() as cursor:  # a lost connection has lost the lock too
+            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [_LOCK])
+
+
+def refuse_foreign_data() -> None:
+    """Raise OtherCompanies when the database is somebody's, ForeignModels when the tasks work on other tables.
+
+    The day's sweeps serve every client there is, by a clock that is not the real one.
+    """
+    if catalog().models != FACILITY_MODELS:
+        foreign = sorted(name for name, path in catalog().models.items() if path != FACILITY_MODELS[name])
+        raise ForeignModels(
+            f"TASK_CATALOG['models'] maps {', '.join(foreign)} to your own tables, which the day does not fill. "
+            "Play it with the bundled project (youtility-tasks play_company_day) in a database of its own."
+        )
+    own = client_ids()
+    clients = entities.BusinessUnit.objects.filter(identifier__tacode="CLIENT").exclude(Q(pk__in=own))
+    found = [f"{name!r} ({pk})" for pk, name in clients.exclude(pk=entities.none_id()).values_list("pk", "buname")[:5]]
+    found = found or [
+        f"{name!r} ({pk})" for pk, name in Tenant.objects.exclude(pk__in=own).values_list("pk", "name")[:5]
+    ]
+    if found:
+        raise OtherCompanies(
+            f"This database holds clients that the day did not make: {', '.join(found)}. Its played clock would plan, "
+            "close and mail for them too. Use a database of its own: set DATABASE_URL to an empty one."
+        )
+
+
+def refuse_foreign_workers() -> None:
+    """Raise ForeignWorkers when live workers serve this database; those of a day that was killed are waited for."""
+    seen: dict[int, object] = {}
+    patience = settings().lease_s + settings().heartbeat_interval_s
+    until = time.monotonic() + patience
+    while workers := _live_workers():
+        renewed = [
+            worker for worker in workers if seen.setdefault(worker.pk, worker.heartbeat_at) != worker.heartbeat_at
+        ]
+        if renewed or time.monotonic() > until:
+            named = ", ".join(f"{w.queue_name} on {w.host} (process {w.pid})" for w in (renewed or workers)[:5])
+            raise ForeignWorkers(
+                f"Workers serve this database that the day did not start: {named}. They would work by the real clock. "
+                "Stop them, or use another database."
+            )
+        time.sleep(_LOOK_S)
+
+
+def _live_workers() -> list[TaskWorker]:
+    """Workers that were heard of within their lease; on this host their process must also exist."""
+    heard = TaskWorker.objects.filter(
+        status__in=["running", "draining"], heartbeat_at__gt=Now() - timedelta(seconds=settings().lease_s)
+    )
+    here = socket.gethostname()
+    return [worker for worker in heard.order_by("pk") if worker.host != here or _exists(worker.pid)]
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

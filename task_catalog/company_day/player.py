@@ -1,0 +1,136 @@
+"""Goes through the instants of the day: moves the clock, lets people act, enqueues the sweeps, waits for the workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from croniter import croniter
+
+from youtility_tasks import enqueue_many, registry
+from youtility_tasks.models import Job
+
+from .clock import set_played
+from .company import Company
+from .definitions import DAY_TASKS, HEARTBEAT_TASK, SWEEP_TASKS, midnight
+from .errors import DayStuck
+from .field_work import FieldWork
+from .ticket_desk import TicketDesk
+
+PLANNING = ("create_ppm_job", "create_job")
+REPEATED_ONCE = ("auto_close_jobs", "ticket_escalation", "send_reminder_email")
+"""Sweeps whose last run of the day is repeated at the same instant; a planning sweep is repeated each time."""
+
+_STUCK_AFTER_S = 180.0
+"""Longest wait for the jobs of one instant: several workers lost one after the other still come back within it."""
+_SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.002, 0.05
+_LINE_OF_JOBS = 10
+
+
+@dataclass(slots=True)
+class Played:
+    """What the player has put on the queues."""
+
+    first_job_id: int = 0
+    sweeps: dict[tuple[str, datetime], int] = field(default_factory=dict)
+    """Job id by task and instant."""
+    repeats: dict[tuple[str, datetime], int] = field(default_factory=dict)
+    """The same, of the second runs at the same instant, which must change nothing."""
+
+    def instants(self, name: str) -> list[datetime]:
+        """When a sweep ran, in order."""
+        return sorted(instant for task, instant in self.sweeps if task == name)
+
+
+class Player:
+    """Plays one day. `keep_alive` starts the day's processes, and again when they have died; `tell` hears of each instant."""
+
+    def __init__(
+        self, company: Company, day: date, *, keep_alive: Callable[[], None], tell: Callable[[datetime], None]
+    ) -> None:
+        self._day = day
+        self._keep_alive, self._tell = keep_alive, tell
+        self._sweeps = {name: _instants(name, day) for name in SWEEP_TASKS}
+        self._field_work = FieldWork(company, last_closing=self._sweeps["auto_close_jobs"][-1])
+        self._desk = TicketDesk(company, day)
+        self._beats = _instants(HEARTBEAT_TASK, day)
+        self.played = Played()
+
+    def play(self) -> Played:
+        """The whole day, instant by instant. Raises DayStuck when the jobs of an instant do not end."""
+        last_minute = midnight(self._day) + timedelta(days=1, minutes=-1)
+        for instant in sorted({*(at for fires in self._sweeps.values() for at in fires), last_minute}):
+            self._play(instant)
+        return self.played
+
+    def _play(self, instant: datetime) -> None:
+        set_played(instant)
+        # What people did since the last instant comes before the sweeps of this one, which shall find it.
+        self._field_work.act_until(instant)
+        self._desk.act_until(instant)
+        self._beat_until(instant)
+        due = [name for name, fires in self._sweeps.items() if instant in fires]
+        for name in due:
+            self.played.sweeps[name, instant] = self._enqueue(name)
+        self._wait()
+        again = [
+            name for name in due if name in PLANNING or (name in REPEATED_ONCE and instant == self._sweeps[name][-1])
+        ]
+        for name in again:
+            self.played.repeats[name, instant] = self._enqueue(name)
+            self._wait()
+        if any(name in PLANNING for name in due):
+            self._field_work.look()
+        self._tell(instant)
+
+    def _enqueue(self, name: str) -> int:
+        return self._note(int(registry.get(name).enqueue().id))
+
+    def _beat_until(self, instant: datetime) -> None:
+        """The heartbeats of all minutes up to this one, which nothing else reads, in one statement."""
+        due = [at for at in self._beats if at <= instant]
+        self._beats = self._beats[len(due) :]
+        if due:
+            calls: list[dict[str, Any]] = [{"timestamp": int(at.timestamp())} for at in due]
+            self._note(int(enqueue_many(registry.get(HEARTBEAT_TASK), calls)[0].id))
+
+    def _note(self, job_id: int) -> int:
+        first = self.played.first_job_id
+        self.played.first_job_id = min(first, job_id) if first else job_id
+        return job_id
+
+    def _wait(self) -> None:
+        """Until no job of the day is waiting or running."""
+        began = time.monotonic()
+        look_s = _SHORTEST_LOOK_S
+        while live_jobs().exists():
+            if time.monotonic() - began > _STUCK_AFTER_S:
+                raise DayStuck(f"The jobs of one instant did not end within {_STUCK_AFTER_S:.0f} s: {_names()}.")
+            self._keep_alive()
+            time.sleep(look_s)
+            look_s = min(_LONGEST_LOOK_S, look_s * 1.3)
+
+
+def live_jobs() -> Any:
+    """The day's jobs that wait or run."""
+    return Job.objects.live().filter(task_name__in=DAY_TASKS)
+
+
+def _instants(name: str, day: date) -> list[datetime]:
+    """When a task's own schedule fires on the day (UTC)."""
+    start = midnight(day)
+    return list(_fires(registry.get(name).schedule or "", start, start + timedelta(days=1)))
+
+
+def _fires(cron: str, start: datetime, end: datetime) -> Iterable[datetime]:
+    every = croniter(cron, start - timedelta(microseconds=1))
+    while (instant := every.get_next(datetime)) < end:
+        yield instant
+
+
+def _names() -> str:
+    rows = live_jobs().order_by("pk").values_list("task_name", "pk", "status")[:_LINE_OF_JOBS]
+    return ", ".join(f"{task}[{pk}] {status}" for task, pk, status in rows)

@@ -1,0 +1,116 @@
+"""The real processes of the day: the mail server and the workers, started, watched, started again, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from .errors import DayStuck
+
+RETRY_DELAY_FACTOR = "0.01"
+"""Waits between attempts are cut to a hundredth: the played day is about a thousand times as fast."""
+ADMIN = "operations@facility.example"
+"""Who hears of plans that cannot be scheduled."""
+_STOP_WITHIN_S = 15.0
+
+
+class Sink:
+    """The mail server; once started again it has the port and the file that it had."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def keep_alive(self) -> None:
+        """Start it, if it does not run. Raises DayStuck when it does not come up."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.stop()
+        command = [sys.executable, "-m", "task_catalog.company_day.sink", str(self.file), "--port", str(self.port)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603
+        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        line = self._process.stdout.readline()
+        if not line.strip().isdigit():
+            raise DayStuck(f"The mail server of the day did not start; its exit status is {self._process.wait()}.")
+        self.port = int(line)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            _close(self._process.stdin)
+            _close(self._process.stdout)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Workers:
+    """The supervisor with its workers, on this database, by the played clock, mailing to the sink."""
+
+    def __init__(self, database: str, sink: Sink, log: Path) -> None:
+        self._database, self._sink, self._log = database, sink, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def keep_alive(self) -> None:
+        """Start them, if their supervisor does not run; what the former one left behind is killed first."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.kill()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                [
+                    *(sys.executable, "-m", "task_catalog.company_day.tether"),
+                    *(sys.executable, "-m", "youtility_tasks.standalone", "run_postgresql_worker"),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=self._environment(os.environ),
+                start_new_session=True,
+            )
+
+    def stop(self) -> None:
+        """Let the workers finish and leave; kill them when that takes too long."""
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_WITHIN_S)
+        self.kill()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            _close(self._process.stdin)
+            self._process = None
+
+    def last_words(self, lines: int = 20) -> str:
+        """The end of the workers' log."""
+        with contextlib.suppress(OSError):
+            return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        return ""
+
+    def _environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        return {
+            **base,
+            "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings",
+            "DATABASE_URL": self._database,
+            "YOUTILITY_CLOCK": "task_catalog.company_day.clock.PlayedClock",
+            "YOUTILITY_RETRY_DELAY_FACTOR": RETRY_DELAY_FACTOR,
+            "YOUTILITY_ADMIN_EMAILS": ADMIN,
+            "EMAIL_HOST": "127.0.0.1",
+            "EMAIL_PORT": str(self._sink.port),
+        }
+
+
+def _close(stream: IO[bytes] | None) -> None:
+    if stream is not None:
+        with contextlib.suppress(OSError):
+            stream.close()

@@ -1,0 +1,93 @@
+"""A mail server that keeps what it was sent: `python -m task_catalog.company_day.sink FILE [--port N]`.
+
+It speaks real SMTP on 127.0.0.1, appends each accepted message to FILE as one JSON line, and answers "250" only after
+that. It prints its port when it is ready, and ends when its standard input does, so that it never outlives its starter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.header import decode_header, make_header
+from email.parser import BytesHeaderParser
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One message as the sink accepted it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    message_id: str
+    task: str
+    effect: str
+    tenant: str
+    subject: str
+
+
+def read(file: Path) -> list[Delivered]:
+    """All messages of a sink's file, in order of arrival; a line that was cut off by a crash was never accepted."""
+    return list(_lines(file))
+
+
+def _lines(file: Path) -> Iterator[Delivered]:
+    if not file.exists():
+        return
+    for line in file.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n"):
+            found = json.loads(line)
+            yield Delivered(**{**found, "recipients": tuple(found["recipients"])})
+
+
+class _Recorder:
+    def __init__(self, file: Path) -> None:
+        self._fd = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        os.truncate(self._fd, file.read_bytes().rfind(b"\n") + 1)  # a cut line was never accepted
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        raw = content if isinstance(content, bytes) else str(content or "").encode()
+        headers = BytesHeaderParser().parsebytes(raw)
+        line = {
+            "sender": envelope.mail_from or "",
+            "recipients": list(envelope.rcpt_tos),
+            "message_id": headers["Message-ID"] or "",
+            "task": headers["X-Youtility-Task"] or "",
+            "effect": headers["X-Youtility-Effect"] or "",
+            "tenant": headers["X-Youtility-Tenant"] or "",
+            "subject": str(make_header(decode_header(headers["Subject"] or ""))),
+        }
+        os.write(self._fd, json.dumps(line).encode() + b"\n")  # one write: a kill leaves all of it or a cut line
+        return "250 kept"
+
+
+async def _serve(file: Path, port: int) -> None:
+    recorder = _Recorder(file)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: SMTP(recorder, hostname="sink.invalid", loop=loop), "127.0.0.1", port)
+    starter_gone = asyncio.Event()
+    loop.add_reader(sys.stdin.fileno(), starter_gone.set)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await starter_gone.wait()
+    os._exit(0)  # open connections need no goodbye
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Keep every mail that arrives on 127.0.0.1.")
+    parser.add_argument("file", type=Path, help="where each message becomes one JSON line")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on (default: a free one)")
+    given = parser.parse_args()
+    asyncio.run(_serve(given.file, given.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""`play_company_day`: a facility company's day with real workers and real mail, every total reconciled."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from rich.console import Console
+
+from task_catalog.company_day.definitions import EARLIEST, LATEST, MAX_SCALE, midnight
+from task_catalog.company_day.errors import CompanyDayError
+from task_catalog.company_day.play import Scene, play_day
+from task_catalog.company_day.reconcile import Check
+from task_catalog.company_day.screen import DayScreen, console_for_results, table_of
+
+DEFAULT_DATE = date(2025, 3, 3)
+
+
+class Command(BaseCommand):
+    help = (
+        "Make a facility company, play one of its days in accelerated time with real workers and a real mail server, "
+        "and reconcile every total. Exit status: 0 all agree, 1 a total differs or the day may not be played here, "
+        "2 bad usage."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--scale", type=_scale, default=1, metavar="N", help="multiplies the sites (default 1)")
+        parser.add_argument(
+            "--date", type=_date, default=DEFAULT_DATE, metavar="YYYY-MM-DD", help=f"the day (default {DEFAULT_DATE})"
+        )
+        parser.add_argument("--seed", type=int, default=0, metavar="N", help="other names, the same totals (default 0)")
+        parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
+        parser.add_argument("--picture", type=Path, metavar="FILE", help="also write the final table as an SVG picture")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        day, scale = options["date"], options["scale"]
+        began = time.monotonic()
+        try:
+            checks = self._play(day, scale, options["seed"])
+        except CompanyDayError as error:
+            self.stderr.write(f"{type(error).__name__}: {error}")
+            if options["json"]:
+                self._print_json([], error=str(error))
+            sys.exit(1)
+        took = f"{time.monotonic() - began:.0f} s"
+        if options["json"]:
+            self._print_json(checks)
+        self._show(checks, f"Company day {day}, scale {scale}, played in {took}", options)
+        if not all(check.ok for check in checks):
+            sys.exit(1)
+
+    def _play(self, day: date, scale: int, seed: int) -> list[Check]:
+        progress = Console(stderr=True)
+        self._migrate()
+        with DayScreen(progress, midnight(day)) as screen:
+
+            def on_stage(scene: Scene) -> None:
+                screen.begin(scene.mail_file)
+
+            return play_day(day, scale=scale, seed=seed, on_stage=on_stage, tell=screen.tell)
+
+    def _migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            self.stderr.write("Creating the tables.")
+            call_command("migrate", interactive=False, verbosity=0, stdout=self.stderr)
+
+    def _show(self, checks: list[Check], title: str, options: dict[str, Any]) -> None:
+        picture: Path | None = options["picture"]
+        if options["json"] and picture is None:
+            return
+        console = console_for_results(record=picture is not None, silent=options["json"])
+        console.print(table_of(checks, title))
+        if picture is not None:
+            picture.write_text(console.export_svg(title="youtility-tasks play_company_day"), encoding="utf-8")
+
+    def _print_json(self, checks: list[Check], **more: Any) -> None:
+        document = {"ok": bool(checks) and all(check.ok for check in checks), "checks": [c.as_json() for c in checks]}
+        self.stdout.write(json.dumps({**document, **more}, indent=2))
+
+
+def _scale(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_SCALE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no scale; right is a whole number from 1 to {MAX_SCALE}.")
+    return int(text)
+
+
+def _date(text: str) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; right is year-month-day, as 2025-03-03.") from error
+    if not EARLIEST <= day <= LATEST:
+        raise argparse.ArgumentTypeError(f"{text} cannot be played; right is a day from {EARLIEST} to {LATEST}.")
+    return day

@@ -1,0 +1,40 @@
+"""Reads and makes points, whether a table keeps them as text or as geometry.
+
+The facility's own tables keep "latitude,longitude"; another application may have PostGIS columns, whose points have
+`x` (longitude) and `y` (latitude) and are assigned as text, longitude first.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from django.db import models
+
+from task_catalog.rules.routes import Point
+
+_NOWHERE = "0.0,0.0"
+_NOWHERE_AS_GEOMETRY = "SRID=4326;POINT (0 0)"
+
+
+def latlng(place: Any) -> Point | None:
+    """A column's value as latitude and longitude; None when it says nothing that could be on the globe.
+
+    (0, 0) is what stands for "not known" and so is None too.
+    """
+    if place is None or place == "":
+        return None
+    try:
+        if isinstance(place, str):
+            latitude, longitude = (float(part) for part in place.split(","))
+        else:
+            latitude, longitude = float(place.y), float(place.x)
+    except (AttributeError, TypeError, ValueError):
+        return None
+    on_the_globe = math.isfinite(latitude) and abs(latitude) <= 90 and abs(longitude) <= 180
+    return (latitude, longitude) if on_the_globe and (latitude, longitude) != (0.0, 0.0) else None
+
+
+def zero_point(field: models.Field[Any, Any]) -> str:
+    """What to store in a column for a point that nobody knows: (0, 0), in the column's own notation."""
+    return _NOWHERE_AS_GEOMETRY if hasattr(field, "geom_type") else _NOWHERE

@@ -1,0 +1,85 @@
+"""When a plan falls due: cron expressions of five fields, read in a wall clock with a fixed offset (catalog.md 1.3)."""
+
+from __future__ import annotations
+
+import functools
+import re
+from datetime import UTC, datetime, timedelta
+
+from croniter import croniter
+
+NEVER = "* * * * *"
+"""The cron of a plan that is not scheduled."""
+MOST = 20_000
+"""Instants that are listed at once: every minute of almost two weeks."""
+
+_FIELDS = 5
+_MINUTE = timedelta(minutes=1)
+# croniter reads `r` and `h` as "some value, made up now"; the same cron would then mean other times in every run.
+_MADE_UP = re.compile(r"[rh](\(.*\))?(/.*)?", re.IGNORECASE)
+_SOME_YEAR = datetime(2025, 1, 1)
+
+
+class BadCron(ValueError):
+    """An expression that is no cron of five fields, or one that never fires."""
+
+
+def is_scheduled(expression: str | None) -> bool:
+    """Whether a plan has a cron at all: neither blank nor `* * * * *`, which stands for none."""
+    return " ".join((expression or "").split()) not in ("", NEVER)
+
+
+@functools.lru_cache(maxsize=4096)
+def flaw(expression: str) -> str | None:
+    """What is wrong with an expression, or None: five legal fields that fire at least once in fifty years."""
+    given = expression.split()
+    if len(given) != _FIELDS:
+        return f"{expression!r} has {len(given)} fields; right are minute, hour, day, month, weekday"
+    if any(_MADE_UP.fullmatch(field) for field in given):
+        return f"{expression!r} asks for a random time, which would be another one in every run"
+    try:
+        croniter(expression, _SOME_YEAR).get_next(datetime)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return f"{expression!r} cannot be read as a cron: {error}"
+    return None
+
+
+def occurrences(
+    expression: str, *, offset: int, start: datetime, end: datetime, limit: int = MOST
+) -> tuple[datetime, ...]:
+    """The instants (UTC) in [start, end) at which the cron fires by the wall clock `offset` minutes east of UTC.
+
+    Half open, so windows that follow one another neither lose nor double an instant (D6). At most the first `limit`
+    of them. Raises BadCron, and OverflowError beyond the calendar's ends.
+    """
+    wrong = flaw(expression)
+    if wrong is not None:
+        raise BadCron(wrong)
+    east = timedelta(minutes=offset)
+    first = start.astimezone(UTC).replace(tzinfo=None) + east
+    last = end.astimezone(UTC).replace(tzinfo=None) + east
+    if first >= last:
+        return ()
+    return tuple((wall - east).replace(tzinfo=UTC) for wall in _walls(expression, _whole(first), last, limit))
+
+
+def _whole(wall: datetime) -> datetime:
+    """The first whole minute that is not before an instant."""
+    minute = wall.replace(second=0, microsecond=0)
+    return minute if minute == wall else minute + _MINUTE
+
+
+@functools.lru_cache(maxsize=1024)
+def _walls(expression: str, first: datetime, last: datetime, limit: int) -> tuple[datetime, ...]:
+    """Wall clock times; kept, because most plans of a company share a few crons and one window."""
+    every = croniter(expression, first - _MINUTE)  # it begins after the instant that it is given
+    found: list[datetime] = []
+    while len(found) < limit:
+        try:
+            wall: datetime = every.get_next(datetime)
+        except ValueError:  # none in the next fifty years
+            break
+        if wall >= last:
+            break
+        found.append(wall)
+    return tuple(found)
