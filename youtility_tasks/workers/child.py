@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.db import connections
 
 from youtility_tasks.errors import AbortRequested, SoftTimeLimit
@@ -32,6 +33,11 @@ def _keep_connections() -> None:
     for alias in connections:
         connections.settings[alias]["CONN_MAX_AGE"] = None
         connections.settings[alias]["CONN_HEALTH_CHECKS"] = True
+
+
+def _drop_broken_connections() -> None:
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()
 
 
 class _Child:
@@ -84,8 +90,7 @@ class _Child:
                 current.interrupt(AbortRequested)
 
     def run_sync(self, current: run.Run) -> None:
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
+        _drop_broken_connections()
         ending = run.run_sync(current)
         for connection in connections.all(initialized_only=True):
             if connection.in_atomic_block or connection.errors_occurred:
@@ -93,6 +98,8 @@ class _Child:
         self.report(current, ending)
 
     async def run_async(self, current: run.Run) -> None:
+        # The async ORM works in a thread of asgiref's, where all async tasks share the connections.
+        await sync_to_async(_drop_broken_connections)()
         self.report(current, await run.run_async(current))
 
     def report(self, current: run.Run, ending: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
 from youtility_tasks.finish import Happened, classify
 
-_MAX_MESSAGE, _MAX_TRACEBACK = 10_000, 50_000
+_MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +94,8 @@ class Run:
         with self._guard:
             self._async_task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         try:
+            if self._reason is not None:  # it was asked for before the loop came to it
+                raise self._reason
             yield
         except asyncio.CancelledError:
             if self._reason is not None:
@@ -199,7 +201,7 @@ def _ending(run: Run, *, cpu_s: float | None, result: Any = None, error: BaseExc
         ending["happened"] = Happened.ABORTED if run._reason is AbortRequested else classify(error)
         if run._reason is SoftTimeLimit:
             ending["happened"] = Happened.TIMED_OUT
-        ending["error_class"] = f"{kind.__module__}.{kind.__qualname__}"
+        ending["error_class"] = payload.clean_text(f"{kind.__module__}.{kind.__qualname__}", limit=_MAX_NAME)
         ending["error_message"] = payload.clean_text(payload.safe(str, error), limit=_MAX_MESSAGE)
         ending["traceback"] = _traceback(error)
     return ending
@@ -208,6 +210,6 @@ def _ending(run: Run, *, cpu_s: float | None, result: Any = None, error: BaseExc
 def _traceback(error: BaseException) -> str:
     try:
         lines = traceback.format_exception(error)
-    except Exception as broken:
+    except BaseException as broken:  # whatever the error's own text raises
         lines = [f"{type(error).__name__} whose traceback could not be made: {type(broken).__name__}"]
     return payload.clean_text("".join(lines), limit=_MAX_TRACEBACK)

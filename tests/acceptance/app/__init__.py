@@ -1,0 +1,1 @@
+"""An application whose tasks do what tasks should and what they should not."""

@@ -1,0 +1,284 @@
+"""Tasks by what they do to the process that runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import math
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task
+from youtility_tasks.models import Tenant
+
+from . import diary
+
+TICK_S = 0.01
+
+# -- as it should be
+
+
+@task(tenant="all")
+def adds(*, a: int, b: int) -> int:
+    diary.write("ran", task="adds", sum=a + b)
+    return a + b
+
+
+@task(tenant="all")
+async def adds_async(*, a: int, b: int) -> int:
+    await asyncio.sleep(0)
+    diary.write("ran", task="adds_async", sum=a + b)
+    return a + b
+
+
+@task(tenant="all", takes_context=True, timeout_s=60, retry=Retry(3))
+def tells_context(context: TaskContext, *, fail_until: int = 1) -> dict[str, Any]:
+    if context.attempt < fail_until:
+        raise RuntimeError(f"attempt {context.attempt} fails")
+    return {
+        "attempt": context.attempt,
+        "max_attempts": context.max_attempts,
+        "job_id": context.job_id,
+        "task_name": context.task_name,
+        "tenant_id": context.tenant_id,
+        "queue_name": context.queue_name,
+        "time_left": 0 < context.time_left_s() <= 60,
+        "should_abort": context.should_abort(),
+    }
+
+
+@task(tenant="all", isolated=True)
+def tells_pid() -> int:
+    return os.getpid()
+
+
+@task()
+def tells_tenant(*, child: bool = True) -> int | None:
+    diary.write("tenant", tenant=current_tenant())
+    if child:
+        tells_tenant.enqueue(child=False)
+    return current_tenant()
+
+
+@task(tenant="all")
+async def reads_async() -> str:
+    """The async ORM, whose connection lives in a thread of its own."""
+    return (await Tenant.objects.aget(pk=7)).name
+
+
+@task(tenant="all")
+def reads() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        return int(cursor.fetchone()[0])
+
+
+@task(tenant="all")
+def leaves_a_broken_transaction() -> None:
+    """Its connection is left inside a failed transaction, which must not meet the next job."""
+    connection.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+# -- long
+
+
+def wait_for(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(TICK_S)
+
+
+@task(tenant="all", retry=Retry(3))
+def waits(*, until: str = "/nowhere", name: str = "", key: str = "") -> str:
+    diary.write("begin", task="waits", name=name)
+    wait_for(until)
+    diary.write("end", task="waits", name=name)
+    return name
+
+
+@task(tenant="all", retry=Retry(3))
+async def waits_async(*, until: str = "/nowhere", name: str = "") -> str:
+    diary.write("begin", task="waits_async", name=name)
+    while not Path(until).exists():
+        await asyncio.sleep(TICK_S)
+    diary.write("end", task="waits_async", name=name)
+    return name
+
+
+@task(tenant="all", takes_context=True)
+def asks_whether_to_stop(context: TaskContext) -> str:
+    diary.write("begin", task="asks_whether_to_stop")
+    while not context.should_abort():
+        time.sleep(TICK_S)
+    diary.write("end", task="asks_whether_to_stop")
+    return "stopped when asked"
+
+
+@task(tenant="all", timeout_s=0.5, retry=Retry(2))
+def runs_past_its_limit(*, until: str = "/nowhere") -> None:
+    diary.write("begin", task="runs_past_its_limit")
+    wait_for(until)
+
+
+@task(tenant="all", timeout_s=0.5)
+async def runs_past_its_limit_async() -> None:
+    diary.write("begin", task="runs_past_its_limit_async")
+    await asyncio.sleep(3_600)
+
+
+@task(tenant="all", timeout_s=0.5)
+def swallows_its_limit() -> None:
+    diary.write("begin", task="swallows_its_limit")
+    while True:
+        try:
+            wait_for("/nowhere")
+        except BaseException:
+            diary.write("swallowed", task="swallows_its_limit")
+
+
+@task(tenant="all")
+def swallows_the_abort() -> None:
+    diary.write("begin", task="swallows_the_abort")
+    while True:
+        try:
+            wait_for("/nowhere")
+        except BaseException:
+            diary.write("swallowed", task="swallows_the_abort")
+
+
+@task(tenant="all", timeout_s=0.5)
+def is_deaf_in_c() -> None:
+    diary.write("begin", task="is_deaf_in_c")
+    time.sleep(3_600)
+
+
+@task(tenant="all", timeout_s=60)
+def holds_the_interpreter(*, seconds: int) -> str:
+    """A C call that keeps the interpreter's lock, as a regular expression gone wild does."""
+    diary.write("begin", task="holds_the_interpreter")
+    ctypes.PyDLL(None).sleep(seconds)
+    diary.write("end", task="holds_the_interpreter")
+    return "let go"
+
+
+# -- as it should not be
+
+
+@task(tenant="all", retry=Retry(1))
+def dies(*, how: str, until: str = "/") -> None:
+    diary.write("begin", task="dies", how=how)
+    wait_for(until)
+    match how:
+        case "exit":
+            os._exit(3)
+        case "segfault":
+            ctypes.string_at(0)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task(tenant="all")
+def exits_politely(*, how: str) -> None:
+    if how == "sys.exit":
+        sys.exit(3)
+    if how == "interrupt":
+        raise KeyboardInterrupt
+    raise GeneratorExit
+
+
+@task(tenant="all")
+async def exits_politely_async() -> None:
+    sys.exit(3)
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(4)
+
+    __repr__ = __str__
+
+
+Misnamed = type("Misnamed", (Exception,), {"__module__": "no\0where\ud800"})
+
+
+class Endless(Exception):
+    def __str__(self) -> str:
+        return "x" * 10_000_000
+
+
+def deeper(n: int) -> int:
+    return deeper(n + 1) + 1
+
+
+@task(tenant="all")
+def raises_oddly(*, kind: str) -> None:
+    match kind:
+        case "unprintable":
+            raise Unprintable
+        case "misnamed":
+            raise Misnamed("a\0b\ud800")
+        case "endless":
+            raise Endless
+        case "recursion":
+            deeper(0)
+        case "group":
+            raise ExceptionGroup("two", [Unprintable(), ValueError("a\0")])
+
+
+@task(tenant="all")
+def returns_oddly(*, kind: str) -> Any:
+    return {
+        "nan": {"n": math.nan, "i": [math.inf]},
+        "nul": "a\0b",
+        "half": "\ud800",
+        "object": object,
+        "set": {3},
+        "huge": "x" * 10_000_000,
+        "large": "x" * 200_000,
+        "bytes": b"\xff",
+    }[kind]
+
+
+@task(tenant="all", retry=Retry(3))
+def refuses() -> None:
+    raise BadInput("no such row")
+
+
+@task(tenant="all", retry=Retry(3))
+def always_fails() -> None:
+    diary.write("ran", task="always_fails")
+    raise ValueError("a bug")
+
+
+@task(tenant="all")
+def has_a_daemon(*, until: str) -> None:
+    """A grandchild that goes on alone unless its whole group is killed."""
+    if os.fork() == 0:
+        diary.write("grandchild")
+        time.sleep(3_600)
+        os._exit(0)
+    wait_for(until)
+
+
+# -- effects
+
+
+@task(retry=Retry(3))
+def mails_and_dies(*, key: str, die_before_mark: bool) -> bool:
+    """An outside effect whose process dies, the first time, between doing it and marking it done."""
+
+    def do(message_id: str) -> None:
+        diary.write("sent", message_id=message_id)
+        marker = Path(os.environ["TEST_DIARY"] + ".died")
+        if die_before_mark and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return effects.perform(key, do)

@@ -1,0 +1,10 @@
+"""The bundled project with the misbehaving application, and settings from the environment as JSON."""
+
+import json
+import os
+
+from youtility_tasks.standalone.settings import *  # noqa: F403
+from youtility_tasks.standalone.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.acceptance.app"]
+YOUTILITY_TASKS = json.loads(os.environ.get("TEST_SETTINGS", "{}"))
