@@ -43,6 +43,7 @@ def no_mail_server(settings: Any) -> Callable[[int], None]:
             settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
             settings.EMAIL_HOST = "127.0.0.1"
             settings.EMAIL_PORT = port
+            settings.EMAIL_TIMEOUT = None  # then the catalogue's own limit holds
 
     point_at(1)
     return point_at

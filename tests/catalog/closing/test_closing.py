@@ -12,10 +12,11 @@ from django.db import connection, transaction
 from task_catalog.facility.models import Jobneed, People, Ticket
 from task_catalog.high_priority import closing
 from task_catalog.high_priority.closing import auto_close_jobs
+from task_catalog.outbox import Outbox
 from task_catalog.rules import closing as rules
 from task_catalog.sweeps import RowsFailed
 from tests.catalog.closing.world import NONE, START, Company, run
-from youtility_tasks import BadInput, Transient, effects, tenant
+from youtility_tasks import BadInput, TaskContext, Transient, effects, errors, tenant
 from youtility_tasks.models import TaskEffect
 from youtility_tasks.testing import assert_enqueued, enqueued, run_jobs
 
@@ -554,6 +555,39 @@ def test_a_run_that_is_out_of_time_leaves_the_rest_to_a_job_it_enqueues(acme, si
     assert_enqueued("auto_close_jobs")
     run_jobs("high_priority")
     assert statuses(work) == ["AUTOCLOSED"]
+
+
+def test_a_run_that_somebody_ended_is_not_continued_by_another_job(acme, site):
+    work = acme.work(site)
+    context = TaskContext.for_tests(auto_close_jobs)
+    context.abort.set()
+
+    result = auto_close_jobs.func(context)
+
+    assert (result["status"], statuses(work)) == ("partial", ["ASSIGNED"])
+    assert enqueued("auto_close_jobs") == []
+
+
+def test_the_end_of_the_time_limit_is_not_taken_for_a_failing_row(acme, site, monkeypatch):
+    acme.work(site)
+
+    def out_of_time(*args):
+        raise errors.SoftTimeLimit("the time limit has passed")
+
+    monkeypatch.setattr(closing, "create_ticket", out_of_time)
+    acme.work(site, notify="RAISETICKETNOTIFY")
+
+    with pytest.raises(errors.SoftTimeLimit):
+        run(auto_close_jobs)
+
+
+def test_mails_left_by_earlier_runs_may_use_only_the_first_quarter_of_the_time(acme, site, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Outbox, "send", lambda self, *, time_is_up: asked.append(time_is_up()))
+
+    run(auto_close_jobs, used_up=0.3)
+
+    assert asked == [True, False]
 
 
 def test_the_oldest_expiry_goes_first_and_pages_leave_nothing_out(acme, site, monkeypatch):

@@ -159,6 +159,12 @@ def test_a_ticket_without_a_category_never_climbs(acme, site):
     assert run(ticket_escalation)["due"] == 0
 
 
+def test_a_flawed_reminder_rule_is_not_the_matrixs_business(acme, site, general):
+    acme.step(general, 1, 1, "FORTNIGHT", job=acme.plan(site))
+
+    assert run(ticket_escalation)["bad_rows"] == []
+
+
 def test_flawed_rows_of_another_client_are_not_this_ones_business(acme, globex, site, general):
     globex.step(general, 1, 1, "FORTNIGHT")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -121,6 +122,15 @@ def test_a_connection_dropped_after_the_message_is_transient_and_the_next_attemp
 def test_a_mail_server_that_is_down_is_unreachable(no_mail_server):
     with pytest.raises(mail.Unreachable, match="could not be reached"):
         send()
+
+
+def test_a_mail_server_that_never_answers_is_given_up_after_the_catalogues_time(no_mail_server, settings):
+    settings.TASK_CATALOG = {**settings.TASK_CATALOG, "mail_timeout_s": 0.2}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        no_mail_server(silent.getsockname()[1])
+
+        with pytest.raises(mail.Unreachable, match="timed out"):
+            send()
 
 
 def test_the_messages_of_one_session_share_a_connection(mailbox):

@@ -12,7 +12,7 @@ from task_catalog.email.reminders import send_reminder_email
 from task_catalog.facility.models import Reminder
 from task_catalog.rules.reminders import Moment, moment_of
 from tests.catalog.closing.world import NONE, START, run
-from youtility_tasks import Transient, tenant
+from youtility_tasks import TaskContext, Transient, tenant
 from youtility_tasks.models import TaskEffect
 from youtility_tasks.testing import assert_enqueued, run_jobs
 
@@ -171,7 +171,7 @@ def test_d21_a_mail_server_that_is_down_fails_the_run_and_the_next_one_sends(
     reminders = [acme.reminder(site, remind_at=PAST, planned_at=LATER, cuser=planner) for _ in range(3)]
     late = acme.reminder(site, remind_at=SOON, planned_at=NOON, cuser=planner)
 
-    with pytest.raises(Transient, match="could not be reached"):
+    with pytest.raises(Transient, match=r"1 failed.*could not be reached"):
         run(send_reminder_email)
 
     assert {status_of(each) for each in reminders} == {""}
@@ -185,10 +185,12 @@ def test_d21_a_mail_server_that_is_down_fails_the_run_and_the_next_one_sends(
 def test_two_clients_with_look_alike_data_are_reminded_on_their_own(acme, globex, mailbox):
     for company in (acme, globex):
         site = company.site("1")
-        company.reminder(site, remind_at=PAST, planned_at=LATER, cuser=company.person("planner", site))
+        theirs = company.reminder(site, remind_at=PAST, planned_at=LATER, cuser=company.person("planner", site))
 
     with tenant(acme.id):
-        assert run(send_reminder_email)["sent"] == 1
+        mine_only = run(send_reminder_email)
+    assert (mine_only["due"], mine_only["sent"]) == (1, 1)
+    assert status_of(theirs) == ""
     assert {address.partition("@")[2] for address in mailbox.received[0].recipients} == {"acme.example"}
     assert run(send_reminder_email)["sent"] == 1
 
@@ -211,6 +213,15 @@ def test_the_query_finds_exactly_what_the_rule_says(acme, site, mailbox):
     result = run(send_reminder_email)
 
     assert (result["due"], result["expired"]) == (moments.count(Moment.DUE), moments.count(Moment.MISSED)) == (4, 6)
+
+
+def test_settled_reminders_are_not_even_read_again(acme, site):
+    acme.reminder(site, remind_at=PAST, planned_at=NOON, status="FAILED")
+    acme.reminder(site, remind_at=PAST, planned_at=LATER, status="SUCCESS")
+    looked_at = sweep._Run(TaskContext.for_tests(send_reminder_email), NOON)
+    looked_at._client_id = acme.id
+
+    assert list(looked_at._to_settle()) == []
 
 
 def test_a_run_that_is_out_of_time_leaves_the_rest_to_a_job_it_enqueues(acme, site, planner, mailbox):

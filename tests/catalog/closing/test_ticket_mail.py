@@ -226,6 +226,25 @@ def test_d22_namesakes_of_another_client_get_nothing(acme, globex, site, author,
     assert any(f"person {namesake.pk}" in warning for warning in result["warnings"])
 
 
+def test_a_groups_sites_are_no_people(acme, site, author, mailbox):
+    member = acme.person("member", site)
+    ticket = acme.ticket(site, creator_id=author.pk, group_id=acme.group(member, site).pk)
+
+    result = send(acme, ticket.pk)
+
+    assert set(mailbox.received[0].recipients) == {author.email, member.email}
+    assert result["warnings"] == []
+
+
+def test_a_group_of_another_client_is_not_opened(acme, globex, site, author, mailbox):
+    ours_in_their_group = acme.person("member", site)
+    ticket = acme.ticket(site, creator_id=author.pk, group_id=globex.group(ours_in_their_group).pk)
+
+    send(acme, ticket.pk)
+
+    assert mailbox.received[0].recipients == (author.email,)
+
+
 def test_the_none_person_is_never_written_to(acme, site, author, mailbox):
     Ticket.objects.filter(pk=acme.ticket(site, creator_id=author.pk).pk).update(muser_id=NONE)
 
