@@ -17,6 +17,7 @@ _WITHOUT_DATABASE: dict[str, Look] = {
     "settings": ground.configuration,
     "system checks": ground.system_checks,
     "schedules": work.schedules,
+    "procrastinate": ground.procrastinate,
 }
 _WITH_DATABASE: dict[str, Look] = {
     "database": ground.database,
@@ -31,6 +32,8 @@ _WITH_DATABASE: dict[str, Look] = {
     "effects": work.open_effects,
 }
 
+_NOTHING_WITHOUT = {"database", "schema"}
+
 
 def examine() -> list[Finding]:
     """Look at everything; changes nothing. Never raises for what it finds: a look that fails is a problem found."""
@@ -40,7 +43,7 @@ def examine() -> list[Finding]:
     for name, look in _WITH_DATABASE.items():
         found = _look(name, look)
         findings.append(found)
-        if name == "database" and not found.ok:
+        if name in _NOTHING_WITHOUT and not found.ok:
             break
     return findings
 
@@ -57,7 +60,7 @@ def _look(name: str, look: Look) -> Finding:
             "Start the database, or correct DATABASES (DATABASE_URL). Nothing else could be looked at.",
         )
     except Error as error:
-        return Finding(name, False, f"could not be looked at: {_first_line(error)}", "Run `setup_task_queue` first.")
+        return Finding(name, False, f"could not be looked at: {_first_line(error)}", "Run `setup_task_queue --check`.")
 
 
 def _first_line(error: Exception) -> str:

@@ -43,21 +43,24 @@ def migrations() -> Finding:
 
 
 def tables_and_functions() -> Finding:
-    """Everything there that the migrations made, and procrastinate in a version we know."""
+    """Everything there that the migrations make."""
     lacking = schema.missing()
     if lacking:
-        return Finding(
-            "schema",
-            False,
-            f"{len(lacking)} missing: {_some(lacking)}",
-            "Somebody has changed the database by hand, or a migration was faked: restore these, or migrate from a backup.",
+        advice = (
+            "Run `setup_task_queue`: it makes them. Until then nothing else can be looked at."
+            if steps.pending()
+            else "The database was changed by hand, or a migration was faked: restore these, then look again."
         )
+        return Finding("schema", False, f"{len(lacking)} missing: {_some(lacking)}", advice)
+    return Finding("schema", True, "every column, index and function is there")
+
+
+def procrastinate() -> Finding:
+    """In a version that our tests have run on."""
     version = schema.procrastinate_version()
     if not schema.procrastinate_is_tested(version):
-        return Finding(
-            "schema", False, f"procrastinate {version}", f"Install a version that we have tested: {schema.tested_range()}."
-        )
-    return Finding("schema", True, f"complete; procrastinate {version}")
+        return Finding("procrastinate", False, version, f"Install a version that we have tested: {schema.tested_range()}.")
+    return Finding("procrastinate", True, version)
 
 
 def configuration() -> Finding:

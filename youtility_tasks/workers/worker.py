@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +81,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        await self._until_answered(self._register)
+        if not await self._registered():
+            return
         logger.info("worker started worker=%s queue=%s slots=%s", self.worker_id, self.queue_name, self.shape.slots)
         duties = (
             self._pump_loop,
@@ -253,14 +253,17 @@ class Worker:
         self.worker_id = rows[0][0]
         self.renewed_at = time.monotonic()
 
-    async def _until_answered(self, ask: Callable[[], Awaitable[None]]) -> None:
-        while True:
+    async def _registered(self) -> bool:
+        """Register, however long the database takes to answer; False when told to stop before it has."""
+        while self.stop_at is None:
             try:
                 async with self.link.turn:
-                    return await ask()
+                    await self._register()
+                return True
             except LinkDown as error:
                 logger.warning("queue out of reach error=%s", error)
             await self.link.pause()
+        return False
 
     async def _renew_loop(self) -> None:
         while True:

@@ -60,9 +60,10 @@ class Command(BaseCommand):
         except YoutilityTaskError as error:
             self._end(error, REFUSED, as_json=as_json)
         except OperationalError as error:
-            self._end(error, REFUSED, as_json=as_json, advice="The database does not answer. `doctor` says more.")
+            self._end(error, REFUSED, as_json=as_json, advice="The database does not answer; `doctor` says more.")
         except Error as error:
-            self._end(error, REFUSED, as_json=as_json, advice="`setup_task_queue --check` says whether the schema is complete.")
+            advice = "`setup_task_queue --check` says whether the schema is complete."
+            self._end(error, REFUSED, as_json=as_json, advice=advice)
         if as_json:
             printing.as_json(self.stdout, answer.document)
         else:
@@ -73,7 +74,8 @@ class Command(BaseCommand):
             sys.exit(answer.code)
 
     def _end(self, error: Exception, code: int, *, as_json: bool, advice: str = "") -> NoReturn:
-        said = " ".join(part for part in (str(error).strip(), advice) if part)
+        # Of the database's own errors the first line: the rest points into our SQL.
+        said = f"{str(error).strip().splitlines()[0]}. {advice}" if advice else str(error)
         if as_json:
             printing.as_json(self.stdout, {"ok": False, "error": {"type": type(error).__name__, "message": said}})
         self.stderr.write(said)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
+from youtility_tasks.doctor import schema
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
+
+_MOST = 256
+"""Processes, or threads, of one queue: a typing mistake must not fork until the host gives up."""
 
 
 class Command(BaseCommand):
@@ -18,21 +24,37 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--queues", nargs="+", metavar="QUEUE", help="serve only these (default: all configured)")
-        parser.add_argument("--processes", type=int, metavar="N", help="child processes per queue")
-        parser.add_argument("--threads", type=int, metavar="N", help="sync tasks side by side in one child")
+        parser.add_argument("--processes", type=_number, metavar="N", help="child processes per queue")
+        parser.add_argument("--threads", type=_number, metavar="N", help="sync tasks side by side in one child")
         parser.add_argument("--drain", action="store_true", help="end when nothing is left that is due")
         parser.add_argument("--json-logs", action="store_true", help="one JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for name in ("processes", "threads"):
-            if options[name] is not None and options[name] < 1:
-                raise CommandError(f"--{name} is {options[name]}; right is a whole number from 1.", returncode=2)
         _log_to_stderr(as_json=options["json_logs"])
         try:
             shapes = shapes_of(options["queues"], processes=options["processes"], threads=options["threads"])
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=2) from error
+        _refuse_unready_database()
         sys.exit(Supervisor(shapes, drain=options["drain"]).run())
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 3 and 1 <= int(text) <= _MOST):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST}")
+    return int(text)
+
+
+def _refuse_unready_database() -> None:
+    """A database without our tables would fail every worker again and again; one that does not answer is waited for."""
+    try:
+        lacking = schema.missing()
+    except OperationalError:
+        return
+    if lacking:
+        raise CommandError(
+            f"The database is not ready: {lacking[0]} and {len(lacking) - 1} more are missing. Run `setup_task_queue` first."
+        )
 
 
 class _JsonLines(logging.Formatter):

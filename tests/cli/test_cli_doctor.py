@@ -1,0 +1,202 @@
+"""The doctor: silent when all is well, and for each kind of trouble one problem with what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core import checks
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from youtility_tasks import metrics, queues
+from youtility_tasks.doctor import ground, schema
+from youtility_tasks.models import Job, TaskEffect, TaskWorker
+from youtility_tasks.testing import run_jobs
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff(db):
+    """A live worker for each queue."""
+    for number, name in enumerate(queues.configured(), start=10**6):
+        TaskWorker.objects.create(pk=number, host="host-a", pid=number, queue_name=name, status="running")
+
+
+@pytest.fixture
+def examine(manage):
+    """The doctor's checks by name, and the exit status."""
+
+    def run():
+        said = manage("doctor", "--json")
+        assert said.json["ok"] is (said.code == 0)
+        return {each["name"]: each for each in said.json["checks"]}, said.code
+
+    return run
+
+
+def problems(found):
+    return {name for name, each in found.items() if not each["ok"]}
+
+
+def test_all_is_well(examine, manage, staff, tasks):
+    found, code = examine()
+
+    assert (problems(found), code) == (set(), 0)
+    assert found.keys() == {
+        "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "clocks",
+        "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "effects",
+    }  # fmt: skip
+    assert all(each["advice"] == "" for each in found.values())
+    assert "All is well." in manage("doctor").out
+
+
+def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
+    said = manage("doctor")
+
+    assert said.code == 1
+    assert "nobody serves email, high_priority, maintenance, reports" in said.out
+    assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
+    assert "1 of 14 need attention." in said.out
+
+
+def test_a_queue_without_a_live_worker(examine, staff):
+    TaskWorker.objects.filter(queue_name="email").update(status="draining", heartbeat_at=timezone.now() - timedelta(1))
+
+    found, code = examine()
+
+    assert code == 1
+    assert problems(found) == {"workers", "silent workers"}
+    assert found["workers"]["advice"] == "Start `run_postgresql_worker --queues email`."
+    assert "email on host-a" in found["silent workers"]["found"]
+
+
+def test_dead_letters_are_counted_by_task(examine, staff, tasks, acme, other_tenant, enqueue):
+    for tenant_id in (acme, other_tenant):
+        enqueue(tenant_id, tasks.break_window)
+    run_jobs()
+
+    found, _ = examine()
+
+    assert problems(found) == {"dead letters"}
+    assert found["dead letters"]["found"] == "2: break_window 2"
+
+
+def test_a_job_that_waits_too_long(examine, staff, tasks, acme, enqueue):
+    job_id = enqueue(acme, tasks.lose_key)
+    assert problems(examine()[0]) == set()
+    Job.objects.filter(pk=job_id).update(enqueued_at=timezone.now() - timedelta(minutes=6))
+
+    found, _ = examine()
+
+    assert problems(found) == {"oldest waiting job"}
+    assert "s in email, where 1 wait" in found["oldest waiting job"]["found"]
+
+
+def test_a_job_whose_task_nobody_declares(examine, staff, tasks, acme, enqueue):
+    Job.objects.filter(pk=enqueue(acme, tasks.lose_key)).update(task_name="gone_since_march")
+
+    found, _ = examine()
+
+    assert problems(found) == {"unknown tasks"}
+    assert found["unknown tasks"]["found"] == "jobs of gone_since_march (1)"
+
+
+@pytest.mark.parametrize(
+    ("age_min", "row", "is_problem"),
+    [
+        (90, {"status": "pending"}, True),
+        (30, {"status": "pending"}, False),
+        (90, {"status": "reserved", "lease_until": timezone.now() - timedelta(minutes=1)}, True),
+        (90, {"status": "reserved", "lease_until": timezone.now() + timedelta(days=1)}, False),
+        (90, {"status": "done", "done_at": timezone.now()}, False),
+    ],
+)
+def test_an_effect_that_was_left_behind(age_min, row, is_problem, examine, staff):
+    row = TaskEffect.objects.create(tenant_id=7, key="mail:1", task_name="send_ticket_email", **row)
+    TaskEffect.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(minutes=age_min))
+
+    found, _ = examine()
+
+    assert problems(found) == ({"effects"} if is_problem else set())
+    assert ("send_ticket_email 1" in found["effects"]["found"]) is is_problem
+
+
+def test_a_schedule_that_cannot_be_read(examine, staff, tasks):
+    object.__setattr__(tasks.build_tower, "schedule", "61 * * * *")
+
+    found, _ = examine()
+
+    assert problems(found) == {"schedules"}
+    assert "build_tower ('61 * * * *')" in found["schedules"]["found"]
+
+
+def test_a_system_check_that_fails(examine, staff, monkeypatch):
+    monkeypatch.setattr(checks, "run_checks", lambda: [checks.Warning("so what"), checks.Error("broken", id="x.E1")])
+
+    found, _ = examine()
+
+    assert problems(found) == {"system checks"}
+    assert found["system checks"]["found"] == "x.E1: broken"
+
+
+def test_settings_that_cannot_be_read_end_the_examination(examine, settings, staff):
+    settings.YOUTILITY_TASKS = {"leese_s": 10}
+
+    found, _ = examine()
+
+    assert "settings" in problems(found)
+    assert "Did you mean 'lease_s'?" in found["settings"]["found"]
+    assert "database" not in found
+
+
+def test_clocks_that_differ(examine, staff, monkeypatch):
+    monkeypatch.setattr(metrics, "database_clock", lambda: timezone.now() - timedelta(seconds=30))
+
+    found, _ = examine()
+
+    assert problems(found) == {"clocks"}
+    assert "this host is 30.0" in found["clocks"]["found"]
+    assert "ahead of the database" in found["clocks"]["found"]
+
+
+def test_an_untested_procrastinate(examine, staff, monkeypatch):
+    monkeypatch.setattr(schema, "procrastinate_version", lambda: "4.0.1")
+
+    found, _ = examine()
+
+    assert problems(found) == {"procrastinate"}
+    assert found["procrastinate"]["advice"] == "Install a version that we have tested: >= 3.10, < 4.0."
+
+
+def test_an_index_that_somebody_dropped(examine, staff):
+    with connection.cursor() as cursor:
+        cursor.execute("DROP INDEX youtility_tasks_jobs_due")
+
+    found, _ = examine()
+
+    assert problems(found) == {"schema"}
+    assert found["schema"]["found"] == "1 missing: index youtility_tasks_jobs_due"
+    assert "changed by hand" in found["schema"]["advice"]
+
+
+def test_a_database_that_is_too_old(examine, staff, monkeypatch):
+    monkeypatch.setattr(ground, "OLDEST_POSTGRESQL", 99)
+
+    found, _ = examine()
+
+    assert problems(found) == {"database"}
+    assert found["database"]["advice"] == "Move to PostgreSQL 99 or newer: the queue needs it."
+
+
+def test_a_look_that_the_database_refuses_is_a_problem_found(examine, staff, monkeypatch):
+    def refuse():
+        raise OperationalError("the server\nwent away")
+
+    monkeypatch.setattr(metrics, "queue_numbers", refuse)
+
+    found, code = examine()
+
+    assert (problems(found), code) == ({"oldest waiting job"}, 1)
+    assert found["oldest waiting job"]["found"] == "not reachable: the server"
