@@ -223,6 +223,16 @@ def test_show_finds_a_job_that_has_left_the_queue_with_its_result(manage, worked
     assert said.json["attempts"][0]["result"] == {"polished": 3}
 
 
+def test_show_of_a_waiting_sweep_names_its_tenant_and_its_attempts_though_both_are_0(manage, tasks):
+    object.__setattr__(tasks.build_tower, "guard", None)
+    job_id = manage("submit", "build_tower", "--json").json["job"]["id"]
+
+    facts = dict(line.split() for line in manage("show", job_id).out.splitlines() if len(line.split()) == 2)
+
+    assert (facts["tenant"], facts["attempts"], facts["status"]) == ("0", "0", "todo")
+    assert "abort_requested" not in facts
+
+
 def test_show_of_another_tenants_job_or_of_none_is_not_found(manage, worked_day):
     for words in (["show", worked_day["broken"], "--tenant", 8], ["show", 10**12]):
         said = manage(*words, "--json")

@@ -106,7 +106,7 @@ def _attempt(each: TaskExecutionHistory) -> dict[str, Any]:
 
 
 def _page(job: dict[str, Any], known: JobStory) -> list[RenderableType]:
-    facts = [(name, _short(value)) for name, value in job.items() if value not in (None, "", False)]
+    facts = [(name, _short(value)) for name, value in job.items() if value is not None and value is not False]
     attempts = [
         (
             each.attempt,
