@@ -571,7 +571,7 @@ def test_a_run_that_somebody_ended_is_not_continued_by_another_job(acme, site):
 def test_the_end_of_the_time_limit_is_not_taken_for_a_failing_row(acme, site, monkeypatch):
     acme.work(site)
 
-    def out_of_time(*args):
+    def out_of_time(*args, **kwargs):
         raise errors.SoftTimeLimit("the time limit has passed")
 
     monkeypatch.setattr(closing, "create_ticket", out_of_time)
