@@ -198,6 +198,16 @@ class Crew:
         assert isinstance(found, list)
         return found
 
+    def next_heartbeat(self, status: str) -> None:
+        """Wait until a worker of that status has renewed its lease once more."""
+        (before,) = self.queue.rows("SELECT max(heartbeat_at) FROM youtility_tasks_taskworker")
+        until(
+            lambda: self.queue.rows(
+                "SELECT 1 FROM youtility_tasks_taskworker WHERE status = %s AND heartbeat_at > %s", status, *before
+            ),
+            why=f"a {status} worker renews",
+        )
+
     def gate(self, name: str = "gate") -> Path:
         """A file that tasks wait for; `touch()` it to let them go."""
         return self.folder / name

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from tests.integration.desk import Desk, execute, job, rows, statuses
+from tests.integration.desk import Claimed, Desk, execute, job, rescue, rows, statuses
 from tests.integration.mutants import must_catch
 from youtility_tasks import Task, queues, tenant
 
@@ -19,7 +19,7 @@ FIRST_WAITING = """j.id = (SELECT o.id FROM procrastinate_jobs o
 LATER = dt.timedelta(hours=1)
 
 
-def ids(claimed: list) -> list[int]:
+def ids(claimed: list[Claimed]) -> list[int]:
     return [each.id for each in claimed]
 
 
@@ -132,6 +132,21 @@ def test_the_clock_of_a_claim_is_the_databases_and_not_the_transactions(desk: De
     ((is_later,),) = rows("SELECT claimed_at > now() FROM procrastinate_jobs")
 
     assert is_later
+
+
+def test_a_worker_that_was_rescued_gets_nothing_and_is_answered_all_the_same(desk: Desk, sweep_task: Task) -> None:
+    def check() -> None:
+        put(sweep_task, 2)
+        (held,) = desk.claim(1)
+        desk.fall_silent()
+        assert rescue() == {held.id: "rescued"}
+
+        assert desk.claim() == []
+        assert not desk.finish(held, "succeeded")
+
+        assert set(statuses().values()) == {"todo"}
+
+    must_catch(check, CLAIM, "WHEN foreign_key_violation THEN", "WHEN division_by_zero THEN")
 
 
 # -- locks

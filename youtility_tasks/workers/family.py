@@ -52,6 +52,15 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
+def leave_stopping_to_the_worker() -> None:
+    """Let SIGINT and SIGTERM pass: a terminal or a service manager sends them to everyone, and they are the supervisor's.
+
+    Handlers that do nothing, not SIG_IGN: programs that user code starts would inherit that.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+
+
 def freeze() -> None:
     """Before forking: move what is loaded out of the garbage collector's sight, so that memory stays shared."""
     gc.collect()

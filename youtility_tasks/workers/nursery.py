@@ -47,7 +47,7 @@ def _keep(control: socket.socket, others_end: socket.socket, raise_child: Callab
     woken.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    family.leave_stopping_to_the_worker()
     while True:
         ready, _, _ = select.select([control, woken], [], [])
         if woken in ready:
@@ -68,7 +68,7 @@ def _raise(sock: socket.socket, not_ours: list[socket.socket], raise_child: Call
     signal.set_wakeup_fd(-1)
     for other in not_ours:
         other.close()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's business
+    family.leave_stopping_to_the_worker()
     os.setpgid(0, 0)
     raise_child(sock)
 
@@ -76,9 +76,13 @@ def _raise(sock: socket.socket, not_ours: list[socket.socket], raise_child: Call
 def _report_deaths(control: socket.socket) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         except ChildProcessError:
             return
-        if pid == 0:
+        if dead is None:
             return
+        # What the child started must not go on without it. Its group's number is safe to use until it is reaped.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(dead.si_pid, signal.SIGKILL)
+        pid, status = os.waitpid(dead.si_pid, 0)
         control.sendall(wire.pack({"died": pid, "status": status}))

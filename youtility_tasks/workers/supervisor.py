@@ -19,7 +19,7 @@ from youtility_tasks.errors import ConfigurationError, did_you_mean
 
 from . import child, family
 from .nursery import Nursery
-from .worker import Worker
+from .worker import STOP_NOW, Worker
 
 _LONGEST_WAIT_S = 5.0
 _LIVED_LONG_S = 30.0
@@ -81,7 +81,7 @@ class Supervisor:
         self.stops += 1
         for post in self.posts:
             if post.pid is not None:
-                os.kill(post.pid, signal.SIGTERM)
+                os.kill(post.pid, signal.SIGTERM if self.stops == 1 else STOP_NOW)
 
     def _reap(self) -> None:
         while True:

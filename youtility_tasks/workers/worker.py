@@ -30,6 +30,9 @@ from .link import Link, LinkDown, notifications
 from .nursery import Nursery
 from .run import Assignment
 
+STOP_NOW = signal.SIGUSR1
+"""From the supervisor: no more patience. Not a second SIGTERM, because a service manager sends its own to everyone."""
+
 UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job waits whose task this worker does not know: another version of the code may know it."""
 
@@ -70,6 +73,8 @@ class Worker:
         self.ended: dict[int, Ended] = {}
         self.unsure: set[int] = set()
         """Endings that were sent and not confirmed: they may be in the database already."""
+        self.stale = 0
+        """Endings of jobs that were no longer ours, not yet counted in the database."""
         self.stop_at: float | None = None
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
         self.wake = asyncio.Event()
@@ -79,8 +84,11 @@ class Worker:
     async def run(self) -> None:
         """Serve until told to stop or, draining, until nothing is left that is due."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(
+            signal.SIGINT, lambda: None
+        )  # Ctrl-C reaches everyone, and is the supervisor's business
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(STOP_NOW, self.stop_now)
         if not await self._registered():
             return
         logger.info("worker started worker=%s queue=%s slots=%s", self.worker_id, self.queue_name, self.shape.slots)
@@ -109,9 +117,14 @@ class Worker:
             logger.info("worker stopped worker=%s queue=%s", self.worker_id, self.queue_name)
 
     def stop(self) -> None:
-        """Claim no more and end what runs within the grace period; asked again: hand it back at once."""
-        now = time.monotonic()
-        self.stop_at = now if self.stop_at is not None else now + settings().shutdown_grace_s
+        """Claim no more, let what runs end within the grace period, then leave. Asking again changes nothing."""
+        if self.stop_at is None:
+            self.stop_at = time.monotonic() + settings().shutdown_grace_s
+        self.wake.set()
+
+    def stop_now(self) -> None:
+        """Hand back what runs, and leave."""
+        self.stop_at = time.monotonic()
         self.wake.set()
 
     def note_ending(self, ending: dict[str, Any]) -> None:
@@ -172,17 +185,20 @@ class Worker:
                 queue_name=self.queue_name,
                 n=wanted,
             )
-            stale = self._confirm(sent, set(rows[0][0]), resent)
+            self._confirm(sent, set(rows[0][0]), resent)
             for row in rows[1:]:
                 self._take(row[1:])
-            if stale:
-                await self.link.ask("count_event", name="stale_writes_rejected_total", label="", n=stale)
+            await self._count_stale()
         if wanted and len(rows) - 1 == wanted:
             self.may_have_work = True
 
-    def _confirm(self, sent: dict[int, Ended], accepted: set[int], resent: set[int]) -> int:
-        """Let go of what the database has recorded; how many writes it refused because the job was no longer ours."""
-        stale = 0
+    async def _count_stale(self) -> None:
+        if self.stale:
+            await self.link.ask("count_event", name="stale_writes_rejected_total", label="", n=self.stale)
+            self.stale = 0
+
+    def _confirm(self, sent: dict[int, Ended], accepted: set[int], resent: set[int]) -> None:
+        """Let go of what the database has recorded, and of what it refused because the job was no longer ours."""
         for job_id, ended in sent.items():
             if self.ended.get(job_id) is not ended:
                 continue  # let go of while this was under way
@@ -191,7 +207,7 @@ class Worker:
             if job_id in accepted:
                 _log_end(held, ended)
             elif job_id not in resent:
-                stale += 1
+                self.stale += 1
                 logger.warning(
                     "write rejected, the job is no longer ours id=%s task=%s", job_id, held.assignment.task_name
                 )
@@ -200,7 +216,6 @@ class Worker:
             elif ended.decision.delay_s:
                 asyncio.get_running_loop().call_later(ended.decision.delay_s + 0.002, self._look_again)
         self.unsure -= set(sent)
-        return stale
 
     def _look_again(self) -> None:
         self.may_have_work = True
@@ -297,10 +312,16 @@ class Worker:
             elif kind == "lost":
                 logger.warning("job is no longer ours id=%s worker=%s", job_id, self.worker_id)
                 self.children.drop(job_id)
+                self._drop_ending(job_id)
                 self.held.pop(job_id, None)
-                self.ended.pop(job_id, None)
             else:
                 self.children.abort(job_id)
+        await self._count_stale()
+
+    def _drop_ending(self, job_id: int) -> None:
+        if self.ended.pop(job_id, None) is not None and job_id not in self.unsure:
+            self.stale += 1
+        self.unsure.discard(job_id)
 
     def _lose_everything(self, why: str) -> None:
         if self.held:
@@ -308,9 +329,9 @@ class Worker:
                 "worker lets go of everything worker=%s jobs=%s because=%s", self.worker_id, len(self.held), why
             )
         self.children.forget_all()
+        for job_id in list(self.ended):
+            self._drop_ending(job_id)
         self.held.clear()
-        self.ended.clear()
-        self.unsure.clear()
         self._look_again()
 
     # -- beside the pump

@@ -257,9 +257,10 @@ def always_fails() -> None:
     raise ValueError("a bug")
 
 
-@task(tenant="all")
+@task(tenant="all", isolated=True)
 def has_a_daemon(*, until: str) -> None:
     """A grandchild that goes on alone unless its whole group is killed."""
+    diary.write("begin", task="has_a_daemon")
     if os.fork() == 0:
         diary.write("grandchild")
         time.sleep(3_600)

@@ -55,6 +55,10 @@ EXCEPTION WHEN unique_violation THEN
         RAISE;
     END IF;
     RETURN QUERY SELECT * FROM youtility_tasks_claim_v1(p_queue, p_worker_id, p_n, false);
+WHEN foreign_key_violation THEN
+    -- This worker was rescued while it was frozen or cut off: it gets nothing, and its next renewal tells it so. The
+    -- endings that it reports in the same round trip are judged all the same.
+    RETURN;
 END $$;
 
 -- End attempts: write their history and move their jobs on, in one statement. Returns the ids that were really this
