@@ -104,10 +104,11 @@ class Drafter:
 def check_stops(schedule: rules.Schedule, material: Material, stops: Sequence[Job]) -> None:
     """Raise Unplannable if a stop has nothing to scan or nothing to ask."""
     for stop in stops:
-        if schedule.identifier == rules.INTERNALTOUR and material.asset(stop.asset_id) is None:
-            raise Unplannable("no_asset", f"stop {stop.pk} has no checkpoint")
-        if entities.is_none(stop.qset_id):
-            raise Unplannable("no_qset", f"stop {stop.pk} has no question set")
+        needs_checkpoint = schedule.identifier == rules.INTERNALTOUR or not entities.is_none(stop.asset_id)
+        if needs_checkpoint and material.asset(stop.asset_id) is None:
+            raise Unplannable("no_asset", f"stop {stop.pk} has no checkpoint of this client")
+        if stop.qset_id not in material.qset_ids:
+            raise Unplannable("no_qset", f"stop {stop.pk} has no question set of this client")
 
 
 def _point(stop: Job, schedule: rules.Schedule, material: Material) -> Point:

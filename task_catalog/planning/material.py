@@ -15,7 +15,7 @@ from task_catalog.models import PlanFingerprint
 from task_catalog.rules import scheduling as rules
 
 if TYPE_CHECKING:
-    from task_catalog.facility.models import Asset, Job, Jobneed, QuestionSetBelonging
+    from task_catalog.facility.models import Asset, Job, Jobneed
     from task_catalog.facility.models import Bt as BusinessUnit
 
 EDITABLE = (
@@ -50,7 +50,9 @@ class Material:
     assets: dict[int, Asset]
     sites: dict[int, BusinessUnit]
     group_names: dict[int, str]
-    questions: dict[int, list[QuestionSetBelonging]]
+    qset_ids: frozenset[int]
+    questions: dict[int, list[int]]
+    """Ids of the places of a set's questions, in their order."""
     reminder_rows: dict[int, list[tuple[str, int | None, str | None]]]
     fingerprints: dict[int, str]
     made: dict[int, set[datetime]]
@@ -58,11 +60,12 @@ class Material:
 
     @classmethod
     def of(cls, client_id: int, plans: Sequence[Job], *, now: datetime, horizon: timedelta) -> Material:
-        """Read it; ten queries, however many plans."""
+        """Read it; nine queries at most, however many plans."""
         ids = [plan.pk for plan in plans]
         stops = _stops(client_id, ids)
         all_plans = [*plans, *(stop for of_tour in stops.values() for stop in of_tour)]
         kinds = {plan.identifier for plan in plans}
+        qset_ids = _qset_ids(client_id, (plan.qset_id for plan in all_plans))
         return cls(
             stops=stops,
             assets=_own(entities.Asset.objects.all(), client_id, (plan.asset_id for plan in all_plans)),
@@ -73,7 +76,8 @@ class Material:
                     entities.Group.objects.all(), client_id, (plan.sgroup_id for plan in plans)
                 ).items()
             },
-            questions=_questions(client_id, {plan.qset_id for plan in all_plans}),
+            qset_ids=qset_ids,
+            questions=_questions(client_id, qset_ids),
             reminder_rows=_reminder_rows(client_id, ids) if kinds & set(rules.MAINTAINED) else {},
             fingerprints=dict(
                 PlanFingerprint.objects.filter(client_id=client_id, job_id__in=ids).values_list("job_id", "fingerprint")
@@ -98,9 +102,10 @@ class Material:
             duration_min=plan.planduration,
             before_min=plan.gracetime,
             after_min=plan.expirytime,
+            names_asset=not entities.is_none(plan.asset_id),
             has_asset=asset is not None,
             asset_status="" if asset is None else asset.runningstatus,
-            has_qset=not entities.is_none(plan.qset_id),
+            has_qset=plan.qset_id in self.qset_ids,
             other_info=info_of(plan),
         )
 
@@ -150,14 +155,21 @@ def _sites(ids: Iterable[int | None]) -> dict[int, BusinessUnit]:
     return {site.pk: site for site in entities.BusinessUnit.objects.filter(pk__in=wanted)} if wanted else {}
 
 
-def _questions(client_id: int, qset_ids: Iterable[int | None]) -> dict[int, list[QuestionSetBelonging]]:
-    """The questions of each set in their order; also those that belong to no client."""
-    found: dict[int, list[QuestionSetBelonging]] = defaultdict(list)
-    wanted = {pk for pk in qset_ids if not entities.is_none(pk)}
+def _qset_ids(client_id: int, ids: Iterable[int | None]) -> frozenset[int]:
+    """Which of these question sets there are for the client: its own, and those that belong to no client."""
+    wanted = {pk for pk in ids if pk is not None and not entities.is_none(pk)}
     whose = Q(client_id=client_id) | entities.points_nowhere("client")
-    rows = entities.QuestionSetBelonging.objects.filter(whose, qset_id__in=wanted).exclude(pk=entities.none_id())
-    for row in rows.order_by("qset_id", "seqno", "pk"):
-        found[row.qset_id or 0].append(row)
+    return frozenset(entities.QuestionSet.objects.filter(whose, pk__in=wanted).values_list("pk", flat=True))
+
+
+def _questions(client_id: int, qset_ids: Iterable[int | None]) -> dict[int, list[int]]:
+    """The places of each set's questions in their order; also those that belong to no client."""
+    found: dict[int, list[int]] = defaultdict(list)
+    wanted = {pk for pk in qset_ids if pk is not None and not entities.is_none(pk)}
+    whose = Q(client_id=client_id) | entities.points_nowhere("client")
+    places = entities.QuestionSetBelonging.objects.filter(whose, qset_id__in=wanted).exclude(pk=entities.none_id())
+    for qset_id, pk in places.order_by("qset_id", "seqno", "pk").values_list("qset_id", "pk"):
+        found[qset_id or 0].append(pk)
     return dict(found)
 
 

@@ -13,12 +13,9 @@ from task_catalog.ports import places
 from task_catalog.rules import scheduling as rules
 
 if TYPE_CHECKING:
-    from task_catalog.facility.models import Job, Jobneed, JobneedDetails, QuestionSetBelonging, Reminder
+    from task_catalog.facility.models import Job, Jobneed, Reminder
 
 DESCRIPTION_CHARS = 200
-PLACEHOLDER_SEQNO = -1
-PLACEHOLDER_ANSWER = "NONE"
-"""Type and text of the answer of a tour's one question, which nobody asks."""
 
 
 class RowMaker:
@@ -61,17 +58,15 @@ class RowMaker:
             for seqno, stop in enumerate(draft.stops)
         ]
 
-    def details(
+    def questions(
         self, roots: Sequence[Jobneed], stops: Sequence[Jobneed], drafts: Sequence[Draft]
-    ) -> list[JobneedDetails]:
-        """What is asked at each occurrence: a tour's root has one placeholder, its stops have the questions."""
+    ) -> list[tuple[int, int]]:
+        """What is asked at which occurrence, as ids: a tour's root has the placeholder, its stops have the questions."""
         if self._plan.identifier in rules.TOURS:
-            visits = [stop for draft in drafts for stop in draft.stops]
-            found = [self._placeholder(root) for root in roots]
-            for row, visit in zip(stops, visits, strict=True):
-                found += self._asked(row, visit.plan)
-            return found
-        return [detail for root in roots for detail in self._asked(root, self._plan)]
+            visits = [stop.plan for draft in drafts for stop in draft.stops]
+            asked = [pair for row, plan in zip(stops, visits, strict=True) for pair in self._asked(row, plan)]
+            return [*((root.pk, self._none_id) for root in roots), *asked]
+        return [pair for root in roots for pair in self._asked(root, self._plan)]
 
     def reminders(
         self, roots: Iterable[Jobneed], reminder_rules: Sequence[rules.ReminderRule], *, now: datetime
@@ -139,40 +134,8 @@ class RowMaker:
         asset = self._material.asset(plan.asset_id)
         return rules.multifactor(None if asset is None else asset.asset_json)
 
-    def _asked(self, row: Jobneed, plan: Job) -> list[JobneedDetails]:
-        questions: Sequence[QuestionSetBelonging] = self._material.questions.get(plan.qset_id or 0, ())
-        stamps = self._stamps(plan)
-        return [
-            entities.Detail(
-                jobneed_id=row.pk,
-                seqno=question.seqno,
-                question_id=question.question_id,
-                answertype=question.answertype,
-                answer=None,
-                min=question.min,
-                max=question.max,
-                alerton=question.alerton,
-                options=question.options,
-                isavpt=question.isavpt,
-                avpttype=question.avpttype,
-                ismandatory=question.ismandatory,
-                qset_id=question.qset_id,
-                **stamps,
-            )
-            for question in questions
-        ]
-
-    def _placeholder(self, row: Jobneed) -> JobneedDetails:
-        return entities.Detail(
-            jobneed_id=row.pk,
-            seqno=PLACEHOLDER_SEQNO,
-            question_id=self._none_id,
-            answertype=PLACEHOLDER_ANSWER,
-            answer=PLACEHOLDER_ANSWER,
-            ismandatory=False,
-            qset_id=row.qset_id,
-            **self._stamps(self._plan),
-        )
+    def _asked(self, row: Jobneed, plan: Job) -> list[tuple[int, int]]:
+        return [(row.pk, place_id) for place_id in self._material.questions.get(plan.qset_id or 0, ())]
 
     def _reminder(self, root: Jobneed, planned: datetime, rule: rules.ReminderRule, moment: datetime) -> Reminder:
         plan = self._plan

@@ -34,7 +34,7 @@ _TOLD = {
     "bad_unit": "a reminder rule has an unknown unit or no value",
     "no_asset": "it, or a stop of its tour, has no asset of this client",
     "no_location": "a stop of its tour has no coordinates",
-    "no_qset": "it, or a stop of its tour, has no question set",
+    "no_qset": "it, or a stop of its tour, has no question set of this client",
     "no_window": "its validity has no beginning, no end, or ends before it begins",
     "route_failed": "no way through its stops was found",
     "too_many_stops": "its tour has too many stops",
@@ -68,12 +68,18 @@ class Run:
         self.per_job: list[dict[str, Any]] = []
 
     def go(self) -> None:
-        """Plan for every client in scope. A plan that fails leaves the others alone; `end` will tell."""
-        for client_id in tenants_in_scope():
+        """Plan for every client in scope. A plan that fails leaves the others alone; `result` will tell."""
+        clients = tenants_in_scope()
+        for client_id in clients:
             with tenant(client_id):
                 self._serve(client_id)
             if self.sweep.stopped:
                 break
+        for client_id in clients:  # not before: nobody's plans wait for a mail server
+            if self.sweep.time_is_up():
+                break
+            with tenant(client_id):
+                notices.send_pending()
 
     def result(self) -> dict[str, Any]:
         """What both tasks tell. Raises if a plan failed for a reason that may pass."""
@@ -98,7 +104,6 @@ class Run:
         for plan, material in self.sweep.rows(self._page):
             with self.sweep.one(plan.pk):
                 self._plan(plan, material)
-        notices.send_pending()
 
     def _page(self, last: tuple[Job, Material] | None) -> list[tuple[Job, Material]]:
         plans = list(self._candidates().filter(pk__gt=last[0].pk if last else 0).order_by("pk")[:PAGE])

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 
 from task_catalog import entities
 from task_catalog.models import PlanFingerprint
-from task_catalog.planning import keys
+from task_catalog.planning import keys, questions
 from task_catalog.planning.drafts import Draft
 from task_catalog.planning.edited import delete_untouched
 from task_catalog.planning.material import EDITABLE, Material, roots_of
@@ -21,6 +21,9 @@ from youtility_tasks import Transient, effects
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import Job, Jobneed
+
+LONGEST_WAIT_S = 10
+"""How long for a plan, or another row, that somebody holds: a page left open must not keep all other plans waiting."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +86,15 @@ def write(intent: Intent, material: Material, *, client_id: int, now: datetime) 
 
 
 def _lock(plan: Job, client_id: int) -> None:
+    """Keep the plan as it was read until the transaction ends. Raises Transient when it is not so any more."""
     locked = entities.Plan.objects.select_for_update(no_key=True).filter(pk=plan.pk, client_id=client_id)
-    if locked.values(*EDITABLE).first() != {name: getattr(plan, name) for name in EDITABLE}:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{LONGEST_WAIT_S}s"])
+    try:
+        present = locked.values(*EDITABLE).first()
+    except OperationalError as error:
+        raise Transient(f"Plan {plan.pk} is held by somebody else for more than {LONGEST_WAIT_S} s.") from error
+    if present != {name: getattr(plan, name) for name in EDITABLE}:
         raise Transient(f"Plan {plan.pk} was edited while it was being planned; the next attempt reads it again.")
 
 
@@ -113,13 +123,13 @@ def _insert(intent: Intent, drafts: Sequence[Draft], material: Material, done: W
     if stops:
         effects.once_many([keys.of_stop(stop.parent_id or 0, stop.seqno) for stop in stops], bu_id=plan.bu_id)
         stops = entities.Occurrence.objects.bulk_create(stops)
-    details = entities.Detail.objects.bulk_create(make.details(roots, stops, drafts))
+    done.details = questions.ask(make.questions(roots, stops, drafts))
     reminders, done.reminders_past = make.reminders(roots, intent.reminder_rules, now=now)
     if reminders:
         wanted = [keys.of_reminder(each.jobneed_id or 0, each.reminderin, each.reminderbefore) for each in reminders]
         effects.once_many(wanted, bu_id=plan.bu_id)
         entities.Reminder.objects.bulk_create(reminders)
-    done.roots, done.stops, done.details, done.reminders = len(roots), len(stops), len(details), len(reminders)
+    done.roots, done.stops, done.reminders = len(roots), len(stops), len(reminders)
     done.first, done.last = drafts[0].planned_at, drafts[-1].planned_at
 
 

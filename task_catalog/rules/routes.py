@@ -103,16 +103,16 @@ def shuffled(stops: Sequence[Stop], *, job_id: int, planned_at: datetime) -> lis
 
 
 def rounds(route: Route, *, frequency: int, break_min: int) -> list[Visit]:
-    """The visits of a tour that goes its route `frequency` times, there and back in turn.
+    """The visits of a tour that goes its route once, and back for each repeat, after a break (D10).
 
-    Each repeat begins where the one before ended, after a break.
+    Every repeat runs in reverse, so the third round begins at the far end again, as the devices know it; the way back
+    there is not counted.
     """
     visits: list[Visit] = []
-    way = route
     for number in range(frequency):
+        way = route.back() if number else route
         for position, (stop, leg) in enumerate(zip(way.order, way.legs, strict=True)):
             visits.append(Visit(stop, leg.minutes, break_min if number and not position else 0))
-        way = way.back()
     return visits
 
 

@@ -43,6 +43,8 @@ class Schedule:
     duration_min: int
     before_min: int
     after_min: int
+    names_asset: bool
+    """It points to an asset, be it another client's."""
     has_asset: bool
     asset_status: str
     has_qset: bool
@@ -81,7 +83,7 @@ def flaw(schedule: Schedule) -> str | None:
         return "no_window"
     if cron.flaw(schedule.cron) is not None:
         return "bad_cron"
-    if schedule.identifier in NEEDS_ASSET and not schedule.has_asset:
+    if (schedule.names_asset or schedule.identifier in NEEDS_ASSET) and not schedule.has_asset:
         return "no_asset"
     if not schedule.is_tour and not schedule.has_qset:
         return "no_qset"
