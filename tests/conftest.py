@@ -15,11 +15,16 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from hypothesis import settings
 from procrastinate.contrib.django import app
 
 from youtility_tasks import registry, task
 from youtility_tasks.standalone.database import from_url
 from youtility_tasks.standalone.server import Server
+
+# Machines are shared and slow at times; what a test proves does not depend on how long one example takes.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 NOT_FLUSHED = [
     "procrastinate_jobs",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from tests.integration.desk import Claimed, Desk, execute, job, rescue, rows, statuses
 from tests.integration.mutants import must_catch
@@ -113,14 +112,18 @@ def test_a_wait_is_counted_from_the_databases_clock(desk: Desk, held: Claimed) -
     assert desk.claim() == []
 
 
-def test_a_retry_without_a_wait_is_due_at_once_although_the_job_was_scheduled(
+def test_a_retry_without_a_wait_is_due_at_once_and_its_wait_is_counted_from_there(
     desk: Desk, add_task: Task, acme: int
 ) -> None:
     with tenant(acme):
-        add_task.using(run_after=timezone.now()).enqueue()
+        add_task.enqueue()
+    execute("UPDATE procrastinate_jobs SET enqueued_at = enqueued_at - interval '1 hour'")
     assert desk.finish(desk.take(), "retry")
+    second = desk.take()
+    assert desk.finish(second, "succeeded")
 
-    assert job(desk.take().id).scheduled_at is None
+    waits = TaskExecutionHistory.objects.of_job(second.id).values_list("wait_ms", flat=True)
+    assert [wait_ms is not None and wait_ms < 60_000 for wait_ms in waits] == [False, True]
 
 
 def test_many_endings_are_one_statement_and_each_is_judged_alone(desk: Desk, add_task: Task, acme: int) -> None:

@@ -100,7 +100,8 @@ BEGIN
                attempts = j.attempts + CASE WHEN h.verdict IN ('retry', 'failed') THEN 1 ELSE 0 END,
                crash_count = j.crash_count + CASE WHEN h.outcome = 'crashed' THEN 1 ELSE 0 END,
                scheduled_at = CASE WHEN h.delay_s > 0 THEN clock_timestamp() + h.delay_s * interval '1 second'
-                                   WHEN h.verdict = 'retry' THEN NULL ELSE j.scheduled_at END,
+                                   -- due from now, so that the next attempt's wait is counted from here
+                                   WHEN h.verdict = 'retry' THEN clock_timestamp() ELSE j.scheduled_at END,
                failed_at = CASE WHEN h.verdict = 'failed' THEN clock_timestamp() END,
                worker_id = NULL, abort_requested = false,
                -- The queueing lock means "one waiting": when another already waits, or goes back in this very
