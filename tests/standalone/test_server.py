@@ -188,6 +188,67 @@ def test_a_data_folder_of_another_version_is_refused_with_the_way_out(folder):
         server.start()
 
 
+def test_an_initdb_that_was_killed_leaves_nothing_in_the_way(folder):
+    half = folder / "data.half"
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+    server = Server(folder)
+
+    with server.in_use():
+        assert server.pid() is not None
+    assert not half.exists()
+
+
+def test_a_server_that_still_recovers_is_waited_for(folder, monkeypatch):
+    server = Server(folder)
+    with server.in_use(keep=True):
+        pid = server.pid()
+    answers = iter([False, False, True])
+    monkeypatch.setattr(Server, "_answers", lambda self: next(answers))
+    monkeypatch.setattr(binaries, "find", lambda: pytest.fail("a second server was started"))
+
+    server.start()
+
+    assert server.pid() == pid
+    server.stop()
+
+
+def test_one_folder_by_two_names_is_one_server(folder):
+    with Server(folder).in_use() as server, Server(folder / "x" / "..").in_use() as same:
+        assert same.pid() == server.pid() is not None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
+def test_root_is_told_when_the_servers_user_cannot_pass(folder):
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+
+    with pytest.raises(ServerFailed, match=r"closed to the user.*YOUTILITY_HOME"):
+        Server(closed / "state").start()
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_somebody_elses_data_is_not_used(folder):
+    server = Server(folder)
+    with server.in_use():
+        pass
+    os.chown(server.data, 65534, 65534)
+
+    with pytest.raises(ServerFailed, match="belongs to user 65534"):
+        server.start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+def test_a_socket_folder_that_somebody_else_laid_out_is_not_used(folder):
+    server = Server(folder)
+    server.sockets.mkdir()
+    os.chown(server.sockets, 65534, 65534)
+
+    with pytest.raises(ServerFailed, match="belongs to user 65534"):
+        server.start()
+
+
 def test_a_server_that_cannot_start_shows_the_end_of_its_log(folder):
     server = Server(folder, options=["-c", "no_such_setting=1"])
 

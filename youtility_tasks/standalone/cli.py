@@ -6,7 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from django.core.management import execute_from_command_line
+import django
+from django.core.management import execute_from_command_line, get_commands
 
 from . import database
 from .errors import StandaloneError
@@ -20,22 +21,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments) or ["help"]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "youtility_tasks.standalone.settings")
     try:
-        if words[0] in _WITHOUT_DATABASE or "--help" in words:
+        if words[0] in _WITHOUT_DATABASE or not {"--help", "-h"}.isdisjoint(words):
             _run(words)
             return 0
         with database.at_hand():
-            if words[0] not in _MAKE_IT_READY and not database.is_set_up():
-                _say("This database has no tables yet. Run `youtility-tasks setup_task_queue` first.")
+            missing = [] if words[0] in _MAKE_IT_READY else database.missing_migrations()
+            if missing and _is_known(words[0]):
+                _say(f"This database lacks {_listed(missing)}. Run `youtility-tasks setup_task_queue` first.")
                 return 1
             _run(words)
     except StandaloneError as error:
         _say(str(error))
         return 1
+    except KeyboardInterrupt:
+        return 130  # as a shell reports it
     return 0
 
 
 def _run(words: list[str]) -> None:
     execute_from_command_line(["youtility-tasks", *words])
+
+
+def _is_known(command: str) -> bool:
+    django.setup()
+    return command in get_commands()
+
+
+def _listed(migrations: list[str]) -> str:
+    return f"the migration {migrations[0]}" + (f" and {len(migrations) - 1} more" if migrations[1:] else "")
 
 
 def _say(text: str) -> None:

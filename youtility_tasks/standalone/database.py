@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,6 +15,12 @@ from . import home
 from .errors import DatabaseUnreachable
 from .server import DATABASE, ROLE, Server, socket_folder
 
+_PACKAGES = Path(__file__).resolve().parents[2]
+_MIGRATIONS = {
+    "youtility_tasks": "youtility_tasks/migrations",
+    "task_catalog": "task_catalog/migrations",
+    "facility": "task_catalog/facility/migrations",
+}
 _NAMED = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
 
 
@@ -39,7 +46,7 @@ def from_url(url: str) -> dict[str, Any]:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise DatabaseUnreachable(
-            f"DATABASE_URL is not an address: {error}. Right is postgresql://user:password@host:5432/name."
+            f"DATABASE_URL is not an address: {str(error).strip()}. Right is postgresql://user:password@host:5432/name."
         ) from error
     named = {_NAMED[key]: str(value) for key, value in parts.items() if key in _NAMED}
     options = {key: value for key, value in parts.items() if key not in _NAMED}
@@ -65,11 +72,17 @@ def at_hand(*, keep: bool = False) -> Iterator[str]:
             del os.environ["DATABASE_URL"]
 
 
-def is_set_up() -> bool:
-    """Whether the queue's tables are in the database of DATABASE_URL."""
+def missing_migrations() -> list[str]:
+    """Our own migrations that the database of DATABASE_URL has not had, as `app.name`; asked without loading Django's apps."""
+    ours = {
+        f"{app}.{path.stem}" for app, folder in _MIGRATIONS.items() for path in (_PACKAGES / folder).glob("[0-9]*.py")
+    }
     with psycopg.connect(os.environ["DATABASE_URL"], connect_timeout=5) as connection:
-        found = connection.execute("SELECT to_regclass('youtility_tasks_history') IS NOT NULL").fetchone()
-    return bool(found and found[0])
+        try:
+            had = connection.execute("SELECT app || '.' || name FROM django_migrations").fetchall()
+        except psycopg.errors.UndefinedTable:
+            had = []
+    return sorted(ours - {name for (name,) in had})
 
 
 def _try(url: str) -> None:
@@ -78,6 +91,6 @@ def _try(url: str) -> None:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as error:
         raise DatabaseUnreachable(
-            f"The database of DATABASE_URL does not answer: {error}. "
+            f"The database of DATABASE_URL does not answer: {str(error).strip()}. "
             "Start it, correct the address, or unset DATABASE_URL to use the embedded PostgreSQL."
         ) from error

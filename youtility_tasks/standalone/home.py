@@ -7,6 +7,7 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from .errors import StandaloneError
@@ -18,11 +19,29 @@ def folder() -> Path:
     """The state folder: YOUTILITY_HOME, else /var/lib/youtility-tasks for root, else the user's own state folder."""
     given = os.environ.get("YOUTILITY_HOME")
     if given:
-        return Path(given).absolute()
+        return Path(os.path.abspath(given))
     if os.geteuid() == 0:
         return Path("/var/lib/youtility-tasks")
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     return Path(state) / "youtility-tasks"
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and what is missing above it; root's can be passed through, whatever the umask.
+
+    One that exists is left exactly as it is. Raises StandaloneError if it cannot be made.
+    """
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            path.chmod(0o755)
+    except OSError as error:
+        raise StandaloneError(
+            f"The folder {path} cannot be made: {error.strerror}. Name one that can be with YOUTILITY_HOME, or set DATABASE_URL."
+        ) from error
 
 
 def server_user() -> pwd.struct_passwd | None:
@@ -60,11 +79,13 @@ def secret_key() -> str:
         pass
     key = secrets.token_urlsafe(50)
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(key)
+        make_folder(kept.parent)
+        with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=kept.parent, prefix="secret_key.") as whole:
+            whole.write(key)
+            whole.flush()
+            os.link(whole.name, kept)  # complete or not at all: another process may be doing the same
     except FileExistsError:
         return kept.read_text(encoding="ascii")
-    except OSError:
+    except (OSError, StandaloneError):
         return key  # nowhere to keep it: sessions end with this process
     return key

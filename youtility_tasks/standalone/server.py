@@ -12,6 +12,7 @@ import functools
 import hashlib
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -37,9 +38,9 @@ class Server:
     """One cluster below one state folder. Nothing outside that folder (and its socket folder) is made or opened."""
 
     def __init__(self, folder: Path, *, options: Sequence[str] = ()) -> None:
-        self.folder, self.options = folder, list(options)
-        self.data, self.log = folder / "data", folder / "postgres.log"
-        self.sockets = socket_folder(folder)
+        self.folder, self.options = Path(os.path.abspath(folder)), list(options)
+        self.data, self.log = self.folder / "data", self.folder / "postgres.log"
+        self.sockets = socket_folder(self.folder)
 
     @functools.cached_property
     def user(self) -> pwd.struct_passwd | None:
@@ -56,8 +57,7 @@ class Server:
     @contextlib.contextmanager
     def in_use(self, *, keep: bool = False) -> Iterator[Server]:
         """Have the server run inside the block; the last user stops it, unless `keep`."""
-        self._make_folder(self.folder)
-        with (self.folder / "users.lock").open("a") as users:
+        with self._lock_file("users.lock") as users:
             fcntl.flock(users, fcntl.LOCK_SH)
             self.start()
             try:
@@ -73,14 +73,15 @@ class Server:
 
         Raises ServerFailed with the end of the server's log.
         """
-        self._make_folder(self.folder)
-        with (self.folder / "start.lock").open("a") as lock:
+        with self._lock_file("start.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if self.pid() is not None and self._answers():
-                return
+            while self.pid() is not None:  # whoever started it may be gone while it still recovers
+                if self._answers():
+                    return
+                time.sleep(0.02)
             programs = self._reachable(binaries.find())
             self._make_cluster(programs)
-            self._make_folder(self.sockets, mode=0o700, theirs=True)
+            self._make_closed_folder(self.sockets)
             self._start(programs)
             self._make_database()
 
@@ -140,8 +141,9 @@ class Server:
             time.sleep(0.2)
 
     def _make_cluster(self, programs: binaries.Binaries) -> None:
-        version = self.data / "PG_VERSION"
-        if version.exists():
+        if self.data.is_dir():
+            self._check_owner(self.data)
+            version = self.data / "PG_VERSION"
             made_by = version.read_text(encoding="ascii").strip()
             if made_by != str(programs.version):
                 raise ServerFailed(
@@ -149,16 +151,19 @@ class Server:
                     f"Point YOUTILITY_POSTGRES_BIN at version {made_by}, or YOUTILITY_HOME at another folder."
                 )
             return
-        self._make_folder(self.data, mode=0o700, theirs=True)
+        half = self.folder / "data.half"  # an initdb that was killed leaves nothing that looks finished
+        shutil.rmtree(half, ignore_errors=True)
+        self._make_closed_folder(half)
         locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if programs.version >= 17 else ["--locale=C"]
         made = subprocess.run(  # noqa: S603
-            [programs.bin / "initdb", "-D", self.data, "-U", ROLE, "-A", "trust", "-E", "UTF8", *locale],
+            [programs.bin / "initdb", "-D", half, "-U", ROLE, "-A", "trust", "-E", "UTF8", *locale],
             capture_output=True,
             text=True,
             **self._as_user(),
         )
         if made.returncode:
-            raise ServerFailed(f"initdb failed in {self.data}:\n{made.stdout}{made.stderr}")
+            raise ServerFailed(f"initdb failed in {half}:\n{made.stdout}{made.stderr}")
+        half.rename(self.data)
 
     def _make_database(self) -> None:
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
@@ -169,23 +174,46 @@ class Server:
         """The programs where the server's user can run them: a copy, if they lie below a closed folder."""
         if self.user is None:
             return found
+        passes = subprocess.run(["/bin/sh", "-c", 'cd "$0"', self.folder], capture_output=True, **self._as_user())  # noqa: S603
+        if passes.returncode:
+            raise ServerFailed(
+                f"The state folder {self.folder} lies below a folder that is closed to the user {self.user.pw_name!r}, as "
+                "whom PostgreSQL runs when you are root, and we open no folder of yours. Name another with YOUTILITY_HOME."
+            )
         try:
             subprocess.run([found.bin / "postgres", "--version"], check=True, capture_output=True, **self._as_user())  # noqa: S603
         except (OSError, subprocess.CalledProcessError):
-            copies = self.folder / f"programs-{found.version}"
-            self._make_folder(copies)
+            copies = self.folder / f"programs-{found.release}"
+            home.make_folder(copies)
             return found.copied_to(copies)
         return found
 
-    def _make_folder(self, path: Path, *, mode: int = 0o755, theirs: bool = False) -> None:
-        """Make a folder of ours; one that exists is left exactly as it is."""
-        if path.is_dir():
+    def _lock_file(self, name: str) -> TextIO:
+        home.make_folder(self.folder)
+        try:
+            return (self.folder / name).open("a")
+        except OSError as error:
+            raise ServerFailed(
+                f"The state folder {self.folder} cannot be used: {error.strerror}. Name one of your own with YOUTILITY_HOME."
+            ) from error
+
+    def _make_closed_folder(self, path: Path) -> None:
+        """Make a folder that only the server's user may enter; one that exists must be exactly his and is left as it is."""
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            self._check_owner(path)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(exist_ok=True)
-        path.chmod(mode)
-        if theirs and self.user is not None:
+        if self.user is not None:
             os.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+    def _check_owner(self, path: Path) -> None:
+        owner, expected = path.lstat().st_uid, self.user.pw_uid if self.user is not None else os.geteuid()
+        if owner != expected:
+            raise ServerFailed(
+                f"{path} belongs to user {owner}, and PostgreSQL would run as user {expected}. "
+                "Run as its owner, or name another state folder with YOUTILITY_HOME."
+            )
 
     def _as_user(self) -> dict[str, Any]:
         """How a program is run: with a clean environment and, for root, as the server's user."""

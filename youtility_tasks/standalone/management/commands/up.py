@@ -9,7 +9,9 @@ import sys
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+_STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Command(BaseCommand):
@@ -20,23 +22,49 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("setup_task_queue", stdout=self.stderr)
-        run = [sys.executable, "-m", "youtility_tasks.standalone"]
         address = f"127.0.0.1:{options['port']}"
-        env = {**os.environ, "DJANGO_DEBUG": "1"}  # runserver serves its static files only so
-        processes = [
-            subprocess.Popen([*run, "run_postgresql_worker"]),  # noqa: S603
-            subprocess.Popen([*run, "runserver", "--noreload", address], env=env),  # noqa: S603
-        ]
         self.stdout.write(f"database  {os.environ['DATABASE_URL']}")
         self.stdout.write(f"pages     http://{address}/admin/  (make a user: youtility-tasks createsuperuser)")
         self.stdout.write("Ctrl-C stops everything.")
-        # The processes hear Ctrl-C themselves; SIGTERM is passed on.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, lambda *_: _stop(processes))
-        for process in processes:
-            process.wait()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPPING, signal.SIGCHLD})  # collected by sigwait, lost by nobody
+        processes = {
+            "workers": _start("run_postgresql_worker"),
+            "pages": _start(
+                "runserver", "--noreload", "--insecure", address
+            ),  # insecure: serves the static files itself
+        }
+        ended = _wait_for_a_signal_or_an_end(processes)
+        _stop(processes)
+        if ended:
+            raise CommandError(f"The {ended} ended by themselves (see above), so everything was stopped.")
 
 
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.terminate()
+def _start(*command: str) -> subprocess.Popen[bytes]:
+    """A command of this project in a session of its own, so that Ctrl-C reaches us alone and we stop it in order."""
+    words = [sys.executable, "-m", "youtility_tasks.standalone", *command]
+    return subprocess.Popen(words, start_new_session=True, preexec_fn=_hear_signals)  # noqa: S603
+
+
+def _hear_signals() -> None:
+    """A child inherits what its parent has blocked."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, set())
+
+
+def _stop(processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Let all finish what they do; a second Ctrl-C tells them again, which to workers means at once."""
+    asked = True
+    while running := [process for process in processes.values() if process.poll() is None]:
+        if asked:
+            for process in running:
+                process.terminate()
+        asked = signal.sigwait({*_STOPPING, signal.SIGCHLD}) in _STOPPING
+
+
+def _wait_for_a_signal_or_an_end(processes: dict[str, subprocess.Popen[bytes]]) -> str | None:
+    """Return the name of the process that ended, or None if we are asked to stop."""
+    while True:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                return name
+        if signal.sigwait({*_STOPPING, signal.SIGCHLD}) in _STOPPING:
+            return None
