@@ -37,6 +37,8 @@ UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job waits whose task this worker does not know: another version of the code may know it."""
 
 _LOOK_AT_CLOCKS_S = 0.5
+_LOOK_AGAIN_S = 0.05
+"""After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 
 logger = logging.getLogger(__name__)
 
@@ -154,10 +156,12 @@ class Worker:
                 continue
             if self.stop_at is not None and not self.held:
                 return
-            due_s = None if self.stop_at is not None else await self._next_due_s()
+            due_s = await self._next_due_s() if self._free_slots() else None
             if self.drain and not self.held and not self.may_have_work and (due_s is None or due_s > 0):
                 return
-            idle_s = settings().poll_interval_s if due_s is None else min(settings().poll_interval_s, max(due_s, 0.001))
+            idle_s = settings().poll_interval_s
+            if due_s is not None:
+                idle_s = min(idle_s, max(due_s, 0.001) if due_s > 0 else _LOOK_AGAIN_S)
             try:
                 async with asyncio.timeout(idle_s):
                     await self.wake.wait()
@@ -166,9 +170,13 @@ class Worker:
 
     def _wanted(self) -> int:
         """How many jobs to ask for now."""
-        if not self.may_have_work or self.stop_at is not None or self.worker_id is None:
+        return min(self._free_slots(), settings().claim_batch) if self.may_have_work else 0
+
+    def _free_slots(self) -> int:
+        """How many more jobs it may hold; none once it was told to stop."""
+        if self.stop_at is not None or self.worker_id is None:
             return 0
-        return min(self.shape.slots - len(self.held) + len(self.ended), settings().claim_batch)
+        return self.shape.slots - len(self.held) + len(self.ended)
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
