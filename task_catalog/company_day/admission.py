@@ -89,10 +89,11 @@ def _live_workers() -> list[TaskWorker]:
         status__in=["running", "draining"], heartbeat_at__gt=Now() - timedelta(seconds=settings().lease_s)
     )
     here = socket.gethostname()
-    return [worker for worker in heard.order_by("pk") if worker.host != here or _exists(worker.pid)]
+    return [worker for worker in heard.order_by("pk") if worker.host != here or process_exists(worker.pid)]
 
 
-def _exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """Whether this host has such a process, ours or not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

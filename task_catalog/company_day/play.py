@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,20 +17,26 @@ from youtility_tasks import queries
 from . import admission, sink
 from .clock import set_played
 from .definitions import midnight
+from .errors import DayStuck
 from .player import Player
 from .processes import Sink, Workers
 from .reconcile import Check, reconcile
 from .removal import remove_company
 from .seed import seed_company
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True, slots=True)
+_FOLDER_PREFIX = "company-day-"
+
+
+@dataclass(slots=True)
 class Scene:
-    """The running processes of a day and the folder of their files."""
+    """The running processes of a day and the folder of their files, which stays when something went wrong."""
 
     sink: Sink
     workers: Workers
     folder: Path
+    keep_files: bool = False
 
     def keep_alive(self) -> None:
         """Start whatever has died."""
@@ -63,19 +71,37 @@ def play_day(
         with _stage() as scene:
             on_stage(scene)
             played = Player(company, day, keep_alive=scene.keep_alive, tell=tell).play()
-            return reconcile(company, day, scale, played, sink.read(scene.mail_file))
+            checks = reconcile(company, day, scale, played, sink.read(scene.mail_file))
+            scene.keep_files = not all(check.ok for check in checks)
+            return checks
 
 
 @contextlib.contextmanager
 def _stage() -> Iterator[Scene]:
-    folder = Path(tempfile.mkdtemp(prefix="company-day-"))
+    _remove_leftovers()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
     server = Sink(folder / "mails.jsonl")
     workers = Workers(queries.conninfo("company day"), server, folder / "workers.log")
     scene = Scene(server, workers, folder)
     try:
         scene.keep_alive()
         yield scene
+    except DayStuck as error:
+        scene.keep_files = True
+        raise DayStuck(f"{error}\nThe workers' last words:\n{workers.last_words()}") from error
     finally:
         workers.stop()
         server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        if scene.keep_files:
+            logger.warning("the day's mails and the workers' log are kept until the next day folder=%s", folder)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_leftovers() -> None:
+    """Folders of ours whose player is gone: it was killed, or had something to show that was looked at by now."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        pid = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+        with contextlib.suppress(OSError):
+            if folder.stat().st_uid == os.getuid() and pid.isdecimal() and not admission.process_exists(int(pid)):
+                shutil.rmtree(folder)

@@ -18,6 +18,8 @@ RETRY_DELAY_FACTOR = "0.01"
 ADMIN = "operations@facility.example"
 """Who hears of plans that cannot be scheduled."""
 _STOP_WITHIN_S = 15.0
+_STARTS = 5
+"""A process that was killed is started again; one that gives up by itself so often will not work."""
 
 
 class Sink:
@@ -32,14 +34,20 @@ class Sink:
         """Start it, if it does not run. Raises DayStuck when it does not come up."""
         if self._process is not None and self._process.poll() is None:
             return
-        self.stop()
+        for _ in range(_STARTS):
+            self.stop()
+            if (port := self._start()) is not None:
+                self.port = port
+                return
+        raise DayStuck(f"The mail server of the day did not come up in {_STARTS} starts.")
+
+    def _start(self) -> int | None:
+        """The port on which it listens, or None when it died before it could say so."""
         command = [sys.executable, "-m", "task_catalog.company_day.sink", str(self.file), "--port", str(self.port)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)  # noqa: S603
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
-        line = self._process.stdout.readline()
-        if not line.strip().isdigit():
-            raise DayStuck(f"The mail server of the day did not start; its exit status is {self._process.wait()}.")
-        self.port = int(line)
+        line = self._process.stdout.readline().strip()
+        return int(line) if line.isdigit() else None
 
     def stop(self) -> None:
         if self._process is not None:
@@ -56,11 +64,20 @@ class Workers:
     def __init__(self, database: str, sink: Sink, log: Path) -> None:
         self._database, self._sink, self._log = database, sink, log
         self._process: subprocess.Popen[bytes] | None = None
+        self._gave_up = 0
 
     def keep_alive(self) -> None:
-        """Start them, if their supervisor does not run; what the former one left behind is killed first."""
-        if self._process is not None and self._process.poll() is None:
-            return
+        """Start them, if their supervisor does not run; what the former one left behind is killed first.
+
+        Raises DayStuck when they give up by themselves again and again.
+        """
+        if self._process is not None:
+            if self._process.poll() is None:
+                return
+            # 0 to 127 is an exit of its own; a kill shows as a signal, of the tether or (above 127) of its command.
+            self._gave_up += 0 <= self._process.returncode < 128
+            if self._gave_up >= _STARTS:
+                raise DayStuck(f"The workers gave up {_STARTS} times.")
         self.kill()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603

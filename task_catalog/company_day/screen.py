@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from io import StringIO
 from pathlib import Path
 from types import TracebackType
 
@@ -85,11 +84,10 @@ def table_of(checks: list[Check], title: str) -> Table:
     return table
 
 
-def console_for_results(*, record: bool = False, silent: bool = False) -> Console:
-    """Standard output, or nowhere; wide enough for the table when it is no terminal."""
-    file = StringIO() if silent else None
-    plain = Console(record=record, file=file)
-    return plain if plain.is_terminal else Console(record=record, file=file, width=_WIDTH_WITHOUT_TERMINAL)
+def console_for_results() -> Console:
+    """Standard output; wide enough for the table when it is no terminal."""
+    plain = Console()
+    return plain if plain.is_terminal else Console(width=_WIDTH_WITHOUT_TERMINAL)
 
 
 def words(value: Value | None) -> str:

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from task_catalog.company_day.definitions import EARLIEST, LATEST, MAX_SCALE, midnight
 from task_catalog.company_day.errors import CompanyDayError
+from task_catalog.company_day.picture import draw
 from task_catalog.company_day.play import Scene, play_day
 from task_catalog.company_day.reconcile import Check
 from task_catalog.company_day.screen import DayScreen, console_for_results, table_of
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--seed", type=int, default=0, metavar="N", help="other names, the same totals (default 0)")
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-        parser.add_argument("--picture", type=Path, metavar="FILE", help="also write the final table as an SVG picture")
+        parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the totals as an SVG picture")
 
     def handle(self, *args: Any, **options: Any) -> None:
         day, scale = options["date"], options["scale"]
@@ -51,6 +52,9 @@ class Command(BaseCommand):
             if options["json"]:
                 self._print_json([], error=str(error))
             sys.exit(1)
+        except KeyboardInterrupt:
+            self.stderr.write("Interrupted; the day can be played again.")
+            sys.exit(130)
         took = f"{time.monotonic() - began:.0f} s"
         if options["json"]:
             self._print_json(checks)
@@ -75,13 +79,10 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0, stdout=self.stderr)
 
     def _show(self, checks: list[Check], title: str, options: dict[str, Any]) -> None:
-        picture: Path | None = options["picture"]
-        if options["json"] and picture is None:
-            return
-        console = console_for_results(record=picture is not None, silent=options["json"])
-        console.print(table_of(checks, title))
-        if picture is not None:
-            picture.write_text(console.export_svg(title="youtility-tasks play_company_day"), encoding="utf-8")
+        if not options["json"]:
+            console_for_results().print(table_of(checks, title))
+        if options["picture"] is not None:
+            options["picture"].write_text(draw(checks, title), encoding="utf-8")
 
     def _print_json(self, checks: list[Check], **more: Any) -> None:
         document = {"ok": bool(checks) and all(check.ok for check in checks), "checks": [c.as_json() for c in checks]}
