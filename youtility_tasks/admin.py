@@ -6,7 +6,7 @@ Arguments are not shown: they hold people's names.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db.models import Model
@@ -15,7 +15,13 @@ from django.http import HttpRequest
 from .models import Job, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
 
 
-class _ToLookAt(admin.ModelAdmin[Model]):
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Model]
+else:
+    _ModelAdmin = admin.ModelAdmin  # Django itself gives it no subscript; only the backport on Django 5.2 adds one
+
+
+class _ToLookAt(_ModelAdmin):
     """No adding, changing or deleting; a page counts nothing it does not show."""
 
     show_full_result_count = False
@@ -65,7 +71,7 @@ class TaskEffectAdmin(_ToLookAt):
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin[Tenant]):
+class TenantAdmin(_ModelAdmin):
     list_display = ["id", "name", "is_active", "weight"]
     search_fields = ["=id", "name"]
 
