@@ -50,14 +50,19 @@ class Queue:
         self._connection: psycopg.Connection[Any] | None = None
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        if self._connection is None or self._connection.closed:
+        if self._connection is None:
             self._connection = psycopg.connect(self.url, autocommit=True)
-        cursor = self._connection.execute(statement, parameters)
-        return cursor.fetchall() if cursor.description else []
+        try:
+            cursor = self._connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+        except psycopg.OperationalError:
+            self.close()
+            raise
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
 
     def put(self, task_name: str, *, queue: str = "maintenance", tenant_id: int = 0, **columns_and_args: Any) -> int:
         """A job, as its row; columns of the job are named with a leading underscore."""
