@@ -14,7 +14,6 @@ from django.http import HttpRequest
 
 from .models import Job, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
 
-
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
 else:
@@ -78,5 +77,5 @@ class TenantAdmin(_ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["id"] if obj is not None else []
 
-    def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # its history names it; make it inactive instead
