@@ -14,4 +14,8 @@ class TaskCatalogConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401 - registers itself; models exist only now
+        from youtility_tasks import on_final_failure
+
+        from . import checks, notices  # noqa: F401 - the checks register themselves; models exist only now
+
+        on_final_failure.append(notices.promise_for_failure)

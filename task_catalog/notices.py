@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from django.db import transaction
+
 from task_catalog.conf import catalog
 from task_catalog.outbox import Outbox
-from task_catalog.ports import mail
-from youtility_tasks import effects
+from task_catalog.ports import clock, mail
+from youtility_tasks import FinalFailure, effects
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,20 @@ def promise(key: str, subject: str, lines: Sequence[str]) -> bool:
     `key` says what the notice is about and how often it may be sent: `bad-cron:17:2025-03-03` is one a day.
     """
     return effects.promise(PREFIX + key, payload={"subject": subject, "lines": list(lines)})
+
+
+def promise_for_failure(failure: FinalFailure) -> None:
+    """Note down that a task has failed for good: one notice a task and hour, whoever the tenant (catalog.md 2.0, Retry)."""
+    hour = clock.now().strftime("%Y-%m-%dT%H")
+    with transaction.atomic():
+        promise(
+            f"failed:{failure.task.name}:{hour}",
+            f"{failure.task.name} failed",
+            [
+                f"Job {failure.job_id} of client {failure.tenant_id or 'all'} failed for good with {failure.error_class}.",
+                "Others of this task may have failed in this hour: manage_task_queue dead-letters lists them.",
+            ],
+        )
 
 
 def send_pending() -> int:

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from .declaration import Retry, Task
     from .enqueue import enqueue_many
     from .errors import BadInput, NotReady, NotYetBuilt, Transient
+    from .finish import FinalFailure, on_final_failure
     from .registry import task
     from .tenants import current_tenant, tenant, tenants_in_scope
 
 __all__ = [
     "BadInput",
+    "FinalFailure",
     "NotReady",
     "NotYetBuilt",
     "Retry",
@@ -29,6 +31,7 @@ __all__ = [
     "effects",
     "enqueue_many",
     "errors",
+    "on_final_failure",
     "queues",
     "task",
     "tenant",
@@ -37,6 +40,7 @@ __all__ = [
 
 _HOME = {
     "BadInput": "errors",
+    "FinalFailure": "finish",
     "NotReady": "errors",
     "NotYetBuilt": "errors",
     "Retry": "declaration",
@@ -45,6 +49,7 @@ _HOME = {
     "Transient": "errors",
     "current_tenant": "tenants",
     "enqueue_many": "enqueue",
+    "on_final_failure": "finish",
     "task": "registry",
     "tenant": "tenants",
     "tenants_in_scope": "tenants",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -43,6 +44,23 @@ class Decision:
     verdict: Verdict
     outcome: Outcome
     delay_s: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FinalFailure:
+    """A job that became a dead letter because its task said so, or raised for the last time."""
+
+    task: Task
+    job_id: int
+    tenant_id: int
+    error_class: str
+
+
+on_final_failure: list[Callable[[FinalFailure], None]] = []
+"""Called in the child, outside the job's transaction and for no tenant, just before the failure is recorded.
+
+For telling somebody: be quick, the job's time limit still runs. A job whose process died is not reported here.
+"""
 
 
 def classify(error: BaseException) -> Happened:

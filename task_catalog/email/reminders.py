@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q, QuerySet
 
-from task_catalog import entities
+from task_catalog import entities, notices
 from task_catalog.audience import addresses, contact, group_members, name_of
 from task_catalog.conf import catalog
 from task_catalog.offsets import Offsets
@@ -22,6 +22,7 @@ from youtility_tasks import (
     NotReady,
     Retry,
     TaskContext,
+    current_tenant,
     effects,
     queues,
     task,
@@ -54,6 +55,8 @@ def send_reminder_email(context: TaskContext) -> dict[str, Any]:
     """
     run = _Run(context, clock.now())
     with mail.session():
+        if current_tenant() is None:
+            notices.send_pending()  # of failed jobs, which belong to no client; this sweep comes by every ten minutes
         for client_id in tenants_in_scope():
             with tenant(client_id):
                 run.serve(client_id)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
 from youtility_tasks import history, payload, registry, running, tasks_api, tenants
@@ -23,7 +23,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.context import TaskContext
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
-from youtility_tasks.finish import Happened, classify
+from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
 
 _MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
 
@@ -118,7 +118,9 @@ def run_sync(run: Run) -> dict[str, Any]:
         with run.interruptible_thread(), _surroundings(run) as (task, args, kwargs):
             result = task.func(*args, **kwargs)
     except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
-        return _ending(run, cpu_s=time.thread_time() - cpu, error=error)
+        ending = _ending(run, cpu_s=time.thread_time() - cpu, error=error)
+        _tell_if_final(run, ending)
+        return ending
     return _ending(run, cpu_s=time.thread_time() - cpu, result=result)
 
 
@@ -129,7 +131,9 @@ async def run_async(run: Run) -> dict[str, Any]:
             with _surroundings(run) as (task, args, kwargs):
                 result = await task.func(*args, **kwargs)
     except BaseException as error:
-        return _ending(run, cpu_s=None, error=error)
+        ending = _ending(run, cpu_s=None, error=error)
+        await sync_to_async(_tell_if_final)(run, ending)
+        return ending
     return _ending(run, cpu_s=None, result=result)
 
 
@@ -205,6 +209,21 @@ def _ending(run: Run, *, cpu_s: float | None, result: Any = None, error: BaseExc
         ending["error_message"] = payload.clean_text(payload.safe(str, error), limit=_MAX_MESSAGE)
         ending["traceback"] = _traceback(error)
     return ending
+
+
+def _tell_if_final(run: Run, ending: dict[str, Any]) -> None:
+    job, task, happened = run.assignment, run.task, Happened(ending["happened"])
+    if task is None or not on_final_failure:
+        return
+    if decide(happened, task, attempt=job.attempt, crash_count=0).verdict is not Verdict.FAILED:
+        return
+    failure = FinalFailure(task, job.job_id, job.tenant_id, ending["error_class"])
+    with tenants.no_tenant():
+        for tell in on_final_failure:
+            try:
+                tell(failure)
+            except Exception:
+                logger.exception("nobody was told of the failure id=%s task=%s", job.job_id, task.name)
 
 
 def _traceback(error: BaseException) -> str:
