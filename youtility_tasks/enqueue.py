@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from . import payload, queries, tasks_api, tenants
+from . import history, payload, queries, tasks_api, tenants
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
@@ -170,6 +170,8 @@ def _twin(call: _Call) -> tuple[int, datetime] | None:
 
 
 def _result(call: _Call, written: Enqueued) -> tasks_api.TaskResult[Any]:
+    if not written.is_new:  # it has its own arguments, and may be running by now
+        return history.result(str(written.job_id))
     result: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
         task=call.task,
         id=str(written.job_id),
@@ -184,6 +186,5 @@ def _result(call: _Call, written: Enqueued) -> tasks_api.TaskResult[Any]:
         errors=[],
         worker_ids=[],
     )
-    if written.is_new:
-        tasks_api.task_enqueued.send(type(call.task.get_backend()), task_result=result)
+    tasks_api.task_enqueued.send(type(call.task.get_backend()), task_result=result)
     return result

@@ -68,7 +68,8 @@ def test_a_database_that_stops_and_crashes_under_load_loses_nothing(server: Serv
     # SIGQUIT is PostgreSQL's immediate stop; SIGKILL what the kernel does when memory runs out.
     for number in (signal.SIGQUIT, signal.SIGKILL, signal.SIGQUIT):
         jobs += [crew.queue.put("adds", a=n, b=len(jobs)) for n in range(60)]
-        until(lambda: len(crew.diary("ran")) > len(jobs) - 45, why="some have run")
+        enough = len(jobs) - 45
+        until(lambda enough=enough: len(crew.diary("ran")) > enough, why="some have run")
         pid = server.pid()
         assert pid is not None
         went_down(server, pid, number)
