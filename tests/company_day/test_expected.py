@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from task_catalog.company_day.definitions import CLIENTS, producing_plans
@@ -155,6 +155,7 @@ def test_a_day_that_is_no_monday_still_reminds_of_monthly_work():
     assert fourteenth == {"A": 10, "B": 12, "C": 8, "all": 30}
 
 
+@settings(max_examples=25, deadline=None)
 @given(day=st.dates(date(2001, 1, 1), date(2090, 12, 31)), scale=st.integers(1, 3))
 def test_totals_agree_with_each_other_on_any_day(day, scale):
     found = totals(day, scale)
