@@ -17,6 +17,8 @@ _FIELDS = 5
 _MINUTE = timedelta(minutes=1)
 # croniter reads `r` and `h` as "some value, made up now"; the same cron would then mean other times in every run.
 _MADE_UP = re.compile(r"[rh](\(.*\))?(/.*)?", re.IGNORECASE)
+# croniter reads `6-6` as a range that goes once round the clock; to whoever writes it, and to every cron, it is six.
+_OF_ONE = re.compile(r"(?<![\w-])(\w+)-\1(/\d+)?(?![\w-])", re.IGNORECASE)
 _SOME_YEAR = datetime(2025, 1, 1)
 
 
@@ -38,7 +40,7 @@ def flaw(expression: str) -> str | None:
     if any(_MADE_UP.fullmatch(field) for field in given):
         return f"{expression!r} asks for a random time, which would be another one in every run"
     try:
-        croniter(expression, _SOME_YEAR).get_next(datetime)
+        _reader(expression, _SOME_YEAR).get_next(datetime)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return f"{expression!r} cannot be read as a cron: {error}"
     return None
@@ -63,6 +65,10 @@ def occurrences(
     return tuple((wall - east).replace(tzinfo=UTC) for wall in _walls(expression, _whole(first), last, limit))
 
 
+def _reader(expression: str, after: datetime) -> croniter:
+    return croniter(_OF_ONE.sub(r"\1", expression), after)
+
+
 def _whole(wall: datetime) -> datetime:
     """The first whole minute that is not before an instant."""
     minute = wall.replace(second=0, microsecond=0)
@@ -72,7 +78,7 @@ def _whole(wall: datetime) -> datetime:
 @functools.lru_cache(maxsize=1024)
 def _walls(expression: str, first: datetime, last: datetime, limit: int) -> tuple[datetime, ...]:
     """Wall clock times; kept, because most plans of a company share a few crons and one window."""
-    every = croniter(expression, first - _MINUTE)  # it begins after the instant that it is given
+    every = _reader(expression, first - _MINUTE)  # it begins after the instant that it is given
     found: list[datetime] = []
     while len(found) < limit:
         try:

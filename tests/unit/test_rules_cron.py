@@ -32,6 +32,32 @@ def field(lowest: int, highest: int) -> st.SearchStrategy[str]:
 crons = st.tuples(field(0, 59), field(0, 23), field(1, 28), field(1, 12), field(0, 6)).map(" ".join)
 
 
+def read_field(text: str, lowest: int, highest: int) -> set[int]:
+    """What a field means, spelled out: numbers, ranges, steps, lists."""
+    values: set[int] = set()
+    for part in text.split(","):
+        span, _, step = part.partition("/")
+        low, _, high = (f"{lowest}-{highest}" if span == "*" else span).partition("-")
+        values.update(range(int(low), int(high or low) + 1, int(step or 1)))
+    return values
+
+
+def read_minute_by_minute(expression: str, offset: int, start: datetime, minutes: int) -> tuple[datetime, ...]:
+    """The slow way: looks at every minute of the window by itself."""
+    texts = expression.split()
+    limits = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)]
+    minute, hour, day, month, weekday = (read_field(text, *ends) for text, ends in zip(texts, limits, strict=True))
+    both_days = "*" in (texts[2], texts[4])  # else one of the two is enough
+    found = []
+    for number in range(minutes):
+        wall = start + number * MINUTE + timedelta(minutes=offset)
+        of_month, of_week = wall.day in day, wall.isoweekday() % 7 in weekday
+        its_day = (of_month and of_week) if both_days else (of_month or of_week)
+        if wall.minute in minute and wall.hour in hour and wall.month in month and its_day:
+            found.append(start + number * MINUTE)
+    return tuple(found)
+
+
 def fires(expression: str, offset: int, start: datetime, end: datetime) -> tuple[datetime, ...]:
     return occurrences(expression, offset=offset, start=start, end=end)
 
@@ -52,6 +78,14 @@ def test_windows_that_follow_one_another_neither_lose_nor_double_an_instant(
     assert len(set(joined)) == len(joined)
 
 
+@given(crons, offsets, instants.map(lambda at: at.replace(second=0, microsecond=0)), st.integers(0, 3_000))
+@example("*/7 */5 1-7 * 1", 330, MONDAY, 3_000)
+def test_it_fires_exactly_when_every_field_says_so(expression, offset, start, minutes):
+    expected = read_minute_by_minute(expression, offset, start, minutes)
+
+    assert fires(expression, offset, start, start + minutes * MINUTE) == expected
+
+
 @given(crons, offsets, instants, st.integers(0, 4_000))
 def test_every_instant_is_a_whole_minute_inside_the_window_and_in_order(expression, offset, start, minutes):
     end = start + timedelta(minutes=minutes)
@@ -70,6 +104,31 @@ def test_the_offset_moves_the_clock_and_nothing_else(expression, offset, start):
     here = fires(expression, offset, start, end)
 
     assert here == tuple(at - east for at in fires(expression, 0, start + east, end + east))
+
+
+@pytest.mark.parametrize(
+    ("expression", "plain"),
+    [
+        ("5-5 6-6 * * *", "5 6 * * *"),
+        ("30 9 3-3,10-10 * *", "30 9 3,10 * *"),
+        ("0 0 * mar-MAR fri-fri", "0 0 * 3 5"),
+        ("0 12-12/6 * * *", "0 12 * * *"),
+        ("0 1-11,2-21 * * *", "0 1-21 * * *"),
+    ],
+)
+def test_a_range_of_one_is_that_one_and_not_all(expression, plain):
+    year = MONDAY, MONDAY + timedelta(days=365)
+
+    assert fires(expression, 0, *year) == fires(plain, 0, *year) != ()
+
+
+@given(st.sets(st.integers(0, 23), min_size=1), offsets, instants)
+def test_listed_hours_fire_when_they_are_on_the_wall(hours, offset, start):
+    ranges = ",".join(f"{hour}-{hour}" for hour in sorted(hours))
+
+    found = fires(f"0 {ranges} * * *", offset, start, start + timedelta(days=1))
+
+    assert sorted((at + timedelta(minutes=offset)).hour for at in found) == sorted(hours)
 
 
 @given(offsets, instants, st.integers(0, 23), st.integers(0, 59))
