@@ -9,7 +9,6 @@ drop the second (catalog.md 2.0). Keys are unique within a tenant.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +19,14 @@ from django.db.models.functions import Now
 
 from . import queries, running
 from .conf import settings
-from .errors import EffectInTransaction, NotReady
+from .errors import EffectInTransaction, NotJson, NotReady
 from .models import TaskEffect
+from .payload import check as check_json
+from .payload import clean_text
 from .tenants import ALL, current_tenant
+
+LONGEST_KEY = 1_000
+"""Bytes; an index entry of PostgreSQL has room for some 2,700."""
 
 LEASE_S = 120
 """How long another job waits for an effect that was reserved and never marked."""
@@ -48,7 +52,7 @@ def once_many(keys: Iterable[str], *, bu_id: int | None = None) -> set[str]:
 
     A second transaction with one of the keys waits here until the first one has ended.
     """
-    listed = list(keys)
+    listed = [_checked(key) for key in keys]
     if not listed:
         return set()
     return {key for (key,) in queries.fetch("effect_once", {**_who(), "keys": listed, "bu_id": bu_id})}
@@ -56,7 +60,8 @@ def once_many(keys: Iterable[str], *, bu_id: int | None = None) -> set[str]:
 
 def promise(key: str, *, payload: Mapping[str, Any], bu_id: int | None = None) -> bool:
     """Write into the present transaction that the effect is to be done after it (the outbox); False if the key is known."""
-    return bool(queries.fetch("effect_promise", {**_who(), "key": key, "payload": json.dumps(payload), "bu_id": bu_id}))
+    wanted = {**_who(), "key": _checked(key), "payload": _as_json(key, payload), "bu_id": bu_id}
+    return bool(queries.fetch("effect_promise", wanted))
 
 
 def pending(prefix: str, *, limit: int = 200) -> list[Pending]:
@@ -87,8 +92,8 @@ def perform(
             "Use effects.promise() here and perform it after the commit."
         )
     who = _who()
-    text = None if payload is None else json.dumps(payload)
-    wanted = {**who, "key": key, "payload": text, "bu_id": bu_id, "lease_s": LEASE_S}
+    text = None if payload is None else _as_json(key, payload)
+    wanted = {**who, "key": _checked(key), "payload": text, "bu_id": bu_id, "lease_s": LEASE_S}
     if not queries.fetch("effect_reserve", wanted):
         if is_done(key):
             return False
@@ -109,7 +114,7 @@ def is_done(key: str) -> bool:
 
 def skip(key: str, reason: str) -> None:
     """Mark an effect done without doing it, and say why."""
-    queries.run("effect_skip", {**_who(), "key": key, "note": reason})
+    queries.run("effect_skip", {**_who(), "key": _checked(key), "note": clean_text(reason)})
 
 
 def forget(keys: Iterable[str]) -> int:
@@ -121,6 +126,23 @@ def message_id(key: str) -> str:
     """The id under which an effect is repeated if it must be: a function of tenant and key alone (RFC 5322 form)."""
     digest = hashlib.sha256(f"{_tenant()}:{key}".encode()).hexdigest()
     return f"<{digest[:40]}@youtility-tasks>"
+
+
+def _checked(key: str) -> str:
+    if isinstance(key, str) and 0 < len(key.encode(errors="replace")) <= LONGEST_KEY and clean_text(key) == key:
+        return key
+    raise NotJson(f"an effect's key is text of 1 to {LONGEST_KEY} characters without NUL; given: {key!r:.80}.")
+
+
+def _as_json(key: str, payload: Mapping[str, Any]) -> str:
+    limits = settings()
+    return check_json(
+        f"The effect {key!r}",
+        dict(payload),
+        max_bytes=limits.max_args_bytes,
+        max_depth=limits.max_args_depth,
+        root="payload",
+    )
 
 
 def _tenant() -> int:

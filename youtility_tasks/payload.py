@@ -13,13 +13,13 @@ from .errors import NotJson, TooDeep, TooLarge
 _MAX_INT_BITS = 1024  # Python itself refuses to print integers of more than 4,300 digits
 
 
-def check(task_name: str, args: dict[str, Any], *, max_bytes: int, max_depth: int) -> str:
-    """The JSON text of a job's arguments.
+def check(what: str, args: dict[str, Any], *, max_bytes: int, max_depth: int, root: str = "args") -> str:
+    """The JSON text of a job's arguments, or of an effect's payload; `what` and `root` are what an error calls them.
 
     Raises NotJson, TooDeep or TooLarge, naming the place (`args.ids[3]`). A walk counts the bytes before any text is
     made, so that a huge argument costs no second copy in memory; only escapes are left for the text itself to show.
     """
-    walk = _Walk(task_name, max_bytes, max_depth)
+    walk = _Walk(what, root, max_bytes, max_depth)
     walk.visit(args, 0)
     text = json.dumps(args, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     if len(text) * 4 > max_bytes and len(text.encode()) > max_bytes:
@@ -30,15 +30,15 @@ def check(task_name: str, args: dict[str, Any], *, max_bytes: int, max_depth: in
 class _Walk:
     """Visits every value once; `bytes` never exceeds what the JSON text will take."""
 
-    def __init__(self, task_name: str, max_bytes: int, max_depth: int) -> None:
-        self.task_name, self.max_bytes, self.max_depth = task_name, max_bytes, max_depth
+    def __init__(self, what: str, root: str, max_bytes: int, max_depth: int) -> None:
+        self.what, self.root, self.max_bytes, self.max_depth = what, root, max_bytes, max_depth
         self.bytes = 0
         self.path: list[str | int] = []
 
     def visit(self, value: Any, depth: int) -> None:
         if depth > self.max_depth:
             raise TooDeep(
-                f"Task {self.task_name!r}: {self._place()} is nested deeper than {self.max_depth} levels. Pass an id instead."
+                f"{self.what}: {self._place()} is nested deeper than {self.max_depth} levels. Pass an id instead."
             )
         if value is None or value is True:
             self._count(4)
@@ -74,7 +74,7 @@ class _Walk:
 
     def too_large(self) -> TooLarge:
         return TooLarge(
-            f"Task {self.task_name!r}: the arguments are larger than {self.max_bytes // 1024} KiB. "
+            f"{self.what}: {self.root} has more than {self.max_bytes // 1024} KiB. "
             "Store the data in a table or a blob and pass its id."
         )
 
@@ -94,11 +94,11 @@ class _Walk:
             raise self.too_large()
 
     def _not_json(self, why: str) -> NotJson:
-        return NotJson(f"Task {self.task_name!r}: {self._place()} {why}")
+        return NotJson(f"{self.what}: {self._place()} {why}")
 
     def _place(self) -> str:
         parts = [f"[{part}]" if isinstance(part, int) else f".{clean_text(part, limit=40)}" for part in self.path]
-        return "args" + clean_text("".join(parts), limit=200)
+        return self.root + clean_text("".join(parts), limit=200)
 
 
 def _describe(value: object) -> str:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from tests.integration.desk import Desk
+from tests.integration.desk import Desk, execute
 from youtility_tasks import Retry, Task, TaskContext
 from youtility_tasks.models import Tenant
+
+TABLES = (
+    "procrastinate_jobs",
+    "procrastinate_workers",
+    "youtility_tasks_history",
+    "youtility_tasks_queuecounter",
+    "youtility_tasks_taskeffect",
+    "youtility_tasks_taskworker",
+    "youtility_tasks_tenant",
+)
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real transactions, for what a savepoint cannot show; afterwards the house's tables are empty."""
+    with django_db_blocker.unblock():
+        yield
+        execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+
 
 # -- tenants and tasks
 

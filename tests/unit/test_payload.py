@@ -122,7 +122,7 @@ def test_plain_json_is_refused_only_for_its_true_size_or_depth(value: Any) -> No
 )
 def test_what_is_not_json_is_refused_with_task_place_and_a_way_out(value: Any, says: str) -> None:
     with pytest.raises(NotJson) as refused:
-        payload.check("send_mail", {"ids": [1, {"who": value}]}, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
+        payload.check("Task 'send_mail'", {"ids": [1, {"who": value}]}, max_bytes=MAX_BYTES, max_depth=MAX_DEPTH)
 
     text = str(refused.value)
     assert "'send_mail'" in text
