@@ -16,7 +16,16 @@ PAGE = 200
 SHARE_OF_LIMIT = 0.8
 """A sweep stops at this share of its time limit and leaves the rest to a job that it enqueues."""
 
+MOST_WARNINGS = 200
+"""Lines that a result holds; a result that is too large to be stored would tell nothing at all."""
+
 Row = TypeVar("Row")
+
+
+def shortened(warnings: list[str]) -> list[str]:
+    """The first warnings, and how many more there were."""
+    more = len(warnings) - MOST_WARNINGS
+    return warnings if more <= 0 else [*warnings[:MOST_WARNINGS], f"and {more} more warnings"]
 
 
 class RowsFailed(Exception):

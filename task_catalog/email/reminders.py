@@ -16,7 +16,7 @@ from task_catalog.rules import reminders as rules
 from task_catalog.rules.local_time import shown
 from task_catalog.rules.recipients import split_addresses
 from task_catalog.rules.reminders import Moment
-from task_catalog.sweeps import PAGE, Sweep
+from task_catalog.sweeps import PAGE, Sweep, shortened
 from youtility_tasks import (
     BadInput,
     NotReady,
@@ -99,7 +99,7 @@ class _Run:
     def result(self) -> dict[str, Any]:
         return {
             "status": self.sweep.status(),
-            "warnings": [*self.sweep.warnings, *self._offsets.warnings],
+            "warnings": shortened([*self.sweep.warnings, *self._offsets.warnings]),
             "due": self.due,
             "sent": len(self.ids),
             "failed": self.failed,

@@ -23,7 +23,7 @@ from task_catalog.rules import closing as rules
 from task_catalog.rules.closing import Notice
 from task_catalog.rules.local_time import shown
 from task_catalog.rules.tickets import next_step_in_words
-from task_catalog.sweeps import PAGE, Sweep
+from task_catalog.sweeps import PAGE, Sweep, shortened
 from task_catalog.tickets import NewTicket, assignee_of, create_ticket
 from youtility_tasks import BadInput, Retry, TaskContext, effects, queues, task, tenant, tenants_in_scope
 
@@ -129,7 +129,7 @@ class _Run:
             warnings.append(f"occurrence {jobneed_id} is not due")
         return {
             "status": status,
-            "warnings": warnings,
+            "warnings": shortened(warnings),
             "due": self.due,
             "autoclosed": self.autoclosed,
             "partially_completed": self.partially_completed,

@@ -492,6 +492,16 @@ def test_work_without_a_category_is_closed_without_a_notice_and_with_a_warning(a
     assert mailbox.received == []
 
 
+def test_a_result_tells_of_so_many_warnings_only(acme, site, monkeypatch):
+    monkeypatch.setattr("task_catalog.sweeps.MOST_WARNINGS", 2)
+    for _ in range(5):
+        acme.work(site, notify=None)
+
+    warnings = run(auto_close_jobs)["warnings"]
+
+    assert (len(warnings), warnings[-1]) == (3, "and 3 more warnings")
+
+
 def test_d12_an_unknown_offset_falls_back_to_that_of_most_plans_of_the_site(acme, site, mailbox):
     acme.plan(site, identifier="TASK")
     acme.work(site, notify="AUTOCLOSENOTIFY", ctzoffset=-1)
