@@ -182,7 +182,7 @@ def test_an_effect_that_was_done_in_the_database_is_not_done_outside(outbox: Out
 
 def test_while_it_is_being_done_nobody_else_does_it(outbox: Outbox) -> None:
     def meanwhile(message_id: str) -> None:
-        with in_job(2), pytest.raises(NotReady, match="'k' is being done by another job.*120 s"):
+        with in_job(2), pytest.raises(NotReady, match=r"'k' is being done by another job.*120 s"):
             effects.perform("k", outbox.send)
         outbox.send(message_id)
 
