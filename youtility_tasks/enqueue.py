@@ -62,7 +62,9 @@ def _check(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Call:
     task.validate()
     stored = _arguments(task, args, kwargs)
     limits = settings()
-    text = payload.check(f"Task {task.name!r}", stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth)
+    text = payload.check(
+        f"Task {task.name!r}", stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth
+    )
     if task.guard is not None:
         task.guard(stored)
     tenant_id = tenants.current_tenant()

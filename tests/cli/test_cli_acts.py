@@ -55,7 +55,10 @@ def test_submit_with_a_taken_unique_key_answers_with_the_job_that_holds_it(manag
         (["polish_floor"], "Task 'polish_floor' belongs to one tenant: add --tenant N."),
         (["polish_floor", "--tenant", 99], "for tenant 99, which does not exist or is not active"),
         (["polish_floor", "--tenant", 7, "--json-args", '{"flor": 1}'], "got an unexpected keyword argument 'flor'"),
-        (["polish_floor", "--tenant", 7, "--json-args", '{"floor": NaN}'], "args.floor is nan, which JSON cannot carry"),
+        (
+            ["polish_floor", "--tenant", 7, "--json-args", '{"floor": NaN}'],
+            "args.floor is nan, which JSON cannot carry",
+        ),
         (["polish_floor", "--tenant", 7, "--queue", "emial"], "names queue 'emial'; known: email,"),
         (["build_tower"], "Task 'build_tower' is registered but not built yet, so it cannot be enqueued."),
     ],

@@ -249,7 +249,10 @@ def test_tasks_lists_what_each_declares_and_marks_what_is_not_built(manage, task
     floor, tower = found["polish_floor"], found["build_tower"]
     contract = ("queue", "priority", "timeout_s", "max_attempts", "schedule", "seed_class")
     assert tuple(floor[key] for key in contract) == ("maintenance", 7, 60, 3, None, "")
-    assert (floor["arguments"], floor["summary"]) == (["floor=0"], "Polish one floor. The second line is not for listings.")
+    assert (floor["arguments"], floor["summary"]) == (
+        ["floor=0"],
+        "Polish one floor. The second line is not for listings.",
+    )
     assert (tower["schedule"], tower["is_built"], floor["is_built"]) == ("5 4 * * *", False, True)
     assert "build_tower (not built yet)" in manage("tasks").out
 
@@ -269,7 +272,10 @@ def test_workers_shows_the_present_ones_with_their_children_and_who_is_silent(ma
     TaskWorker.objects.create(pk=2, status="running", heartbeat_at=now - timedelta(seconds=60), **shared)
     TaskWorker.objects.create(pk=3, status="stopped", stopped_at=now, **shared)
 
-    present, everyone = manage("workers", "--json").json["workers"], manage("workers", "--all", "--json").json["workers"]
+    present, everyone = (
+        manage("workers", "--json").json["workers"],
+        manage("workers", "--all", "--json").json["workers"],
+    )
 
     assert [each["id"] for each in everyone] == [1, 2, 3]
     assert [each["id"] for each in present] == [1, 2]

@@ -97,7 +97,10 @@ def test_a_ready_database_is_left_alone(say):
         ("DROP FUNCTION youtility_tasks_rescue_v1", "function youtility_tasks_rescue_v1"),
         ("DROP INDEX youtility_tasks_history_job", "index youtility_tasks_history_job"),
         ("ALTER TABLE procrastinate_jobs DROP COLUMN crash_count", "column procrastinate_jobs.crash_count"),
-        ("ALTER TABLE youtility_tasks_tenant DROP CONSTRAINT yt_tenant_id_positive", "constraint yt_tenant_id_positive"),
+        (
+            "ALTER TABLE youtility_tasks_tenant DROP CONSTRAINT yt_tenant_id_positive",
+            "constraint yt_tenant_id_positive",
+        ),
     ],
 )
 def test_what_is_missing_is_named(drop, name, say):
@@ -215,7 +218,10 @@ def test_a_worker_that_has_not_reached_its_database_still_stops_when_told():
         (["--processes", "0"], "argument --processes: '0' is not a whole number from 1 to 256"),
         (["--threads", "many"], "argument --threads: 'many' is not a whole number from 1 to 256"),
         (["--processes", "99999999999"], "is not a whole number from 1 to 256"),
-        (["--queues", "emial"], "No queue is called 'emial'; known: email, high_priority, maintenance, reports. Did you mean 'email'?"),
+        (
+            ["--queues", "emial"],
+            "No queue is called 'emial'; known: email, high_priority, maintenance, reports. Did you mean 'email'?",
+        ),
         (["--queues"], "argument --queues: expected at least one argument"),
     ],
 )

@@ -26,7 +26,10 @@ def database() -> Finding:
         number, text = cursor.fetchone()
     if number // 10_000 < OLDEST_POSTGRESQL:
         return Finding(
-            "database", False, f"PostgreSQL {text}", f"Move to PostgreSQL {OLDEST_POSTGRESQL} or newer: the queue needs it."
+            "database",
+            False,
+            f"PostgreSQL {text}",
+            f"Move to PostgreSQL {OLDEST_POSTGRESQL} or newer: the queue needs it.",
         )
     name = connection.settings_dict["NAME"]
     return Finding("database", True, f"PostgreSQL {text}, database {name!r} (alias {settings().database!r})")
@@ -37,7 +40,10 @@ def migrations() -> Finding:
     left = steps.pending()
     if left:
         return Finding(
-            "migrations", False, f"{len(left)} not applied: {_some(left)}", "Run `setup_task_queue`; it may be run at any time."
+            "migrations",
+            False,
+            f"{len(left)} not applied: {_some(left)}",
+            "Run `setup_task_queue`; it may be run at any time.",
         )
     return Finding("migrations", True, "all applied")
 
@@ -59,7 +65,9 @@ def procrastinate() -> Finding:
     """In a version that our tests have run on."""
     version = schema.procrastinate_version()
     if not schema.procrastinate_is_tested(version):
-        return Finding("procrastinate", False, version, f"Install a version that we have tested: {schema.tested_range()}.")
+        return Finding(
+            "procrastinate", False, version, f"Install a version that we have tested: {schema.tested_range()}."
+        )
     return Finding("procrastinate", True, version)
 
 
@@ -89,7 +97,9 @@ def clocks() -> Finding:
     difference_s = (here - there).total_seconds()
     found = f"this host is {abs(difference_s):.2f} s {'ahead of' if difference_s > 0 else 'behind'} the database"
     if abs(difference_s) > LARGEST_CLOCK_DIFFERENCE_S:
-        return Finding("clocks", False, found, "Let both hosts follow a time server (NTP): times that you enter are meant here.")
+        return Finding(
+            "clocks", False, found, "Let both hosts follow a time server (NTP): times that you enter are meant here."
+        )
     return Finding("clocks", True, found)
 
 

@@ -26,7 +26,10 @@ def workers() -> Finding:
     alone = sorted(queues.configured().keys() - served)
     if alone:
         return Finding(
-            "workers", False, f"nobody serves {', '.join(alone)}", f"Start `run_postgresql_worker --queues {' '.join(alone)}`."
+            "workers",
+            False,
+            f"nobody serves {', '.join(alone)}",
+            f"Start `run_postgresql_worker --queues {' '.join(alone)}`.",
         )
     return Finding("workers", True, "every queue has a live worker")
 
@@ -101,7 +104,8 @@ def open_effects() -> Finding:
         return Finding(
             "effects",
             False,
-            f"open for more than {LONGEST_OPEN_EFFECT_S // 60} min: " + ", ".join(f"{name} {n}" for name, n in by_task[:5]),
+            f"open for more than {LONGEST_OPEN_EFFECT_S // 60} min: "
+            + ", ".join(f"{name} {n}" for name, n in by_task[:5]),
             "The next run of their task does them: see that it is not a dead letter, and that its mail or broker answers.",
         )
     return Finding("effects", True, "none left behind")
@@ -116,6 +120,9 @@ def schedules() -> Finding:
     ]
     if bad:
         return Finding(
-            "schedules", False, f"cannot be read: {', '.join(bad[:5])}", "Write five fields: minute hour day month weekday."
+            "schedules",
+            False,
+            f"cannot be read: {', '.join(bad[:5])}",
+            "Write five fields: minute hour day month weekday.",
         )
     return Finding("schedules", True, "all can be read")

@@ -69,8 +69,14 @@ def _lines(document: dict[str, Any]) -> list[str]:
     if document["pending"]:
         return [*lines, "Not ready: run `setup_task_queue`."]
     if document["missing"]:
-        return [*lines, "Not ready: the database was changed by hand, or a migration was faked. Restore what is missing."]
+        return [
+            *lines,
+            "Not ready: the database was changed by hand, or a migration was faked. Restore what is missing.",
+        ]
     if not document["ok"]:
         return [*lines, "Not ready: install a tested procrastinate."]
     done = f"{len(document['applied'])} migrations applied" if document["applied"] else "nothing to do"
-    return [*lines, f"Ready: {done}; every column, index and function is there; procrastinate {procrastinate['version']}."]
+    return [
+        *lines,
+        f"Ready: {done}; every column, index and function is there; procrastinate {procrastinate['version']}.",
+    ]

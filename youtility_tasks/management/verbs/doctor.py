@@ -23,13 +23,9 @@ def run(options: Namespace) -> Answer:
     problems = [each for each in findings if not each.ok]
     document = {
         "ok": not problems,
-        "checks": [
-            {"name": each.name, "ok": each.ok, "found": each.found, "advice": each.advice} for each in findings
-        ],
+        "checks": [{"name": each.name, "ok": each.ok, "found": each.found, "advice": each.advice} for each in findings],
     }
-    rows = [
-        (each.name, "ok" if each.ok else "PROBLEM", each.found, each.advice) for each in findings
-    ]
+    rows = [(each.name, "ok" if each.ok else "PROBLEM", each.found, each.advice) for each in findings]
     verdict = f"{len(problems)} of {len(findings)} need attention." if problems else "All is well."
     page = [table(("check", "", "found", "what to do"), rows, empty=""), verdict]
     return Answer(document, page, REFUSED if problems else OK)

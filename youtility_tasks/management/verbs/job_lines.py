@@ -65,7 +65,11 @@ def page(lines: Sequence[JobLine], more: bool, *, empty: str) -> list[Renderable
             line.enqueued_at,
             line.scheduled_at if line.status == JobStatus.TODO else None,
             line.finished_at,
-            first_line(f"{line.error_class.rpartition('.')[2]}: {line.error_message}" if line.error_class else line.error_message),
+            first_line(
+                f"{line.error_class.rpartition('.')[2]}: {line.error_message}"
+                if line.error_class
+                else line.error_message
+            ),
         )
         for line in lines
     ]

@@ -26,7 +26,9 @@ _LONGEST_SHOWN = 4_000
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("id", type=arguments.job_id, help="the job")
-    parser.add_argument("--args", action="store_true", dest="with_args", help="its arguments, too: they may hold people's names")
+    parser.add_argument(
+        "--args", action="store_true", dest="with_args", help="its arguments, too: they may hold people's names"
+    )
     arguments.add_tenant(parser, help="look only among this tenant's jobs")
 
 

@@ -24,11 +24,17 @@ HELP = "Enqueue one job of a task."
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("task", metavar="TASK", help="the task's name; `tasks` lists them")
     arguments.add_tenant(parser, help="the tenant it is for; a sweep needs none")
-    parser.add_argument("--json-args", type=_json_object, default={}, metavar="JSON", help="""arguments by name: '{"id": 7}'""")
+    parser.add_argument(
+        "--json-args", type=_json_object, default={}, metavar="JSON", help="""arguments by name: '{"id": 7}'"""
+    )
     parser.add_argument("--at", type=arguments.aware, metavar="INSTANT", help="not before: 2026-11-24T06:00:00Z")
-    parser.add_argument("--priority", type=arguments.priority, metavar="1..10", help="1 is most urgent (default: the task's)")
+    parser.add_argument(
+        "--priority", type=arguments.priority, metavar="1..10", help="1 is most urgent (default: the task's)"
+    )
     parser.add_argument("--queue", metavar="QUEUE", help="another queue than the task's")
-    parser.add_argument("--unique", metavar="KEY", help="no second job of the task while one with this key waits or runs")
+    parser.add_argument(
+        "--unique", metavar="KEY", help="no second job of the task while one with this key waits or runs"
+    )
 
 
 def run(options: Namespace) -> Answer:

@@ -19,9 +19,13 @@ HELP = "List the tenants, add one, or deactivate one."
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("act", nargs="?", choices=["list", "add", "deactivate"], default="list", help="default: list")
-    parser.add_argument("id", nargs="?", type=arguments.tenant_id, metavar="ID", help="add, deactivate: the client's id")
+    parser.add_argument(
+        "id", nargs="?", type=arguments.tenant_id, metavar="ID", help="add, deactivate: the client's id"
+    )
     parser.add_argument("name", nargs="?", metavar="NAME", help="add: what people call it")
-    parser.add_argument("--weight", type=arguments.weight, metavar="N", help="add: its share beside others (default: 1)")
+    parser.add_argument(
+        "--weight", type=arguments.weight, metavar="N", help="add: its share beside others (default: 1)"
+    )
 
 
 def run(options: Namespace) -> Answer:
@@ -33,12 +37,23 @@ def run(options: Namespace) -> Answer:
         case "deactivate" if given == (True, False) and options.weight is None:
             gone = tenants.deactivate(options.id)
             waiting = Job.objects.live().for_tenant(gone.pk).count()
-            left = f" {waiting} of its jobs wait or run; `cancel --tenant {gone.pk} --all` takes them off." if waiting else ""
-            return Answer({"tenant": _shown(gone), "live_jobs": waiting}, [f"Tenant {gone.pk} ({gone.name}) is no longer active.{left}"])
+            left = (
+                f" {waiting} of its jobs wait or run; `cancel --tenant {gone.pk} --all` takes them off."
+                if waiting
+                else ""
+            )
+            return Answer(
+                {"tenant": _shown(gone), "live_jobs": waiting},
+                [f"Tenant {gone.pk} ({gone.name}) is no longer active.{left}"],
+            )
         case "list" if given == (False, False) and options.weight is None:
             found = list(Tenant.objects.all())
-            rows = [(each.pk, each.name, "yes" if each.is_active else "no", each.weight, each.created_at) for each in found]
-            page = table(("id", "name", "active", "weight", "since"), rows, empty="No tenants yet: `tenants add ID NAME`.")
+            rows = [
+                (each.pk, each.name, "yes" if each.is_active else "no", each.weight, each.created_at) for each in found
+            ]
+            page = table(
+                ("id", "name", "active", "weight", "since"), rows, empty="No tenants yet: `tenants add ID NAME`."
+            )
             return Answer({"tenants": [_shown(each) for each in found]}, [page])
     raise BadUsage("Right is: tenants, tenants add ID NAME [--weight N], or tenants deactivate ID.")
 
