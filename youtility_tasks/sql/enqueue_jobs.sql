@@ -16,7 +16,7 @@ WITH wanted AS MATERIALIZED (
            w.unique_key, w.tenant_id
       FROM wanted w
      WHERE w.tenant_id = 0 OR w.tenant_id IN (SELECT a.id FROM allowed a)
-     ORDER BY w.n
+     ORDER BY w.queueing_lock, w.unique_key, w.n  -- in one order for everybody: two batches wait, and never for each other
     ON CONFLICT DO NOTHING
     RETURNING id, enqueued_at
 )
