@@ -157,6 +157,18 @@ def test_a_task_that_leaves_its_connection_in_a_transaction_harms_no_later_one(s
         assert shared.queue.ending(shared.queue.put("reads"))["result"] == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs", "result"),
+    [("joins", ["a", "b", "c"], {"end": "!"}, "a-b-c!"), ("joins_async", ["a"], {"second": "b"}, "a-b")],
+)
+def test_another_packages_task_runs_by_its_path(
+    shared: Crew, name: str, args: list[str], kwargs: dict[str, str], result: str
+) -> None:
+    job_id = shared.queue.put(f"tests.acceptance.app.plain.{name}", args=args, kwargs=kwargs)
+
+    assert shared.queue.ending(job_id)["result"] == result
+
+
 def test_a_job_whose_task_this_code_does_not_know_waits_for_other_code(shared: Crew) -> None:
     job_id = shared.queue.put("task_of_tomorrow")
     dangerous = shared.queue.put("os.system", command="true")
