@@ -326,3 +326,23 @@ def test_draining_ends_when_nothing_is_left_that_is_due(crew: Crew) -> None:
     finished(crew, *jobs)
     assert crew.queue.statuses()[later] == "todo"
     assert crew.queue.attempts(failing)[0] == "retry"
+
+
+# -- between doing and marking
+
+
+def test_a_mail_whose_sender_died_before_he_could_note_it_is_repeated_under_the_same_id(crew: Crew) -> None:
+    crew.start()
+    job_id = crew.queue.put("mails_and_dies", tenant_id=7, key="ticket:1", die_before_mark=True)
+
+    assert crew.queue.ending(job_id)["result"] is True
+
+    assert crew.queue.attempts(job_id) == ["crashed", "succeeded"]
+    first, second = crew.diary("sent")
+    assert first["message_id"] == second["message_id"]
+    assert first["pid"] != second["pid"]
+    again = crew.queue.put("mails_and_dies", tenant_id=7, key="ticket:1", die_before_mark=False)
+    assert crew.queue.ending(again)["result"] is False
+    elsewhere = crew.queue.put("mails_and_dies", tenant_id=8, key="ticket:1", die_before_mark=False)
+    assert crew.queue.ending(elsewhere)["result"] is True
+    assert len({entry["message_id"] for entry in crew.diary("sent")}) == 2
