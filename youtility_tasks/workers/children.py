@@ -196,7 +196,7 @@ class Children:
             return
         for message in messages:
             self._ended(child, message["ended"])
-        if not child.jobs and (child.alone or child.taken >= settings().max_jobs_per_child):
+        if child.retiring or child.alone or child.taken >= settings().max_jobs_per_child:
             self._retire(child)
 
     def _ended(self, child: Child, ending: dict[str, Any]) -> None:
@@ -207,6 +207,7 @@ class Children:
             self.report({**ending, "pid": child.pid})
 
     def _retire(self, child: Child) -> None:
+        """Give it no more jobs, and let it go once it has none."""
         child.retiring = True
         if not child.jobs:
             self._send(child, {"stop": True})

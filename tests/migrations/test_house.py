@@ -1,0 +1,50 @@
+"""The house's own migrations: there and back again, with procrastinate's tables in use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+OURS = """
+    SELECT 'column ' || column_name FROM information_schema.columns
+     WHERE table_name = 'procrastinate_jobs' AND column_name IN ('tenant_id', 'claim_number', 'unique_key')
+    UNION SELECT 'function ' || proname FROM pg_proc WHERE proname LIKE 'youtility_tasks_%%'
+    UNION SELECT 'table ' || tablename FROM pg_tables WHERE tablename LIKE 'youtility_tasks_%%'
+    UNION SELECT 'index ' || indexname FROM pg_indexes WHERE indexname LIKE 'youtility_tasks_%%'
+"""
+
+
+def manage(database: Any, *words: str) -> str:
+    env = {**database.env, "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings"}
+    done = subprocess.run(
+        [sys.executable, "-m", "django", *words], cwd=REPOSITORY, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_migration_can_be_taken_back_and_done_again_under_live_jobs(fresh_database: Any) -> None:
+    before = set(fresh_database.rows(OURS))
+    fresh_database.rows("INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('email', 't', '{}')")
+
+    manage(fresh_database, "migrate", "youtility_tasks", "zero")
+
+    assert fresh_database.rows(OURS) == []
+    with psycopg.connect(fresh_database.url) as connection:  # procrastinate is whole without us
+        fetched = connection.execute("SELECT (procrastinate_fetch_job_v2(NULL, NULL)).task_name").fetchall()
+        assert fetched == [("t",)]
+        connection.rollback()
+
+    manage(fresh_database, "migrate")
+
+    assert set(fresh_database.rows(OURS)) == before
+    assert fresh_database.rows("SELECT task_name, tenant_id, claim_number FROM procrastinate_jobs") == [("t", 0, 0)]
+
+
+def test_the_models_and_the_migrations_agree(fresh_database: Any) -> None:
+    assert "No changes detected" in manage(fresh_database, "makemigrations", "--check", "--dry-run")
