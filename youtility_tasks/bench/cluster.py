@@ -43,7 +43,7 @@ class Cluster:
 
     def ask(self, statement: str, *parameters: Any, dbname: str | None = None) -> list[tuple[Any, ...]]:
         with psycopg.connect(self._conninfo(dbname), autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters)  # type: ignore[call-overload]
+            cursor = connection.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
     def database(self, name: str) -> str:

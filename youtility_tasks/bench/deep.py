@@ -88,7 +88,7 @@ def _multiply(connection: psycopg.Connection[Any], n: int, **columns: str) -> in
         [_JOBS],
     ).fetchall()
     names = [str(name) for (name,) in found]
-    values = [sql.SQL(columns[name]) if name in columns else sql.Identifier("pattern", name) for name in names]  # type: ignore[arg-type]
+    values = [sql.SQL(columns[name]) if name in columns else sql.Identifier("pattern", name) for name in names]
     copied = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM pattern, generate_series(1, {}) RETURNING id")
     rows = sql.SQL("WITH made AS ({}) SELECT min(id) FROM made").format(
         copied.format(

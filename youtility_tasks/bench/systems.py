@@ -86,8 +86,6 @@ SYSTEMS = {
                 "peers.pgqueuer.worker:main",
                 "--batch-size",
                 "100",
-                "--log-level",
-                "WARNING",
             ),
             note="asyncpg driver, batch size 100, async task; all tables logged",
             pins=("pgqueuer==1.6.0", "asyncpg==0.32.0"),

@@ -15,6 +15,7 @@ from django.db import connection, transaction  # noqa: E402
 from youtility_tasks import enqueue_many, tenant, tenants  # noqa: E402
 from youtility_tasks.bench.ours import tasks  # noqa: E402
 from youtility_tasks.bench.peers import speak  # noqa: E402
+from youtility_tasks.models import Tenant  # noqa: E402
 
 _TENANT = 7
 
@@ -51,6 +52,6 @@ class Ours:
 
 
 if __name__ == "__main__":
-    if not tenants.Tenant.objects.filter(pk=_TENANT).exists():
+    if not Tenant.objects.filter(pk=_TENANT).exists():
         tenants.add(_TENANT, "Bench")
     speak.serve(Ours())
