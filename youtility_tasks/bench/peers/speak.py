@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-ARGUMENTS = {"a": 1, "b": "two", "c": [3]}
+ARGUMENTS: dict[str, Any] = {"a": 1, "b": "two", "c": [3]}
 """What every no-op job carries."""
 
 

@@ -1,9 +1,11 @@
-"""The factory that `pgqueuer run` calls."""
+"""pgqueuer's worker, run from Python: `pgqueuer run` of this release fails over its own option for the log level."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 
 import asyncpg
 from pgqueuer import PgQueuer
@@ -12,9 +14,12 @@ from pgqueuer.models import Job
 
 from .. import speak
 
+_BATCH = 100
 
-async def main() -> PgQueuer:
+
+async def main() -> None:
     queue = PgQueuer(AsyncpgDriver(await asyncpg.connect(os.environ["DATABASE_URL"])))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, queue.shutdown.set)
 
     @queue.entrypoint("noop")  # type: ignore[untyped-decorator, unused-ignore]
     async def noop(job: Job) -> None:
@@ -24,4 +29,8 @@ async def main() -> PgQueuer:
     async def mark(job: Job) -> None:
         speak.note(**json.loads(job.payload or b"{}"))
 
-    return queue
+    await queue.run(batch_size=_BATCH)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
