@@ -60,6 +60,7 @@ def test_percentiles_are_values_that_were_measured():
 
 def test_ratios_are_taken_round_by_round():
     assert ratios([10.0, 40.0], [5.0, 10.0]) == {"median": 3.0, "min": 2.0, "max": 4.0}
+    assert ratios([1.0], [0.0]) == {}
 
 
 def test_a_result_has_the_spread_of_each_system_and_the_ratios(document):

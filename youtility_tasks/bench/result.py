@@ -37,7 +37,7 @@ def _cpu(measured: Figures) -> dict[str, list[Any]]:
 
 
 def _together(rounds: list[Any]) -> dict[str, Any]:
-    """Rounds of one figure as its spread; of several figures as the median of each, with the spread of the first beside."""
+    """Rounds of one figure as its spread; of several figures as the median of each, with the spread of each beside."""
     if not isinstance(rounds[0], dict):
         return spread(rounds)
     medians = {key: float(f"{statistics.median(each[key] for each in rounds):.4g}") for key in rounds[0]}

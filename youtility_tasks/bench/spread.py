@@ -25,8 +25,9 @@ def percentiles(values: Sequence[float], wanted: Sequence[int] = (50, 95, 99)) -
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Ours divided by theirs, round by round: both of one round met the same machine."""
-    return spread([a / b for a, b in zip(ours, theirs, strict=False) if b])
+    """Ours divided by theirs, round by round: both of one round met the same machine. Empty if theirs were all too small to see."""
+    found = [a / b for a, b in zip(ours, theirs, strict=False) if b]
+    return spread(found) if found else {}
 
 
 def _rounded(value: float) -> float:
