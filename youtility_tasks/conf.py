@@ -21,13 +21,22 @@ class QueueSettings:
     """Child processes. More of them use more cores; a crash costs only the jobs of its own child."""
     threads: int = 2
     """Sync tasks that one child runs side by side."""
+    coroutines: int = 50
+    """Async tasks that one child runs side by side."""
 
     @property
     def slots(self) -> int:
         return self.processes * self.threads
 
 
-_MAY_BE_ZERO = {"retry_delay_factor", "soft_limit_grace_s", "abort_grace_s", "shutdown_grace_s"}
+_MAY_BE_ZERO = {
+    "claim_ahead",
+    "claim_ahead_ms",
+    "retry_delay_factor",
+    "soft_limit_grace_s",
+    "abort_grace_s",
+    "shutdown_grace_s",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +74,14 @@ class Settings:
     """Client-side limit of every statement on the queue; then the connection is dropped (a half-open one never answers)."""
     reconnect_cap_s: float = 5.0
     """Longest wait between two attempts to reach the database."""
-    claim_batch: int = 100
+    claim_batch: int = 200
     """Most jobs taken by one claim."""
+    claim_ahead: int = 100
+    """Most jobs that wait inside a child for one of its threads; 0 claims no more than can start at once."""
+    claim_ahead_ms: float = 50.0
+    """Claims reach ahead by so much work, as measured on the jobs before: long tasks are never claimed ahead."""
+    recall_s: float = 0.2
+    """A job claimed ahead that no thread has begun goes back to the queue when its child reports nothing for so long."""
 
     soft_limit_grace_s: float = 5.0
     """After the time limit's exception, before the child is killed."""
@@ -79,13 +94,21 @@ class Settings:
     max_child_memory_mib: int = 512
     """Resident size after which a child is replaced (between jobs)."""
 
+    procrastinate_events: bool = False
+    """Write procrastinate's event rows and notifications for jobs enqueued here: three rows a job, a third of the
+    database's work, that only its own admin and shell read."""
+
     history_retention_days: int = 365
     """Days that ended attempts are kept."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if isinstance(field.default, int | float):
+            if isinstance(field.default, int | float) and not isinstance(field.default, bool):
                 _check_number(field.name, getattr(self, field.name), like=field.default)
+            elif isinstance(field.default, bool) and not isinstance(getattr(self, field.name), bool):
+                raise ConfigurationError(
+                    f"YOUTILITY_TASKS: {field.name} is {getattr(self, field.name)!r}; right is True or False."
+                )
         if self.lease_s < 3 * self.heartbeat_interval_s:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "

@@ -83,6 +83,9 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """Soft time limit of one attempt, in seconds; a few seconds later its process is killed."""
     isolated: bool = False
     """Runs in a child process to itself."""
+    record_at_once: bool = False
+    """Each ending is reported the moment it happens, not within milliseconds together with its neighbours': fewer
+    repetitions after a kill, more work a job."""
     lock: Key = None
     """At most one running job per lock (within the tenant)."""
     queueing_lock: Key = None

@@ -154,6 +154,7 @@ def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
             "scheduled_ats": [call.task.run_after for call in calls],
             "unique_keys": [call.unique_key for call in calls],
             "tenant_ids": [call.tenant_id for call in calls],
+            "noted": settings().procrastinate_events,
         },
     )
 

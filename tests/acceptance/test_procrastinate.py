@@ -180,7 +180,7 @@ def stocks_choice(connection: psycopg.Connection[Any]) -> int | None:
 
 
 def our_choice(connection: psycopg.Connection[Any], worker_id: int) -> int | None:
-    found = connection.execute("SELECT id FROM youtility_tasks_claim_v1('maintenance', %s, 1)", [worker_id]).fetchall()
+    found = connection.execute("SELECT id FROM youtility_tasks_claim_v2('maintenance', %s, 1)", [worker_id]).fetchall()
     return found[0][0] if found else None
 
 

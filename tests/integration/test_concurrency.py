@@ -160,7 +160,7 @@ def test_many_workers_never_run_two_jobs_of_a_lock(lock_task: Task) -> None:
     assert sum(at_once(6, drain)) == 100
 
 
-CLAIM, FINISH, RESCUE = "youtility_tasks_claim_v1", "youtility_tasks_finish_v1", "youtility_tasks_rescue_v1"
+CLAIM, FINISH, RESCUE = "youtility_tasks_claim_v2", "youtility_tasks_finish_v2", "youtility_tasks_rescue_v1"
 HANDLER, NO_HANDLER = "WHEN unique_violation THEN", "WHEN division_by_zero THEN"
 
 

@@ -11,7 +11,7 @@ from tests.integration.mutants import must_catch
 from youtility_tasks import Task, tenant
 from youtility_tasks.models import Job, TaskExecutionHistory
 
-FINISH = "youtility_tasks_finish_v1"
+FINISH = "youtility_tasks_finish_v2"
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -13,8 +14,8 @@ import pytest
 
 from youtility_tasks.conf import QueueSettings
 from youtility_tasks.workers import wire
-from youtility_tasks.workers.children import Children
-from youtility_tasks.workers.run import Assignment
+from youtility_tasks.workers.board import Board
+from youtility_tasks.workers.children import Children, Job
 
 Scene = Callable[["FakeNursery", Children, list[dict[str, Any]]], None]
 
@@ -26,9 +27,11 @@ class FakeNursery:
         self.control, self.other = socket.socketpair()
         self.control.setblocking(False)
         self.childs_ends: list[socket.socket] = []
+        self.boards: list[Board] = []
         self.told: list[dict[str, int]] = []
 
-    def ask(self) -> socket.socket:
+    def ask(self, board_fd: int) -> socket.socket:
+        self.boards.append(Board(board_fd))
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self.childs_ends.append(theirs)
@@ -47,12 +50,12 @@ NO_PROCESS = 2**22 + 1
 """A pid that Linux never gives."""
 
 
-def job(number: int, *, claim_number: int = 1) -> Assignment:
-    return Assignment(number, claim_number, "t", {}, 1, 0, 1)
+def job(number: int, *, claim_number: int = 1, crash_count: int = 0, args: str = "{}") -> Job:
+    return Job(number, claim_number, "t", args, 1, 0, 1, task=None, crash_count=crash_count)
 
 
 def ending(number: int, *, claim_number: int = 1, **more: Any) -> bytes:
-    return wire.pack({"ended": {"id": number, "claim_number": claim_number, "happened": "returned", **more}})
+    return wire.pack({"ended": [{"id": number, "claim_number": claim_number, "happened": "returned", **more}]})
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def born_and_died(nursery: FakeNursery, children: Children, status: int) -> None
 @pytest.mark.parametrize("size", [10, 70_000, 150_000])
 def test_an_ending_that_was_sent_before_the_child_died_counts(stage: Callable[..., Any], size: int) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
-        children.give(job(1), timeout_s=None, alone=False)
+        children.give([job(1)])
         said = ending(1, result="x" * size) + ending(2)
         nursery.childs_ends[0].setblocking(False)
         assert nursery.childs_ends[0].send(said) == len(said)
@@ -100,7 +103,7 @@ def test_an_ending_that_was_sent_before_the_child_died_counts(stage: Callable[..
 
 def test_half_an_ending_is_a_crash(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
-        children.give(job(1), timeout_s=None, alone=False)
+        children.give([job(1)])
         nursery.childs_ends[0].sendall(ending(1)[:-3])
         nursery.childs_ends[0].close()
         born_and_died(nursery, children, signal.SIGKILL)
@@ -113,7 +116,7 @@ def test_half_an_ending_is_a_crash(stage: Callable[..., Any]) -> None:
 
 def test_a_child_speaks_only_for_the_claims_that_it_was_given(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
-        children.give(job(1, claim_number=5), timeout_s=None, alone=False)
+        children.give([job(1, claim_number=5)])
         nursery.childs_ends[0].sendall(ending(1, claim_number=4) + ending(99))
         nursery.childs_ends[0].close()
         born_and_died(nursery, children, os.WEXITSTATUS(0) << 8)
@@ -127,7 +130,7 @@ def test_a_child_speaks_only_for_the_claims_that_it_was_given(stage: Callable[..
 def test_the_neighbours_of_a_job_that_was_killed_are_handed_back(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
         for number in (1, 2, 3):
-            children.give(job(number), timeout_s=None, alone=False)
+            children.give([job(number)])
         children.drop(2)
         nursery.childs_ends[0].close()
         born_and_died(nursery, children, signal.SIGKILL)
@@ -137,11 +140,11 @@ def test_the_neighbours_of_a_job_that_was_killed_are_handed_back(stage: Callable
 
 def test_a_job_alone_gets_a_child_of_its_own_and_nobody_joins_it(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
-        children.give(job(1), timeout_s=None, alone=True)
-        children.give(job(2), timeout_s=None, alone=False)
-        children.give(job(3), timeout_s=None, alone=True)
+        children.give([job(1, crash_count=1)])
+        children.give([job(2)])
+        children.give([job(3, crash_count=1)])
         assert [sorted(child.jobs) for child in children.members] == [[1], [2], [3]]
-        children.give(job(4), timeout_s=None, alone=False)
+        children.give([job(4)])
         assert [sorted(child.jobs) for child in children.members] == [[1], [2, 4], [3]]
 
     stage(scene)
@@ -150,19 +153,16 @@ def test_a_job_alone_gets_a_child_of_its_own_and_nobody_joins_it(stage: Callable
 def test_jobs_spread_over_the_processes(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
         for number in range(6):
-            children.give(job(number), timeout_s=None, alone=False)
+            children.give([job(number)])
         assert [len(child.jobs) for child in children.members] == [3, 3]
         assert children.running() == 6
-        assert children.free_slots() == 2
 
     stage(scene, processes=2)
 
 
 def test_a_child_that_does_not_read_never_blocks_its_worker(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
-        large = Assignment(1, 1, "t", {"x": "y" * 1_000_000}, 1, 0, 1)
-
-        children.give(large, timeout_s=None, alone=False)
+        children.give([job(1, args=json.dumps({"x": "y" * 1_000_000}))])
 
         assert len(children.members[0].outbox) > 500_000
 
@@ -171,9 +171,9 @@ def test_a_child_that_does_not_read_never_blocks_its_worker(stage: Callable[...,
 
 def test_no_job_is_given_to_a_child_that_was_killed(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
-        children.give(job(1), timeout_s=None, alone=False)
+        children.give([job(1)])
         children.drop(1)
-        children.give(job(2), timeout_s=None, alone=False)
+        children.give([job(2)])
         assert [sorted(child.jobs) for child in children.members] == [[], [2]]
 
     stage(scene)

@@ -47,7 +47,10 @@ def read_minute_by_minute(expression: str, offset: int, start: datetime, minutes
     texts = expression.split()
     limits = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)]
     minute, hour, day, month, weekday = (read_field(text, *ends) for text, ends in zip(texts, limits, strict=True))
-    both_days = "*" in (texts[2], texts[4])  # else one of the two is enough
+    # One of the two is enough, unless one is a star; croniter takes a list of every day for one beside a stepped star.
+    star_of_month = texts[2] == "*" or (len(day) == 31 and "*" in texts[4])
+    star_of_week = texts[4] == "*" or (len(weekday) == 7 and "*" in texts[2])
+    both_days = star_of_month or star_of_week
     found = []
     for number in range(minutes):
         wall = start + number * MINUTE + timedelta(minutes=offset)
@@ -80,6 +83,8 @@ def test_windows_that_follow_one_another_neither_lose_nor_double_an_instant(
 
 @given(crons, offsets, instants.map(lambda at: at.replace(second=0, microsecond=0)), st.integers(0, 3_000))
 @example("*/7 */5 1-7 * 1", 330, MONDAY, 3_000)
+@example("* * 2 * 0-6", 0, MONDAY, 3_000)
+@example("* 20-22 */18,*/15 * 2-6,0-2", 400, MONDAY, 3_000)
 def test_it_fires_exactly_when_every_field_says_so(expression, offset, start, minutes):
     expected = read_minute_by_minute(expression, offset, start, minutes)
 

@@ -13,10 +13,11 @@ TESTED_PROCRASTINATE = ((3, 10), (4, 0))
 """From the first version to before the second: our columns and statements stand on its tables and functions."""
 
 FUNCTIONS = (
-    "youtility_tasks_claim_v1",
-    "youtility_tasks_finish_v1",
+    "youtility_tasks_claim_v2",
+    "youtility_tasks_finish_v2",
     "youtility_tasks_give_back_v1",
-    "youtility_tasks_pump_v1",
+    "youtility_tasks_lock_heads_v1",
+    "youtility_tasks_pump_v2",
     "youtility_tasks_register_v1",
     "youtility_tasks_renew_v1",
     "youtility_tasks_rescue_v1",
@@ -24,8 +25,11 @@ FUNCTIONS = (
 )
 INDEXES = (
     "youtility_tasks_jobs_unique_key",
-    "youtility_tasks_jobs_ready",
-    "youtility_tasks_jobs_due",
+    "youtility_tasks_jobs_ready_free",
+    "youtility_tasks_jobs_due_free",
+    "youtility_tasks_jobs_ready_locked",
+    "youtility_tasks_jobs_due_locked",
+    "youtility_tasks_jobs_locks",
     "youtility_tasks_jobs_lock_order",
     "youtility_tasks_jobs_dead_letters",
     "youtility_tasks_history_job",

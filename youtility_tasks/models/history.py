@@ -67,6 +67,7 @@ class TaskExecutionHistory(models.Model):
     error_class = models.TextField(default="")
     error_message = models.TextField(default="")
     traceback = models.TextField(default="")
+    output = models.TextField(default="", help_text="the last 64 KiB that it printed and logged")
 
     objects = AttemptQuerySet.as_manager()
 

@@ -57,6 +57,7 @@ class Job(models.Model):
     claimed_at = models.DateTimeField(null=True)
     crash_count = models.SmallIntegerField(default=0)
     rescue_count = models.SmallIntegerField(default=0)
+    noted = models.BooleanField(default=True, help_text="procrastinate's events and notifications are written for it")
     unique_key = models.TextField(null=True, blank=True)  # noqa: DJ001
     failed_at = models.DateTimeField(null=True)
 

@@ -1,3 +1,2 @@
-SELECT p.accepted, (p.job).id, (p.job).task_name, (p.job).args, (p.job).attempts, (p.job).tenant_id,
-       (p.job).claim_number, (p.job).crash_count, (p.job).lock IS NOT NULL
-  FROM youtility_tasks_pump_v1(%(worker_id)s, %(host)s, %(ended)s::jsonb, %(queue_name)s, %(n)s) p
+SELECT p.accepted, p.job_id, p.task_name, p.args, p.attempts, p.tenant_id, p.claim_number, p.crash_count, p.has_lock
+  FROM youtility_tasks_pump_v2(%(worker_id)s, %(host)s, %(ended)s::jsonb, %(queue_name)s, %(n)s) p

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
+import os
+import queue
+import random
 import select
+import signal
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 
 from youtility_tasks.errors import AbortRequested, SoftTimeLimit
+from youtility_tasks.finish import Happened
 
-from . import run, wire
+from . import output, run, wire
+from .board import Board
+
+UNREPORTED_COUNT = 32
+"""Most endings that a child keeps before it reports them."""
+UNREPORTED_S = 0.005
+"""Longest time that an ending is kept while other jobs wait; nothing is kept while none does."""
 
 _LOOK_AT_CLOCKS_S = 0.25
 _ABORT_PATIENCE_S = 1.0
+_TRUST_CONNECTIONS_S = 1.0
 
 
-def main(sock: socket.socket, threads: int) -> None:
+def main(sock: socket.socket, board_fd: int, threads: int) -> None:
     """Serve until the worker says stop or is gone."""
+    random.seed()  # a fork inherits its parent's sequence, and with it the jitter of every sibling
+    board = Board(board_fd)
+    os.close(board_fd)
     _keep_connections()
-    _Child(sock, threads).serve()
+    output.install()
+    _Child(sock, board, threads).serve()
 
 
 def _keep_connections() -> None:
@@ -41,18 +59,23 @@ def _drop_broken_connections() -> None:
 
 
 class _Child:
-    def __init__(self, sock: socket.socket, threads: int) -> None:
-        self.sock = sock
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="task")
+    def __init__(self, sock: socket.socket, board: Board, threads: int) -> None:
+        self.sock, self.board, self.threads = sock, board, threads
+        self.crew: list[threading.Thread] = []
+        self.waiting: queue.SimpleQueue[run.Run] = queue.SimpleQueue()
         self.runs: dict[int, run.Run] = {}
         self.aborted_at: dict[int, float] = {}
+        self.endings: deque[dict[str, Any]] = deque()
+        self.flushed = 0.0
         self.sending = threading.Lock()
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.trusted_until = 0.0
 
     def serve(self) -> None:
         inbox = wire.Inbox()
         while True:
-            ready, _, _ = select.select([self.sock], [], [], _LOOK_AT_CLOCKS_S if self.runs else None)
+            ready, _, _ = select.select([self.sock], [], [], self.patience_s())
             if ready:
                 messages = wire.receive(self.sock, inbox)
                 if messages is None:
@@ -63,24 +86,56 @@ class _Child:
                     self.take(message)
             self.look_at_clocks()
 
+    def patience_s(self) -> float | None:
+        """How long the main thread may sleep: briefly while endings may wait to be reported."""
+        if not self.runs and not self.endings:
+            return None
+        return 2 * UNREPORTED_S if self.endings or not self.waiting.empty() else _LOOK_AT_CLOCKS_S
+
     def take(self, message: dict[str, Any]) -> None:
-        for told in message.get("run", ()):
-            started = run.begin(run.Assignment(**told))
-            self.runs[started.assignment.job_id] = started
-            if run.is_async(started):
-                asyncio.run_coroutine_threadsafe(self.run_async(started), self.event_loop())
+        later = []
+        for job_id, claim_number, task_name, args, attempt, tenant_id, worker_id in message.get("run", ()):
+            new = run.begin(
+                run.Assignment(job_id, claim_number, task_name, json.loads(args), attempt, tenant_id, worker_id)
+            )
+            self.runs[job_id] = new
+            if run.is_async(new):
+                later.append(new)
             else:
-                self.pool.submit(self.run_sync, started)
+                self.waiting.put(new)
+        if later:
+            self.event_loop().call_soon_threadsafe(self.start_async, later)
+        while len(self.crew) < min(self.threads, len(self.runs) - len(later)):
+            self.crew.append(threading.Thread(target=self.work, name="task", daemon=True))
+            self.crew[-1].start()
         for job_id in message.get("abort", ()):
-            found = self.runs.get(job_id)
-            if found is not None and job_id not in self.aborted_at:
-                self.aborted_at[job_id] = time.monotonic()
-                found.abort.set()
-                if run.is_async(found):
-                    found.interrupt(AbortRequested)
+            self.abort(job_id)
+        if "recall" in message:
+            self.return_waiting()
+
+    def abort(self, job_id: int) -> None:
+        found = self.runs.get(job_id)
+        if found is None or job_id in self.aborted_at:
+            return
+        self.aborted_at[job_id] = time.monotonic()
+        found.abort.set()
+        if run.is_async(found) or found.started is None:
+            found.interrupt(AbortRequested)
+
+    def return_waiting(self) -> None:
+        """Give back what no thread has begun: the job before it takes longer than was thought."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                told = self.waiting.get_nowait()
+                job = told.assignment
+                ending = {"id": job.job_id, "claim_number": job.claim_number, "happened": Happened.HANDED_BACK}
+                self.note(told, ending)
+        self.flush()
 
     def look_at_clocks(self) -> None:
         now = time.monotonic()
+        if self.board.lease_is_over() and self.runs:
+            os.killpg(0, signal.SIGKILL)  # our worker cannot renew: what runs here may be running elsewhere by now
         for job_id, current in list(self.runs.items()):
             deadline = current.soft_deadline
             if deadline is not None and now >= deadline:
@@ -88,25 +143,65 @@ class _Child:
             # A sync task may ask `context.should_abort()` and end well; if it does not, it is interrupted.
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)
+        if self.endings and now - self.flushed > UNREPORTED_S:
+            self.flush()
 
-    def run_sync(self, current: run.Run) -> None:
-        _drop_broken_connections()
-        ending = run.run_sync(current)
-        for connection in connections.all(initialized_only=True):
-            if connection.in_atomic_block or connection.errors_occurred:
-                connection.close()
-        self.report(current, ending)
+    def work(self) -> None:
+        """A thread of the crew: one sync job after the other."""
+        while True:
+            current = self.waiting.get()
+            _drop_broken_connections()
+            place = self.board.start(current.assignment.job_id)
+            try:
+                ending = run.run_sync(current)
+            finally:
+                self.board.end(place)
+            for connection in connections.all(initialized_only=True):
+                if connection.in_atomic_block or connection.errors_occurred:
+                    connection.close()
+            self.note(current, ending)
+            at_once = current.task is not None and current.task.record_at_once
+            late = time.monotonic() - self.flushed > UNREPORTED_S
+            if at_once or late or len(self.endings) >= UNREPORTED_COUNT or self.waiting.empty():
+                self.flush()
+
+    def start_async(self, runs: list[run.Run]) -> None:
+        """On the loop: start tasks side by side."""
+        for current in runs:
+            task = asyncio.ensure_future(self.run_async(current))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
     async def run_async(self, current: run.Run) -> None:
         # The async ORM works in a thread of asgiref's, where all async tasks share the connections.
-        await sync_to_async(_drop_broken_connections)()
-        self.report(current, await run.run_async(current))
+        if time.monotonic() > self.trusted_until:
+            self.trusted_until = time.monotonic() + _TRUST_CONNECTIONS_S
+            await sync_to_async(_drop_broken_connections)()
+        place = self.board.start(current.assignment.job_id)
+        try:
+            ending = await run.run_async(current)
+        finally:
+            self.board.end(place)
+        self.note(current, ending)
+        if len(self.endings) == 1:  # the others that end in this turn of the loop go with it
+            asyncio.get_running_loop().call_soon(self.flush)
 
-    def report(self, current: run.Run, ending: dict[str, Any]) -> None:
-        del self.runs[current.assignment.job_id]
+    def note(self, current: run.Run, ending: dict[str, Any]) -> None:
+        self.endings.append(ending)
         self.aborted_at.pop(current.assignment.job_id, None)
-        with self.sending:
-            self.sock.sendall(wire.pack({"ended": ending}))
+        del self.runs[current.assignment.job_id]
+
+    def flush(self) -> None:
+        """Report what has ended. A worker that does not read holds up this thread, and never the one that looks at clocks."""
+        if not self.sending.acquire(blocking=threading.current_thread() is not threading.main_thread()):
+            return
+        try:
+            said = [self.endings.popleft() for _ in range(len(self.endings))]
+            self.flushed = time.monotonic()
+            if said:
+                self.sock.sendall(wire.pack({"ended": said}))
+        finally:
+            self.sending.release()
 
     def event_loop(self) -> asyncio.AbstractEventLoop:
         """The loop of the async tasks, in a thread of its own from the first of them on."""

@@ -10,18 +10,19 @@ import signal
 import socket
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
 
 from youtility_tasks.conf import QueueSettings, settings
+from youtility_tasks.declaration import Task
 from youtility_tasks.finish import Happened
 
 from . import wire
+from .board import Board
 from .nursery import Nursery
-from .run import Assignment
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +31,27 @@ Report = Callable[[dict[str, Any]], None]
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A job that a child holds."""
+    """A job that this worker has claimed and whose end the database has not confirmed."""
 
-    assignment: Assignment
-    hard_deadline: float | None
-    """Monotonic seconds after which the child is killed."""
+    job_id: int
+    claim_number: int
+    task_name: str
+    args: str
+    """As JSON text, which the worker passes on unread."""
+    attempt: int
+    tenant_id: int
+    worker_id: int
+    task: Task | None
+    crash_count: int = 0
+    has_lock: bool = False
+    is_async: bool = False
+    hard_deadline: float | None = None
+    """Monotonic seconds after which the child is killed; known once the job was seen to run."""
     abort_deadline: float | None = None
+
+    @property
+    def runs_alone(self) -> bool:
+        return self.crash_count > 0 or (self.task is not None and self.task.isolated)
 
 
 @dataclass(eq=False, slots=True)
@@ -43,11 +59,17 @@ class Child:
     """One process. `alone` means that it was born for a single job."""
 
     sock: socket.socket
+    board: Board
     alone: bool
     pid: int | None = None
     jobs: dict[int, Job] = field(default_factory=dict)
     taken: int = 0
     retiring: bool = False
+    heard_at: float = field(default_factory=time.monotonic)
+    stuck: bool = False
+    """It was asked to give back what no thread has begun, and has not ended anything since."""
+    was_frozen: bool = False
+    """Its process was stopped (SIGSTOP) at the last look."""
     killed_for: int | None = None
     """The job for whose sake it was killed; its neighbours are not to blame."""
     killed_how: Happened = Happened.CRASHED
@@ -58,38 +80,46 @@ class Child:
 class Children:
     """The children of one worker. Every method is called on the worker's loop.
 
-    `report` is called with each ending; what a dead child leaves unfinished is reported as crashed (its only job, or
-    all of several: then each runs alone next time), as handed back (it was killed for a neighbour), or by the reason
-    for which it was killed.
+    `report` is called with each ending. Of what a dead child leaves unfinished, the jobs that were running are reported
+    as crashed (each runs alone next time), or by the reason for which the child was killed; the jobs that waited behind
+    them, and the neighbours of one that was killed, are handed back.
     """
 
     def __init__(self, nursery: Nursery, shape: QueueSettings, report: Report) -> None:
         self.nursery, self.shape, self.report = nursery, shape, report
         self.members: list[Child] = []
         self.unborn: deque[Child] = deque()
+        self.lease_deadline = 0.0
         self.gone = asyncio.Event()
         """Set when the nursery has died, without which no child can be born."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(nursery.control, self._hear_nursery)
 
-    def free_slots(self) -> int:
-        """How many more jobs may be taken now."""
-        return max(0, self.shape.slots - self.running())
-
     def running(self) -> int:
         return sum(len(child.jobs) for child in self.members)
 
-    def held(self) -> list[tuple[int, int]]:
-        """(job id, claim number) of all that children hold."""
-        return [(job_id, job.assignment.claim_number) for child in self.members for job_id, job in child.jobs.items()]
+    def stuck(self) -> int:
+        """How many children have had to give back what they had ahead."""
+        return sum(child.stuck for child in self.members)
 
-    def give(self, assignment: Assignment, *, timeout_s: float | None, alone: bool) -> None:
-        """Hand a job to a child: one with room, or a new one; `alone` always gets a new one to itself."""
-        child = self._bear(alone=True) if alone else self._with_room()
-        limit = None if timeout_s is None else time.monotonic() + timeout_s + settings().soft_limit_grace_s
-        child.jobs[assignment.job_id] = Job(assignment, limit)
-        child.taken += 1
-        self._send(child, {"run": [asdict(assignment)]})
+    def give(self, jobs: Iterable[Job]) -> None:
+        """Hand jobs to children, one message a child: to those with the least, or to new ones; some get one to themselves."""
+        letters: dict[Child, list[Job]] = {}
+        for job in jobs:
+            child = self._bear(alone=True) if job.runs_alone else self._with_room()
+            child.jobs[job.job_id] = job
+            child.taken += 1
+            letters.setdefault(child, []).append(job)
+        for child, given in letters.items():
+            if len(given) == len(child.jobs):
+                child.heard_at = time.monotonic()  # it had nothing to say before
+            self._send(child, {"run": [_assignment(job) for job in given]})
+
+    def extend_lease(self, deadline: float) -> None:
+        """Let children run until then, in monotonic seconds, even if nothing more is heard of this worker."""
+        self.lease_deadline = deadline
+        for child in self.members:
+            child.board.extend(deadline)
 
     def abort(self, job_id: int) -> None:
         """Ask a running job to end; its child is killed if it does not."""
@@ -117,25 +147,42 @@ class Children:
             self._kill(child, None, Happened.HANDED_BACK)
 
     def look_at_clocks(self) -> None:
-        """Kill children whose jobs outstayed a hard limit or an abort; retire those that have grown too large or old."""
+        """Kill children whose jobs outstayed a hard limit or an abort; call back what waits in one that is held up."""
         now = time.monotonic()
         for child in list(self.members):
+            running = child.board.running() if child.jobs else set()
             for job_id, job in child.jobs.items():
+                if job.hard_deadline is None and job_id in running and job.task and job.task.timeout_s is not None:
+                    job.hard_deadline = now + job.task.timeout_s + settings().soft_limit_grace_s
                 if job.abort_deadline is not None and now >= job.abort_deadline:
                     self._kill(child, job_id, Happened.ABORTED)
                 elif job.hard_deadline is not None and now >= job.hard_deadline:
-                    logger.warning("job killed at its hard limit id=%s task=%s", job_id, job.assignment.task_name)
+                    logger.warning("job killed at its hard limit id=%s task=%s", job_id, job.task_name)
                     self._kill(child, job_id, Happened.TIMED_OUT)
+            silent_s = now - child.heard_at
+            if running and silent_s > settings().recall_s and not child.stuck and not child.jobs.keys() <= running:
+                child.stuck = True
+                self._send(child, {"recall": True})
+            elif child.jobs and not running and silent_s > settings().lease_s:
+                logger.warning("child killed, it begins nothing pid=%s jobs=%s", child.pid, len(child.jobs))
+                self._kill(child, None, Happened.HANDED_BACK)
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """For the heartbeat: pid, resident bytes and number of jobs of each child; retires the ones grown too large."""
+        """For the heartbeat: pid, resident bytes and number of jobs of each child; retires the ones grown too large and
+        kills those that have been stopped for two heartbeats."""
         shown = []
         for child in self.members:
             if child.pid is None:
                 continue
             size = 0
             with contextlib.suppress(psutil.Error):
-                size = psutil.Process(child.pid).memory_info().rss
+                process = psutil.Process(child.pid)
+                size = process.memory_info().rss
+                is_frozen = process.status() == psutil.STATUS_STOPPED
+                if is_frozen and child.was_frozen:
+                    logger.warning("child killed, it is stopped pid=%s jobs=%s", child.pid, sorted(child.jobs))
+                    self._kill(child, None, Happened.HANDED_BACK)
+                child.was_frozen = is_frozen
             if size > settings().max_child_memory_mib * 1024 * 1024 and not child.retiring:
                 logger.warning("child retires pid=%s memory_mib=%s", child.pid, size // 1024 // 1024)
                 self._retire(child)
@@ -149,6 +196,7 @@ class Children:
             self._kill(child, None, Happened.HANDED_BACK)
             self._loop.remove_reader(child.sock)
             child.sock.close()
+            child.board.close()
         self.nursery.control.close()
 
     def _holder(self, job_id: int) -> Child | None:
@@ -156,16 +204,19 @@ class Children:
 
     def _with_room(self) -> Child:
         shared = [c for c in self.members if not c.alone and not c.retiring and c.killed_for is None]
-        open_ones = [child for child in shared if len(child.jobs) < self.shape.threads]
-        idle = [child for child in open_ones if not child.jobs]
-        if idle:
-            return idle[0]
-        if len(shared) < self.shape.processes or not open_ones:
+        least = min(shared, key=lambda child: (child.stuck, len(child.jobs)), default=None)
+        # With work to share, each child has a thread's worth before another one has two.
+        if least is None or (least.jobs and len(shared) < self.shape.processes):
             return self._bear(alone=False)
-        return min(open_ones, key=lambda child: len(child.jobs))
+        return least
 
     def _bear(self, *, alone: bool) -> Child:
-        child = Child(self.nursery.ask(), alone)
+        board, board_fd = Board.make()
+        board.extend(self.lease_deadline)
+        try:
+            child = Child(self.nursery.ask(board_fd), board, alone)
+        finally:
+            os.close(board_fd)
         self.members.append(child)
         self.unborn.append(child)
         self._loop.add_reader(child.sock, self._hear_child, child)
@@ -194,15 +245,21 @@ class Children:
         if messages is None:
             self._loop.remove_reader(child.sock)
             return
-        for message in messages:
-            self._ended(child, message["ended"])
+        self._heard(child, messages)
         if child.retiring or child.alone or child.taken >= settings().max_jobs_per_child:
             self._retire(child)
+
+    def _heard(self, child: Child, messages: list[dict[str, Any]]) -> None:
+        for message in messages:
+            for ending in message["ended"]:
+                if ending["happened"] != Happened.HANDED_BACK:
+                    child.stuck, child.heard_at = False, time.monotonic()
+                self._ended(child, ending)
 
     def _ended(self, child: Child, ending: dict[str, Any]) -> None:
         job = child.jobs.get(ending["id"])
         # A child can only speak for jobs that it was given, under the claim it was given.
-        if job is not None and job.assignment.claim_number == ending["claim_number"]:
+        if job is not None and job.claim_number == ending["claim_number"]:
             del child.jobs[ending["id"]]
             self.report({**ending, "pid": child.pid})
 
@@ -238,22 +295,27 @@ class Children:
         child = next((c for c in self.members if c.pid == pid), None)
         if child is None:
             return
-        self._hear_last_words(child)
+        self._heard(child, wire.receive_rest(child.sock, child.inbox))
+        ran = child.board.running()
+        if not ran and child.taken == len(child.jobs):
+            ran = set(child.jobs)  # it died before it began anything, and would again
         self.members.remove(child)
         self._loop.remove_reader(child.sock)
         self._loop.remove_writer(child.sock)
         child.sock.close()
+        child.board.close()
         if child.jobs:
             logger.warning(
                 "child died pid=%s status=%s jobs=%s", pid, os.waitstatus_to_exitcode(status), sorted(child.jobs)
             )
         for job_id, job in list(child.jobs.items()):
-            mine = child.killed_for in (None, -1, job_id)
-            self._ended(child, _unfinished(job, child.killed_how if mine else Happened.HANDED_BACK, status))
+            blamed = job_id in ran if child.killed_for is None else child.killed_for in (-1, job_id)
+            self._ended(child, _unfinished(job, child.killed_how if blamed else Happened.HANDED_BACK, status))
 
-    def _hear_last_words(self, child: Child) -> None:
-        for message in wire.receive_rest(child.sock, child.inbox):
-            self._ended(child, message["ended"])
+
+def _assignment(job: Job) -> list[Any]:
+    """A job on the wire, in the order of `run.Assignment`."""
+    return [job.job_id, job.claim_number, job.task_name, job.args, job.attempt, job.tenant_id, job.worker_id]
 
 
 def _kill_group(pid: int) -> None:
@@ -273,8 +335,8 @@ def _unfinished(job: Job, how: Happened, status: int) -> dict[str, Any]:
         Happened.HANDED_BACK: ("", ""),
     }[how]
     return {
-        "id": job.assignment.job_id,
-        "claim_number": job.assignment.claim_number,
+        "id": job.job_id,
+        "claim_number": job.claim_number,
         "happened": how,
         "error_class": f"youtility_tasks.errors.{said[0]}" if said[0] else "",
         "error_message": said[1],

@@ -25,6 +25,8 @@ from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
 
+from . import output
+
 _MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
 
 logger = logging.getLogger(__name__)
@@ -49,7 +51,8 @@ class Run:
 
     assignment: Assignment
     task: Task | None
-    started: float = field(default_factory=time.monotonic)
+    started: float | None = None
+    """Monotonic seconds; None while it waits for a thread."""
     abort: threading.Event = field(default_factory=threading.Event)
     interrupted: bool = False
     _thread_id: int | None = None
@@ -61,7 +64,9 @@ class Run:
     @property
     def soft_deadline(self) -> float | None:
         """Monotonic seconds at which the time limit passes."""
-        return None if self.task is None or self.task.timeout_s is None else self.started + self.task.timeout_s
+        if self.started is None or self.task is None or self.task.timeout_s is None:
+            return None
+        return self.started + self.task.timeout_s
 
     def interrupt(self, reason: type[BaseException]) -> None:
         """Raise `reason` inside the task, once, if it is still running. Code blocked in C notices when it returns."""
@@ -107,34 +112,38 @@ class Run:
 
 
 def begin(assignment: Assignment) -> Run:
-    """Find the task and start its clock."""
+    """Find the task; its clock starts when it runs."""
     return Run(assignment, registry.resolve(assignment.task_name))
 
 
 def run_sync(run: Run) -> dict[str, Any]:
     """Run a sync task in this thread; the ending to be reported."""
+    run.started = time.monotonic()
     cpu = time.thread_time()
-    try:
-        with run.interruptible_thread(), _surroundings(run) as (task, args, kwargs):
-            result = task.func(*args, **kwargs)
-    except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
-        ending = _ending(run, cpu_s=time.thread_time() - cpu, error=error)
-        _tell_if_final(run, ending)
-        return ending
-    return _ending(run, cpu_s=time.thread_time() - cpu, result=result)
+    with output.kept() as said:
+        try:
+            with run.interruptible_thread(), _surroundings(run) as (task, args, kwargs):
+                result = task.func(*args, **kwargs)
+        except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
+            ending = _ending(run, said, cpu_s=time.thread_time() - cpu, error=error)
+            _tell_if_final(run, ending)
+            return ending
+    return _ending(run, said, cpu_s=time.thread_time() - cpu, result=result)
 
 
 async def run_async(run: Run) -> dict[str, Any]:
     """Run an async task on this loop; the ending to be reported. Its CPU time is not told apart from its neighbours'."""
-    try:
-        async with run.interruptible_task():
-            with _surroundings(run) as (task, args, kwargs):
-                result = await task.func(*args, **kwargs)
-    except BaseException as error:
-        ending = _ending(run, cpu_s=None, error=error)
-        await sync_to_async(_tell_if_final)(run, ending)
-        return ending
-    return _ending(run, cpu_s=None, result=result)
+    run.started = time.monotonic()
+    with output.kept() as said:
+        try:
+            async with run.interruptible_task():
+                with _surroundings(run) as (task, args, kwargs):
+                    result = await task.func(*args, **kwargs)
+        except BaseException as error:
+            ending = _ending(run, said, cpu_s=None, error=error)
+            await sync_to_async(_tell_if_final)(run, ending)
+            return ending
+    return _ending(run, said, cpu_s=None, result=result)
 
 
 def run_in_place(run: Run) -> dict[str, Any]:
@@ -189,15 +198,22 @@ def _finished(task: Task, context: TaskContext, status: tasks_api.TaskResultStat
     tasks_api.task_finished.send(type(task.get_backend()), task_result=result)
 
 
-def _ending(run: Run, *, cpu_s: float | None, result: Any = None, error: BaseException | None = None) -> dict[str, Any]:
+def _ending(
+    run: Run, said: output.Tail, *, cpu_s: float | None, result: Any = None, error: BaseException | None = None
+) -> dict[str, Any]:
     ending: dict[str, Any] = {
         "id": run.assignment.job_id,
         "claim_number": run.assignment.claim_number,
         "happened": Happened.RETURNED,
-        "run_ms": (time.monotonic() - run.started) * 1000,
+        "run_ms": (time.monotonic() - (run.started or 0)) * 1000,
         "cpu_ms": None if cpu_s is None else cpu_s * 1000,
         "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
     }
+    printed = said.text()
+    if printed:
+        ending["output"] = payload.clean_text(printed)
+    if error is None and result is None:
+        return ending
     if error is None:
         ending["result"] = payload.clean(result, max_bytes=settings().max_result_bytes)
     else:

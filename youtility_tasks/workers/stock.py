@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import procrastinate
@@ -52,7 +51,7 @@ def offer(task: Task) -> None:
             tenant_id=row.tenant_id,
             worker_id=job.worker_id or 0,
         )
-        return run.call_in_place(run.Run(assignment, task, time.monotonic()))
+        return run.call_in_place(run.Run(assignment, task))
 
     app.task(
         name=task.name,

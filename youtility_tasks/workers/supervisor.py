@@ -9,7 +9,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import connections
 
@@ -17,7 +17,7 @@ from youtility_tasks import queues
 from youtility_tasks.conf import QueueSettings
 from youtility_tasks.errors import ConfigurationError, did_you_mean
 
-from . import child, family
+from . import child, family, quiet_log
 from .nursery import Nursery
 from .worker import STOP_NOW, Worker
 
@@ -121,7 +121,7 @@ def shapes_of(names: Sequence[str] | None, *, processes: int | None, threads: in
                 f"No queue is called {name!r}; known: {', '.join(sorted(known))}.{did_you_mean(name, known)}"
             )
     return {
-        name: QueueSettings(processes=processes or shape.processes, threads=threads or shape.threads)
+        name: replace(shape, processes=processes or shape.processes, threads=threads or shape.threads)
         for name, shape in known.items()
         if not names or name in names
     }
@@ -130,16 +130,17 @@ def shapes_of(names: Sequence[str] | None, *, processes: int | None, threads: in
 def _work(queue_name: str, shape: QueueSettings, *, drain: bool) -> None:
     _title(f"youtility worker {queue_name}")
 
-    def raise_child(sock: socket.socket) -> None:
+    def raise_child(sock: socket.socket, board_fd: int) -> None:
         _title(f"youtility child {queue_name}")
-        child.main(sock, shape.threads)
+        child.main(sock, board_fd, shape.threads)
 
     nursery = Nursery(raise_child)
 
     async def serve() -> None:
         await Worker(queue_name, shape, nursery, drain=drain).run()
 
-    asyncio.run(serve())
+    with quiet_log.never_blocking():
+        asyncio.run(serve())
 
 
 def _title(text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import logging
 import os
@@ -21,14 +22,13 @@ import psutil
 
 from youtility_tasks import queries, registry
 from youtility_tasks.conf import QueueSettings, settings
-from youtility_tasks.declaration import Task
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Outcome, WorkerStatus
 
-from .children import Children
+from .appetite import Appetite
+from .children import Children, Job
 from .link import Link, LinkDown, notifications
 from .nursery import Nursery
-from .run import Assignment
 
 STOP_NOW = signal.SIGUSR1
 """From the supervisor: no more patience. Not a second SIGTERM, because a service manager sends its own to everyone."""
@@ -36,21 +36,11 @@ STOP_NOW = signal.SIGUSR1
 UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job waits whose task this worker does not know: another version of the code may know it."""
 
-_LOOK_AT_CLOCKS_S = 0.5
+_LOOK_AT_CLOCKS_S = 0.1
 _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A job that this worker has claimed and whose end the database has not confirmed."""
-
-    assignment: Assignment
-    task: Task | None
-    crash_count: int
-    has_lock: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +61,9 @@ class Worker:
         self.link = Link(self.conninfo)
         self.children = Children(nursery, shape, self.note_ending)
         self.worker_id: int | None = None
-        self.held: dict[int, Held] = {}
+        self.appetite = Appetite(shape)
+        self.held: dict[int, Job] = {}
+        self.async_held = 0
         self.ended: dict[int, Ended] = {}
         self.unsure: set[int] = set()
         """Endings that were sent and not confirmed: they may be in the database already."""
@@ -134,9 +126,9 @@ class Worker:
         held = self.held.get(ending["id"])
         if held is None or held.task is None:
             return
-        decision = decide(
-            Happened(ending["happened"]), held.task, attempt=held.assignment.attempt, crash_count=held.crash_count
-        )
+        decision = decide(Happened(ending["happened"]), held.task, attempt=held.attempt, crash_count=held.crash_count)
+        if not held.is_async and "run_ms" in ending:
+            self.appetite.ended(ending["run_ms"])
         self.ended[ending["id"]] = Ended(ending, decision)
         self.wake.set()
 
@@ -156,7 +148,7 @@ class Worker:
                 continue
             if self.stop_at is not None and not self.held:
                 return
-            due_s = await self._next_due_s() if self._free_slots() else None
+            due_s = await self._next_due_s() if self._room() else None
             if self.drain and not self.held and not self.may_have_work and (due_s is None or due_s > 0):
                 return
             idle_s = settings().poll_interval_s
@@ -170,13 +162,18 @@ class Worker:
 
     def _wanted(self) -> int:
         """How many jobs to ask for now."""
-        return min(self._free_slots(), settings().claim_batch) if self.may_have_work else 0
+        return self._room() if self.may_have_work else 0
 
-    def _free_slots(self) -> int:
+    def _room(self) -> int:
         """How many more jobs it may hold; none once it was told to stop."""
         if self.stop_at is not None or self.worker_id is None:
             return 0
-        return self.shape.slots - len(self.held) + len(self.ended)
+        async_running = self.async_held and self.async_held - sum(self.held[job_id].is_async for job_id in self.ended)
+        return self.appetite.wanted(
+            sync_held=len(self.held) - len(self.ended) - async_running,
+            async_held=async_running,
+            stuck_children=self.children.stuck(),
+        )
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
@@ -194,8 +191,7 @@ class Worker:
                 n=wanted,
             )
             self._confirm(sent, set(rows[0][0]), resent)
-            for row in rows[1:]:
-                self._take(row[1:])
+            self._take(rows[1:])
             await self._count_stale()
         if wanted and len(rows) - 1 == wanted:
             self.may_have_work = True
@@ -211,14 +207,12 @@ class Worker:
             if self.ended.get(job_id) is not ended:
                 continue  # let go of while this was under way
             del self.ended[job_id]
-            held = self.held.pop(job_id)
+            held = self._let_go(job_id)
             if job_id in accepted:
                 _log_end(held, ended)
             elif job_id not in resent:
                 self.stale += 1
-                logger.warning(
-                    "write rejected, the job is no longer ours id=%s task=%s", job_id, held.assignment.task_name
-                )
+                logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, held.task_name)
             if held.has_lock or (ended.decision.verdict is not Verdict.SUCCEEDED and ended.decision.delay_s == 0):
                 self.may_have_work = True
             elif ended.decision.delay_s:
@@ -229,27 +223,32 @@ class Worker:
         self.may_have_work = True
         self.wake.set()
 
-    def _take(self, row: tuple[Any, ...]) -> None:
-        """Hand a claimed job to a child; one whose task this code does not know goes back for another worker."""
-        job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock = row
-        assignment = Assignment(
-            job_id=job_id,
-            claim_number=claim_number,
-            task_name=task_name,
-            args=args,
-            attempt=attempts + 1,
-            tenant_id=tenant_id,
-            worker_id=self.worker_id or 0,
-        )
-        task = registry.resolve(task_name)
-        self.held[job_id] = Held(assignment, task, crash_count, has_lock)
-        if task is None:
+    def _take(self, rows: list[tuple[Any, ...]]) -> None:
+        """Hand claimed jobs to children; one whose task this code does not know goes back for another worker."""
+        known = []
+        for _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
+            task = registry.resolve(task_name)
+            job = Job(
+                job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.worker_id or 0,
+                task, crash_count, has_lock, is_async=task is not None and inspect.iscoroutinefunction(task.func),
+            )  # fmt: skip
+            self.held[job_id] = job
+            self.async_held += job.is_async
+            if task is not None:
+                self.appetite.claimed(job.is_async)
+                known.append(job)
+                continue
             logger.warning("job put back, no such task here id=%s task=%s", job_id, task_name)
             ending = {"id": job_id, "claim_number": claim_number}
             self.ended[job_id] = Ended(ending, Decision(Verdict.RELEASED, Outcome.LOST, UNKNOWN_TASK_DELAY_S))
             self.wake.set()
-            return
-        self.children.give(assignment, timeout_s=task.timeout_s, alone=task.isolated or crash_count > 0)
+        self.children.give(known)
+
+    def _let_go(self, job_id: int) -> Job:
+        """Hold a job no longer."""
+        job = self.held.pop(job_id)
+        self.async_held -= job.is_async
+        return job
 
     async def _next_due_s(self) -> float | None:
         """Seconds until the queue's next future job; None if there is none."""
@@ -274,7 +273,11 @@ class Worker:
             slots=self.shape.slots,
         )
         self.worker_id = rows[0][0]
+        self._note_renewal()
+
+    def _note_renewal(self) -> None:
         self.renewed_at = time.monotonic()
+        self.children.extend_lease(self.renewed_at + settings().lease_s)
 
     async def _registered(self) -> bool:
         """Register, however long the database takes to answer; False when told to stop before it has."""
@@ -304,12 +307,12 @@ class Worker:
         rows = await self.link.ask(
             "renew",
             worker_id=self.worker_id,
-            held=json.dumps([[job_id, held.assignment.claim_number] for job_id, held in self.held.items()]),
+            held=json.dumps([[job_id, held.claim_number] for job_id, held in self.held.items()]),
             status=WorkerStatus.RUNNING if self.stop_at is None else WorkerStatus.DRAINING,
             children=json.dumps(self.children.snapshot()),
             memory_bytes=psutil.Process().memory_info().rss,
         )
-        self.renewed_at = time.monotonic()
+        self._note_renewal()
         for kind, job_id in rows:
             if kind == "unregistered":
                 self._lose_everything("it was rescued by another worker")
@@ -321,7 +324,8 @@ class Worker:
                 logger.warning("job is no longer ours id=%s worker=%s", job_id, self.worker_id)
                 self.children.drop(job_id)
                 self._drop_ending(job_id)
-                self.held.pop(job_id, None)
+                if job_id in self.held:
+                    self._let_go(job_id)
             else:
                 self.children.abort(job_id)
         await self._count_stale()
@@ -340,6 +344,7 @@ class Worker:
         for job_id in list(self.ended):
             self._drop_ending(job_id)
         self.held.clear()
+        self.async_held = 0
         self._look_again()
 
     # -- beside the pump
@@ -391,8 +396,8 @@ def _as_row(ended: Ended) -> dict[str, Any]:
     }
 
 
-def _log_end(held: Held, ended: Ended) -> None:
-    job, decision = held.assignment, ended.decision
+def _log_end(job: Job, ended: Ended) -> None:
+    decision = ended.decision
     if decision.verdict is Verdict.SUCCEEDED:
         logger.info(
             "job succeeded id=%s task=%s tenant=%s attempt=%s run_ms=%.0f",
@@ -403,6 +408,6 @@ def _log_end(held: Held, ended: Ended) -> None:
         logging.ERROR if decision.verdict is Verdict.FAILED else logging.INFO,
         "job %s id=%s task=%s tenant=%s attempt=%s/%s outcome=%s retry_in_s=%.0f error=%s",
         decision.verdict, job.job_id, job.task_name, job.tenant_id, job.attempt,
-        held.task.max_attempts if held.task else 1, decision.outcome, decision.delay_s,
+        job.task.max_attempts if job.task else 1, decision.outcome, decision.delay_s,
         ended.ending.get("error_class", ""),
     )  # fmt: skip

@@ -1,0 +1,80 @@
+"""What an attempt prints and logs, kept with its history: the end of it, and never at the cost of the worker."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import sys
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+KEPT_CHARACTERS = 64 * 1024
+
+_current: contextvars.ContextVar[Tail | None] = contextvars.ContextVar("youtility_tasks_output", default=None)
+
+
+class Tail:
+    """The last characters of a text that is written bit by bit."""
+
+    def __init__(self, limit: int = KEPT_CHARACTERS) -> None:
+        self.limit = limit
+        self._pieces: deque[str] = deque()
+        self._length = 0
+
+    def add(self, text: str) -> None:
+        self._pieces.append(text[-self.limit :])
+        self._length += len(self._pieces[-1])
+        while self._length - len(self._pieces[0]) >= self.limit:
+            self._length -= len(self._pieces.popleft())
+
+    def text(self) -> str:
+        return "".join(self._pieces)[-self.limit :]
+
+
+class _Tee:
+    """A text stream that lets the present attempt keep what goes through it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        tail = _current.get()
+        if tail is not None:
+            tail.add(text)
+        return self._stream.write(text)
+
+    def writelines(self, lines: Any) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _LogKeeper(logging.Handler):
+    """Keeps the log lines of the present attempt."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tail = _current.get()
+        if tail is not None:
+            with contextlib.suppress(Exception):  # a line that cannot be formatted is its author's mistake
+                tail.add(f"{record.levelname} {record.name} {self.format(record)}\n")
+
+
+def install() -> None:
+    """Let `sys.stdout`, `sys.stderr` and the log of this process be kept per attempt. Programs it starts are not heard."""
+    sys.stdout, sys.stderr = _Tee(sys.stdout), _Tee(sys.stderr)
+    logging.getLogger().addHandler(_LogKeeper())
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[Tail]:
+    """Keep what is printed and logged inside the block, in this thread or asyncio task and in what they start."""
+    tail = Tail()
+    token = _current.set(tail)
+    try:
+        yield tail
+    finally:
+        _current.reset(token)
