@@ -27,6 +27,7 @@ ABOUT = {
         "ours": {"us": "1"},
         "pgqueuer": {"it": "2"},
     },
+    "load_before": 0.5,
     "durability": {"fsync": "on", "synchronous_commit": "on"},
     "sizes": {"rounds": 2},
     "systems": {"ours": {"title": "youtility-tasks", "note": "n"}, "pgqueuer": {"title": "pgqueuer", "note": "m"}},

@@ -45,7 +45,8 @@ def text_of(document: dict[str, Any]) -> str:
         f"Measured {document['measured_at'][:10]} by `bench_task_queue` with Python {versions['python']} and PostgreSQL "
         f"{versions['postgres']} (fsync {document['durability']['fsync']}, synchronous_commit "
         f"{document['durability']['synchronous_commit']}) on {versions['cpu']}: medians of {sizes['rounds']} rounds in which the "
-        "systems took turns, in brackets the least and the most. Made from a stored result; `make bench` measures anew.",
+        "systems took turns, in brackets the least and the most. The machine's load average before the run was "
+        f"{document['load_before']}. Made from a stored result; `make bench` measures anew.",
         "\n".join(
             f"![{title}, {unit}]({name}.svg)\n" for name, title, unit, measure, _ in _CHARTS if measure in document
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import shutil
 import signal
@@ -45,7 +46,7 @@ def run(
             place = _place(system, server, folder, stack, tuple(worker_words) if system.name == OURS else ())
             benches.append(Bench(server, place, sizes))
             stack.callback(benches[-1].client.close)
-        versions = _versions(server, benches)
+        versions, load = _versions(server, benches), os.getloadavg()[0]
         for number in range(sizes.rounds):
             for bench in benches:
                 say(f"round {number + 1} of {sizes.rounds}: {bench.place.system.title}")
@@ -56,6 +57,7 @@ def run(
             {
                 "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
                 "versions": versions,
+                "load_before": round(load, 2),
                 "durability": server.durability,
                 "sizes": {name: getattr(sizes, name) for name in Sizes.__dataclass_fields__},
                 "systems": {system.name: {"title": system.title, "note": system.note} for system in systems},
