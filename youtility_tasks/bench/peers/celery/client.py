@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 import redis
+from django.db import connection
 
 from .. import speak
 from .app import app, mark, noop
@@ -19,9 +20,7 @@ class Celery:
     """Celery has no call for many jobs: `many` sends them one by one."""
 
     def __init__(self) -> None:
-        from django.db import connection
-
-        self.connection, self.redis = connection, redis.Redis.from_url(os.environ["BENCH_REDIS"])
+        self.redis = redis.Redis.from_url(os.environ["BENCH_REDIS"])
         self.queue, self.sent = _QUEUE, 0
 
     def one(self) -> None:
@@ -45,14 +44,14 @@ class Celery:
         self.redis.rename(_PARKED, _QUEUE)
 
     def left(self) -> int:
-        with self.connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM django_celery_results_taskresult")
             return self.sent - int(cursor.fetchone()[0])
 
     def clear(self) -> None:
         app.control.purge()
         self.redis.delete(_QUEUE, _PARKED, "unacked", "unacked_index")
-        with self.connection.cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute("TRUNCATE django_celery_results_taskresult")
         self.sent = 0
 
