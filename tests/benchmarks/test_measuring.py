@@ -17,7 +17,7 @@ from django.core.management import call_command
 from youtility_tasks.bench import environments
 from youtility_tasks.bench.systems import System
 
-FEW = ["--quick", "--json", "--single=20", "--bulk=30", "--drain=60", "--pickup=5", "--idle-s=0.5", "--rounds=1"]
+FEW = ["--quick", "--json", "--single=20", "--bulk=30", "--drain=60", "--pickup=5", "--idle-s=3", "--rounds=1"]
 
 
 def bench(*words: str) -> Any:
@@ -45,7 +45,7 @@ def test_everything_is_measured_of_us_and_keeps_the_contract():
         assert is_sane(document[name]["ours"]), name
     assert 0 < document["pickup_ms"]["ours"]["p50"] <= document["pickup_ms"]["ours"]["p99"]
     assert document["memory_mib"]["ours"]["processes"] >= 3  # supervisor, worker, a child
-    assert document["idle"]["ours"]["transactions_per_s"] < 100
+    assert 0 < document["idle"]["ours"]["statements_per_s"] < 100
     assert set(document["deep"]) == {"empty", "waiting", "future", "locked", "finished"}
     assert all(each["jobs_per_s"] > 0 for each in document["deep"].values())
     assert document["durability"] == {"fsync": "on", "synchronous_commit": "on"}

@@ -28,7 +28,6 @@ _OPTIONS = {
     "shared_buffers": "512MB",
     "max_wal_size": "4GB",
     "shared_preload_libraries": "pg_stat_statements",
-    "pg_stat_statements.track": "none",  # switched on only while an idle worker is watched
 }
 
 
@@ -75,8 +74,9 @@ class Cluster:
         }
 
     def count_statements(self, *, on: bool) -> None:
+        """Count every statement that a client sends, or none; counting costs, so it is on only while idle workers are watched."""
         if self.is_own:
-            self.ask(f"ALTER SYSTEM SET pg_stat_statements.track = {'all' if on else 'none'}")
+            self.ask(f"ALTER SYSTEM SET pg_stat_statements.track = '{'top' if on else 'none'}'")
             self.ask("SELECT pg_reload_conf()")
 
     @property
@@ -113,6 +113,7 @@ def running(url: str | None) -> Iterator[Cluster]:
             own = Cluster(server.conninfo("postgres"), server.pid(), is_own=True)
             own.ask(f"CREATE ROLE {ROLE} LOGIN")
             own.ask("CREATE EXTENSION pg_stat_statements")
+            own.count_statements(on=False)
             yield own
     finally:
         shutil.rmtree(folder)
