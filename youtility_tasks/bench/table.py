@@ -41,7 +41,7 @@ def tables(document: dict[str, Any]) -> list[Table | str]:
     main = Table("measure", *(each["title"] for each in document["systems"].values()))
     for label, texts in cells(document):
         main.add_row(label, *texts)
-    page: list[Table | str] = [main]
+    page: list[Table | str] = [main] if main.row_count else []
     if document["ratios"]:
         page.append(_ratio_table(document))
     if "deep" in document:
