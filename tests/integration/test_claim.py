@@ -69,7 +69,9 @@ def test_a_worker_serves_its_own_queue_alone(desk: Desk, sweep_task: Task) -> No
         assert desk.claim() == []
         assert len(desk.claim(queue_name=queues.EMAIL)) == len(now_and_due)
 
-    must_catch(check, CLAIM, "j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue", "j.scheduled_at IS NULL")
+    must_catch(
+        check, CLAIM, "j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue", "j.scheduled_at IS NULL"
+    )
     must_catch(check, CLAIM, "instant AND j.lock IS NULL AND j.queue_name = p_queue", "instant")
 
 
