@@ -8,9 +8,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error
 
+from youtility_tasks import metrics
 from youtility_tasks.doctor import schema, steps
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import printing
+from youtility_tasks.upkeep import history_days
 
 
 class Command(BaseCommand):
@@ -26,9 +28,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         applied: list[str] = []
+        days = 0
         try:
             if not options["check"]:
                 applied = steps.run()
+                days = history_days.make_days(metrics.database_clock())
             pending = steps.pending()
             # With migrations to be run, what they will make is no news.
             lacking = [] if pending else schema.missing()
@@ -42,6 +46,7 @@ class Command(BaseCommand):
             {
                 "ok": not pending and not lacking and tested,
                 "applied": applied,
+                "history_days_made": days,
                 "pending": pending,
                 "missing": lacking,
                 "procrastinate": {"version": version, "tested": schema.tested_range(), "ok": tested},
@@ -62,6 +67,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
         return [f"Not ready: {document['error']['message']}"]
     procrastinate = document["procrastinate"]
     lines = [f"applied  {name}" for name in document["applied"]]
+    if document["history_days_made"]:
+        lines.append(f"made     {document['history_days_made']} days of the history")
     lines += [f"pending  {name}" for name in document["pending"]]
     lines += [f"missing  {name}" for name in document["missing"]]
     if not procrastinate["ok"]:
