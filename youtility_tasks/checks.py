@@ -9,7 +9,7 @@ from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core import checks
 
-from . import queues, registry
+from . import queries, queues, registry
 from .conf import settings
 from .errors import ConfigurationError, did_you_mean
 
@@ -24,6 +24,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     try:
         known = queues.configured()
         alias = settings().database
+        if settings().direct_database is not None:
+            queries.conninfo("check")
     except ConfigurationError as error:
         return [checks.Error(str(error), id="youtility_tasks.E001")]
     database = django_settings.DATABASES.get(alias)

@@ -37,6 +37,10 @@ class Settings:
 
     database: str = "default"
     """Alias of the database that holds the queue."""
+    direct_database: str | None = None
+    """Alias, or DSN, by which workers reach the same database around a pooler. None: they go Django's way."""
+    allow_unsafe_database: bool = False
+    """For development: run although commits can be lost or the role is a superuser. The worker warns at its start."""
     queues: Mapping[str, Mapping[str, int]] | None = None
     """Queue name -> {"processes": n, "threads": n}. None: the four of `queues.py`."""
 
@@ -99,8 +103,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if isinstance(field.default, int | float):
+            if isinstance(field.default, bool):
+                _check_switch(field.name, getattr(self, field.name))
+            elif isinstance(field.default, int | float):
                 _check_number(field.name, getattr(self, field.name), like=field.default)
+        if self.direct_database is not None and not isinstance(self.direct_database, str):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: direct_database is {self.direct_database!r}; right is an alias of DATABASES or a DSN."
+            )
         _check_days("retention_days_by_outcome", self.retention_days_by_outcome, known=[each.value for each in Outcome])
         _check_days("retention_days_by_task", self.retention_days_by_task, known=None)
         if self.lease_s < 3 * self.heartbeat_interval_s:
@@ -108,6 +118,11 @@ class Settings:
                 f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "
                 "a lease must outlast three heartbeats, or healthy workers are rescued. Raise lease_s."
             )
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"YOUTILITY_TASKS: {name} is {value!r}; right is True or False.")
 
 
 def _check_number(name: str, value: Any, *, like: float) -> None:

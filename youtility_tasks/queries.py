@@ -18,6 +18,7 @@ from django.db import connections
 from psycopg.conninfo import make_conninfo
 
 from .conf import settings
+from .errors import ConfigurationError, did_you_mean
 
 
 @functools.cache
@@ -36,7 +37,7 @@ def _cursor() -> Any:
 
 
 @contextmanager
-def own_connection(application_name: str, *, deadline_s: float) -> Iterator[None]:
+def own_connection(application_name: str, *, deadline_s: float) -> Iterator[psycopg.Connection[Any]]:
     """Run the statements of this thread's block on a connection of their own, each statement a transaction.
 
     After `deadline_s` the connection is cut, so that neither a lock nor a half-open connection holds the caller longer.
@@ -50,7 +51,7 @@ def own_connection(application_name: str, *, deadline_s: float) -> Iterator[None
         cut.start()
         token = _own.set(connection)
         try:
-            yield
+            yield connection
         finally:
             _own.reset(token)
             cut.cancel()
@@ -85,8 +86,25 @@ def run_many(name: str, parameters: Sequence[Mapping[str, Any]]) -> None:
 
 
 def conninfo(application_name: str) -> str:
-    """How to reach the queue's database without Django: for the connections that a worker itself holds."""
-    parameters = connections[settings().database].get_connection_params()
+    """How to reach the queue's database without Django: for the connections that a worker itself holds.
+
+    By `direct_database` if it is set. Raises ConfigurationError if that is neither an alias nor a DSN.
+    """
+    direct = settings().direct_database
+    if direct is not None and direct not in connections:
+        if "=" not in direct and "://" not in direct:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: direct_database is {direct!r}; right is a DSN (postgresql://user@host/name) or one of the "
+                f"aliases {', '.join(sorted(connections))}.{did_you_mean(direct, connections)}"
+            )
+        try:
+            return make_conninfo(direct, application_name=application_name)
+        except psycopg.ProgrammingError as error:
+            # Not the text itself: it may hold a password.
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: direct_database is no DSN: {str(error).strip().split(':')[0]}."
+            ) from None
+    parameters = connections[settings().database if direct is None else direct].get_connection_params()
     kept = {
         key: value
         for key, value in parameters.items()
