@@ -128,6 +128,17 @@ def test_pending_migrations_are_listed_and_not_run_by_check(say, monkeypatch):
     assert said.out == "pending  youtility_tasks.0099_later\nNot ready: run `setup_task_queue`.\n"
 
 
+@pytest.mark.django_db
+def test_a_database_on_which_no_worker_may_run_is_not_ready(say, settings):
+    settings.YOUTILITY_TASKS = {}  # the tests' own role is a superuser
+
+    said = say("setup_task_queue", "--check", "--json")
+
+    assert (said.code, said.json["safety"]["ok"]) == (1, False)
+    assert "is SUPERUSER; right is" in said.json["safety"]["found"]
+    assert "Not ready: The " in say("setup_task_queue", "--check").out
+
+
 # -- as real processes
 
 

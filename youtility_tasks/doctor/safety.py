@@ -58,10 +58,7 @@ def refuse_unsafe_database() -> None:
 
 def reasons() -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
     """Why a worker cannot run here at all, and why it may only with `allow_unsafe_database`."""
-    with queries.own_connection("youtility check", deadline_s=DEADLINE_S) as connection:
-        own = _look()
-        # A pooler names a session of its own when the connection begins; only then is there more to ask.
-        pooler = _shares_sessions(connection, own.pid) if connection.pgconn.backend_pid != own.pid else None
+    own, pooler = _workers_way()
     never: list[UnsafeDatabase] = [TransactionPooler(pooler)] if pooler else []
     sessions = [own]
     if settings().direct_database is not None:
@@ -86,6 +83,15 @@ def database_is_safe() -> Finding:
         weak = " ".join(str(each).split(";")[0] + "." for each in unless_allowed)
         return Finding("safety", True, f"for development only (allow_unsafe_database): {weak}")
     return Finding("safety", True, "commits last, the role is bound by row level security, sessions are direct")
+
+
+def _workers_way() -> tuple[_Session, str | None]:
+    """The session that a worker would have, and what proves that a pooler shares it with others, if one does."""
+    with queries.own_connection("youtility check", deadline_s=DEADLINE_S) as connection:
+        own = _look()
+        # A pooler names a session of its own when the connection begins; only then is there more to ask.
+        is_relayed = connection.pgconn.backend_pid != own.pid
+        return own, _shares_sessions(connection, own.pid) if is_relayed else None
 
 
 def _look() -> _Session:
@@ -116,10 +122,12 @@ def _shares_sessions(first: psycopg.Connection[Any], pid: int) -> str | None:
         return f"one connection met session {pid}, then another"
     began = time.monotonic()
     try:
-        with queries.own_connection("youtility check", deadline_s=SECOND_SESSION_S) as second, second.transaction():
+        with queries.own_connection("youtility check", deadline_s=SECOND_SESSION_S) as second:
             if _look().pid == pid:
                 return f"two connections met in session {pid}"
-            moved = first.execute("SELECT pg_backend_pid() <> %s", [pid]).fetchone() == (True,)
+            with second.transaction():
+                _look()
+                moved = first.execute("SELECT pg_backend_pid() <> %s", [pid]).fetchone() == (True,)
             return f"one connection met session {pid}, then another" if moved else None
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         if time.monotonic() - began < SECOND_SESSION_S:
