@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from django.db import Error, connection
 
 from tests.integration.desk import execute, rows
-from tests.integration.mutants import must_catch, undone
+from tests.integration.mutants import definition, must_catch, undone
 from tests.integration.sessions import at_once
 from youtility_tasks import queries
 from youtility_tasks.models import Job, TaskExecutionHistory, TaskWorker, UpkeepDuty
@@ -437,3 +439,76 @@ def test_whoever_is_stopped_does_not_wait_for_upkeep(real_days: None, monkeypatc
     asyncio.run(stop_early())
 
     assert left.wait(10)
+
+
+# -- the guards between sessions, each taken away once
+
+
+@contextmanager
+def without(function: str, guard: str, instead: str) -> Iterator[None]:
+    """A committed mutant of a function, for what other sessions must see."""
+    original = definition(function)
+    assert guard in original, f"{function} has no {guard!r}"
+    execute(original.replace(guard, instead).replace("%", "%%"))
+    try:
+        yield
+    finally:
+        execute(original.replace("%", "%%"))
+
+
+@contextmanager
+def somebody_else(statement: str) -> Iterator[None]:
+    """Another session that has done this in a transaction it keeps open."""
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as other:
+        other.execute(statement)
+        yield
+        other.rollback()
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    execute("SELECT set_config('statement_timeout', %s, false)", f"{seconds}s")
+    try:
+        yield
+    finally:
+        execute("RESET statement_timeout")
+
+
+@pytest.mark.parametrize("call", ["add_history_day_v1", "drop_history_day_v1"])
+def test_while_somebody_is_at_the_days_others_leave_them_alone(real_days: None, call: str) -> None:
+    day = "2026-05-20"
+    if call.startswith("drop"):
+        make(day)
+    before = days()
+    with somebody_else("SELECT pg_advisory_xact_lock(hashtextextended('youtility_tasks.history_days', 0))"):
+        rows(f"SELECT youtility_tasks_{call}('{day}')")
+        assert days() == before
+        guard = "NOT pg_try_advisory_xact_lock(hashtextextended('youtility_tasks.history_days', 0))"
+        with without(f"youtility_tasks_{call}", guard, "false"):
+            rows(f"SELECT youtility_tasks_{call}('{day}')")
+            assert days() != before
+
+
+@pytest.mark.parametrize("call", ["add_history_day_v1", "drop_history_day_v1"])
+def test_a_lock_is_waited_for_a_second_and_no_longer(real_days: None, call: str) -> None:
+    day = "2026-05-20"
+    if call.startswith("drop"):
+        make(day)
+    with somebody_else("SELECT count(*) FROM youtility_tasks_history"), at_most(3):
+        with pytest.raises(Error, match="lock timeout"):
+            rows(f"SELECT youtility_tasks_{call}('{day}')")
+        patient = without(f"youtility_tasks_{call}", "SET lock_timeout TO '1s'", "SET lock_timeout TO '0'")
+        with patient, pytest.raises(Error, match="statement timeout"):
+            rows(f"SELECT youtility_tasks_{call}('{day}')")
+
+
+def test_rows_that_somebody_else_is_removing_are_left_to_him(real_days: None, settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"retention_days_by_outcome": {"succeeded": 3}}
+    ended(datetime(2026, 5, 1, tzinfo=UTC), n=3)
+    first = "(SELECT min(id) FROM youtility_tasks_history)"
+    with somebody_else(f"SELECT FROM youtility_tasks_history WHERE id = {first} FOR UPDATE"), at_most(3):
+        patient = without("cleanup_old_tasks", "FOR UPDATE SKIP LOCKED)) RETURNING", "FOR UPDATE)) RETURNING")
+        with patient, pytest.raises(Error, match="statement timeout"):
+            prune.remove_old(NOW)
+        assert prune.remove_old(NOW).attempts == {"succeeded": 2}
+    assert prune.remove_old(NOW).attempts == {"succeeded": 1}
