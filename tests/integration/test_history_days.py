@@ -17,7 +17,7 @@ from django.db import Error, connection
 from tests.integration.desk import execute, rows
 from tests.integration.mutants import definition, must_catch, undone
 from tests.integration.sessions import at_once
-from youtility_tasks import queries
+from youtility_tasks import metrics, queries
 from youtility_tasks.models import Job, TaskExecutionHistory, TaskWorker, UpkeepDuty
 from youtility_tasks.upkeep import duties, history_days, prune
 
@@ -298,6 +298,23 @@ def test_single_attempts_go_in_batches_that_another_run_can_resume(settings: Any
     assert homes() == {"20260501": 1, "20260502": 1}
 
 
+def check_that_days_are_asked_for_once_the_batches_are_done() -> None:
+    make("2025-01-01")
+    ended(datetime(2025, 1, 1, tzinfo=UTC))
+    ended(datetime(2024, 1, 1, tzinfo=UTC), n=3)
+
+    first = prune.remove_old(NOW, batch=2, most_calls=1)
+
+    assert (first.days, first.attempts) == ({}, {"succeeded": 2})
+    assert prune.remove_old(NOW, batch=2).attempt_count == 2
+
+
+@pytest.mark.django_db
+def test_a_days_lock_is_asked_for_once_and_not_with_every_batch() -> None:
+    check = check_that_days_are_asked_for_once_the_batches_are_done
+    must_catch(check, "cleanup_old_tasks", " AND remaining > 0\n", "\n")
+
+
 # -- what others leave
 
 
@@ -346,6 +363,8 @@ def test_the_queues_numbers_are_a_function_of_the_database() -> None:
     ((name, *numbers),) = rows("SELECT * FROM get_queue_statistics()")
 
     assert (name, numbers) == ("maintenance", [0, 0, 0, 1, 0.0])
+    (known,) = [each for each in metrics.queue_numbers() if each.queue_name == name]
+    assert (known.todo, known.doing, known.scheduled, known.failed, known.oldest_s) == (0, 0, 0, 1, 0)
 
 
 # -- the duties

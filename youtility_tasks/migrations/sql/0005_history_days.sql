@@ -185,8 +185,9 @@ BEGIN
         )
         SELECT 'workers', NULL::date, o.status::text, count(*) FROM old o GROUP BY 3 ORDER BY 3;
 
-    -- Last, since its lock stands until the commit.
-    FOR each IN SELECT d.part, d.day FROM youtility_tasks_history_days_v1() d WHERE d.day = ANY (doomed)
+    -- Last, since its lock stands until the commit; and not while more batches follow: a lock that is not to be had keeps
+    -- the endings of jobs waiting for as long as we ask for it, so it is asked for once and not with every batch.
+    FOR each IN SELECT d.part, d.day FROM youtility_tasks_history_days_v1() d WHERE d.day = ANY (doomed) AND remaining > 0
                 LIMIT CASE WHEN NOT p_dry_run THEN 16 END LOOP
         EXECUTE format('SELECT jsonb_object_agg(o.outcome, o.n) FROM (SELECT h.outcome, count(*) AS n FROM %s h WHERE %s GROUP BY 1) o',
                        each.part, free) INTO counts;
