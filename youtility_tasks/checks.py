@@ -9,9 +9,9 @@ from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core import checks
 
-from . import queues, registry
+from . import queries, queues, registry
 from .conf import settings
-from .errors import ConfigurationError
+from .errors import ConfigurationError, did_you_mean
 
 
 def register() -> None:
@@ -24,6 +24,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
     try:
         known = queues.configured()
         alias = settings().database
+        if settings().direct_database is not None:
+            queries.conninfo("check")
     except ConfigurationError as error:
         return [checks.Error(str(error), id="youtility_tasks.E001")]
     database = django_settings.DATABASES.get(alias)
@@ -50,6 +52,16 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                     f"Task {declared.name!r} names queue {declared.queue_name!r}, which no worker serves.",
                     hint=f"Configured queues: {', '.join(sorted(known))}.",
                     id="youtility_tasks.E004",
+                )
+            )
+    for task_name in settings().retention_days_by_task or {}:
+        if registry.find(task_name) is None:
+            found.append(
+                checks.Warning(
+                    f"retention_days_by_task names task {task_name!r}, which nobody declares.",
+                    hint=f"Correct YOUTILITY_TASKS.{did_you_mean(task_name, registry.registered())} History of a task "
+                    "that is gone may rightly be named.",
+                    id="youtility_tasks.W001",
                 )
             )
     return found

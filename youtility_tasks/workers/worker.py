@@ -12,6 +12,7 @@ import inspect
 import json
 import logging
 import os
+import random
 import signal
 import socket
 import time
@@ -24,6 +25,7 @@ from youtility_tasks import queries, registry
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Outcome, WorkerStatus
+from youtility_tasks.upkeep import duties
 
 from .appetite import Appetite
 from .children import Children, Job
@@ -93,6 +95,7 @@ class Worker:
             self._listen_loop,
             self._clock_loop,
             self._nursery_loop,
+            self._upkeep_loop,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
         try:
@@ -381,6 +384,12 @@ class Worker:
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.children.kill_all()
+
+    async def _upkeep_loop(self) -> None:
+        """Housekeeping, in a thread and on a connection of its own; its failure is logged there and ends nothing."""
+        while True:
+            await asyncio.sleep(random.uniform(0.5, 1) * settings().upkeep_interval_s)  # noqa: S311 - only spreads workers
+            await duties.run_due_apart()
 
     async def _nursery_loop(self) -> None:
         await self.children.gone.wait()
