@@ -4,7 +4,8 @@
 
     YoutilityTaskError
     ├── ConfigurationError          a setting or a declaration that cannot work
-    │   └── UnknownQueue
+    │   ├── UnknownQueue            (an EnqueueError, too)
+    │   └── WrongOption             (an EnqueueError, too)
     ├── EnqueueError                a call that was refused; nothing was written
     │   ├── WrongArguments          they do not fit the task's signature
     │   ├── NotJson                 NaN, NUL, lone surrogate, a set, an object, ...
@@ -56,6 +57,10 @@ class UnknownQueue(ConfigurationError, EnqueueError):
         super().__init__(
             f"Task {task_name!r} names queue {queue_name!r}; known: {', '.join(names)}.{did_you_mean(queue_name, names)}"
         )
+
+
+class WrongOption(ConfigurationError, EnqueueError):
+    """A priority or a `run_after` that cannot be."""
 
 
 class WrongArguments(EnqueueError):
