@@ -45,8 +45,16 @@ def enqueue(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | No
     When its queueing lock or unique key is taken, the result is that of the job which holds it. Raises a subclass of
     EnqueueError for a bad call; then nothing was written.
     """
+    return enqueue_or_find(task, args, kwargs)[0]
+
+
+def enqueue_or_find(
+    task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+) -> tuple[tasks_api.TaskResult[Any], bool]:
+    """As `enqueue`, and whether the job is new: False when it is the one that holds the key."""
     call = _check(task, args, kwargs or {})
-    return _result(call, _write([call])[0])
+    (written,) = _write([call])
+    return _result(call, written), written.is_new
 
 
 def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_api.TaskResult[Any]]:
