@@ -58,7 +58,7 @@ def test_a_database_of_other_companies_is_refused_and_untouched(capsys):
     document = json.loads(capsys.readouterr().out)
     assert left.value.code == 1
     assert (document["ok"], document["checks"]) == (False, [])
-    assert f"'Acme' ({acme.pk})" in document["error"]
+    assert f"'Acme' ({acme.pk})" in document["error"]["message"]
     assert list(Tenant.objects.values_list("pk", flat=True)) == [acme.pk]
 
 

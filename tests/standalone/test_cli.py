@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -74,6 +75,15 @@ def test_a_database_without_tables_says_what_to_do(run, empty_database):
         r"This database lacks the migration \S+ and \d+ more\. Run `youtility-tasks setup_task_queue` first\.\n",
         ran.stderr,
     )
+
+
+def test_a_refusal_under_json_is_one_document(run, empty_database):
+    not_set_up = run("manage_task_queue", "stats", "--json", DATABASE_URL=empty_database)
+    not_there = run("manage_task_queue", "stats", "--json", DATABASE_URL="postgresql://x@127.0.0.1:1/x")
+
+    for ran, kind in ((not_set_up, "NotSetUp"), (not_there, "DatabaseUnreachable")):
+        assert ran.returncode == 1
+        assert json.loads(ran.stdout) == {"ok": False, "error": {"type": kind, "message": ran.stderr.strip()}}
 
 
 def test_an_older_database_says_what_it_lacks(run, fresh_database):
