@@ -110,6 +110,21 @@ def test_a_migrated_database_runs_commands(run, empty_database):
     assert ran.returncode == 0, ran.stderr
 
 
+def test_a_failed_attempt_is_one_line_of_the_log(run, fresh_database):
+    here = {"DATABASE_URL": fresh_database.url}
+    assert (
+        run("manage_task_queue", "submit", "auto_close_jobs", "--json-args", '{"jobneedid": 5}', **here).returncode == 0
+    )
+
+    ran = run("run_postgresql_worker", "--drain", "--queues", "high_priority", **here)
+
+    told = [
+        line for line in ran.stderr.splitlines() if " worker started " not in line and " worker stopped " not in line
+    ]
+    assert len(told) == 1, ran.stderr
+    assert "job failed id=" in told[0]
+
+
 @pytest.mark.parametrize("url", ["postgresql://x@127.0.0.1:1/x", "mysql://x"])
 def test_a_wrong_address_is_one_message_without_a_traceback(run, url):
     ran = run("migrate", DATABASE_URL=url)
