@@ -96,6 +96,20 @@ def test_live_workers_of_somebody_else_are_refused(play, fresh_database):
         workers.wait(60)
 
 
+def test_a_day_that_loses_its_database_says_so(play, fresh_database):
+    playing = play("--json")
+    playing.wait_for_jobs(20)
+
+    fresh_database.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    assert playing.finish() == 1
+    assert playing.document()["error"]["type"] == "DatabaseLost"
+    assert "The day can be played again" in playing.errors
+    assert "Traceback" not in playing.errors
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_has_fallen_silent_is_waited_for_and_no_obstacle(settings):
     settings.YOUTILITY_TASKS = {"lease_s": 0.4, "heartbeat_interval_s": 0.1}
