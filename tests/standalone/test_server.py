@@ -133,7 +133,8 @@ def test_the_length_of_a_socket_is_counted_in_bytes():
 
 
 @pytest.mark.parametrize("name", ["Ann's files, all of them", "50 % café? #1 & more", 'a "name"'])
-def test_a_folder_may_have_any_name(folder, name):
+def test_a_folder_may_have_any_name(folder, name, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
     server = Server(folder / name)
     with server.in_use():
         for address in (server.url(), server.conninfo()):
