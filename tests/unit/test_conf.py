@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import sys
 from dataclasses import FrozenInstanceError, fields
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -88,6 +90,24 @@ def test_a_database_that_is_not_postgresql_is_reported(settings: Any, monkeypatc
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
 
     assert [found.id for found in check_settings(None)] == ["youtility_tasks.E002"]
+
+
+def test_postgis_is_postgresql(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = ModuleType("postgis.base")
+    base.DatabaseWrapper = type("DatabaseWrapper", (), {"vendor": "postgresql"})  # type: ignore[attr-defined]
+    for module in (ModuleType("postgis"), base):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "postgis")
+
+    assert check_settings(None) == []
+
+
+def test_an_alias_that_does_not_exist_is_reported_as_such(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"database": "queue"}
+
+    (found,) = check_settings(None)
+
+    assert (found.id, found.msg) == ("youtility_tasks.E002", "DATABASES has no alias 'queue'; known: default.")
 
 
 def test_every_setting_says_what_it_is() -> None:
