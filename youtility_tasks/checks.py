@@ -8,6 +8,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core import checks
+from django.db.utils import load_backend
 
 from . import queries, queues, registry
 from .conf import settings
@@ -20,6 +21,7 @@ def register() -> None:
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """What is wrong with the settings, the database they name and the queues that tasks name."""
     found: list[checks.CheckMessage] = []
     try:
         known = queues.configured()
@@ -28,15 +30,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
             queries.conninfo("check")
     except ConfigurationError as error:
         return [checks.Error(str(error), id="youtility_tasks.E001")]
-    database = django_settings.DATABASES.get(alias)
-    if database is None or "postgresql" not in database["ENGINE"]:
-        found.append(
-            checks.Error(
-                f"The queue's database {alias!r} is not PostgreSQL.",
-                hint="Point YOUTILITY_TASKS['database'] at a PostgreSQL 15+ alias of DATABASES.",
-                id="youtility_tasks.E002",
-            )
-        )
+    found += _check_database(alias)
     if not apps.is_installed("procrastinate.contrib.django"):
         found.append(
             checks.Error(
@@ -65,3 +59,17 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 )
             )
     return found
+
+
+def _check_database(alias: str) -> list[checks.CheckMessage]:
+    database = django_settings.DATABASES.get(alias)
+    if database is None:
+        says = f"DATABASES has no alias {alias!r}; known: {', '.join(sorted(django_settings.DATABASES))}."
+    elif (
+        load_backend(database["ENGINE"]).DatabaseWrapper.vendor != "postgresql"
+    ):  # PostGIS and others' engines are, too
+        says = f"The queue's database {alias!r} is not PostgreSQL."
+    else:
+        return []
+    hint = "Point YOUTILITY_TASKS['database'] at a PostgreSQL 15+ alias of DATABASES."
+    return [checks.Error(says, hint=hint, id="youtility_tasks.E002")]

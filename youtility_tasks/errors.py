@@ -4,7 +4,8 @@
 
     YoutilityTaskError
     ├── ConfigurationError          a setting or a declaration that cannot work
-    │   ├── UnknownQueue
+    │   ├── UnknownQueue            (an EnqueueError, too)
+    │   ├── WrongOption             (an EnqueueError, too)
     │   └── UnsafeDatabase          a worker will not run on it
     │       ├── CommitsCanBeLost    what was acknowledged may be gone after a crash
     │       ├── RoleTooPowerful     row level security does not bind it
@@ -106,6 +107,10 @@ class WrongDirectDatabase(UnsafeDatabase):
             f"YOUTILITY_TASKS['direct_database'] leads to {direct}, and Django is connected to {through_django}; right is the "
             "same database by another way. Otherwise jobs are enqueued where no worker looks."
         )
+
+
+class WrongOption(ConfigurationError, EnqueueError):
+    """A priority or a `run_after` that cannot be."""
 
 
 class WrongArguments(EnqueueError):

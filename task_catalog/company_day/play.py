@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from django.db import InterfaceError, OperationalError, connection
+
 from youtility_tasks import queries
 
 from . import admission, sink
 from .clock import set_played
 from .definitions import midnight
-from .errors import DayStuck
+from .errors import DatabaseLost, DayStuck
 from .player import Player
 from .processes import Sink, Workers
 from .reconcile import Check, reconcile
@@ -62,7 +64,7 @@ def play_day(
     processes when they run, `tell` of each instant when it is over. Raises a CompanyDayError when the day may not be
     played here, or got stuck.
     """
-    with admission.only_day():
+    with _database_kept(), admission.only_day():
         admission.refuse_foreign_data()
         admission.refuse_foreign_workers()
         remove_company()
@@ -74,6 +76,16 @@ def play_day(
             checks = reconcile(company, day, scale, played, sink.read(scene.mail_file))
             scene.keep_files = not all(check.ok for check in checks)
             return checks
+
+
+@contextlib.contextmanager
+def _database_kept() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        if connection.is_usable():
+            raise
+        raise DatabaseLost(error) from error
 
 
 @contextlib.contextmanager

@@ -46,7 +46,21 @@ def test_submit_enqueues_for_the_tenant_with_everything_that_was_said(manage, ta
 def test_submit_with_a_taken_unique_key_answers_with_the_job_that_holds_it(manage, tasks, acme):
     words = ("submit", "polish_floor", "--tenant", acme, "--unique", "once", "--json")
 
-    assert manage(*words).json["job"]["id"] == manage(*words).json["job"]["id"]
+    holder = manage(*words).json["job"]
+    again = manage(*words, "--at", "2999-01-01T00:00:00Z", "--queue", "reports").json["job"]
+
+    assert holder["is_new"]
+    assert again == {**holder, "is_new": False}, "its own queue and time, not those that were asked for"
+
+
+def test_submit_tells_a_person_that_nothing_was_enqueued(manage, tasks, acme):
+    words = ("submit", "polish_floor", "--tenant", acme, "--unique", "once")
+    first = manage(*words, "--at", "2999-01-01T00:00:00Z")
+
+    second = manage(*words)
+
+    assert first.out.startswith("Job ")
+    assert second.out == f"Nothing was enqueued, its key is taken. {first.out}"
 
 
 @pytest.mark.parametrize(

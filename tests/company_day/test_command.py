@@ -58,7 +58,7 @@ def test_a_database_of_other_companies_is_refused_and_untouched(capsys):
     document = json.loads(capsys.readouterr().out)
     assert left.value.code == 1
     assert (document["ok"], document["checks"]) == (False, [])
-    assert f"'Acme' ({acme.pk})" in document["error"]
+    assert f"'Acme' ({acme.pk})" in document["error"]["message"]
     assert list(Tenant.objects.values_list("pk", flat=True)) == [acme.pk]
 
 
@@ -94,6 +94,20 @@ def test_live_workers_of_somebody_else_are_refused(play, fresh_database):
     finally:
         workers.terminate()
         workers.wait(60)
+
+
+def test_a_day_that_loses_its_database_says_so(play, fresh_database):
+    playing = play("--json")
+    playing.wait_for_jobs(20)
+
+    fresh_database.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    assert playing.finish() == 1
+    assert playing.document()["error"]["type"] == "DatabaseLost"
+    assert "The day can be played again" in playing.errors
+    assert "Traceback" not in playing.errors
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import sys
 from dataclasses import FrozenInstanceError, fields
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -103,6 +105,24 @@ def test_a_retention_for_a_task_that_nobody_declares_is_a_warning(settings: Any)
 
     assert (found.id, found.level) == ("youtility_tasks.W001", 30)
     assert "Did you mean 'send_ticket_email'?" in str(found.hint)
+
+
+def test_postgis_is_postgresql(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = ModuleType("postgis.base")
+    base.DatabaseWrapper = type("DatabaseWrapper", (), {"vendor": "postgresql"})  # type: ignore[attr-defined]
+    for module in (ModuleType("postgis"), base):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "postgis")
+
+    assert check_settings(None) == []
+
+
+def test_an_alias_that_does_not_exist_is_reported_as_such(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"database": "queue"}
+
+    (found,) = check_settings(None)
+
+    assert (found.id, found.msg) == ("youtility_tasks.E002", "DATABASES has no alias 'queue'; known: default.")
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -92,10 +92,11 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-    # These log arguments, or a line for every start and end that our own line already tells.
+    # These log arguments, or a line for every start and end that our own line already tells; Django's line of a failed
+    # attempt is an ERROR with the traceback, also for one that will be retried. `manage_task_queue show` has it.
     "loggers": {
         "procrastinate": {"level": "WARNING"},
-        "django_tasks": {"level": "WARNING"},
-        "django.tasks": {"level": "WARNING"},
+        "django_tasks": {"level": "CRITICAL"},
+        "django.tasks": {"level": "CRITICAL"},
     },
 }
