@@ -53,9 +53,9 @@ class Fault:
     pids: frozenset[int] | None
     """None: everybody's."""
 
-    def explains(self, pid: int, start: int, end: int) -> bool:
-        """Whether it met the process at some time from `start` to `end`."""
-        return self.start <= end and self.end >= start and (self.pids is None or pid in self.pids)
+    def explains(self, pids: set[int], start: int, end: int) -> bool:
+        """Whether it met one of the processes at some time from `start` to `end`."""
+        return self.start <= end and self.end >= start and (self.pids is None or not self.pids.isdisjoint(pids))
 
 
 @dataclass(slots=True)
@@ -66,8 +66,8 @@ class Case:
     lives: list[Life]
     faults: list[Fault]
 
-    def explained(self, pid: int, start: int, end: int) -> bool:
-        return any(fault.explains(pid, start, end) for fault in self.faults)
+    def explained(self, pids: set[int], start: int, end: int) -> bool:
+        return any(fault.explains(pids, start, end) for fault in self.faults)
 
 
 def check(evidence: Evidence) -> list[Check]:
@@ -189,7 +189,7 @@ def effects(case: Case) -> Check:
         counts["ok"] += bool(done)
         for one, again in itertools.pairwise(done):
             counts["duplicated"] += 1
-            if case.explained(one.begin.pid, one.begin.at, again.begin.at):
+            if case.explained(one.pids, one.begin.at, again.begin.at):
                 counts["explained"] += 1
             else:
                 broken.append(
@@ -284,9 +284,9 @@ def accounting(case: Case) -> Check:
                 elif row.result is not None and row.result != life.key:
                     broken.append(Violation(life.key, f"its result is another's: {row.result!r:.60}"))
             elif row.outcome == "lost" or (row.outcome == "crashed" and life.shape and life.shape.name not in CRASHING):
-                pid, start = (own.begin.pid, own.begin.at) if own is not None else (row.pid or 0, 0)
-                anyone = own is None and bool(case.faults)
-                if not anyone and not case.explained(pid, start, last):
+                # A claim that never began could have been anybody's: some fault is then enough.
+                met = case.explained(own.pids, own.begin.at, last) if own is not None else bool(case.faults)
+                if not met:
                     broken.append(Violation(life.key, f"claim {row.claim} was {row.outcome}, and no fault explains it"))
     rescued = case.evidence.dump.counters.get("rescued_total")
     if rescued is not None and rescued != counts["lost"]:

@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any
 import django
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 
+from . import planted
 from .entries import Kind
 from .ledger import FOLDER, Ledger
 from .plan import Planned, jobs
 
 if TYPE_CHECKING:
     from youtility_tasks import Task
-
-PLANTED = os.environ.get("YOUTILITY_VERIFY_PLANTED", "")
 
 
 class TakenBack(Exception):
@@ -77,7 +76,7 @@ class Generator:
     def _taken_back(self, one: Planned) -> int:
         with transaction.atomic():
             job_id = self._call(one)
-            if PLANTED == "acknowledged before the commit":
+            if planted.is_planted(planted.ACK_BEFORE_COMMIT):
                 self.ledger.write(Kind.ACK, key=one.key, job_id=job_id)
             raise TakenBack
 
@@ -120,7 +119,7 @@ class Generator:
         if one.shape == "crashes":
             args["fuse"] = str(Path(os.environ[FOLDER]) / f"fuse-{one.key}")
         run_after = timezone.now() + timedelta(seconds=one.delay_s) if one.delay_s else None
-        unique = one.key if one.shape == "single" else None
+        unique = one.key if one.shape == "single" and not planted.is_planted(planted.READ_THEN_INSERT) else None
         task = self.tasks[one.shape].using(priority=one.priority, run_after=run_after, unique=unique)
         with tenant(one.tenant_id):
             return int(task.enqueue(**args).id)

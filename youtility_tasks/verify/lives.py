@@ -19,6 +19,11 @@ class Attempt:
     end: Entry | None = None
 
     @property
+    def pids(self) -> set[int]:
+        """Its process and those above it."""
+        return {self.begin.pid, *self.begin.data.get("line", ())}
+
+    @property
     def outcome(self) -> str:
         """ok, an error's name, or empty when it never came to its end."""
         return str(self.end.data.get("outcome", "")) if self.end is not None else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from . import failures
+from . import failures, planted
 from .crew import QUICK, Crew, NotInTime, until
 from .dumping import dump
 from .entries import Evidence
@@ -38,7 +38,7 @@ class Script:
     failpoint: str = ""
     """Armed in one of the two supervisors, once."""
     planted: str = ""
-    """A bug that a test plants."""
+    """Bugs that a test plants, separated by semicolons."""
 
 
 def play(ground: Ground, script: Script) -> Evidence:
@@ -52,8 +52,7 @@ def play(ground: Ground, script: Script) -> Evidence:
             place,
             place.through(proxy.port),
             script.settings,
-            YOUTILITY_VERIFY_TIMEOUT_S=str(script.timeout_s),
-            YOUTILITY_VERIFY_PLANTED=script.planted,
+            **{"YOUTILITY_VERIFY_TIMEOUT_S": str(script.timeout_s), planted.VARIABLE: script.planted},
         )
         stage = Stage(crew, ledger, proxy, gate, random.Random(f"targets {script.seed}"))  # noqa: S311
         with contextlib.closing(crew), contextlib.closing(ledger):

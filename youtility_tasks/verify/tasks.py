@@ -13,6 +13,7 @@ from django.db import connection, transaction
 
 from youtility_tasks import Retry, Task, TaskContext, Transient, effects, task
 
+from . import planted
 from .entries import Kind
 from .settings import QUEUES
 from .shapes import PREFIX, SHAPES
@@ -20,9 +21,6 @@ from .witness import Witness, ledger, witnessed
 
 TIMEOUT_S = float(os.environ.get("YOUTILITY_VERIFY_TIMEOUT_S", "20"))
 LONGER_S = float(os.environ.get("YOUTILITY_VERIFY_LONGER_S", "0.4"))
-PLANTED = os.environ.get("YOUTILITY_VERIFY_PLANTED", "")
-"""A bug that a test plants to see that it is found."""
-
 FAST, SLOW = QUEUES
 
 
@@ -143,12 +141,8 @@ def child(context: TaskContext, *, key: str) -> str:
 def once(context: TaskContext, *, key: str) -> str:
     """A row that must be there once."""
     with witnessed(context, key) as witness:
-        if PLANTED == "effect outside the transaction":
-            _insert_effect(key, context.job_id)
-            witness.effect()
-            time.sleep(LONGER_S)
-            effects.once(key)
-            return key
+        if planted.is_planted(planted.EFFECT_OUTSIDE):
+            return _once_with_a_bug(context, key, witness)
         with transaction.atomic():
             if effects.once(key):
                 _insert_effect(key, context.job_id)
@@ -209,6 +203,15 @@ TASKS: dict[str, Task] = {
 def _insert_effect(key: str, job_id: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO verify_effect (key, job_id) VALUES (%s, %s)", [key, job_id])
+
+
+def _once_with_a_bug(context: TaskContext, key: str, witness: Witness) -> str:
+    _insert_effect(key, context.job_id)
+    if _burn(str(ledger().folder / f"fuse-{key}")):
+        witness.fault("killed between an effect and its mark", time.monotonic_ns())
+        os.kill(os.getpid(), signal.SIGKILL)
+    effects.once(key)
+    return key
 
 
 def _burn(fuse: str) -> bool:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
 import psycopg
 
 from youtility_tasks import TaskContext
@@ -30,6 +31,14 @@ def ledger() -> Ledger:
     return Ledger.from_environment()
 
 
+@functools.cache
+def line(pid: int) -> list[int]:
+    """The processes above one, up to its supervisor: a fault to any of them is a fault to it."""
+    with contextlib.suppress(psutil.Error):
+        return [parent.pid for parent in psutil.Process(pid).parents()[:3]]
+    return []
+
+
 class Witness:
     """Writes for one attempt."""
 
@@ -40,7 +49,8 @@ class Witness:
             self.about["claim"] = seen[0]
             if seen[1] is not None and context.attempt == 1:
                 more["early_s"] = seen[1]
-        ledger().write(Kind.BEGIN, **self.about, tenant=context.tenant_id, attempt=context.attempt, **more)
+        about = {"tenant": context.tenant_id, "attempt": context.attempt, "line": line(os.getpid())}
+        ledger().write(Kind.BEGIN, **self.about, **about, **more)
 
     def effect(self) -> None:
         """The effect happens now."""
