@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import psutil
 import psycopg
 
-from .ground import SETTINGS, Place
+from .ground import SECRET, SETTINGS, Place
 from .ledger import ADDRESS, FOLDER
 from .witness import DIRECT
 
@@ -63,6 +63,7 @@ class Crew:
             **os.environ,
             **more_env,
             "DJANGO_SETTINGS_MODULE": SETTINGS,
+            "SECRET_KEY": SECRET,
             "DATABASE_URL": address,
             "YOUTILITY_VERIFY_SETTINGS": json.dumps(settings),
             DIRECT: place.direct,

@@ -24,10 +24,11 @@ def armed(stage: Stage, case: str) -> Iterator[dict[str, str]]:
         yield {}
         return
     once = stage.crew.place.folder / "failpoint"
-    with stage.recorded(f"failpoint {case}", "*", stage.lease_s):
+    with stage.recorded(f"failpoint {case}", "*", stage.lease_s) as injury:
         yield {failpoints.VARIABLE: f"{case}:{once}"}
         with contextlib.suppress(NotInTime):
             until(once.exists, f"{case} is reached", within_s=5)
+        injury.hits = int(once.exists())
         if case.endswith("=stop"):
             _continue_after_the_lease(stage)
 

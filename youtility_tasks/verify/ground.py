@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from .dumping import EFFECTS
 from .plan import TENANTS
 
 SETTINGS = "youtility_tasks.verify.settings"
+SECRET = secrets.token_urlsafe(50)
+"""Django wants one; a run's processes keep nothing that it protects."""
 _TEMPLATE = "verify_template"
 _QUICK = ["-c", "fsync=off", "-c", "max_connections=200"]
 _SOUND = ["-c", "max_connections=200"]
@@ -37,7 +40,7 @@ class Ground:
         """Make the database that each run gets a copy of."""
         self._sql(self.queue, f"CREATE DATABASE {_TEMPLATE}")
         env = {**os.environ, "DATABASE_URL": self.queue.url(_TEMPLATE), "DJANGO_SETTINGS_MODULE": SETTINGS}
-        env["LOG_LEVEL"] = "WARNING"
+        env |= {"LOG_LEVEL": "WARNING", "SECRET_KEY": SECRET}
         command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
         subprocess.run(command, env=env, check=True)  # noqa: S603
         with psycopg.connect(self.queue.url(_TEMPLATE), autocommit=True) as connection:

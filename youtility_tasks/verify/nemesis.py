@@ -18,6 +18,13 @@ from .proxy import Cut, Proxy, after_claim, after_commit, after_finish
 _SETTLE_S = 0.3
 
 
+@dataclass(slots=True)
+class Injury:
+    """What came of a fault: a cut that found nothing to cut has hit nothing."""
+
+    hits: int = 1
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What a fault may reach."""
@@ -39,14 +46,16 @@ class Stage:
         return float(self.crew.settings.get("statement_deadline_s", 5.0))
 
     @contextlib.contextmanager
-    def recorded(self, name: str, pids: list[int] | str, after_s: float = 0.0) -> Iterator[None]:
+    def recorded(self, name: str, pids: list[int] | str, after_s: float = 0.0) -> Iterator[Injury]:
         """Around the injury: an entry of the ledger from now until it is healed, and `after_s` longer."""
         start = time.monotonic_ns()
+        injury = Injury()
         try:
-            yield
+            yield injury
         finally:
             end = time.monotonic_ns() + int(after_s * 1e9)
-            self.ledger.write(Kind.NEMESIS, fault=name, pids=pids, **{"from": start, "to": end})
+            about = {"fault": name, "pids": pids, "from": start, "to": end, "hits": injury.hits}
+            self.ledger.write(Kind.NEMESIS, **about)
 
 
 Fault = Callable[[Stage], None]
@@ -130,14 +139,15 @@ def terminate_in_finish(stage: Stage) -> None:
     """B22: the worker's session is terminated while its finish waits for a row."""
     place = stage.crew.place
     with (
-        stage.recorded("session terminated in finish", "*", stage.lease_s),
+        stage.recorded("session terminated in finish", "*", stage.lease_s) as injury,
         place.connect() as holder,
         place.connect() as killer,
         holder.transaction(),
         contextlib.suppress(NotInTime),
     ):
+        injury.hits = 0
         holder.execute("SELECT id FROM procrastinate_jobs WHERE status = 'doing' FOR UPDATE SKIP LOCKED")
-        until(lambda: killer.execute(_TERMINATE_WAITING).fetchall(), "a finish waits", within_s=2)
+        injury.hits = len(until(lambda: killer.execute(_TERMINATE_WAITING).fetchall(), "a finish waits", within_s=2))
 
 
 def terminate_all(stage: Stage) -> None:
@@ -259,9 +269,10 @@ def _crash_database(stage: Stage, name: str, number: int) -> None:
 
 
 def _cut(stage: Stage, name: str, where: Proxy, when: Cut) -> None:
-    with stage.recorded(name, "*", stage.lease_s):
+    with stage.recorded(name, "*", stage.lease_s) as injury:
         before = where.cuts
         where.cut(when, 2)
         with contextlib.suppress(NotInTime):
             until(lambda: where.cuts >= before + 2, name, within_s=5)
         where.cut(when, 0)
+        injury.hits = where.cuts - before

@@ -9,7 +9,7 @@ from pathlib import Path
 from . import failures, plan
 from .checker import Check, Violation, check, life_of
 from .crew import SOAK, NotInTime
-from .entries import Evidence, Limits
+from .entries import Evidence, Kind, Limits
 from .ground import Ground, ground
 from .interleavings import explore
 from .nemesis import FAULTS
@@ -96,6 +96,15 @@ def judged(evidence: Evidence, name: str, tell: Tell, *, shown: int | None = Non
 _SHOWN = 20
 
 
+def _injured(evidence: Evidence, script: Script) -> Check:
+    """A run proves nothing about a fault that did not hit. Among many it may find nothing to hit; alone it must."""
+    hits = [entry.data["hits"] for entry in evidence.ledger if entry.kind is Kind.NEMESIS and "hits" in entry.data]
+    planned = len(script.faults) + bool(script.failpoint)
+    missed = planned == 1 and not any(hits)
+    broken = [Violation("*", "the fault found nothing to hit, so nothing was tested")] if missed else []
+    return Check(f"{script.name}: I injured", f"{planned} faults", f"{sum(map(bool, hits))} hit", broken)
+
+
 def _played(servers: Ground, script: Script, tell: Tell) -> list[Check]:
     try:
         evidence = play(servers, script)
@@ -103,7 +112,7 @@ def _played(servers: Ground, script: Script, tell: Tell) -> list[Check]:
         return [Check(f"{script.name}: it was played", "a run", str(error), [Violation("*", str(error))])]
     limits = Limits(**{key: value for key, value in script.settings.items() if key in ("max_crashes", "max_rescues")})
     evidence = Evidence(seed=script.seed, ledger=evidence.ledger, dump=evidence.dump, limits=limits)
-    checks = judged(evidence, script.name, tell, shown=_SHOWN)
+    checks = [_injured(evidence, script), *judged(evidence, script.name, tell, shown=_SHOWN)]
     bad = sum(not each.ok for each in checks)
     if bad:
         kept = Path.cwd() / f"verify-{script.name.replace('=', '-')}-{script.seed}.json"
