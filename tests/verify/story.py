@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from youtility_tasks.verify.checker import Check, check
+from youtility_tasks.verify.case import Check
+from youtility_tasks.verify.checker import check
 from youtility_tasks.verify.entries import AttemptRow, Dump, Entry, Evidence, JobRow, Kind
 
 

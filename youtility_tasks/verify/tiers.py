@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import failures, plan
-from .checker import Check, Violation, check, life_of
+from .case import Check, Violation
+from .checker import check, life_of
 from .crew import SOAK, NotInTime
 from .entries import Evidence, Kind, Limits
 from .ground import Ground, ground

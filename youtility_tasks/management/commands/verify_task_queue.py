@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from youtility_tasks.management import printing
 from youtility_tasks.verify import tiers
-from youtility_tasks.verify.checker import Check
+from youtility_tasks.verify.case import Check
 from youtility_tasks.verify.entries import Evidence
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from youtility_tasks.verify.checker import Check, Violation, check
+from youtility_tasks.verify.case import Check, Violation
+from youtility_tasks.verify.checker import check
 from youtility_tasks.verify.ground import Place
 
 from . import overlaps

@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import psycopg
 
-from youtility_tasks.verify.checker import Check, Violation, check
+from youtility_tasks.verify.case import Check, Violation
+from youtility_tasks.verify.checker import check
 from youtility_tasks.verify.ground import Place
 
 from .world import Connection, World
@@ -37,6 +38,7 @@ def every_pair(place: Place) -> Check:
                 world.connection = first
                 found = _violations(world)
             except psycopg.Error as error:
+                first.rollback()
                 found = [f"{type(error).__name__}: {str(error).splitlines()[0]}"]
             end = "commits" if commits else "rolls back"
             name = f"a.{one} {end} while b.{other}{' of a zombie' if zombie else ''}"

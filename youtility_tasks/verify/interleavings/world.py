@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -14,46 +13,14 @@ from youtility_tasks.verify.dumping import dump
 from youtility_tasks.verify.entries import Entry, Evidence, Kind
 from youtility_tasks.verify.shapes import PREFIX
 
-from .model import Job, Model
+from .desks import Desk, Held, State
+from .model import Job
 
 QUEUE = queues.MAINTENANCE
 KEYS = (("locked-1", "lock"), ("locked-2", "lock"), ("instant-3", None), ("cancelled-4", None))
 """Two jobs of one lock, one that is nobody's business, and one that may be cancelled."""
 
 Connection = psycopg.Connection[Any]
-
-
-@dataclass(slots=True)
-class Held:
-    """A job that a worker believes to be its own."""
-
-    job_id: int
-    key: str
-    claim: int
-
-
-@dataclass(slots=True)
-class Desk:
-    """A worker: its id in the queue, and what it holds."""
-
-    number: int
-    worker_id: int
-    held: dict[int, Held] = field(default_factory=dict)
-    unsure: dict[int, Held] = field(default_factory=dict)
-    """Ended, sent, and not confirmed."""
-    forgotten: list[Held] = field(default_factory=list)
-    is_frozen: bool = False
-
-
-@dataclass(slots=True)
-class State:
-    """All that an action changes outside the database; copied at every fork of the road."""
-
-    desks: dict[str, Desk] = field(default_factory=dict)
-    model: Model = field(default_factory=Model)
-    ledger: list[Entry] = field(default_factory=list)
-    clock: int = 0
-    keys: dict[str, int] = field(default_factory=dict)
 
 
 class World:
