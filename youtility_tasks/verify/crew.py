@@ -87,7 +87,7 @@ class Crew:
 
     def generate(self, seed: int, jobs: int, rate: float, address: str) -> None:
         """Start to enqueue."""
-        words = ["-m", "youtility_tasks.verify.generator", f"--seed={seed}", f"--jobs={jobs}", f"--rate={rate}"]
+        words = ["-m", "django", "verify_generate", f"--seed={seed}", f"--jobs={jobs}", f"--rate={rate}"]
         self.generator = self._run("generator", words, {"DATABASE_URL": address})
 
     def workers(self) -> list[tuple[int, int, int]]:

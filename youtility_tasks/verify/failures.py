@@ -1,4 +1,4 @@
-"""Failpoints as faults of a run: armed in one supervisor, reached once, and recorded."""
+"""Failpoints as faults of a run: armed in all its processes, reached once, and recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CASES = tuple(f"{point}={action}" for point, action in itertools.product(failpoi
 
 @contextlib.contextmanager
 def armed(stage: Stage, case: str) -> Iterator[dict[str, str]]:
-    """The environment that arms a case, for one supervisor; leaves once it was reached and, if stopped, continued."""
+    """The environment that arms a case; leaves once it was reached and, if somebody was stopped, continued."""
     if not case:
         yield {}
         return
@@ -27,7 +27,7 @@ def armed(stage: Stage, case: str) -> Iterator[dict[str, str]]:
     with stage.recorded(f"failpoint {case}", "*", stage.lease_s) as injury:
         yield {failpoints.VARIABLE: f"{case}:{once}"}
         with contextlib.suppress(NotInTime):
-            until(once.exists, f"{case} is reached", within_s=5)
+            until(once.exists, f"{case} is reached", within_s=10)
         injury.hits = int(once.exists())
         if case.endswith("=stop"):
             _continue_after_the_lease(stage)

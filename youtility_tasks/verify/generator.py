@@ -1,32 +1,27 @@
-"""The process that enqueues: `python -m youtility_tasks.verify.generator --seed N --jobs N --rate N`.
-
-Every call is announced in the ledger before, and acknowledged after its transaction has ended. SIGTERM ends it after
-the call that is under way.
-"""
+"""Who enqueues: every call is announced in the ledger before, and acknowledged after its transaction has ended."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import django
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+from django.utils import timezone
+
+from youtility_tasks import acts, registry, tenant
+from youtility_tasks.errors import Refused
 
 from . import planted
 from .entries import Kind
 from .ledger import FOLDER, Ledger
-from .plan import Planned, jobs
-
-if TYPE_CHECKING:
-    from youtility_tasks import Task
+from .plan import Planned
+from .shapes import SHAPES
 
 
 class TakenBack(Exception):
@@ -36,8 +31,8 @@ class TakenBack(Exception):
 class Generator:
     """Enqueues what was planned and tells the ledger."""
 
-    def __init__(self, ledger: Ledger, tasks: dict[str, Task]) -> None:
-        self.ledger, self.tasks = ledger, tasks
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
         self.stopped = threading.Event()
 
     def run(self, planned: list[Planned], rate: float) -> None:
@@ -61,7 +56,7 @@ class Generator:
         except TakenBack:
             self.ledger.write(Kind.ROLLED_BACK, key=one.key)
             return
-        except (OperationalError, InterfaceError, DatabaseError) as error:
+        except (InterfaceError, DatabaseError) as error:
             connections.close_all()
             self.ledger.write(Kind.AMBIGUOUS, key=one.key, error=f"{type(error).__name__}: {error}"[:200])
             return
@@ -107,10 +102,6 @@ class Generator:
         return found[0]
 
     def _call(self, one: Planned) -> int:
-        from django.utils import timezone
-
-        from youtility_tasks import tenant
-
         args: dict[str, Any] = {"key": one.key}
         if one.lock:
             args["lock"] = one.lock
@@ -120,14 +111,13 @@ class Generator:
             args["fuse"] = str(Path(os.environ[FOLDER]) / f"fuse-{one.key}")
         run_after = timezone.now() + timedelta(seconds=one.delay_s) if one.delay_s else None
         unique = one.key if one.shape == "single" and not planted.is_planted(planted.READ_THEN_INSERT) else None
-        task = self.tasks[one.shape].using(priority=one.priority, run_after=run_after, unique=unique)
+        task = registry.get(SHAPES[one.shape].task_name).using(
+            priority=one.priority, run_after=run_after, unique=unique
+        )
         with tenant(one.tenant_id):
             return int(task.enqueue(**args).id)
 
     def _cancel(self, one: Planned, job_id: int) -> None:
-        from youtility_tasks import acts
-        from youtility_tasks.errors import Refused
-
         time.sleep(0.05)
         try:
             becomes = str(acts.cancel(job_id, "the run cancels it").becomes)
@@ -137,22 +127,3 @@ class Generator:
             connections.close_all()
             becomes = "unknown"
         self.ledger.write(Kind.CANCEL, key=one.key, job_id=job_id, becomes=becomes)
-
-
-def main() -> None:
-    """Enqueue what the arguments say."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--jobs", type=int, required=True)
-    parser.add_argument("--rate", type=float, required=True)
-    given = parser.parse_args()
-    django.setup()
-    from .tasks import TASKS  # Django must be ready before tasks are declared
-
-    generator = Generator(Ledger.from_environment(), TASKS)
-    signal.signal(signal.SIGTERM, lambda *_: generator.stopped.set())
-    generator.run(jobs(given.seed, given.jobs), given.rate)
-
-
-if __name__ == "__main__":
-    main()

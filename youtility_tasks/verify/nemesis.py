@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psycopg
+
 from .crew import Crew, NotInTime, until
 from .entries import Kind
 from .ledger import Ledger
@@ -201,12 +203,46 @@ def reset_storm(stage: Stage) -> None:
             time.sleep(_SETTLE_S)
 
 
+def slow_network(stage: Stage) -> None:
+    """C44: every reply takes 150 to 250 ms longer, and that is no reason to rescue anybody."""
+    with stage.recorded("slow network", []):
+        stage.proxy.delay_s = lambda: stage.rng.uniform(0.15, 0.25)
+        time.sleep(stage.lease_s * 2)
+        stage.proxy.delay_s = None
+
+
+def deafen_listeners(stage: Stage) -> None:
+    """C45: the connections that listen for notifications are dead and do not know it; work is found by polling."""
+    with stage.recorded("listeners deafened", []) as injury:
+        injury.hits = stage.proxy.deafen_listeners()
+
+
+def exhaust_connections(stage: Stage) -> None:
+    """B34: strangers take every connection that is left, for longer than a lease."""
+    with stage.recorded("connections exhausted", "*", stage.lease_s) as injury, contextlib.ExitStack() as strangers:
+        injury.hits = 0
+        with contextlib.suppress(psycopg.OperationalError):
+            while True:
+                strangers.enter_context(stage.crew.place.connect())
+                injury.hits += 1
+        time.sleep(stage.lease_s * 1.5)
+
+
+def kill_generator(stage: Stage) -> None:
+    """A8: who enqueues is killed, in a transaction or between two: a job exists if and only if it committed."""
+    generator = stage.crew.generator
+    with stage.recorded("kill the generator", []) as injury:
+        injury.hits = int(generator is not None and generator.poll() is None)
+        if generator is not None:
+            generator.kill()
+
+
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
         kill_child, kill_worker, kill_supervisor, freeze_worker, freeze_family, freeze_child, rolling_restart, stop_twice,
         restart_database, kill_database, terminate_in_finish, terminate_all, lock_table, go_deaf, cut_claims,
-        cut_finishes, cut_enqueues, reset_storm,
+        cut_finishes, cut_enqueues, reset_storm, slow_network, deafen_listeners, exhaust_connections, kill_generator,
     )
 }  # fmt: skip
 

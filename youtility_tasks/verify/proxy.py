@@ -22,6 +22,8 @@ class Pair:
     client: asyncio.StreamWriter
     server: asyncio.StreamWriter
     deaf: bool = False
+    listens: bool = False
+    """It has sent a LISTEN."""
     request: bytes = b""
     """What the client has sent since the server's last answer."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -54,6 +56,8 @@ class Proxy:
         self.port = 0
         self.cuts = 0
         """Replies that were cut."""
+        self.delay_s: Callable[[], float] | None = None
+        """How long each reply is held back."""
         self._deaf = False
         self._cut: Cut | None = None
         self._left = 0
@@ -66,6 +70,13 @@ class Proxy:
     def go_deaf(self) -> None:
         """Half-open: connections old and new stay open, what they send is taken, and nothing passes."""
         self._call(self._set_deaf)
+
+    def deafen_listeners(self) -> int:
+        """The connections that listen for notifications never hear any more; how many there were."""
+        listening = [pair for pair in self._pairs if pair.listens]
+        for pair in listening:
+            pair.deaf = True
+        return len(listening)
 
     def recover(self) -> None:
         """New connections work again; the old ones stay deaf, as after a failover of a load balancer."""
@@ -136,6 +147,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(_CHUNK):
                 if not pair.deaf:
+                    pair.listens |= b"LISTEN " in chunk
                     pair.request = (pair.request + chunk)[-4 * _CHUNK :]
                     pair.server.write(chunk)
                     await pair.server.drain()
@@ -152,6 +164,8 @@ class Proxy:
                     self._reset(pair)
                     return
                 pair.request = b""
+                if self.delay_s is not None:
+                    await asyncio.sleep(self.delay_s())
                 pair.client.write(chunk)
                 await pair.client.drain()
         if not pair.deaf:

@@ -36,7 +36,7 @@ class Script:
     drain_s: float = 60.0
     timeout_s: float = 20.0
     failpoint: str = ""
-    """Armed in one of the two supervisors, once."""
+    """Armed in all processes; whoever comes there first is hit, and nobody after it."""
     planted: str = ""
     """Bugs that a test plants, separated by semicolons."""
 
@@ -57,7 +57,7 @@ def play(ground: Ground, script: Script) -> Evidence:
         stage = Stage(crew, ledger, proxy, gate, random.Random(f"targets {script.seed}"))  # noqa: S311
         with contextlib.closing(crew), contextlib.closing(ledger):
             with failures.armed(stage, script.failpoint) as env:
-                crew.start()
+                crew.start(**env)
                 crew.ready(2)
                 crew.start(**env)
                 crew.generate(script.seed, script.jobs, script.rate, place.through(gate.port))
@@ -107,7 +107,8 @@ def _let_generate(crew: Crew, script: Script) -> None:
         code = crew.generator.wait(script.jobs / script.rate * 3 + 30)
     except subprocess.TimeoutExpired as error:
         raise NotInTime("the generator does not come to its end") from error
-    if code:
+    was_killed = "kill_generator" in [name for _, name in script.faults]
+    if code and not was_killed:
         raise NotInTime(f"the generator failed: {crew.said()['generator.log'][-2000:]}")
 
 

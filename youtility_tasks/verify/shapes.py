@@ -56,11 +56,13 @@ SHAPES: dict[str, Shape] = {
         Shape("mailed", 6),
         Shape("crashes", 2),
         Shape("poison", 1, frozenset({"failed"}), Effects.NONE),
+        Shape("hog", 1),
+        Shape("blocked", 1, frozenset({"failed"}), Effects.NONE, max_attempts=2),
         Shape("single", 3),
         Shape("rolled_back", 3),
     )
 }
-"""`single` is enqueued twice at once under one unique key; `rolled_back` in a transaction that is taken back."""
+"""`hog` holds the interpreter for longer than a quick run's lease; `blocked` waits in C until it is killed; `single` is enqueued twice at once under one unique key; `rolled_back` in a transaction that is taken back."""
 
 
 def of_task(task_name: str) -> Shape | None:

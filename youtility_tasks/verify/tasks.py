@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
+import threading
 import time
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
 
-from youtility_tasks import Retry, Task, TaskContext, Transient, effects, task
+from youtility_tasks import Retry, TaskContext, Transient, effects, task
 
 from . import planted
 from .entries import Kind
@@ -21,6 +23,9 @@ from .witness import Witness, ledger, witnessed
 
 TIMEOUT_S = float(os.environ.get("YOUTILITY_VERIFY_TIMEOUT_S", "20"))
 LONGER_S = float(os.environ.get("YOUTILITY_VERIFY_LONGER_S", "0.4"))
+HOG_US = 2_500_000
+"""Microseconds; the quick lease is 1.5 s."""
+
 FAST, SLOW = QUEUES
 
 
@@ -177,6 +182,24 @@ def poison(context: TaskContext, *, key: str) -> str:
         os._exit(3)
 
 
+@task(**_options("hog", SLOW, isolated=True))
+def hog(context: TaskContext, *, key: str) -> str:
+    """Holds the interpreter for longer than a quick run's lease: nobody may take its job away for that."""
+    with witnessed(context, key) as witness:
+        witness.effect()
+        ctypes.PyDLL(None).usleep(HOG_US)
+    return key
+
+
+@task(**_options("blocked", SLOW, timeout_s=1.0))
+def blocked(context: TaskContext, *, key: str) -> str:
+    """Waits in C, where no exception reaches it, until its process is killed."""
+    with witnessed(context, key) as witness:
+        witness.fault("blocked until it is killed", time.monotonic_ns(), lasts_s=TIMEOUT_S)
+        threading.Event().wait()
+    return key
+
+
 @task(**_options("single", FAST))
 def single(context: TaskContext, *, key: str) -> str:
     with witnessed(context, key) as witness:
@@ -189,15 +212,6 @@ def rolled_back(context: TaskContext, *, key: str) -> str:
     with witnessed(context, key) as witness:
         witness.effect()
     return key
-
-
-TASKS: dict[str, Task] = {
-    each.name.removeprefix(PREFIX): each
-    for each in (
-        instant, brief, longer, asynchronous, retried, always_fails, locked, scheduled, cancelled, big, parent, child,
-        once, mailed, crashes, poison, single, rolled_back,
-    )
-}  # fmt: skip
 
 
 def _insert_effect(key: str, job_id: int) -> None:

@@ -59,10 +59,10 @@ class Witness:
     def end(self, outcome: str) -> None:
         ledger().write(Kind.END, **self.about, outcome=outcome)
 
-    def fault(self, name: str, since: int) -> None:
+    def fault(self, name: str, since: int, *, lasts_s: float = 0.0) -> None:
         """A fault that the task itself makes, at the cost of all that run in its process."""
-        now = since + 1
-        ledger().write(Kind.NEMESIS, fault=name, pids=[os.getpid()], **{"from": since, "to": now})
+        span = {"from": since, "to": since + 1 + int(lasts_s * 1e9)}
+        ledger().write(Kind.NEMESIS, fault=name, pids=[os.getpid()], **span)
 
 
 @contextlib.contextmanager
