@@ -13,7 +13,7 @@ from django.core.management import execute_from_command_line, get_commands
 from . import database
 from .errors import NotSetUp, StandaloneError
 
-_WITHOUT_DATABASE = {"help", "--help", "-h", "version", "--version", "check", "makemigrations"}
+_WITHOUT_DATABASE = {"help", "--help", "-h", "version", "--version", "check", "makemigrations", "verify_task_queue"}
 _MAKE_IT_READY = {"migrate", "setup_task_queue", "play_company_day", "up", "sqlmigrate", "showmigrations"}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from youtility_tasks import history, payload, registry, running, tasks_api, tenants
+from youtility_tasks import failpoints, history, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.context import TaskContext
 from youtility_tasks.declaration import Task
@@ -168,6 +168,7 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         raise UnknownTask(job.task_name, registry.registered())
     if job.tenant_id == tenants.ALL and task.tenant == "one":
         raise BadInput(str(NoTenant(task.name)))
+    failpoints.reach("before_start")
     args, kwargs = history.unpack(task, job.args)
     context = TaskContext.of(
         task,

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from youtility_tasks import queries, registry
+from youtility_tasks import failpoints, queries, registry
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Outcome, WorkerStatus
@@ -185,6 +185,8 @@ class Worker:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
             resent = self.unsure & set(sent)
             self.unsure |= set(sent)
+            if sent:
+                failpoints.reach("before_finish")
             rows = await self.link.ask(
                 "pump",
                 worker_id=self.worker_id,
@@ -193,6 +195,10 @@ class Worker:
                 queue_name=self.queue_name,
                 n=wanted,
             )
+            if sent:
+                failpoints.reach("after_finish_sent")
+            if rows[1:]:
+                failpoints.reach("after_claim")
             self._confirm(sent, set(rows[0][0]), resent)
             self._take(rows[1:])
             await self._count_stale()
@@ -358,6 +364,7 @@ class Worker:
             await asyncio.sleep(settings().rescue_interval_s)
             with contextlib.suppress(LinkDown):
                 async with self.link.turn:
+                    failpoints.reach("in_rescue")
                     rows = await self.link.ask("rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues)
                 for silent, job_id, task_name, verdict in rows:
                     logger.warning("job %s id=%s task=%s worker=%s", verdict, job_id, task_name, silent)
