@@ -22,6 +22,7 @@ FUNCTIONS = (
     "youtility_tasks_give_back_v1",
     "youtility_tasks_history_days_v1",
     "youtility_tasks_keep_days_v1",
+    "youtility_tasks_first_of_locks_v1",
     "youtility_tasks_lock_heads_v1",
     "youtility_tasks_pump_v2",
     "youtility_tasks_register_v1",

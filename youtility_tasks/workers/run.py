@@ -186,8 +186,9 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
             tasks_api.task_started.send(type(task.get_backend()), task_result=context.task_result)
             try:
                 yield task, [context, *args] if task.takes_context else args, kwargs
-            except BaseException:
-                _finished(task, context, tasks_api.TaskResultStatus.FAILED)
+            except BaseException as error:
+                if decide(classify(error), task, attempt=job.attempt, crash_count=0).verdict is not Verdict.RETRY:
+                    _finished(task, context, tasks_api.TaskResultStatus.FAILED)
                 raise
             _finished(task, context, tasks_api.TaskResultStatus.SUCCESSFUL)
     finally:
