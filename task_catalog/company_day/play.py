@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 
 from youtility_tasks import queries
 
@@ -29,6 +29,8 @@ from .seed import seed_company
 logger = logging.getLogger(__name__)
 
 _FOLDER_PREFIX = "company-day-"
+_LOST = ("08", "57P")
+"""How the codes begin of what PostgreSQL says of a connection that ends; one that breaks has no code."""
 
 
 @dataclass(slots=True)
@@ -83,7 +85,9 @@ def _database_kept() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
-        if connection.is_usable():
+        # Not asked of the connection: the way out of a transaction, or of the day's lock, may have opened another.
+        code = getattr(error.__cause__, "sqlstate", None)
+        if code is not None and not code.startswith(_LOST):
             raise
         raise DatabaseLost(error) from error
 
