@@ -1,7 +1,7 @@
 # Each target is one or two commands that you could type yourself.
 PYTHON ?= python3
 
-.PHONY: demo up test check fix
+.PHONY: demo up test check fix bench
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day
@@ -18,6 +18,9 @@ check: .venv/dev            ## format, lint, types, and who may import whom
 
 fix: .venv/dev              ## format, and repair what can be repaired
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+bench: .venv/demo           ## measure this package and its peers, and draw the charts (half an hour)
+	.venv/bin/youtility-tasks bench_task_queue --only all --against procrastinate,pgqueuer,celery --charts youtility_tasks/bench/page --save youtility_tasks/bench/page/result.json
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'

@@ -225,12 +225,13 @@ def test_a_crowd_behind_one_lock_hides_nobody(desk: Desk, locked_task: Task, is_
     """More blocked jobs, and more urgent ones, than the bounded walk looks at."""
 
     def check() -> None:
-        crowd = locked_task.using(priority=1, run_after=timezone.now() - LATER if is_due else None)
+        when = timezone.now() - LATER if is_due else None
+        crowd, rest = (locked_task.using(priority=priority, run_after=when) for priority in (1, 9))
         crowd.enqueue(key="a")
         assert len(desk.claim(1)) == 1
         for number in range(130):
             crowd.enqueue(key="a", number=number + 1)
-        others = [int(locked_task.using(priority=9).enqueue(key=key).id) for key in ("b", "c")]
+        others = [int(rest.enqueue(key=key).id) for key in ("b", "c")]
 
         assert ids(desk.claim(5)) == others
 

@@ -13,7 +13,10 @@ from django.core.management import execute_from_command_line, get_commands
 from . import database
 from .errors import NotSetUp, StandaloneError
 
-_WITHOUT_DATABASE = {"help", "--help", "-h", "version", "--version", "check", "makemigrations", "verify_task_queue"}
+_WITHOUT_DATABASE = {
+    *("help", "--help", "-h", "version", "--version", "check", "makemigrations"),
+    *("verify_task_queue", "bench_task_queue"),  # they make databases of their own
+}
 _MAKE_IT_READY = {"migrate", "setup_task_queue", "play_company_day", "up", "sqlmigrate", "showmigrations"}
 
 

@@ -1,0 +1,13 @@
+"""What can go wrong before a figure is measured; each message says what to do."""
+
+
+class BenchError(Exception):
+    """The root."""
+
+
+class PeerAbsent(BenchError):
+    """A peer, or a program that it needs, is not installed and could not be."""
+
+
+class NotEnded(BenchError):
+    """Work that was measured did not end within its time."""

@@ -1,0 +1,1 @@
+"""pgqueuer with asyncpg, the driver that its documentation shows first."""

@@ -1,0 +1,1 @@
+"""procrastinate as its documentation sets it up in a Django project."""

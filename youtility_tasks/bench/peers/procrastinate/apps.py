@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PeerApp(AppConfig):
+    name = "peers.procrastinate"
+    label = "peer_procrastinate"
