@@ -90,6 +90,25 @@ def test_transaction_mode_without_a_way_around_is_refused_and_nothing_is_started
         assert crew.queue.workers() == []
 
 
+def test_setup_goes_around_the_pooler_too_or_is_refused_before_it_changes_anything(crew: Crew) -> None:
+    def setup(**settings: Any) -> subprocess.CompletedProcess[str]:
+        env = {**crew.env, "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings", "TEST_SETTINGS": json.dumps(settings)}
+        words = [sys.executable, "-m", "django", "setup_task_queue", "--json"]
+        return subprocess.run(words, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60)
+
+    with bouncer(crew.queue.url, "transaction") as pooled:
+        crew.env["DATABASE_URL"] = pooled
+
+        refused = setup()
+        assert (refused.returncode, json.loads(refused.stdout)["error"]["type"]) == (1, "TransactionPooler")
+        assert crew.queue.rows("SELECT 1 FROM youtility_tasks_history_days_v1()") == []
+
+        done = setup(direct_database=crew.queue.url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads(done.stdout)["history_days_made"] == 8
+        assert crew.queue.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'") == []
+
+
 @pytest.mark.parametrize(
     ("mode", "options", "proof"),
     [

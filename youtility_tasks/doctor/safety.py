@@ -56,6 +56,13 @@ def refuse_unsafe_database() -> None:
         )
 
 
+def refuse_transaction_pooler() -> None:
+    """Raise TransactionPooler if the workers' way shares its sessions; nothing else is asked of a database to be set up."""
+    _, seen = _workers_way()
+    if seen:
+        raise TransactionPooler(seen)
+
+
 def reasons() -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
     """Why a worker cannot run here at all, and why it may only with `allow_unsafe_database`."""
     own, pooler = _workers_way()
