@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -141,8 +142,9 @@ def _write(calls: Sequence[_Call]) -> list[Enqueued]:
     if not calls:
         return []
     done: dict[int, Enqueued] = {}
-    # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind.
-    with transaction.atomic(using=settings().database):
+    # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind. One
+    # call alone is one statement, which is whole by itself.
+    with transaction.atomic(using=settings().database) if len(calls) > 1 else contextlib.nullcontext():
         for _ in range(_ATTEMPTS_AT_A_TWIN):
             left = [n for n in range(len(calls)) if n not in done]
             if not left:
