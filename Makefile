@@ -23,7 +23,8 @@ bench: .venv/demo           ## measure this package and its peers, and draw the 
 	.venv/bin/youtility-tasks bench_task_queue --only all --against procrastinate,pgqueuer,celery --charts youtility_tasks/bench/page --save youtility_tasks/bench/page/result.json
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/demo: pyproject.toml | .venv/bin/python
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .

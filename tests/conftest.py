@@ -36,6 +36,15 @@ NOT_FLUSHED = [
 """Tables of models that Django does not manage, which a transactional test must leave empty all the same."""
 
 
+def require_program(name: str, *, package: str) -> str:
+    """The path of a program that pip cannot install; without it the test is skipped, and fails where CI=true promises it."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+    if found is None:
+        say = f"{name} is not installed; on Debian: apt-get install {package}"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(say)
+    return found
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A running PostgreSQL, and how to reach one of its databases."""

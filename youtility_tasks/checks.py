@@ -8,10 +8,11 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core import checks
+from django.db.utils import load_backend
 
-from . import queues, registry
+from . import queries, queues, registry
 from .conf import settings
-from .errors import ConfigurationError
+from .errors import ConfigurationError, did_you_mean
 
 
 def register() -> None:
@@ -20,21 +21,16 @@ def register() -> None:
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    """What is wrong with the settings, the database they name and the queues that tasks name."""
     found: list[checks.CheckMessage] = []
     try:
         known = queues.configured()
         alias = settings().database
+        if settings().direct_database is not None:
+            queries.conninfo("check")
     except ConfigurationError as error:
         return [checks.Error(str(error), id="youtility_tasks.E001")]
-    database = django_settings.DATABASES.get(alias)
-    if database is None or "postgresql" not in database["ENGINE"]:
-        found.append(
-            checks.Error(
-                f"The queue's database {alias!r} is not PostgreSQL.",
-                hint="Point YOUTILITY_TASKS['database'] at a PostgreSQL 15+ alias of DATABASES.",
-                id="youtility_tasks.E002",
-            )
-        )
+    found += _check_database(alias)
     if not apps.is_installed("procrastinate.contrib.django"):
         found.append(
             checks.Error(
@@ -52,4 +48,28 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                     id="youtility_tasks.E004",
                 )
             )
+    for task_name in settings().retention_days_by_task or {}:
+        if registry.find(task_name) is None:
+            found.append(
+                checks.Warning(
+                    f"retention_days_by_task names task {task_name!r}, which nobody declares.",
+                    hint=f"Correct YOUTILITY_TASKS.{did_you_mean(task_name, registry.registered())} History of a task "
+                    "that is gone may rightly be named.",
+                    id="youtility_tasks.W001",
+                )
+            )
     return found
+
+
+def _check_database(alias: str) -> list[checks.CheckMessage]:
+    database = django_settings.DATABASES.get(alias)
+    if database is None:
+        says = f"DATABASES has no alias {alias!r}; known: {', '.join(sorted(django_settings.DATABASES))}."
+    elif (
+        load_backend(database["ENGINE"]).DatabaseWrapper.vendor != "postgresql"
+    ):  # PostGIS and others' engines are, too
+        says = f"The queue's database {alias!r} is not PostgreSQL."
+    else:
+        return []
+    hint = "Point YOUTILITY_TASKS['database'] at a PostgreSQL 15+ alias of DATABASES."
+    return [checks.Error(says, hint=hint, id="youtility_tasks.E002")]

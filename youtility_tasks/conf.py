@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
 from .errors import ConfigurationError, did_you_mean
+from .status import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,10 @@ class Settings:
 
     database: str = "default"
     """Alias of the database that holds the queue."""
+    direct_database: str | None = None
+    """Alias, or DSN, by which workers reach the same database around a pooler. None: they go Django's way."""
+    allow_unsafe_database: bool = False
+    """For development: run although commits can be lost or the role is a superuser. The worker warns at its start."""
     queues: Mapping[str, Mapping[str, int]] | None = None
     """Queue name -> {"processes": n, "threads": n}. None: the four of `queues.py`."""
 
@@ -99,21 +104,44 @@ class Settings:
     database's work, that only its own admin and shell read."""
 
     history_retention_days: int = 365
-    """Days that ended attempts are kept."""
+    """Whole UTC days that ended attempts are kept; a day that is past it is dropped at once. Dead letters stay."""
+    retention_days_by_outcome: Mapping[str, int] | None = None
+    """Outcome (`status.Outcome`) -> days, where they differ from `history_retention_days`."""
+    retention_days_by_task: Mapping[str, int] | None = None
+    """Task name -> days; goes before what is said of the outcome."""
+    history_days_ahead: int = 7
+    """Days whose partitions of the history are made ahead; longer than all workers will ever be stopped."""
+    upkeep_interval_s: float = 60.0
+    """Between two looks of a worker for duties of upkeep that are due; each is done by one worker."""
+
+    @property
+    def shortest_retention_days(self) -> int:
+        """Before so many days nothing goes."""
+        by_outcome, by_task = self.retention_days_by_outcome or {}, self.retention_days_by_task or {}
+        return min([self.history_retention_days, *by_outcome.values(), *by_task.values()])
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            if isinstance(field.default, bool):
+                _check_switch(field.name, getattr(self, field.name))
+            elif isinstance(field.default, int | float):
                 _check_number(field.name, getattr(self, field.name), like=field.default)
-            elif isinstance(field.default, bool) and not isinstance(getattr(self, field.name), bool):
-                raise ConfigurationError(
-                    f"YOUTILITY_TASKS: {field.name} is {getattr(self, field.name)!r}; right is True or False."
-                )
+        if self.direct_database is not None and not isinstance(self.direct_database, str):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: direct_database is {self.direct_database!r}; right is an alias of DATABASES or a DSN."
+            )
+        _check_days("retention_days_by_outcome", self.retention_days_by_outcome, known=[each.value for each in Outcome])
+        _check_days("retention_days_by_task", self.retention_days_by_task, known=None)
         if self.lease_s < 3 * self.heartbeat_interval_s:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "
                 "a lease must outlast three heartbeats, or healthy workers are rescued. Raise lease_s."
             )
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"YOUTILITY_TASKS: {name} is {value!r}; right is True or False.")
 
 
 def _check_number(name: str, value: Any, *, like: float) -> None:
@@ -125,6 +153,21 @@ def _check_number(name: str, value: Any, *, like: float) -> None:
         f"YOUTILITY_TASKS: {name} is {value!r}; right is a {'whole number' if isinstance(like, int) else 'number'} "
         f"{'from' if name in _MAY_BE_ZERO else 'above'} 0, for example {like!r}."
     )
+
+
+def _check_days(name: str, given: object, *, known: Sequence[str] | None) -> None:
+    """`known`: the only keys that make sense; None where only the registry could tell, which is not loaded yet."""
+    if given is None:
+        return
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: {name} is {given!r}; right is a dict, for example {{'succeeded': 30}}."
+        )
+    for key, days in given.items():
+        if not isinstance(key, str) or (known is not None and key not in known):
+            names = f"; known: {', '.join(sorted(known))}.{did_you_mean(key, known)}" if known else "; right is a name."
+            raise ConfigurationError(f"YOUTILITY_TASKS: {name} has the key {key!r}{names}")
+        _check_number(f"{name}[{key!r}]", days, like=30)
 
 
 def _from_django() -> Settings:

@@ -6,11 +6,11 @@ import inspect
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from . import queues, tasks_api
-from .errors import ConfigurationError, NaiveDatetime
+from .errors import ConfigurationError, NaiveDatetime, WrongOption
 
 MOST_URGENT, LEAST_URGENT = 1, 10
 
@@ -28,6 +28,14 @@ _jitter = random.SystemRandom()  # reads the kernel, so forked children do not s
 def _is_number(value: object, *, least: float, whole: bool = False) -> bool:
     kinds = (int,) if whole else (int, float)
     return isinstance(value, kinds) and not isinstance(value, bool) and least <= value < float("inf")
+
+
+def _is_shown_everywhere(instant: datetime) -> bool:
+    """Whether Python can say it in every zone; PostgreSQL's years go on after Python's end, and could not be read back."""
+    try:
+        return datetime.min.year < instant.astimezone(UTC).year < datetime.max.year
+    except OverflowError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     ) -> Task:
         """The same task with other options for the next call; the task itself is unchanged.
 
-        Raises NaiveDatetime for a `run_after` without a zone, UnknownQueue, ConfigurationError for a bad priority.
+        Raises NaiveDatetime for a `run_after` without a zone, UnknownQueue, WrongOption for a bad priority.
         """
         given: dict[str, Any] = {
             "priority": priority,
@@ -168,19 +176,23 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             or not isinstance(self.priority, int)
             or not MOST_URGENT <= self.priority <= LEAST_URGENT
         ):
-            raise ConfigurationError(
+            raise WrongOption(
                 f"Task {self.task_name!r} has priority {self.priority!r}; right is a whole number from "
                 f"{MOST_URGENT} (most urgent) to {LEAST_URGENT}."
             )
         if self.run_after is not None:
             if not isinstance(self.run_after, datetime):
-                raise ConfigurationError(
+                raise WrongOption(
                     f"Task {self.task_name!r}: run_after is {self.run_after!r}; right is an aware datetime."
                 )
             if self.run_after.tzinfo is None or self.run_after.utcoffset() is None:
                 raise NaiveDatetime(
                     f"Task {self.task_name!r}: run_after is {self.run_after!r}, which names no instant; "
                     "give it a zone, for example timezone.now() + timedelta(minutes=5)."
+                )
+            if not _is_shown_everywhere(self.run_after):
+                raise WrongOption(
+                    f"Task {self.task_name!r}: run_after is {self.run_after!r}; right is an instant of the years 2 to 9998."
                 )
         if self.timeout_s is not None and not (_is_number(self.timeout_s, least=0) and self.timeout_s > 0):
             raise ConfigurationError(

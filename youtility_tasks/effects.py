@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from . import queries, running
+from . import failpoints, queries, running
 from .conf import settings
 from .errors import EffectInTransaction, NotJson, NotReady
 from .models import TaskEffect
@@ -103,6 +103,7 @@ def perform(
     except BaseException:
         queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.PENDING, "note": ""})
         raise
+    failpoints.reach("after_effect")
     queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.DONE, "note": ""})
     return True
 

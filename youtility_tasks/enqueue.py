@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,16 +46,25 @@ def enqueue(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | No
     When its queueing lock or unique key is taken, the result is that of the job which holds it. Raises a subclass of
     EnqueueError for a bad call; then nothing was written.
     """
+    return enqueue_or_find(task, args, kwargs)[0]
+
+
+def enqueue_or_find(
+    task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+) -> tuple[tasks_api.TaskResult[Any], bool]:
+    """As `enqueue`, and whether the job is new: False when it is the one that holds the key."""
     call = _check(task, args, kwargs or {})
-    return _result(call, _write([call])[0])
+    (written,) = _write([call])
+    return _result(call, written), written.is_new
 
 
 def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_api.TaskResult[Any]]:
     """Put many jobs of one task on its queue with one statement: all of them or, if one call is bad, none.
 
-    `calls` are keyword arguments, one mapping a job; the results come in their order.
+    `calls` are keyword arguments, one mapping a job; the results come in their order. The EnqueueError of a bad call
+    has a note that says which one it was.
     """
-    checked = [_check(task, (), kwargs) for kwargs in calls]
+    checked = [_check_one_of_many(task, n, kwargs) for n, kwargs in enumerate(calls)]
     return [_result(call, written) for call, written in zip(checked, _write(checked), strict=True)]
 
 
@@ -84,11 +94,24 @@ def _check(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Call:
     )
 
 
+def _check_one_of_many(task: Task, n: int, kwargs: Mapping[str, Any]) -> _Call:
+    if not isinstance(kwargs, Mapping):
+        raise WrongArguments(
+            f"Task {task.name!r}: calls[{n}] of enqueue_many is {payload.safe(repr, kwargs):.80}; right is a mapping of "
+            "keyword arguments for each job."
+        )
+    try:
+        return _check(task, (), kwargs)
+    except EnqueueError as error:
+        error.add_note(f"It was calls[{n}] of enqueue_many; nothing was written.")
+        raise
+
+
 def _arguments(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     try:
         bound = task.signature.bind(*args, **kwargs)
     except TypeError as error:
-        given = [*(f"#{n + 1}" for n in range(len(args))), *sorted(kwargs)]
+        given = [*(f"#{n + 1}" for n in range(len(args))), *sorted(map(str, kwargs))]
         raise WrongArguments(
             f"Task {task.name!r}: {error}. Given: {', '.join(given) or 'nothing'}; "
             f"right is {task.name}{task.signature.replace(return_annotation=task.signature.empty)}."
@@ -119,8 +142,9 @@ def _write(calls: Sequence[_Call]) -> list[Enqueued]:
     if not calls:
         return []
     done: dict[int, Enqueued] = {}
-    # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind.
-    with transaction.atomic(using=settings().database):
+    # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind. One
+    # call alone is one statement, which is whole by itself.
+    with transaction.atomic(using=settings().database) if len(calls) > 1 else contextlib.nullcontext():
         for _ in range(_ATTEMPTS_AT_A_TWIN):
             left = [n for n in range(len(calls)) if n not in done]
             if not left:

@@ -4,7 +4,13 @@
 
     YoutilityTaskError
     ├── ConfigurationError          a setting or a declaration that cannot work
-    │   └── UnknownQueue
+    │   ├── UnknownQueue            (an EnqueueError, too)
+    │   ├── WrongOption             (an EnqueueError, too)
+    │   └── UnsafeDatabase          a worker will not run on it
+    │       ├── CommitsCanBeLost    what was acknowledged may be gone after a crash
+    │       ├── RoleTooPowerful     row level security does not bind it
+    │       ├── TransactionPooler   consecutive statements reach different sessions
+    │       └── WrongDirectDatabase it is not the database that Django uses
     ├── EnqueueError                a call that was refused; nothing was written
     │   ├── WrongArguments          they do not fit the task's signature
     │   ├── NotJson                 NaN, NUL, lone surrogate, a set, an object, ...
@@ -56,6 +62,55 @@ class UnknownQueue(ConfigurationError, EnqueueError):
         super().__init__(
             f"Task {task_name!r} names queue {queue_name!r}; known: {', '.join(names)}.{did_you_mean(queue_name, names)}"
         )
+
+
+class UnsafeDatabase(ConfigurationError):
+    """A database, role or way to it on which a worker's promises do not hold."""
+
+
+class CommitsCanBeLost(UnsafeDatabase):
+    """The server acknowledges commits that a crash may take back."""
+
+    def __init__(self, setting: str, found: str) -> None:
+        super().__init__(
+            f"The database has {setting} = {found!r}; right is 'on': otherwise a crash loses jobs and endings that were "
+            f"acknowledged. Set {setting} = on (for the server, the database, or the role of this connection)."
+        )
+
+
+class RoleTooPowerful(UnsafeDatabase):
+    """A superuser, or a role that row level security does not bind."""
+
+    def __init__(self, role: str, attribute: str) -> None:
+        super().__init__(
+            f"The role {role!r} is {attribute}; right is a role that is neither SUPERUSER nor BYPASSRLS, or nothing keeps "
+            f"one tenant from another's rows. Connect as another role, or ALTER ROLE it (NOSUPERUSER NOBYPASSRLS)."
+        )
+
+
+class TransactionPooler(UnsafeDatabase):
+    """A pooler that gives each transaction another session."""
+
+    def __init__(self, seen: str) -> None:
+        super().__init__(
+            f"A worker's own connections go through a pooler in transaction mode ({seen}); right is a session of their own, "
+            "since LISTEN and prepared statements belong to one. Name the way around the pooler, an alias of DATABASES or a "
+            "DSN, in YOUTILITY_TASKS['direct_database']; Django may go on using the pooler."
+        )
+
+
+class WrongDirectDatabase(UnsafeDatabase):
+    """`direct_database` leads to another database than the one that Django uses."""
+
+    def __init__(self, direct: str, through_django: str) -> None:
+        super().__init__(
+            f"YOUTILITY_TASKS['direct_database'] leads to {direct}, and Django is connected to {through_django}; right is the "
+            "same database by another way. Otherwise jobs are enqueued where no worker looks."
+        )
+
+
+class WrongOption(ConfigurationError, EnqueueError):
+    """A priority or a `run_after` that cannot be."""
 
 
 class WrongArguments(EnqueueError):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import json
 import math
+import pathlib
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -108,10 +111,14 @@ def _describe(value: object) -> str:
 def _way_out(value: object) -> str:
     if isinstance(value, dt.datetime | dt.date | dt.time):
         return " Pass value.isoformat()."
+    if isinstance(value, dt.timedelta):
+        return " Pass value.total_seconds()."
     if isinstance(value, set | frozenset):
         return " Pass sorted(value)."
     if isinstance(value, bytes | bytearray):
         return " Pass base64 text, or store the bytes and pass their name."
+    if isinstance(value, uuid.UUID | decimal.Decimal | pathlib.PurePath):
+        return " Pass str(value)."
     if hasattr(value, "pk"):
         return " Pass its id and load it in the task."
     return " Pass ids and plain values."

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import resources
 from typing import Any
 
+import psycopg
 from django.db import connections
 from psycopg.conninfo import make_conninfo
 
 from .conf import settings
+from .errors import ConfigurationError, did_you_mean
 
 
 @functools.cache
@@ -19,29 +27,84 @@ def statement(name: str) -> str:
     return resources.files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
+_own: ContextVar[psycopg.Connection[Any] | None] = ContextVar("youtility_tasks_own_connection", default=None)
+
+
+def _cursor() -> Any:
+    """On Django's connection, in the caller's transaction; inside `own_connection` on that one."""
+    own = _own.get()
+    return connections[settings().database].cursor() if own is None else own.cursor()
+
+
+@contextmanager
+def own_connection(application_name: str, *, deadline_s: float) -> Iterator[psycopg.Connection[Any]]:
+    """Run the statements of this thread's block on a connection of their own, each statement a transaction.
+
+    After `deadline_s` the connection is cut, so that neither a lock nor a half-open connection holds the caller longer.
+    """
+    # connect_timeout, not the deadline, covers the time before there is a socket to cut.
+    parameters: dict[str, Any] = {"connect_timeout": 5, "autocommit": True}
+    with psycopg.connect(conninfo(application_name), **parameters) as connection:
+        descriptor = os.dup(connection.fileno())
+        cut = threading.Timer(deadline_s, _cut, [descriptor])
+        cut.daemon = True
+        cut.start()
+        token = _own.set(connection)
+        try:
+            yield connection
+        finally:
+            _own.reset(token)
+            cut.cancel()
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+def _cut(descriptor: int) -> None:
+    """End the conversation on a socket under whoever waits for its answer."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as copy:
+        copy.shutdown(socket.SHUT_RDWR)
+
+
 def fetch(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement on Django's own connection, in the caller's transaction; return its rows."""
-    with connections[settings().database].cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement(name), dict(parameters))
         return list(cursor.fetchall())
 
 
 def run(name: str, parameters: Mapping[str, Any]) -> int:
     """Run a statement that returns no rows; return how many rows it touched."""
-    with connections[settings().database].cursor() as cursor:
+    with _cursor() as cursor:
         cursor.execute(statement(name), dict(parameters))
         return int(cursor.rowcount)
 
 
 def run_many(name: str, parameters: Sequence[Mapping[str, Any]]) -> None:
     """Run a statement once for each set of parameters, in one round trip where the driver can."""
-    with connections[settings().database].cursor() as cursor:
+    with _cursor() as cursor:
         cursor.executemany(statement(name), [dict(p) for p in parameters])
 
 
 def conninfo(application_name: str) -> str:
-    """How to reach the queue's database without Django: for the connections that a worker itself holds."""
-    parameters = connections[settings().database].get_connection_params()
+    """How to reach the queue's database without Django: for the connections that a worker itself holds.
+
+    By `direct_database` if it is set. Raises ConfigurationError if that is neither an alias nor a DSN.
+    """
+    direct = settings().direct_database
+    if direct is not None and direct not in connections:
+        if "=" not in direct and "://" not in direct:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: direct_database is {direct!r}; right is a DSN (postgresql://user@host/name) or one of the "
+                f"aliases {', '.join(sorted(connections))}.{did_you_mean(direct, connections)}"
+            )
+        try:
+            return make_conninfo(direct, application_name=application_name)
+        except psycopg.ProgrammingError as error:
+            # Not the text itself: it may hold a password.
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: direct_database is no DSN: {str(error).strip().split(':')[0]}."
+            ) from None
+    parameters = connections[settings().database if direct is None else direct].get_connection_params()
     kept = {
         key: value
         for key, value in parameters.items()

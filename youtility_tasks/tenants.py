@@ -15,6 +15,8 @@ from .models import Tenant
 
 ALL = 0
 """The tenant id of jobs that serve every tenant."""
+_LARGEST = 2**31 - 1
+"""Its column."""
 
 _current: contextvars.ContextVar[int | None] = contextvars.ContextVar("youtility_tasks_tenant", default=None)
 
@@ -26,8 +28,8 @@ def tenant(tenant_id: int) -> Iterator[int]:
     Blocks nest; the inner one wins until it ends. Raises UnknownTenant for anything that is not a positive integer;
     whether the tenant exists is asked by the first statement that writes for it.
     """
-    if isinstance(tenant_id, bool) or not isinstance(tenant_id, int) or not 0 < tenant_id < 2**31:
-        raise UnknownTenant(f"A tenant is named by its id, a whole number from 1; given: {tenant_id!r}.")
+    if isinstance(tenant_id, bool) or not isinstance(tenant_id, int) or not 0 < tenant_id <= _LARGEST:
+        raise UnknownTenant(f"A tenant is named by its id, a whole number from 1 to {_LARGEST}; given: {tenant_id!r}.")
     token = _current.set(tenant_id)
     try:
         yield tenant_id

@@ -61,7 +61,8 @@ def refuse_foreign_data() -> None:
     if found:
         raise OtherCompanies(
             f"This database holds clients that the day did not make: {', '.join(found)}. Its played clock would plan, "
-            "close and mail for them too. Use a database of its own: set DATABASE_URL to an empty one."
+            "close and mail for them too. Use a database of its own: set DATABASE_URL to an empty one, or for the "
+            "embedded server YOUTILITY_HOME to another folder."
         )
 
 

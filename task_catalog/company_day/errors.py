@@ -7,6 +7,7 @@ YoutilityTaskError
     DayInProgress      another day is being played in this database
     ForeignWorkers     workers run that the day did not start
     DayStuck           jobs did not end, or a process of the day did not come up
+    DatabaseLost       the database went away under the player
 """
 
 from __future__ import annotations
@@ -36,3 +37,12 @@ class ForeignWorkers(CompanyDayError):
 
 class DayStuck(CompanyDayError):
     """Something that the day waits for did not happen in time."""
+
+
+class DatabaseLost(CompanyDayError):
+    """The database went away while the day was played."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            f"The database went away while the day was played: {str(error).strip()}. The day can be played again."
+        )

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from django.db import InterfaceError, OperationalError
+
 from youtility_tasks import queries
 
 from . import admission, sink
 from .clock import set_played
 from .definitions import midnight
-from .errors import DayStuck
+from .errors import DatabaseLost, DayStuck
 from .player import Player
 from .processes import Sink, Workers
 from .reconcile import Check, reconcile
@@ -27,6 +29,8 @@ from .seed import seed_company
 logger = logging.getLogger(__name__)
 
 _FOLDER_PREFIX = "company-day-"
+_LOST = ("08", "57P")
+"""How the codes begin of what PostgreSQL says of a connection that ends; one that breaks has no code."""
 
 
 @dataclass(slots=True)
@@ -62,7 +66,7 @@ def play_day(
     processes when they run, `tell` of each instant when it is over. Raises a CompanyDayError when the day may not be
     played here, or got stuck.
     """
-    with admission.only_day():
+    with _database_kept(), admission.only_day():
         admission.refuse_foreign_data()
         admission.refuse_foreign_workers()
         remove_company()
@@ -74,6 +78,18 @@ def play_day(
             checks = reconcile(company, day, scale, played, sink.read(scene.mail_file))
             scene.keep_files = not all(check.ok for check in checks)
             return checks
+
+
+@contextlib.contextmanager
+def _database_kept() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        # Not asked of the connection: the way out of a transaction, or of the day's lock, may have opened another.
+        code = getattr(error.__cause__, "sqlstate", None)
+        if code is not None and not code.startswith(_LOST):
+            raise
+        raise DatabaseLost(error) from error
 
 
 @contextlib.contextmanager

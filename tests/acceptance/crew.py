@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +58,13 @@ class Queue:
         except psycopg.OperationalError:
             self.close()
             raise
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is put inside the block appears at once."""
+        self.rows("BEGIN")
+        yield
+        self.rows("COMMIT")
 
     def close(self) -> None:
         if self._connection is not None:

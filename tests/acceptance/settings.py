@@ -7,4 +7,4 @@ from youtility_tasks.standalone.settings import *  # noqa: F403
 from youtility_tasks.standalone.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.acceptance.app"]
-YOUTILITY_TASKS = json.loads(os.environ.get("TEST_SETTINGS", "{}"))
+YOUTILITY_TASKS = {"allow_unsafe_database": True, **json.loads(os.environ.get("TEST_SETTINGS", "{}"))}

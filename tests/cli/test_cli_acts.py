@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from youtility_tasks import tenant
@@ -45,7 +46,21 @@ def test_submit_enqueues_for_the_tenant_with_everything_that_was_said(manage, ta
 def test_submit_with_a_taken_unique_key_answers_with_the_job_that_holds_it(manage, tasks, acme):
     words = ("submit", "polish_floor", "--tenant", acme, "--unique", "once", "--json")
 
-    assert manage(*words).json["job"]["id"] == manage(*words).json["job"]["id"]
+    holder = manage(*words).json["job"]
+    again = manage(*words, "--at", "2999-01-01T00:00:00Z", "--queue", "reports").json["job"]
+
+    assert holder["is_new"]
+    assert again == {**holder, "is_new": False}, "its own queue and time, not those that were asked for"
+
+
+def test_submit_tells_a_person_that_nothing_was_enqueued(manage, tasks, acme):
+    words = ("submit", "polish_floor", "--tenant", acme, "--unique", "once")
+    first = manage(*words, "--at", "2999-01-01T00:00:00Z")
+
+    second = manage(*words)
+
+    assert first.out.startswith("Job ")
+    assert second.out == f"Nothing was enqueued, its key is taken. {first.out}"
 
 
 @pytest.mark.parametrize(
@@ -251,7 +266,7 @@ def test_cleanup_deletes_old_attempts_but_not_those_of_dead_letters(manage, old_
         (["--tenant", 8], 1),
         (["--task", "polish_floor"], 2),
         (["--outcome", "failed"], 0),
-        (["--older-than", 0], 3),
+        (["--older-than", 0], 2),  # whole days before today
         (["--older-than", 500], 0),
     ],
 )
@@ -260,4 +275,35 @@ def test_cleanup_of_a_part(words, attempts, manage, old_history):
 
 
 def test_cleanup_goes_on_batch_by_batch(old_history):
-    assert prune.prune_history(timezone.now(), batch=1) == 2
+    assert prune.remove_old(timezone.now(), batch=1).attempt_count == 2
+
+
+def test_a_dry_run_of_cleanup_says_exactly_what_then_goes(manage, old_history):
+    long_ago = (timezone.now() - timedelta(days=500)).date()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT youtility_tasks_add_history_day_v1(%s)", [long_ago])
+        cursor.execute(
+            "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number,"
+            " enqueued_at, finished_at, status, outcome, is_final)"
+            " SELECT 1, 'polish_floor', 'email', 7, 5, 1, 1, d, d, 'failed', o, true"
+            " FROM unnest(ARRAY['failed', 'failed', 'succeeded']) o, (SELECT %s::date::timestamp AT TIME ZONE 'UTC') x(d)",
+            [long_ago],
+        )
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, enqueued_at)"
+            " VALUES ('email', 'x', '{}', 'succeeded', '2020-01-01')"
+        )
+
+    page = manage("cleanup", "--dry-run").out
+    counted = manage("cleanup", "--dry-run", "--json").json
+    removed = manage("cleanup", "--json").json
+
+    assert counted == {**removed, "dry_run": True}
+    assert removed["partitions"] == [
+        {"day": long_ago.isoformat(), "attempts": 3, "by_outcome": {"failed": 2, "succeeded": 1}}
+    ]
+    assert removed["attempts_by_outcome"] == {"failed": 2, "succeeded": 3}
+    assert (removed["attempts"], removed["jobs_by_status"], removed["postponed"]) == (5, {"succeeded": 1}, [])
+    assert "Would remove 5 attempts, 1 of their days whole; 1 jobs that a stock worker left;" in page
+    assert f"{long_ago}" in page
+    assert manage("cleanup", "--json").json["attempts"] == 0

@@ -11,15 +11,17 @@ from django.utils import timezone
 
 from youtility_tasks import metrics, queues
 from youtility_tasks.doctor import ground, schema
-from youtility_tasks.models import Job, TaskEffect, TaskWorker
+from youtility_tasks.models import Job, TaskEffect, TaskWorker, UpkeepDuty
 from youtility_tasks.testing import run_jobs
+from youtility_tasks.upkeep import history_days
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def staff(db):
-    """A live worker for each queue."""
+    """A live worker for each queue, which has made the history's days."""
+    history_days.make_days(metrics.database_clock())
     for number, name in enumerate(queues.configured(), start=10**6):
         TaskWorker.objects.create(pk=number, host="host-a", pid=number, queue_name=name, status="running")
 
@@ -45,7 +47,7 @@ def test_all_is_well(examine, manage, staff, tasks):
 
     assert (problems(found), code) == (set(), 0)
     assert found.keys() == {
-        "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "clocks",
+        "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "clocks",
         "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "effects",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())
@@ -53,12 +55,32 @@ def test_all_is_well(examine, manage, staff, tasks):
 
 
 def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
+    history_days.make_days(metrics.database_clock())
     said = manage("doctor")
 
     assert said.code == 1
     assert "nobody serves email, high_priority, maintenance, reports" in said.out
     assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
-    assert "1 of 14 need attention." in said.out
+    assert "1 of 16 need attention." in said.out
+
+
+def test_days_that_are_not_made_ahead(examine, staff):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT youtility_tasks_drop_history_day_v1((now() AT TIME ZONE 'UTC')::date + 1)")
+
+    found, code = examine()
+
+    assert (problems(found), code) == ({"history days"}, 1)
+    assert found["history days"]["found"].startswith("not made: 2")
+
+
+def test_a_duty_of_upkeep_that_failed(examine, staff):
+    UpkeepDuty.objects.create(name="remove old", error="LockNotAvailable: busy")
+
+    found, _ = examine()
+
+    assert problems(found) == {"history days"}
+    assert found["history days"]["found"] == "upkeep could not remove old: LockNotAvailable: busy"
 
 
 def test_a_queue_without_a_live_worker(examine, staff):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 
 import pytest
+from django.core.management.base import OutputWrapper
 from django.db.models import F
 from django.utils import timezone
 
 from youtility_tasks import queues, tenant
+from youtility_tasks.management import printing
+from youtility_tasks.management.verbs.answer import table
 from youtility_tasks.models import Job, TaskExecutionHistory, TaskWorker
 from youtility_tasks.testing import run_jobs
 
@@ -283,3 +287,13 @@ def test_workers_shows_the_present_ones_with_their_children_and_who_is_silent(ma
     assert tuple(present[0][key] for key in contract) == (1, "host-a", 11, "email", "running", children)
     assert [each["is_silent"] for each in everyone] == [False, True, False]
     assert "silent" in manage("workers").out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_table_can_be_printed_whatever_the_terminals_encoding(encoding):
+    written = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+
+    printing.as_page(OutputWrapper(written), [table(("name",), [("Zürich ☃",)], empty="")])
+
+    written.seek(0)
+    assert "Zürich ☃".encode(encoding, "replace").decode(encoding) in written.read()

@@ -67,7 +67,10 @@ def test_every_function_that_our_statements_call_is_looked_for():
 @pytest.mark.django_db
 def test_every_function_and_index_that_the_migrations_made_is_looked_for():
     with connection.cursor() as cursor:
-        cursor.execute("SELECT proname FROM pg_proc WHERE proname LIKE 'youtility\\_tasks\\_%'")
+        cursor.execute(
+            "SELECT proname FROM pg_proc WHERE proname LIKE 'youtility\\_tasks\\_%'"
+            " OR proname IN ('cleanup_old_tasks', 'get_queue_statistics')"
+        )
         functions = {name for (name,) in cursor.fetchall()}
         cursor.execute(
             "SELECT indexname FROM pg_indexes WHERE tablename IN ('procrastinate_jobs', 'youtility_tasks_history')"
@@ -82,10 +85,11 @@ def test_every_function_and_index_that_the_migrations_made_is_looked_for():
 
 @pytest.mark.django_db
 def test_a_ready_database_is_left_alone(say):
+    assert say("setup_task_queue", "--json").json["history_days_made"] > 0
     for words in ([], ["--check"]):
         said = say("setup_task_queue", "--json", *words)
 
-        assert said.code == 0
+        assert (said.code, said.json["history_days_made"]) == (0, 0)
         assert (said.json["ok"], said.json["applied"], said.json["pending"], said.json["missing"]) == (True, [], [], [])
     assert "Ready: nothing to do" in say("setup_task_queue").out
 
@@ -122,6 +126,17 @@ def test_pending_migrations_are_listed_and_not_run_by_check(say, monkeypatch):
 
     assert said.code == 1
     assert said.out == "pending  youtility_tasks.0099_later\nNot ready: run `setup_task_queue`.\n"
+
+
+@pytest.mark.django_db
+def test_a_database_on_which_no_worker_may_run_is_not_ready(say, settings):
+    settings.YOUTILITY_TASKS = {}  # the tests' own role is a superuser
+
+    said = say("setup_task_queue", "--check", "--json")
+
+    assert (said.code, said.json["safety"]["ok"]) == (1, False)
+    assert "is SUPERUSER; right is" in said.json["safety"]["found"]
+    assert "Not ready: The " in say("setup_task_queue", "--check").out
 
 
 # -- as real processes

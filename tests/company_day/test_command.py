@@ -7,16 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from task_catalog.company_day import play as play_module
 from task_catalog.company_day.admission import _live_workers, only_day, refuse_foreign_workers
-from task_catalog.company_day.errors import DayInProgress, ForeignWorkers
+from task_catalog.company_day.errors import DatabaseLost, DayInProgress, ForeignWorkers
 from task_catalog.company_day.reconcile import Check
 from task_catalog.facility.clients import create_client
 from task_catalog.facility.sentinels import ensure_sentinels
@@ -58,7 +59,7 @@ def test_a_database_of_other_companies_is_refused_and_untouched(capsys):
     document = json.loads(capsys.readouterr().out)
     assert left.value.code == 1
     assert (document["ok"], document["checks"]) == (False, [])
-    assert f"'Acme' ({acme.pk})" in document["error"]
+    assert f"'Acme' ({acme.pk})" in document["error"]["message"]
     assert list(Tenant.objects.values_list("pk", flat=True)) == [acme.pk]
 
 
@@ -94,6 +95,32 @@ def test_live_workers_of_somebody_else_are_refused(play, fresh_database):
     finally:
         workers.terminate()
         workers.wait(60)
+
+
+def test_a_day_that_loses_its_database_says_so(play, fresh_database):
+    playing = play("--json")
+    playing.wait_for_jobs(20)
+
+    fresh_database.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+    assert playing.finish() == 1
+    assert playing.document()["error"]["type"] == "DatabaseLost"
+    assert "The day can be played again" in playing.errors
+    assert "Traceback" not in playing.errors
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_lost_inside_a_transaction_is_a_lost_database_too(monkeypatch):
+    def lose(*args, **kwargs):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    monkeypatch.setattr(play_module, "remove_company", lose)
+
+    with pytest.raises(DatabaseLost, match="The day can be played again"):
+        play_module.play_day(date(2025, 3, 3))
 
 
 @pytest.mark.django_db(transaction=True)

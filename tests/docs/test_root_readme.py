@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
-from youtility_tasks import registry
+from youtility_tasks import queues, registry
 from youtility_tasks.models import Tenant
 from youtility_tasks.testing import assert_enqueued
 
@@ -44,6 +44,13 @@ def test_every_make_target_that_is_named_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
 
     assert set(re.findall(r"^make (\w+)", README, re.M)) <= targets
+
+
+def test_the_formula_of_connections_counts_the_queues_as_they_are_configured():
+    shapes = queues.DEFAULTS.values()
+    slots = sum(shape.slots for shape in shapes)
+
+    assert f"{len(shapes)} x 2 + {slots} = {len(shapes) * 2 + slots}, and {len(shapes)} for moments" in README
 
 
 def test_every_file_that_is_linked_is_there():

@@ -12,10 +12,8 @@ from tests.integration.mutants import must_catch
 from youtility_tasks import Task, queues, tenant
 
 CLAIM = "youtility_tasks_claim_v2"
-HEADS = "youtility_tasks_lock_heads_v1"
-NOT_RUNNING = "(SELECT 1 FROM procrastinate_jobs d WHERE d.lock = w.lock AND d.status = 'doing' LIMIT 1) IS NULL"
-FIRST_WAITING = """w.id = (SELECT o.id FROM procrastinate_jobs o
-                            WHERE o.lock = w.lock AND o.status = 'todo' ORDER BY -o.priority, o.id LIMIT 1)"""
+FIRST_OF_LOCKS = "youtility_tasks_first_of_locks_v1"
+NOT_RUNNING = "(SELECT 1 FROM procrastinate_jobs d WHERE d.lock = l.lock AND d.status = 'doing' LIMIT 1) IS NULL"
 LATER = dt.timedelta(hours=1)
 
 
@@ -162,7 +160,7 @@ def test_one_claim_never_takes_two_jobs_of_a_lock(desk: Desk, locked_task: Task)
         assert desk.claim() == []
         assert statuses() == {first: "doing", second: "todo", third: "todo"}
 
-    must_catch(check, HEADS, FIRST_WAITING, "true")
+    must_catch(check, CLAIM, "j.scheduled_at IS NULL AND j.lock IS NULL AND", "j.scheduled_at IS NULL AND")
 
 
 def test_a_running_lock_holds_back_its_own_jobs_and_no_others(desk: Desk, locked_task: Task) -> None:
@@ -174,7 +172,7 @@ def test_a_running_lock_holds_back_its_own_jobs_and_no_others(desk: Desk, locked
 
         assert ids(desk.claim()) == [int(free.id)]
 
-    must_catch(check, HEADS, NOT_RUNNING, "true")
+    must_catch(check, FIRST_OF_LOCKS, NOT_RUNNING, "true")
 
 
 def test_the_next_of_a_lock_runs_once_the_first_has_ended(desk: Desk, locked_task: Task) -> None:
@@ -220,3 +218,21 @@ def test_two_tenants_with_the_same_lock_run_side_by_side(
     locked_task.enqueue(key="same")
 
     assert len(desk.claim()) == 3
+
+
+@pytest.mark.parametrize("is_due", [False, True])
+def test_a_crowd_behind_one_lock_hides_nobody(desk: Desk, locked_task: Task, is_due: bool) -> None:
+    """More blocked jobs, and more urgent ones, than the bounded walk looks at."""
+
+    def check() -> None:
+        when = timezone.now() - LATER if is_due else None
+        crowd, rest = (locked_task.using(priority=priority, run_after=when) for priority in (1, 9))
+        crowd.enqueue(key="a")
+        assert len(desk.claim(1)) == 1
+        for number in range(130):
+            crowd.enqueue(key="a", number=number + 1)
+        others = [int(rest.enqueue(key=key).id) for key in ("b", "c")]
+
+        assert ids(desk.claim(5)) == others
+
+    must_catch(check, "youtility_tasks_lock_heads_v1", "IF seen < walk OR", "IF true OR")

@@ -237,7 +237,7 @@ def test_nobody_can_take_out_the_test_of_the_tenant_unnoticed(
 
 @pytest.mark.parametrize("wrong", [0, -1, None, "7", 7.0, True, 2**31], ids=repr)
 def test_something_that_is_no_tenant_id_is_refused(wrong: Any) -> None:
-    with pytest.raises(errors.UnknownTenant, match="a whole number from 1; given: "), tenant(wrong):
+    with pytest.raises(errors.UnknownTenant, match="a whole number from 1 to 2147483647; given: "), tenant(wrong):
         pytest.fail("entered")
     assert current_tenant() is None
 
@@ -276,6 +276,30 @@ def test_many_are_all_or_none(add_task: Task, acme: int) -> None:
         enqueue_many(add_task, [*({"number": n} for n in range(99)), {"number": float("nan")}])
 
     assert nothing_was_written()
+
+
+@pytest.mark.parametrize(
+    ("calls", "says"),
+    [
+        ({"number": 1}, r"calls\[0\] of enqueue_many is 'number'; right is a mapping"),
+        ([{"number": 1}, 2], r"calls\[1\] of enqueue_many is 2"),
+        ([[("number", 1)]], r"calls\[0\]"),
+        ([{"number": 1, 2: 3}], "Given: 2, number"),
+    ],
+    ids=repr,
+)
+def test_many_are_refused_when_one_is_no_mapping_of_arguments(add_task: Task, acme: int, calls: Any, says: str) -> None:
+    with tenant(acme), pytest.raises(errors.WrongArguments, match=says):
+        enqueue_many(add_task, calls)
+
+    assert nothing_was_written()
+
+
+def test_many_say_which_one_is_bad(add_task: Task, acme: int) -> None:
+    with tenant(acme), pytest.raises(errors.NotJson) as refused:
+        enqueue_many(add_task, [{"number": 1}, {"number": 2}, {"number": {3}}])
+
+    assert refused.value.__notes__ == ["It was calls[2] of enqueue_many; nothing was written."]
 
 
 def test_many_of_none_is_nothing(add_task: Task, acme: int) -> None:

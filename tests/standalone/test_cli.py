@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -76,6 +77,15 @@ def test_a_database_without_tables_says_what_to_do(run, empty_database):
     )
 
 
+def test_a_refusal_under_json_is_one_document(run, empty_database):
+    not_set_up = run("manage_task_queue", "stats", "--json", DATABASE_URL=empty_database)
+    not_there = run("manage_task_queue", "stats", "--json", DATABASE_URL="postgresql://x@127.0.0.1:1/x")
+
+    for ran, kind in ((not_set_up, "NotSetUp"), (not_there, "DatabaseUnreachable")):
+        assert ran.returncode == 1
+        assert json.loads(ran.stdout) == {"ok": False, "error": {"type": kind, "message": ran.stderr.strip()}}
+
+
 def test_an_older_database_says_what_it_lacks(run, fresh_database):
     fresh_database.rows("DELETE FROM django_migrations WHERE app = 'facility' AND name LIKE '0001%%'")
 
@@ -98,6 +108,21 @@ def test_a_migrated_database_runs_commands(run, empty_database):
     ran = run("run_postgresql_worker", "--drain", "--queues", "email", DATABASE_URL=empty_database)
 
     assert ran.returncode == 0, ran.stderr
+
+
+def test_a_failed_attempt_is_one_line_of_the_log(run, fresh_database):
+    here = {"DATABASE_URL": fresh_database.url}
+    assert (
+        run("manage_task_queue", "submit", "auto_close_jobs", "--json-args", '{"jobneedid": 5}', **here).returncode == 0
+    )
+
+    ran = run("run_postgresql_worker", "--drain", "--queues", "high_priority", **here)
+
+    told = [
+        line for line in ran.stderr.splitlines() if " worker started " not in line and " worker stopped " not in line
+    ]
+    assert len(told) == 1, ran.stderr
+    assert "job failed id=" in told[0]
 
 
 @pytest.mark.parametrize("url", ["postgresql://x@127.0.0.1:1/x", "mysql://x"])

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -123,6 +124,27 @@ def test_a_long_path_gets_a_short_socket():
 
     assert len(str(socket_folder(deep))) < 60
     assert socket_folder(deep) != socket_folder(deep / "y")
+
+
+def test_the_length_of_a_socket_is_counted_in_bytes():
+    deep = Path("/srv") / ("é" * 45)
+
+    assert len(os.fsencode(socket_folder(deep))) < 60
+
+
+@pytest.mark.parametrize("name", ["Ann's files, all of them", "50 % café? #1 & more", 'a "name"'])
+def test_a_folder_may_have_any_name(folder, name, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    server = Server(folder / name)
+    with server.in_use():
+        for address in (server.url(), server.conninfo()):
+            psycopg.connect(address).close()
+            with connect(from_url(address)) as connection:
+                assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def connect(database: dict[str, Any]) -> psycopg.Connection:
+    return psycopg.connect(host=database["HOST"], user=database["USER"], dbname=database["NAME"])
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

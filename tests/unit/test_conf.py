@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import sys
 from dataclasses import FrozenInstanceError, fields
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -55,6 +57,12 @@ def test_a_change_in_the_settings_is_seen(settings: Any) -> None:
         ({"heartbeat_interval_s": -1}, "heartbeat_interval_s is -1; right is"),
         ({"statement_deadline_s": float("nan")}, "statement_deadline_s is nan; right is"),
         ({"claim_batch": True}, "claim_batch is True; right is"),
+        ({"history_retention_days": 0}, "history_retention_days is 0; right is"),
+        ({"retention_days_by_outcome": {"succeded": 3}}, "has the key 'succeded'; known: .*Did you mean 'succeeded'"),
+        ({"retention_days_by_outcome": {"succeeded": 0}}, r"retention_days_by_outcome\['succeeded'\] is 0; right is"),
+        ({"retention_days_by_task": {"heartbeat": "3"}}, r"retention_days_by_task\['heartbeat'\] is '3'; right is"),
+        ({"retention_days_by_task": {7: 3}}, "has the key 7; right is a name"),
+        ({"retention_days_by_task": 30}, "retention_days_by_task is 30; right is a dict"),
     ],
     ids=repr,
 )
@@ -88,6 +96,33 @@ def test_a_database_that_is_not_postgresql_is_reported(settings: Any, monkeypatc
     monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.sqlite3")
 
     assert [found.id for found in check_settings(None)] == ["youtility_tasks.E002"]
+
+
+def test_a_retention_for_a_task_that_nobody_declares_is_a_warning(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"retention_days_by_task": {"send_ticket_emial": 30}}
+
+    (found,) = check_settings(None)
+
+    assert (found.id, found.level) == ("youtility_tasks.W001", 30)
+    assert "Did you mean 'send_ticket_email'?" in str(found.hint)
+
+
+def test_postgis_is_postgresql(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = ModuleType("postgis.base")
+    base.DatabaseWrapper = type("DatabaseWrapper", (), {"vendor": "postgresql"})  # type: ignore[attr-defined]
+    for module in (ModuleType("postgis"), base):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "postgis")
+
+    assert check_settings(None) == []
+
+
+def test_an_alias_that_does_not_exist_is_reported_as_such(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"database": "queue"}
+
+    (found,) = check_settings(None)
+
+    assert (found.id, found.msg) == ("youtility_tasks.E002", "DATABASES has no alias 'queue'; known: default.")
 
 
 def test_every_setting_says_what_it_is() -> None:

@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from youtility_tasks import Retry, Task, TaskContext, queues, registry
-from youtility_tasks.errors import ConfigurationError, NaiveDatetime, UnknownQueue, UnknownTask
+from youtility_tasks.errors import (
+    ConfigurationError,
+    EnqueueError,
+    NaiveDatetime,
+    UnknownQueue,
+    UnknownTask,
+    WrongOption,
+)
 
 Declare = Callable[..., Task]
 
@@ -161,6 +168,26 @@ def test_using_refuses_what_declaring_refuses(declare: Declare) -> None:
         declared.using(queue_name="reprots")
     with pytest.raises(ConfigurationError, match="priority -1"):
         declared.using(priority=-1)
+
+
+@pytest.mark.parametrize("options", [{"priority": 11}, {"run_after": "2030-01-01"}, {"queue_name": "emails"}], ids=repr)
+def test_whatever_is_wrong_with_a_call_is_an_enqueue_error(declare: Declare, options: dict[str, Any]) -> None:
+    with pytest.raises(EnqueueError):
+        declare(body).using(**options)
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.timezone(dt.timedelta(hours=-12))),
+        dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=12))),
+        dt.datetime(9999, 6, 1, tzinfo=dt.UTC),
+    ],
+    ids=str,
+)
+def test_an_instant_that_could_not_be_read_back_is_refused(declare: Declare, instant: dt.datetime) -> None:
+    with pytest.raises(WrongOption, match="right is an instant of the years 2 to 9998"):
+        declare(body).using(run_after=instant)
 
 
 def test_an_instant_without_a_zone_is_refused_with_a_way_out(declare: Declare) -> None:

@@ -8,6 +8,7 @@ import math
 from collections import OrderedDict, UserDict, namedtuple
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -108,8 +109,10 @@ def test_plain_json_is_refused_only_for_its_true_size_or_depth(value: Any) -> No
         (frozenset(), "sorted"),
         (dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "isoformat"),
         (dt.date(2026, 1, 1), "isoformat"),
-        (Decimal("1.5"), "decimal.Decimal"),
-        (UUID(int=0), "uuid.UUID"),
+        (dt.timedelta(minutes=5), "total_seconds"),
+        (PurePath("report.pdf"), "Pass str(value)"),
+        (Decimal("1.5"), "decimal.Decimal, which is not JSON. Pass str(value)"),
+        (UUID(int=0), "uuid.UUID, which is not JSON. Pass str(value)"),
         (object(), "object"),
         (10**400, "bits"),
         ({1: "a"}, "keys of JSON objects are text"),

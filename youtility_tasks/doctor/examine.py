@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 from django.db import Error, OperationalError, transaction
 
 from youtility_tasks.conf import settings
+from youtility_tasks.errors import ConfigurationError
 
-from . import ground, work
+from . import ground, safety, work
 from .finding import Finding
 
 Look = Callable[[], Finding]
@@ -23,6 +25,8 @@ _WITH_DATABASE: dict[str, Look] = {
     "database": ground.database,
     "migrations": ground.migrations,
     "schema": ground.tables_and_functions,
+    "history days": ground.history_days,
+    "safety": safety.database_is_safe,
     "clocks": ground.clocks,
     "workers": work.workers,
     "silent workers": work.silent_workers,
@@ -52,14 +56,16 @@ def _look(name: str, look: Look) -> Finding:
     try:
         with transaction.atomic(using=settings().database):
             return look()
-    except OperationalError as error:
+    except (OperationalError, psycopg.OperationalError) as error:
         return Finding(
             name,
             False,
             f"not reachable: {_first_line(error)}",
             "Start the database, or correct DATABASES (DATABASE_URL). Nothing else could be looked at.",
         )
-    except Error as error:
+    except ConfigurationError as error:
+        return Finding(name, False, str(error), "Correct YOUTILITY_TASKS in the Django settings.")
+    except (Error, psycopg.Error) as error:
         return Finding(name, False, f"could not be looked at: {_first_line(error)}", "Run `setup_task_queue --check`.")
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from django.core import checks
 from django.db import connections
 
-from youtility_tasks import metrics, queues
+from youtility_tasks import metrics, queries, queues
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ConfigurationError
+from youtility_tasks.models import UpkeepDuty
 
 from . import schema, steps
 from .finding import Finding
@@ -59,6 +60,28 @@ def tables_and_functions() -> Finding:
         )
         return Finding("schema", False, f"{len(lacking)} missing: {_some(lacking)}", advice)
     return Finding("schema", True, "every column, index and function is there")
+
+
+def history_days() -> Finding:
+    """The days of the history are made ahead, and what upkeep did last went well."""
+    failed = UpkeepDuty.objects.exclude(error="").order_by("name").first()
+    if failed is not None:
+        return Finding(
+            "history days",
+            False,
+            f"upkeep could not {failed.name}: {failed.error}",
+            "A worker tries again within the hour; `manage_task_queue cleanup` or `setup_task_queue` do it now.",
+        )
+    wanted = {"now": metrics.database_clock(), "ahead": 1, "keep_days": 0}
+    lacking = [str(day) for (day,) in queries.fetch("history_gaps", wanted)]
+    if lacking:
+        return Finding(
+            "history days",
+            False,
+            f"not made: {', '.join(lacking)}",
+            "Run `setup_task_queue` now; then start a worker: it makes them ahead. Nothing is lost meanwhile.",
+        )
+    return Finding("history days", True, "today's and tomorrow's are made")
 
 
 def procrastinate() -> Finding:

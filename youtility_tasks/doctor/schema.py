@@ -13,9 +13,17 @@ TESTED_PROCRASTINATE = ((3, 10), (4, 0))
 """From the first version to before the second: our columns and statements stand on its tables and functions."""
 
 FUNCTIONS = (
+    "cleanup_old_tasks",
+    "get_queue_statistics",
+    "youtility_tasks_add_history_day_v1",
     "youtility_tasks_claim_v2",
+    "youtility_tasks_drop_history_day_v1",
+    "youtility_tasks_enqueue_v1",
     "youtility_tasks_finish_v2",
     "youtility_tasks_give_back_v1",
+    "youtility_tasks_history_days_v1",
+    "youtility_tasks_keep_days_v1",
+    "youtility_tasks_first_of_locks_v1",
     "youtility_tasks_lock_heads_v1",
     "youtility_tasks_pump_v2",
     "youtility_tasks_register_v1",
@@ -32,6 +40,7 @@ INDEXES = (
     "youtility_tasks_jobs_locks",
     "youtility_tasks_jobs_lock_order",
     "youtility_tasks_jobs_dead_letters",
+    "youtility_tasks_jobs_left_behind",
     "youtility_tasks_history_job",
     "youtility_tasks_history_tenant",
     "youtility_tasks_history_task",

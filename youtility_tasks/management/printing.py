@@ -22,9 +22,12 @@ def as_json(out: OutputWrapper, document: dict[str, Any]) -> None:
 
 
 def as_page(out: OutputWrapper, page: Iterable[RenderableType]) -> None:
-    """Tables and lines, one below the other; as wide as the terminal, or as wide as they are."""
+    """Tables and lines, one below the other; as wide as the terminal, or as wide as they are.
+
+    What the terminal's encoding does not have becomes "?", and the lines of tables become ASCII.
+    """
     watched = out.isatty()
-    text = io.StringIO()
+    text = io.TextIOWrapper(io.BytesIO(), encoding=getattr(out, "encoding", None) or "utf-8", errors="replace")
     # No markup, no emoji, no highlighting: the words come from tasks and errors, and "[7]" is no colour.
     console = Console(
         file=text,
@@ -37,4 +40,5 @@ def as_page(out: OutputWrapper, page: Iterable[RenderableType]) -> None:
     )
     for each in page:
         console.print(plain(each) if isinstance(each, str) else each)
-    out.write("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    text.seek(0)
+    out.write("\n".join(line.rstrip() for line in text.read().splitlines()))

@@ -11,5 +11,5 @@ class Migration(migrations.Migration):
     Reverse: puts procrastinate's own triggers and the former indexes back; stop the workers first.
     """
 
-    dependencies = [("youtility_tasks", "0004_functions")]
+    dependencies = [("youtility_tasks", "0005_history_days")]
     operations = [migrations.RunSQL(frozen("0006_engine.sql"), frozen("0006_engine.reverse.sql"))]

@@ -4,6 +4,7 @@ from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
 from .tenants import Tenant
+from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
 
-__all__ = ["Job", "QueueCounter", "TaskEffect", "TaskExecutionHistory", "TaskWorker", "Tenant"]
+__all__ = ["Job", "QueueCounter", "TaskEffect", "TaskExecutionHistory", "TaskWorker", "Tenant", "UpkeepDuty"]

@@ -1,5 +1,12 @@
 -- Seconds until the queue's next future job is due; NULL when there is none. One that came due in the last second counts,
 -- as the claim just before may have been too early for it; one that is overdue for longer waits for a lock, not for time.
-SELECT extract(epoch FROM min(j.scheduled_at) - clock_timestamp())::double precision
-  FROM procrastinate_jobs j
- WHERE j.queue_name = %(queue_name)s AND j.status = 'todo' AND j.scheduled_at > clock_timestamp() - interval '1 second'
+-- One question an index: those of jobs with a lock and without are apart. The sub-select makes the instant a bound of it.
+WITH recent AS (SELECT clock_timestamp() - interval '1 second' AS at)
+SELECT extract(epoch FROM least(
+         (SELECT j.scheduled_at FROM procrastinate_jobs j
+           WHERE j.queue_name = %(queue_name)s AND j.status = 'todo' AND j.lock IS NULL
+             AND j.scheduled_at > (SELECT r.at FROM recent r) ORDER BY j.scheduled_at LIMIT 1),
+         (SELECT j.scheduled_at FROM procrastinate_jobs j
+           WHERE j.queue_name = %(queue_name)s AND j.status = 'todo' AND j.lock IS NOT NULL
+             AND j.scheduled_at > (SELECT r.at FROM recent r) ORDER BY j.scheduled_at LIMIT 1)
+       ) - clock_timestamp())::double precision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,9 +11,12 @@ import django
 from django.core.management import execute_from_command_line, get_commands
 
 from . import database
-from .errors import StandaloneError
+from .errors import NotSetUp, StandaloneError
 
-_WITHOUT_DATABASE = {"help", "--help", "-h", "version", "--version", "check", "makemigrations", "bench_task_queue"}
+_WITHOUT_DATABASE = {
+    *("help", "--help", "-h", "version", "--version", "check", "makemigrations"),
+    *("verify_task_queue", "bench_task_queue"),  # they make databases of their own
+}
 _MAKE_IT_READY = {"migrate", "setup_task_queue", "play_company_day", "up", "sqlmigrate", "showmigrations"}
 
 
@@ -27,11 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with database.at_hand():
             missing = [] if words[0] in _MAKE_IT_READY else database.missing_migrations()
             if missing and _is_known(words[0]):
-                _say(f"This database lacks {_listed(missing)}. Run `youtility-tasks setup_task_queue` first.")
-                return 1
+                raise NotSetUp(f"This database lacks {_listed(missing)}. Run `youtility-tasks setup_task_queue` first.")
             _run(words)
     except StandaloneError as error:
-        _say(str(error))
+        _refuse(error, as_json="--json" in words)
         return 1
     except KeyboardInterrupt:
         return 130  # as a shell reports it
@@ -51,5 +54,8 @@ def _listed(migrations: list[str]) -> str:
     return f"the migration {migrations[0]}" + (f" and {len(migrations) - 1} more" if migrations[1:] else "")
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+def _refuse(error: StandaloneError, *, as_json: bool) -> None:
+    sys.stderr.write(f"{error}\n")
+    if as_json:  # what the command itself would have answered
+        refusal = {"ok": False, "error": {"type": type(error).__name__, "message": str(error)}}
+        sys.stdout.write(json.dumps(refusal, indent=2) + "\n")

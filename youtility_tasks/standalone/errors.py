@@ -15,3 +15,7 @@ class ServerFailed(StandaloneError):
 
 class DatabaseUnreachable(StandaloneError):
     """The database of DATABASE_URL does not answer, or the address is not one."""
+
+
+class NotSetUp(StandaloneError):
+    """The database has not had all of our migrations."""

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -52,7 +53,7 @@ class Server:
 
     def url(self, dbname: str = DATABASE) -> str:
         """For DATABASE_URL."""
-        return f"postgresql://{ROLE}@/{dbname}?host={self.sockets}"
+        return f"postgresql://{ROLE}@/{dbname}?host={quote(str(self.sockets))}"
 
     @contextlib.contextmanager
     def in_use(self, *, keep: bool = False) -> Iterator[Server]:
@@ -230,9 +231,13 @@ class Server:
 
 
 def socket_folder(folder: Path) -> Path:
-    """Where the server of a state folder listens: inside it, or in a short path made from it where that is too long."""
+    """Where the server of a state folder listens: inside it, or in a short path made from it.
+
+    The latter where the former is too long for a socket, or would be several folders to PostgreSQL, which reads a list.
+    """
     inside = folder / "socket"
-    if len(str(inside)) <= _SOCKET_PATH_LIMIT - len("/.s.PGSQL.5432"):
+    fits = len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT - len("/.s.PGSQL.5432")
+    if fits and not set(str(inside)) & set(',"'):
         return inside
     return Path(tempfile.gettempdir()) / f"yt-{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
 

@@ -62,7 +62,11 @@ TASKS = {
         "QUEUES": [queues.HIGH_PRIORITY, queues.EMAIL, queues.REPORTS, queues.MAINTENANCE],
     }
 }
-YOUTILITY_TASKS = {"retry_delay_factor": float(os.environ.get("YOUTILITY_RETRY_DELAY_FACTOR", "1"))}
+YOUTILITY_TASKS = {
+    "retry_delay_factor": float(os.environ.get("YOUTILITY_RETRY_DELAY_FACTOR", "1")),
+    # The embedded server has one role, its superuser. With a server of your own: YOUTILITY_ALLOW_UNSAFE_DATABASE=0.
+    "allow_unsafe_database": os.environ.get("YOUTILITY_ALLOW_UNSAFE_DATABASE", "1") == "1",
+}
 TASK_CATALOG: dict[str, object] = {"admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split()}
 if os.environ.get("YOUTILITY_CLOCK"):
     TASK_CATALOG["clock"] = os.environ["YOUTILITY_CLOCK"]
@@ -88,10 +92,11 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-    # These log arguments, or a line for every start and end that our own line already tells.
+    # These log arguments, or a line for every start and end that our own line already tells; Django's line of a failed
+    # attempt is an ERROR with the traceback, also for one that will be retried. `manage_task_queue show` has it.
     "loggers": {
         "procrastinate": {"level": "WARNING"},
-        "django_tasks": {"level": "WARNING"},
-        "django.tasks": {"level": "WARNING"},
+        "django_tasks": {"level": "CRITICAL"},
+        "django.tasks": {"level": "CRITICAL"},
     },
 }

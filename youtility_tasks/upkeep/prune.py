@@ -1,74 +1,122 @@
-"""Deletes what is older than its retention: ended attempts, and worker processes that are gone."""
+"""Removes what is past its retention: days of the history, single attempts, what others left in the queue, gone workers."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from youtility_tasks import queries
 from youtility_tasks.conf import settings
-from youtility_tasks.models import TaskWorker
-from youtility_tasks.models.workers import WorkerQuerySet
 from youtility_tasks.status import Outcome
 
-BATCH = 5_000
+BATCH = 20_000
+"""Rows of a kind that one transaction removes: about half a second's work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which attempts may go; None means any."""
+    """What may go; None means any. With an outcome, a task or a tenant only single attempts go, no days."""
 
     keep_days: int | None = None
-    """None: `history_retention_days` of the settings."""
+    """For everything alike. None: what the settings say for each outcome and task."""
     outcome: Outcome | None = None
     task_name: str | None = None
     tenant_id: int | None = None
 
-    def before(self, now: datetime) -> datetime:
-        """Attempts that ended earlier than this may go."""
-        return now - timedelta(days=settings().history_retention_days if self.keep_days is None else self.keep_days)
+    def retention(self) -> dict[str, Any]:
+        """Days by outcome and by task, as the database's functions take them."""
+        if self.keep_days is not None:
+            return {"days": self.keep_days}
+        return {
+            "days": settings().history_retention_days,
+            "by_outcome": dict(settings().retention_days_by_outcome or {}),
+            "by_task": dict(settings().retention_days_by_task or {}),
+        }
 
 
-def prune_history(now: datetime, scope: Scope | None = None, *, batch: int = BATCH) -> int:
-    """Delete attempts past their retention, a transaction a batch; how many went.
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What went, or would go. Attempts of a job that is still in its queue stay, however old, as do dead letters."""
 
-    Attempts of a job that is still in its queue stay, however old: a dead letter keeps all of them until somebody
-    retries or discards it. Two may run at once; stopped in the middle, the next call goes on.
+    days: dict[date, dict[str, int]]
+    """Days of the history that are dropped whole, each with its attempts by outcome."""
+    attempts: dict[str, int]
+    """Single attempts of other days, by outcome."""
+    jobs: dict[str, int]
+    """Rows that a stock worker had finished and left in the queue, by status."""
+    workers: dict[str, int]
+    """Worker processes that are gone, by status."""
+    postponed: list[date]
+    """Days whose lock was not to be had within a second; the next run takes them."""
+    is_all: bool = True
+    """Nothing more is due; False when the limit of the run was reached first."""
+
+    @property
+    def attempt_count(self) -> int:
+        """All attempts that went, with their day or singly."""
+        return sum(sum(each.values()) for each in self.days.values()) + sum(self.attempts.values())
+
+    @property
+    def count(self) -> int:
+        """Everything that went, an empty day counted as one."""
+        return self.attempt_count + len(self.days) + sum(self.jobs.values()) + sum(self.workers.values())
+
+
+def would_remove(now: datetime, scope: Scope | None = None) -> Removed:
+    """What `remove_old` with the same `now` would remove, if nothing ends or is discarded meanwhile."""
+    return _sum([_call(now, scope or Scope(), dry_run=True, batch=BATCH)])
+
+
+def remove_old(
+    now: datetime,
+    scope: Scope | None = None,
+    *,
+    batch: int = BATCH,
+    most_calls: int | None = None,
+    leave: Callable[[], bool] = lambda: False,
+) -> Removed:
+    """Remove what is past its retention, a transaction a batch, until nothing is left or `most_calls` were made.
+
+    Two may run at once; stopped in the middle, the next call goes on. `leave` is asked between two batches.
     """
-    wanted = {**_parameters(now, scope or Scope()), "batch": batch}
-    total = 0
-    while True:
-        deleted = queries.run("prune_history", wanted)
-        total += deleted
-        if deleted < batch:
-            return total
+    calls: list[list[tuple[Any, ...]]] = []
+    while most_calls is None or len(calls) < most_calls:
+        rows = _call(now, scope or Scope(), dry_run=False, batch=batch)
+        calls.append(rows)
+        if all(kind == "postponed" for kind, *_ in rows):
+            return _sum(calls)
+        if leave():
+            break
+    return _sum(calls, is_all=False)
 
 
-def count_prunable(now: datetime, scope: Scope | None = None) -> int:
-    """How many attempts `prune_history` would delete."""
-    count: int = queries.fetch("count_prunable", _parameters(now, scope or Scope()))[0][0]
-    return count
+def _call(now: datetime, scope: Scope, *, dry_run: bool, batch: int) -> list[tuple[Any, ...]]:
+    return queries.fetch(
+        "cleanup_old_tasks",
+        {
+            "retention": json.dumps(scope.retention(), sort_keys=True),
+            "dry_run": dry_run,
+            "most": batch,
+            "now": now,
+            "outcome": scope.outcome,
+            "task_name": scope.task_name,
+            "tenant_id": scope.tenant_id,
+        },
+    )
 
 
-def prune_workers(now: datetime) -> int:
-    """Forget worker processes that ended longer ago than the history reaches; how many."""
-    return _gone(now).delete()[0]
-
-
-def count_prunable_workers(now: datetime) -> int:
-    """How many worker processes `prune_workers` would forget."""
-    return _gone(now).count()
-
-
-def _gone(now: datetime) -> WorkerQuerySet:
-    return TaskWorker.objects.filter(stopped_at__lt=Scope().before(now))
-
-
-def _parameters(now: datetime, scope: Scope) -> dict[str, Any]:
-    return {
-        "before": scope.before(now),
-        "outcome": scope.outcome,
-        "task_name": scope.task_name,
-        "tenant_id": scope.tenant_id,
-    }
+def _sum(calls: Iterable[list[tuple[Any, ...]]], *, is_all: bool = True) -> Removed:
+    made = Removed({}, {}, {}, {}, [], is_all)
+    by_kind = {"attempts": made.attempts, "jobs": made.jobs, "workers": made.workers}
+    for kind, day, name, count in (row for rows in calls for row in rows):
+        if kind == "postponed":
+            if day not in made.postponed:
+                made.postponed.append(day)
+        elif kind == "day":
+            made.days.setdefault(day, {}).update({name: count} if name else {})
+        else:
+            by_kind[kind][name] = by_kind[kind].get(name, 0) + count
+    return made

@@ -40,7 +40,8 @@ class Appetite:
         if self.typical_ms is None:
             return 0
         of_work = self.shape.threads * settings().claim_ahead_ms / max(self.typical_ms, 0.001)
-        return min(settings().claim_ahead, int(of_work))
+        # A child that is soon to be replaced must not be given most of its share at once.
+        return min(settings().claim_ahead, settings().max_jobs_per_child // 10, int(of_work))
 
     def wanted(self, *, sync_held: int, async_held: int, stuck_children: int) -> int:
         """How many more jobs to claim. A stuck child has given back what it had ahead, and gets no more of it for now."""

@@ -203,7 +203,8 @@ class Children:
         return next((child for child in self.members if job_id in child.jobs), None)
 
     def _with_room(self) -> Child:
-        shared = [c for c in self.members if not c.alone and not c.retiring and c.killed_for is None]
+        most = settings().max_jobs_per_child
+        shared = [c for c in self.members if not c.alone and not c.retiring and c.killed_for is None and c.taken < most]
         least = min(shared, key=lambda child: (child.stuck, len(child.jobs)), default=None)
         # With work to share, each child has a thread's worth before another one has two.
         if least is None or (least.jobs and len(shared) < self.shape.processes):

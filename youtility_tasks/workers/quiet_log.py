@@ -32,7 +32,7 @@ class _Outbox(logging.Handler):
     def finish(self) -> None:
         """Let what waits be written, for a moment."""
         with contextlib.suppress(queue.Full):
-            self.waiting.put_nowait(None)
+            self.waiting.put(None, timeout=_LAST_WORDS_S)
             self.writer.join(_LAST_WORDS_S)
 
     def _write(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from youtility_tasks import history, payload, registry, running, tasks_api, tenants
+from youtility_tasks import failpoints, history, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.context import TaskContext
 from youtility_tasks.declaration import Task
@@ -168,6 +168,7 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         raise UnknownTask(job.task_name, registry.registered())
     if job.tenant_id == tenants.ALL and task.tenant == "one":
         raise BadInput(str(NoTenant(task.name)))
+    failpoints.reach("before_start")
     args, kwargs = history.unpack(task, job.args)
     context = TaskContext.of(
         task,
@@ -185,8 +186,9 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
             tasks_api.task_started.send(type(task.get_backend()), task_result=context.task_result)
             try:
                 yield task, [context, *args] if task.takes_context else args, kwargs
-            except BaseException:
-                _finished(task, context, tasks_api.TaskResultStatus.FAILED)
+            except BaseException as error:
+                if decide(classify(error), task, attempt=job.attempt, crash_count=0).verdict is not Verdict.RETRY:
+                    _finished(task, context, tasks_api.TaskResultStatus.FAILED)
                 raise
             _finished(task, context, tasks_api.TaskResultStatus.SUCCESSFUL)
     finally:

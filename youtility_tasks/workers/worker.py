@@ -12,6 +12,7 @@ import inspect
 import json
 import logging
 import os
+import random
 import signal
 import socket
 import time
@@ -20,10 +21,11 @@ from typing import Any
 
 import psutil
 
-from youtility_tasks import queries, registry
+from youtility_tasks import failpoints, queries, registry
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Outcome, WorkerStatus
+from youtility_tasks.upkeep import duties
 
 from .appetite import Appetite
 from .children import Children, Job
@@ -93,6 +95,7 @@ class Worker:
             self._listen_loop,
             self._clock_loop,
             self._nursery_loop,
+            self._upkeep_loop,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
         try:
@@ -182,6 +185,8 @@ class Worker:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
             resent = self.unsure & set(sent)
             self.unsure |= set(sent)
+            if sent:
+                failpoints.reach("before_finish")
             rows = await self.link.ask(
                 "pump",
                 worker_id=self.worker_id,
@@ -190,6 +195,10 @@ class Worker:
                 queue_name=self.queue_name,
                 n=wanted,
             )
+            if sent:
+                failpoints.reach("after_finish_sent")
+            if rows[1:]:
+                failpoints.reach("after_claim")
             self._confirm(sent, set(rows[0][0]), resent)
             self._take(rows[1:])
             await self._count_stale()
@@ -355,6 +364,7 @@ class Worker:
             await asyncio.sleep(settings().rescue_interval_s)
             with contextlib.suppress(LinkDown):
                 async with self.link.turn:
+                    failpoints.reach("in_rescue")
                     rows = await self.link.ask("rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues)
                 for silent, job_id, task_name, verdict in rows:
                     logger.warning("job %s id=%s task=%s worker=%s", verdict, job_id, task_name, silent)
@@ -381,6 +391,12 @@ class Worker:
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.children.kill_all()
+
+    async def _upkeep_loop(self) -> None:
+        """Housekeeping, in a thread and on a connection of its own; its failure is logged there and ends nothing."""
+        while True:
+            await asyncio.sleep(random.uniform(0.5, 1) * settings().upkeep_interval_s)  # noqa: S311 - only spreads workers
+            await duties.run_due_apart()
 
     async def _nursery_loop(self) -> None:
         await self.children.gone.wait()

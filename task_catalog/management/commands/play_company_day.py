@@ -50,7 +50,7 @@ class Command(BaseCommand):
         except CompanyDayError as error:
             self.stderr.write(f"{type(error).__name__}: {error}")
             if options["json"]:
-                self._print_json([], error=str(error))
+                self._print_json([], error={"type": type(error).__name__, "message": str(error)})
             sys.exit(1)
         except KeyboardInterrupt:
             self.stderr.write("Interrupted; the day can be played again.")

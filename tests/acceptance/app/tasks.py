@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import logging
 import math
 import os
 import signal
@@ -266,6 +267,23 @@ def has_a_daemon(*, until: str) -> None:
         time.sleep(3_600)
         os._exit(0)
     wait_for(until)
+
+
+@task(tenant="all")
+def counts(*, n: int) -> None:
+    diary.write("counted", n=n)
+
+
+@task(tenant="all", record_at_once=True)
+def counts_at_once(*, n: int) -> None:
+    diary.write("counted", n=n)
+
+
+@task(tenant="all")
+def talks(*, words: str, times: int) -> None:
+    for _ in range(times):
+        sys.stdout.write(words)
+    logging.getLogger(__name__).warning("said it %s times", times)
 
 
 # -- effects

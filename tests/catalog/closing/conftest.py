@@ -73,3 +73,12 @@ def acme(transactional_db: None) -> Company:
 def globex(acme: Company) -> Company:
     """Another client, with the same codes and names, whose news nobody at Acme may get."""
     return Company("globex", ctzoffset=-300)
+
+
+@pytest.fixture
+def site(acme: Company) -> Any:
+    """A site of acme with somebody in charge, and an administrator of acme."""
+    site = acme.site("1")
+    acme.in_charge(site)
+    acme.person("admin", isadmin=True)
+    return site

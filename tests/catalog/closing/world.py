@@ -23,6 +23,7 @@ from task_catalog.tickets import NewTicket, create_ticket
 from youtility_tasks import TaskContext, tenant
 
 START = datetime(2025, 3, 3, tzinfo=UTC)
+NOON = START.replace(hour=12)
 NONE = 1
 
 
@@ -186,3 +187,16 @@ def run(task: Any, *, attempt: int = 1, used_up: float = 0.0, **kwargs: Any) -> 
         object.__setattr__(context, "started", context.started - used_up * task.timeout_s)
     result: dict[str, Any] = task.func(context, **kwargs)
     return result
+
+
+def tour_of(acme: Company, site, status: str, stops: list[str], **columns):
+    tour = acme.work(site, identifier="INTERNALTOUR", jobstatus=status, **columns)
+    return tour, [acme.stop(tour, each) for each in stops]
+
+
+def emails_of(company: Company) -> list[str]:
+    return list(People.objects.filter(client_id=company.id).values_list("email", flat=True))
+
+
+def statuses(*rows: Jobneed) -> list[str]:
+    return [Jobneed.objects.get(pk=row.pk).jobstatus for row in rows]

@@ -10,7 +10,7 @@ retry         give dead letters a fresh set of attempts
 cancel        take waiting jobs off, ask running ones to end
 discard       take dead letters out for good
 dead-letters  what has failed for good
-cleanup       delete history past its retention
+cleanup       remove what is past its retention
 doctor        what is wrong, and what to do
 tenants       list, add, deactivate
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
+import random
+import signal
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
+from django.db import OperationalError, connections
 
-from youtility_tasks.doctor import schema
+from youtility_tasks.conf import settings
+from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
+
+logger = logging.getLogger(__name__)
 
 _MOST = 256
 """Processes, or threads, of one queue: a typing mistake must not fork until the host gives up."""
@@ -35,7 +46,8 @@ class Command(BaseCommand):
             shapes = shapes_of(options["queues"], processes=options["processes"], threads=options["threads"])
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=2) from error
-        _refuse_unready_database()
+        with _stopping_on_sigterm():
+            _wait_for_a_database_that_will_do()
         sys.exit(Supervisor(shapes, drain=options["drain"]).run())
 
 
@@ -45,16 +57,43 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _refuse_unready_database() -> None:
-    """A database without our tables would fail every worker again and again; one that does not answer is waited for."""
-    try:
-        lacking = schema.missing()
-    except OperationalError:
-        return
+def _wait_for_a_database_that_will_do() -> None:
+    """A database that does not answer is waited for; one on which every worker would fail, or must not run, is refused."""
+    failures = 0
+    while True:
+        try:
+            lacking = schema.missing()
+            if not lacking:
+                safety.refuse_unsafe_database()
+            break
+        except ConfigurationError as error:
+            raise CommandError(str(error), returncode=1) from error
+        except (OperationalError, psycopg.OperationalError) as error:
+            failures += 1
+            logger.warning("queue out of reach error=%s", (str(error).strip() or type(error).__name__).splitlines()[0])
+            connections.close_all()
+            time.sleep(min(settings().reconnect_cap_s, 0.1 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311 - jitter
     if lacking:
         raise CommandError(
             f"The database is not ready: {lacking[0]} and {len(lacking) - 1} more are missing. Run `setup_task_queue` first."
         )
+
+
+@contextlib.contextmanager
+def _stopping_on_sigterm() -> Iterator[None]:
+    """While there are no workers yet, there is nothing to wait for: SIGTERM ends the process well."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        sys.exit(0)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _JsonLines(logging.Formatter):

@@ -5,18 +5,21 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error
 
-from youtility_tasks.doctor import schema, steps
+from youtility_tasks import metrics
+from youtility_tasks.doctor import safety, schema, steps
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import printing
+from youtility_tasks.upkeep import history_days
 
 
 class Command(BaseCommand):
     help = (
-        "Run all migrations that are pending, then check that every column, index and function is there and that "
-        "procrastinate is a version we have tested. Exit status: 0 ready, 1 not."
+        "Run all migrations that are pending, then check that every column, index and function is there, that "
+        "procrastinate is a version we have tested, and that a worker may run on this database. Exit status: 0 ready, 1 not."
     )
     requires_system_checks = ()  # the database comes before what stands on it
 
@@ -26,13 +29,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         applied: list[str] = []
+        days = 0
         try:
             if not options["check"]:
                 applied = steps.run()
+                days = history_days.make_days(metrics.database_clock())
             pending = steps.pending()
             # With migrations to be run, what they will make is no news.
             lacking = [] if pending else schema.missing()
-        except (ConfigurationError, Error) as error:
+            safe = safety.database_is_safe()
+        except (ConfigurationError, Error, psycopg.Error) as error:
             self._end(options, {"ok": False, "error": {"type": type(error).__name__, "message": str(error).strip()}})
             return
         version = schema.procrastinate_version()
@@ -40,10 +46,12 @@ class Command(BaseCommand):
         self._end(
             options,
             {
-                "ok": not pending and not lacking and tested,
+                "ok": not pending and not lacking and tested and safe.ok,
                 "applied": applied,
+                "history_days_made": days,
                 "pending": pending,
                 "missing": lacking,
+                "safety": {"ok": safe.ok, "found": safe.found},
                 "procrastinate": {"version": version, "tested": schema.tested_range(), "ok": tested},
             },
         )
@@ -62,6 +70,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
         return [f"Not ready: {document['error']['message']}"]
     procrastinate = document["procrastinate"]
     lines = [f"applied  {name}" for name in document["applied"]]
+    if document["history_days_made"]:
+        lines.append(f"made     {document['history_days_made']} days of the history")
     lines += [f"pending  {name}" for name in document["pending"]]
     lines += [f"missing  {name}" for name in document["missing"]]
     if not procrastinate["ok"]:
@@ -73,6 +83,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
             *lines,
             "Not ready: the database was changed by hand, or a migration was faked. Restore what is missing.",
         ]
+    if not document["safety"]["ok"]:
+        return [*lines, f"Not ready: {document['safety']['found']}"]
     if not document["ok"]:
         return [*lines, "Not ready: install a tested procrastinate."]
     done = f"{len(document['applied'])} migrations applied" if document["applied"] else "nothing to do"

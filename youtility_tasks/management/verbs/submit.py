@@ -12,6 +12,8 @@ from django.core.management.base import CommandParser
 
 from youtility_tasks import enqueue, registry
 from youtility_tasks.errors import NoTenant, Refused, UnknownTask
+from youtility_tasks.models import Job
+from youtility_tasks.tasks_api import TaskResultStatus
 from youtility_tasks.tenants import tenant
 
 from . import arguments
@@ -48,21 +50,27 @@ def run(options: Namespace) -> Answer:
     positional, named = (args.get("args", []), args.get("kwargs", {})) if task.verbatim else ([], args)
     with tenant(options.tenant) if options.tenant is not None else contextlib.nullcontext():
         try:
-            result = enqueue.enqueue(wanted, positional, named)
+            result, is_new = enqueue.enqueue_or_find(wanted, positional, named)
         except NoTenant as error:
             raise Refused(
                 f"Task {task.name!r} belongs to one tenant: add --tenant N. `manage_task_queue tenants` lists them."
             ) from error
+    holder = None if is_new else Job.objects.filter(pk=result.id).first()
+    queue_name = holder.queue_name if holder else wanted.queue_name
+    scheduled_at = instant(holder.scheduled_at if holder else wanted.run_after)
     job = {
         "id": int(result.id),
-        "task": task.name,
-        "queue": wanted.queue_name,
+        "task": result.task.name,
+        "queue": queue_name,
         "tenant": options.tenant or 0,
         "enqueued_at": instant(result.enqueued_at),
-        "scheduled_at": instant(wanted.run_after),
+        "scheduled_at": scheduled_at,
+        "is_new": is_new,
     }
-    when = f", not before {instant(wanted.run_after)}" if wanted.run_after else ""
-    return Answer({"job": job}, [f"Job {job['id']}: {task.name} waits in {wanted.queue_name}{when}."])
+    already = "" if is_new else "Nothing was enqueued, its key is taken. "
+    does = "runs" if result.status == TaskResultStatus.RUNNING else "waits"
+    when = f", not before {scheduled_at}" if scheduled_at and does == "waits" else ""
+    return Answer({"job": job}, [f"{already}Job {job['id']}: {job['task']} {does} in {queue_name}{when}."])
 
 
 def _json_object(text: str) -> dict[str, Any]:

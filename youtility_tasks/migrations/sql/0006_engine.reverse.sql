@@ -15,7 +15,8 @@ BEGIN
     RETURN youtility_tasks_finish_v1(p_worker_id, p_host, released);
 END $$;
 
-DROP FUNCTION youtility_tasks_pump_v2, youtility_tasks_finish_v2, youtility_tasks_claim_v2, youtility_tasks_lock_heads_v1;
+DROP FUNCTION youtility_tasks_enqueue_v1, youtility_tasks_pump_v2, youtility_tasks_finish_v2, youtility_tasks_claim_v2, youtility_tasks_lock_heads_v1,
+              youtility_tasks_first_of_locks_v1;
 DROP INDEX youtility_tasks_jobs_ready_free, youtility_tasks_jobs_due_free, youtility_tasks_jobs_ready_locked,
            youtility_tasks_jobs_due_locked, youtility_tasks_jobs_locks;
 CREATE INDEX youtility_tasks_jobs_ready ON procrastinate_jobs (queue_name, (-priority), id)

@@ -40,60 +40,69 @@ CREATE INDEX youtility_tasks_jobs_locks ON procrastinate_jobs (queue_name, lock)
 -- The jobs with a lock that may be claimed now: the first waiting one of its lock, whatever its queue or schedule, and
 -- none of that lock running (procrastinate's rule).
 --
--- A bounded walk in claim order comes first. Only when it found nothing but blocked jobs the distinct locks are visited
--- one by one (each costs one index probe, however many jobs wait behind it), so that a crowd behind one lock hides nobody.
+-- A bounded walk in claim order names the locks first. Only when it saw nothing but blocked ones, all locks of the queue
+-- are visited one by one (each costs an index probe, however many jobs wait behind it), so that a crowd behind one lock
+-- hides nobody.
 CREATE FUNCTION youtility_tasks_lock_heads_v1(p_queue text, p_now timestamptz, p_n integer)
 RETURNS bigint[] LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     walk CONSTANT integer := p_n + 100;
+    most_locks CONSTANT integer := 10000;
     seen integer;
+    locks text[];
     heads bigint[];
 BEGIN
     WITH ready AS (
-        SELECT j.id, j.lock FROM procrastinate_jobs j
+        SELECT j.lock FROM procrastinate_jobs j
          WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NOT NULL AND j.queue_name = p_queue
          ORDER BY -j.priority, j.id LIMIT walk
     ), due AS (
-        SELECT j.id, j.lock FROM procrastinate_jobs j
+        SELECT j.lock FROM procrastinate_jobs j
          WHERE j.status = 'todo' AND j.scheduled_at <= p_now AND j.lock IS NOT NULL AND j.queue_name = p_queue
          ORDER BY j.scheduled_at LIMIT walk
-    ), walked AS MATERIALIZED (SELECT * FROM ready UNION ALL SELECT * FROM due)
-    SELECT (SELECT count(*) FROM walked),
-           (SELECT array_agg(w.id) FROM walked w
-             -- scalar sub-selects, not NOT EXISTS: never hashed over all running locks
-             WHERE (SELECT 1 FROM procrastinate_jobs d WHERE d.lock = w.lock AND d.status = 'doing' LIMIT 1) IS NULL
-               AND w.id = (SELECT o.id FROM procrastinate_jobs o
-                            WHERE o.lock = w.lock AND o.status = 'todo' ORDER BY -o.priority, o.id LIMIT 1))
-      INTO seen, heads;
+    )
+    SELECT count(*), array_agg(DISTINCT w.lock) INTO seen, locks FROM (SELECT * FROM ready UNION ALL SELECT * FROM due) w;
+    IF seen = 0 THEN
+        RETURN NULL;
+    END IF;
+    heads := youtility_tasks_first_of_locks_v1(p_queue, p_now, locks);
     IF seen < walk OR cardinality(heads) >= p_n THEN
         RETURN heads;
     END IF;
-    WITH RECURSIVE locks (lock, n) AS (
+    WITH RECURSIVE every (lock, n) AS (
         (SELECT j.lock, 1 FROM procrastinate_jobs j
           WHERE j.status = 'todo' AND j.lock IS NOT NULL AND j.queue_name = p_queue ORDER BY j.lock LIMIT 1)
         UNION ALL
         SELECT (SELECT j.lock FROM procrastinate_jobs j
-                 WHERE j.status = 'todo' AND j.lock IS NOT NULL AND j.queue_name = p_queue AND j.lock > l.lock
-                 ORDER BY j.lock LIMIT 1), l.n + 1
-          FROM locks l WHERE l.lock IS NOT NULL AND l.n < 10000
-    ), firsts AS (
+                 WHERE j.status = 'todo' AND j.lock IS NOT NULL AND j.queue_name = p_queue AND j.lock > e.lock
+                 ORDER BY j.lock LIMIT 1), e.n + 1
+          FROM every e WHERE e.lock IS NOT NULL AND e.n < most_locks
+    )
+    SELECT array_agg(e.lock) INTO locks FROM every e WHERE e.lock IS NOT NULL;
+    RETURN youtility_tasks_first_of_locks_v1(p_queue, p_now, locks);
+END $$;
+
+-- Of each of these locks the one job that may be claimed now, if there is one in this queue.
+CREATE FUNCTION youtility_tasks_first_of_locks_v1(p_queue text, p_now timestamptz, p_locks text[])
+RETURNS bigint[] LANGUAGE sql STABLE
+AS $$
+    SELECT array_agg(j.id) FROM (
         SELECT (SELECT o.id FROM procrastinate_jobs o
                  WHERE o.lock = l.lock AND o.status = 'todo' ORDER BY -o.priority, o.id LIMIT 1) AS id
-          FROM locks l
-         WHERE l.lock IS NOT NULL
-           AND (SELECT 1 FROM procrastinate_jobs d WHERE d.lock = l.lock AND d.status = 'doing' LIMIT 1) IS NULL)
-    SELECT array_agg(j.id) INTO heads FROM (
-        SELECT f.id FROM firsts f JOIN procrastinate_jobs j ON j.id = f.id
-         WHERE j.queue_name = p_queue AND (j.scheduled_at IS NULL OR j.scheduled_at <= p_now) LIMIT walk) j;
-    RETURN heads;
-END $$;
+          FROM unnest(p_locks) AS l(lock)
+         -- scalar sub-selects, not NOT EXISTS: never hashed over all running locks
+         WHERE (SELECT 1 FROM procrastinate_jobs d WHERE d.lock = l.lock AND d.status = 'doing' LIMIT 1) IS NULL) f
+      JOIN procrastinate_jobs j ON j.id = f.id
+     WHERE j.queue_name = p_queue AND (j.scheduled_at IS NULL OR j.scheduled_at <= p_now)
+$$;
 
 -- Claim up to p_n jobs of one queue for a worker, by (priority, id). One statement never takes two of a lock, and every
 -- claim draws the job's next claim number: the fence that all later writes must show.
 CREATE FUNCTION youtility_tasks_claim_v2(p_queue text, p_worker_id bigint, p_n integer, p_locks boolean DEFAULT true)
 RETURNS SETOF procrastinate_jobs LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_sort = off -- until ANALYZE has seen a backlog, sorting all of it looks cheaper than walking the index in order
 AS $$
 DECLARE
     -- A variable, since clock_timestamp() itself cannot bound an index scan: every future job would be looked at.
@@ -241,6 +250,50 @@ BEGIN
         RETURN '{}';
     END IF;
     RETURN youtility_tasks_finish_v2(p_worker_id, p_host, released);
+END $$;
+
+-- Insert many jobs as one statement, in the caller's transaction, and wake their queues: once each, however many jobs.
+-- Ids are drawn first: with ON CONFLICT DO NOTHING the rows that come back no longer line up with the rows that went in.
+-- A function, because its plan is kept: planning it anew costs more than running it for one job.
+CREATE FUNCTION youtility_tasks_enqueue_v1(
+    p_queue_names text[], p_task_names text[], p_priorities integer[], p_locks text[], p_queueing_locks text[], p_args text[],
+    p_scheduled_ats timestamptz[], p_unique_keys text[], p_tenant_ids integer[], p_noted boolean)
+RETURNS TABLE (n integer, id bigint, enqueued_at timestamptz, is_written boolean, tenant_is_known boolean) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+        SELECT nextval('procrastinate_jobs_id_seq') AS id, w.*
+          FROM unnest(
+                 p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats,
+                      p_unique_keys, p_tenant_ids)
+               WITH ORDINALITY AS w(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, n)
+    ), allowed AS MATERIALIZED (
+        SELECT t.id FROM youtility_tasks_tenant t WHERE t.is_active AND t.id = ANY (p_tenant_ids)
+    ), written AS (
+        INSERT INTO procrastinate_jobs
+               (id, queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
+        SELECT w.id, w.queue_name, w.task_name, w.priority, w.lock, w.queueing_lock, w.args::jsonb, w.scheduled_at,
+               w.unique_key, w.tenant_id, p_noted
+          FROM wanted w
+         WHERE w.tenant_id = 0 OR w.tenant_id IN (SELECT a.id FROM allowed a)
+         ORDER BY w.queueing_lock, w.unique_key, w.n  -- in one order for everybody: two batches wait, and never for each other
+        ON CONFLICT DO NOTHING
+        RETURNING id, queue_name, enqueued_at
+    ), woken AS MATERIALIZED (
+        -- With the server's notification queue more than half full nobody is woken: a full one would fail this transaction,
+        -- and workers poll.
+        SELECT count(pg_notify(c.channel, '{"type": "job_inserted", "job_id": 0}')) AS n
+          FROM (SELECT 'procrastinate_queue_v1#' || x.queue_name AS channel FROM written x
+                 UNION SELECT 'procrastinate_any_queue_v1' FROM written x) c
+         WHERE NOT p_noted AND pg_notification_queue_usage() < 0.5
+    )
+    SELECT w.n::integer, w.id, x.enqueued_at, x.id IS NOT NULL AS is_written,
+           w.tenant_id = 0 OR w.tenant_id IN (SELECT a.id FROM allowed a) AS tenant_is_known
+      FROM wanted w LEFT JOIN written x ON x.id = w.id CROSS JOIN woken
+     ORDER BY w.n;
 END $$;
 
 -- The pump: one round trip and one commit acknowledges what ended and claims up to p_n more.

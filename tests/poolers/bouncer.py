@@ -1,0 +1,73 @@
+"""A real pgbouncer in front of the tests' PostgreSQL, under an unprivileged user."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.conftest import require_program
+from youtility_tasks.standalone import home
+
+
+@contextmanager
+def bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[str]:
+    """The address of the target's database through a pgbouncer of that mode."""
+    program = require_program("pgbouncer", package="pgbouncer")
+    parts = conninfo_to_dict(target)
+    user = home.server_user()
+    folder = Path(tempfile.mkdtemp(prefix="yt-pgb-"))
+    way = " ".join(f"{key}={parts[key]}" for key in ("host", "port", "dbname") if key in parts)
+    lines = {
+        "listen_addr": "",
+        "listen_port": 6432,
+        "unix_socket_dir": folder,
+        "unix_socket_mode": "0777",
+        "auth_type": "trust",
+        "auth_file": folder / "users",
+        "pool_mode": pool_mode,
+        "max_client_conn": 200,
+        "default_pool_size": 20,
+        **options,
+    }
+    (folder / "users").write_text(f'"{parts["user"]}" "{parts.get("password", "")}"\n')
+    (folder / "ini").write_text(
+        f"[databases]\n{parts['dbname']} = {way}\n[pgbouncer]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items())
+    )
+    as_user: dict[str, Any] = {}
+    if user is not None:
+        for path in (folder, folder / "users", folder / "ini"):
+            os.chown(path, user.pw_uid, user.pw_gid)
+        folder.chmod(0o755)
+        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, folder / "ini"], stdout=log, stderr=log, cwd="/", **as_user)
+    try:
+        url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={folder}&port=6432"
+        _until_it_answers(make_conninfo(url), process, folder / "log")
+        yield url
+    finally:
+        process.kill()
+        process.wait(10)
+        shutil.rmtree(folder)
+
+
+def _until_it_answers(conninfo: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    limit = time.monotonic() + 20
+    while True:
+        try:
+            psycopg.connect(conninfo, connect_timeout=5).close()
+            return
+        except psycopg.OperationalError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < limit, log.read_text()
+            time.sleep(0.05)

@@ -1,0 +1,103 @@
+"""What an attempt prints is kept, and a log that nobody reads holds nobody up."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from youtility_tasks.workers import output, quiet_log
+
+
+@contextlib.contextmanager
+def like_a_child() -> Iterator[io.StringIO]:
+    """Inside the block this process keeps what it prints; where it prints."""
+    real = io.StringIO()
+    root = logging.getLogger()
+    before = root.handlers[:]
+    with contextlib.redirect_stdout(real), contextlib.redirect_stderr(real):
+        output.install()
+        try:
+            yield real
+        finally:
+            root.handlers[:] = before
+
+
+def test_prints_and_log_lines_are_kept_and_go_on_their_way() -> None:
+    with like_a_child() as heard:
+        with output.kept() as said:
+            sys.stdout.write("one\n")
+            logging.getLogger("app").warning("two %s", 2)
+            sys.stderr.writelines(["three\n"])
+        sys.stdout.write("outside\n")
+
+    assert said.text() == "one\nWARNING app two 2\nthree\n"
+    assert "one\n" in heard.getvalue() and "outside\n" in heard.getvalue()
+
+
+def test_two_threads_do_not_hear_each_other() -> None:
+    both = threading.Barrier(2)
+    kept: dict[str, str] = {}
+
+    def speak(word: str) -> None:
+        with output.kept() as said:
+            both.wait(10)
+            sys.stdout.write(word)
+            both.wait(10)
+        kept[word] = said.text()
+
+    threads = [threading.Thread(target=speak, args=(word,)) for word in ("left", "right")]
+    with like_a_child():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+
+    assert kept == {"left": "left", "right": "right"}
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10, 25])
+def test_only_the_end_is_kept(piece: int) -> None:
+    text = "".join(chr(ord("a") + n % 26) for n in range(100))
+    tail = output.Tail(limit=10)
+
+    for start in range(0, len(text), piece):
+        tail.add(text[start : start + piece])
+
+    assert tail.text() == text[-10:]
+    assert len(tail._pieces) <= 11
+
+
+class StuckHandler(logging.Handler):
+    """A terminal that stopped reading."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+        self.written: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.go_on.wait(30)
+        self.written.append(record.getMessage())
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up_and_says_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quiet_log, "_LONGEST_QUEUE", 5)
+    stuck = StuckHandler()
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [stuck])
+
+    with quiet_log.never_blocking():
+        for number in range(20):
+            logging.getLogger("youtility_tasks.test").warning("line %s", number)
+        assert stuck.written == []
+        stuck.go_on.set()
+
+    assert root.handlers == [stuck]
+    assert stuck.written[0] == "line 0"
+    assert any(line.startswith("log lines dropped") for line in stuck.written)

@@ -1,0 +1,64 @@
+"""The proxy before the database: it passes, goes deaf, cuts replies and resets connections."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from youtility_tasks.verify.ground import Ground, Place
+from youtility_tasks.verify.proxy import Proxy, after_commit
+
+
+@pytest.fixture(scope="module")
+def place(servers: Ground) -> Place:
+    return servers.new_run("proxy")
+
+
+@pytest.fixture
+def proxy(place: Place) -> Iterator[Proxy]:
+    with contextlib.closing(Proxy(f"{place.ground.queue.sockets}/.s.PGSQL.5432")) as made:
+        yield made
+
+
+def connect(place: Place, proxy: Proxy, **options: object) -> psycopg.Connection[object]:
+    return psycopg.connect(place.through(proxy.port), **options)  # type: ignore[arg-type]
+
+
+def test_it_passes_everything_on(place: Place, proxy: Proxy) -> None:
+    with connect(place, proxy) as connection:
+        found = connection.execute("SELECT length(%s)", ["x" * 300_000]).fetchone()
+
+    assert found == (300_000,)
+
+
+def test_a_reset_ends_every_connection(place: Place, proxy: Proxy) -> None:
+    with contextlib.closing(connect(place, proxy)) as connection:
+        proxy.reset_all()
+
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("SELECT 1")
+
+
+def test_while_it_is_deaf_nobody_answers_and_then_new_connections_do(place: Place, proxy: Proxy) -> None:
+    proxy.go_deaf()
+    with pytest.raises(psycopg.errors.ConnectionTimeout):
+        connect(place, proxy, connect_timeout=2)
+    proxy.recover()
+
+    with connect(place, proxy) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_commit_whose_reply_is_cut_is_in_the_database(place: Place, proxy: Proxy) -> None:
+    proxy.cut(after_commit, 1)
+    with contextlib.closing(connect(place, proxy)) as connection:
+        connection.execute("INSERT INTO verify_effect (key) VALUES ('committed')")
+        with pytest.raises(psycopg.OperationalError):
+            connection.commit()
+
+    assert proxy.cuts == 1
+    with place.connect() as direct:
+        assert direct.execute("SELECT count(*) FROM verify_effect WHERE key = 'committed'").fetchone() == (1,)

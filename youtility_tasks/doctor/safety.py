@@ -1,0 +1,144 @@
+"""Whether a worker may run on this database, as this role and by this way. What it promises stands on that."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from django.db import transaction
+
+from youtility_tasks import queries
+from youtility_tasks.conf import settings
+from youtility_tasks.errors import (
+    CommitsCanBeLost,
+    RoleTooPowerful,
+    TransactionPooler,
+    UnsafeDatabase,
+    WrongDirectDatabase,
+)
+
+from .finding import Finding
+
+DEADLINE_S = 15.0
+SECOND_SESSION_S = 5.0
+"""How long a pooler may take for a second session; a worker itself needs two."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    pid: int
+    synchronous_commit: str
+    fsync: str
+    role: str
+    is_superuser: bool
+    bypasses_rls: bool
+    database: str
+
+
+def refuse_unsafe_database() -> None:
+    """Raise the first reason why a worker must not run here; with `allow_unsafe_database`, say all that it allows.
+
+    Raises UnsafeDatabase, ConfigurationError, or the driver's OperationalError if the database does not answer.
+    """
+    never, unless_allowed = reasons()
+    if never:
+        raise never[0]
+    if unless_allowed and not settings().allow_unsafe_database:
+        raise unless_allowed[0]
+    if unless_allowed:
+        logger.warning(
+            "NOT FOR PRODUCTION, allow_unsafe_database is set: %s", " ".join(str(each) for each in unless_allowed)
+        )
+
+
+def refuse_transaction_pooler() -> None:
+    """Raise TransactionPooler if the workers' way shares its sessions; nothing else is asked of a database to be set up."""
+    _, seen = _workers_way()
+    if seen:
+        raise TransactionPooler(seen)
+
+
+def reasons() -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
+    """Why a worker cannot run here at all, and why it may only with `allow_unsafe_database`."""
+    own, pooler = _workers_way()
+    never: list[UnsafeDatabase] = [TransactionPooler(pooler)] if pooler else []
+    sessions = [own]
+    if settings().direct_database is not None:
+        with transaction.atomic(using=settings().database):
+            through_django = _look()
+        sessions.append(through_django)
+        if through_django.database != own.database:
+            never.append(WrongDirectDatabase(own.database, through_django.database))
+    # Both ways count: one acknowledges what is enqueued, the other what has ended.
+    return never, list({str(each): each for session in sessions for each in _weaknesses(session)}.values())
+
+
+def database_is_safe() -> Finding:
+    """The doctor's look."""
+    never, unless_allowed = reasons()
+    if never or (unless_allowed and not settings().allow_unsafe_database):
+        problems = " ".join(str(each) for each in [*never, *unless_allowed])
+        return Finding(
+            "safety", False, problems, "Until then no worker starts. For development: allow_unsafe_database = True."
+        )
+    if unless_allowed:
+        weak = " ".join(str(each).split(";")[0] + "." for each in unless_allowed)
+        return Finding("safety", True, f"for development only (allow_unsafe_database): {weak}")
+    return Finding("safety", True, "commits last, the role is bound by row level security, sessions are direct")
+
+
+def _workers_way() -> tuple[_Session, str | None]:
+    """The session that a worker would have, and what proves that a pooler shares it with others, if one does."""
+    with queries.own_connection("youtility check", deadline_s=DEADLINE_S) as connection:
+        own = _look()
+        # A pooler names a session of its own when the connection begins; only then is there more to ask.
+        is_relayed = connection.pgconn.backend_pid != own.pid
+        return own, _shares_sessions(connection, own.pid) if is_relayed else None
+
+
+def _look() -> _Session:
+    return _Session(*queries.fetch("session", {})[0])
+
+
+def _weaknesses(session: _Session) -> list[UnsafeDatabase]:
+    found: list[UnsafeDatabase] = [
+        CommitsCanBeLost(name, value)
+        for name, value in (("synchronous_commit", session.synchronous_commit), ("fsync", session.fsync))
+        if value == "off"
+    ]
+    if session.is_superuser:
+        found.append(RoleTooPowerful(session.role, "SUPERUSER"))
+    elif session.bypasses_rls:
+        found.append(RoleTooPowerful(session.role, "BYPASSRLS"))
+    return found
+
+
+def _shares_sessions(first: psycopg.Connection[Any], pid: int) -> str | None:
+    """What proves that a pooler gives each transaction another session; None if every connection keeps its own.
+
+    In transaction mode the same connection finds another session at its next statement (when sessions are dealt out in
+    turn), or a second one finds the session that was ours, or ours moves while the second holds it. In session mode
+    none of that can be.
+    """
+    if _look().pid != pid:
+        return f"one connection met session {pid}, then another"
+    began = time.monotonic()
+    try:
+        with queries.own_connection("youtility check", deadline_s=SECOND_SESSION_S) as second:
+            if _look().pid == pid:
+                return f"two connections met in session {pid}"
+            with second.transaction():
+                _look()
+                moved = first.execute("SELECT pg_backend_pid() <> %s", [pid]).fetchone() == (True,)
+            return f"one connection met session {pid}, then another" if moved else None
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        if time.monotonic() - began < SECOND_SESSION_S:
+            raise
+        return (
+            f"it gave no second session within {SECOND_SESSION_S:.0f} s, and a worker needs two; {type(error).__name__}"
+        )

@@ -1,0 +1,96 @@
+"""Which duties there are, how often each is due, and doing those that are: in every worker, by one of them at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from youtility_tasks import queries
+
+from . import history_days, prune
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_S = 120.0
+"""After which a run's connection is cut, whatever it waits for. A run of all duties takes a few seconds."""
+_CALLS_A_RUN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """`act(now, leave)` returns how much it did, and whether that was all that is due."""
+
+    name: str
+    every_s: float
+    act: Callable[[datetime, Callable[[], bool]], tuple[int, bool]]
+
+
+def _make_days(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    return history_days.make_days(now), True
+
+
+def _remove_old(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    removed = prune.remove_old(now, most_calls=_CALLS_A_RUN, leave=leave)
+    return (
+        removed.count,
+        removed.is_all,
+    )  # a day that was postponed waits for the next hour: asking for its lock costs others
+
+
+DUTIES = (Duty("make history days", 600, _make_days), Duty("remove old", 3_600, _remove_old))
+
+
+def run_due(leave: Callable[[], bool] = lambda: False) -> dict[str, int]:
+    """Do the duties that are due and that no other worker has begun; what each did.
+
+    A duty that fails is logged and remembered, and the others go on; one that reached its limit is due again at once.
+    """
+    done: dict[str, int] = {}
+    for duty in DUTIES:
+        if leave():
+            break
+        rows = queries.fetch("begin_duty", {"name": duty.name, "every_s": duty.every_s})
+        if not rows:
+            continue
+        error, is_all = "", True
+        try:
+            done[duty.name], is_all = duty.act(rows[0][0], leave)
+        except Exception as failure:  # whatever it was, the worker goes on and the next run tries again
+            logger.exception("upkeep failed duty=%s", duty.name)
+            error = f"{type(failure).__name__}: {failure}"[:1000]
+        ended = {"name": duty.name, "done_count": done.get(duty.name, 0), "error": error, "again": not is_all}
+        queries.run("end_duty", ended)
+        if done.get(duty.name):
+            logger.info("upkeep done duty=%s count=%s", duty.name, done[duty.name])
+    return done
+
+
+async def run_due_apart() -> None:
+    """`run_due` in a thread and on a connection of its own; returns when it has ended, and never raises for its failure.
+
+    Cancelled, it returns at once: the run stops after its batch, or dies with the process, whose transaction is undone.
+    """
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    leaving = threading.Event()
+
+    def work() -> None:
+        try:
+            with queries.own_connection("youtility upkeep", deadline_s=DEADLINE_S):
+                run_due(leaving.is_set)
+        except Exception as failure:
+            logger.warning("upkeep stopped error=%s: %s", type(failure).__name__, failure)
+        finally:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(ended.set)
+
+    # A daemon, and not the loop's executor: neither the loop nor the interpreter waits for it at the end.
+    threading.Thread(target=work, name="upkeep", daemon=True).start()
+    try:
+        await ended.wait()
+    finally:
+        leaving.set()

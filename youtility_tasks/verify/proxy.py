@@ -1,0 +1,183 @@
+"""A TCP proxy before the queue's database that can be deaf, cut replies, and reset connections."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+_CHUNK = 1 << 16
+_RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass(eq=False, slots=True)
+class Pair:
+    """One client and its server."""
+
+    client: asyncio.StreamWriter
+    server: asyncio.StreamWriter
+    deaf: bool = False
+    listens: bool = False
+    """It has sent a LISTEN."""
+    request: bytes = b""
+    """What the client has sent since the server's last answer."""
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+Cut = Callable[[bytes, bytes], bool]
+"""(request, reply) -> whether to swallow the reply and reset the connection."""
+
+
+def after_claim(request: bytes, reply: bytes) -> bool:
+    """A reply that carries claimed jobs: more rows than the one that answers for the endings."""
+    return b"task_name" in reply and b"verify_" in reply
+
+
+def after_finish(request: bytes, reply: bytes) -> bool:
+    """The reply to endings that were sent: by now they are committed."""
+    return b'"verdict"' in request
+
+
+def after_commit(request: bytes, reply: bytes) -> bool:
+    """The reply to a COMMIT."""
+    return b"COMMIT" in request
+
+
+class Proxy:
+    """Listens on 127.0.0.1 and passes everything to a Unix socket, until told otherwise. It runs in its own thread."""
+
+    def __init__(self, real: str) -> None:
+        self.real = real
+        self.port = 0
+        self.cuts = 0
+        """Replies that were cut."""
+        self.delay_s: Callable[[], float] | None = None
+        """How long each reply is held back."""
+        self._deaf = False
+        self._cut: Cut | None = None
+        self._left = 0
+        self._pairs: set[Pair] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
+        self._thread.start()
+        self._server: asyncio.Server = self._do(self._listen())
+
+    def go_deaf(self) -> None:
+        """Half-open: connections old and new stay open, what they send is taken, and nothing passes."""
+        self._call(self._set_deaf)
+
+    def deafen_listeners(self) -> int:
+        """The connections that listen for notifications never hear any more; how many there were."""
+        listening = [pair for pair in self._pairs if pair.listens]
+        for pair in listening:
+            pair.deaf = True
+        return len(listening)
+
+    def recover(self) -> None:
+        """New connections work again; the old ones stay deaf, as after a failover of a load balancer."""
+        self._call(self._set_hearing)
+
+    def cut(self, when: Cut, times: int) -> None:
+        """Swallow the next `times` replies of a kind and reset their connections."""
+        self._cut, self._left = when, times
+
+    def reset_all(self) -> None:
+        """Reset every connection."""
+        self._call(self._reset_all)
+
+    def close(self) -> None:
+        self._do(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _call(self, act: Callable[[], None]) -> None:
+        async def called() -> None:
+            act()
+
+        self._do(called())
+
+    def _do(self, what: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
+
+    async def _listen(self) -> asyncio.Server:
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+    async def _end(self) -> None:
+        self._server.close()
+        tasks = [task for pair in self._pairs for task in pair.tasks]
+        self._reset_all()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _set_deaf(self) -> None:
+        self._deaf = True
+        for pair in self._pairs:
+            pair.deaf = True
+
+    def _set_hearing(self) -> None:
+        self._deaf = False
+
+    def _reset_all(self) -> None:
+        for pair in list(self._pairs):
+            self._reset(pair)
+
+    async def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        try:
+            answers, server = await asyncio.open_unix_connection(self.real)
+        except OSError:  # the database is down: so is this door
+            client.transport.abort()
+            return
+        pair = Pair(client, server, self._deaf)
+        self._pairs.add(pair)
+        pair.tasks = [
+            asyncio.ensure_future(self._pass_requests(pair, reader)),
+            asyncio.ensure_future(self._pass_replies(pair, answers)),
+        ]
+
+    async def _pass_requests(self, pair: Pair, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(_CHUNK):
+                if not pair.deaf:
+                    pair.listens |= b"LISTEN " in chunk
+                    pair.request = (pair.request + chunk)[-4 * _CHUNK :]
+                    pair.server.write(chunk)
+                    await pair.server.drain()
+        self._drop(pair)
+
+    async def _pass_replies(self, pair: Pair, answers: asyncio.StreamReader) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await answers.read(_CHUNK):
+                if pair.deaf:
+                    continue
+                if self._left and self._cut is not None and self._cut(pair.request, chunk):
+                    self._left -= 1
+                    self.cuts += 1
+                    self._reset(pair)
+                    return
+                pair.request = b""
+                if self.delay_s is not None:
+                    await asyncio.sleep(self.delay_s())
+                pair.client.write(chunk)
+                await pair.client.drain()
+        if not pair.deaf:
+            self._drop(pair)
+
+    def _reset(self, pair: Pair) -> None:
+        sock = pair.client.get_extra_info("socket")
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._drop(pair)
+
+    def _drop(self, pair: Pair) -> None:
+        self._pairs.discard(pair)
+        for end in (pair.client, pair.server):
+            end.transport.abort()
