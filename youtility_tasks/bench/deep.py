@@ -46,7 +46,7 @@ def measure(bench: Bench, depths: Depths, say: Callable[[str], None]) -> dict[st
 
 
 def _drain(bench: Bench, n: int, depth: dict[str, int] | None = None) -> float:
-    """The rate between two marks that lie `n` jobs apart at the head of the queue."""
+    """The rate between two marks that lie `n` jobs apart at the head of the queue: many more than a worker holds at once."""
     marks = [bench.place.folder / f"deep{id(depth)}-{k}" for k in (0, 1)]
     bench.client.ask("clear")
     with psycopg.connect(bench.cluster.admin, dbname=bench.place.dbname, autocommit=True) as connection:
