@@ -1,4 +1,4 @@
-"""Servers of the checker's own, started once for the module that wants them, and made-up ledgers."""
+"""Servers of the checker's own, started once for all tests that want them."""
 
 from __future__ import annotations
 

@@ -100,8 +100,8 @@ BUGS = (
     Bug(
         "a claim does not look at locks",
         "claim",
-        r"\w+\.lock IS NULL OR \(",
-        "true OR (",
+        r"\w+\.lock IS NULL AND (\w+\.queue_name)",
+        r"\1",
         "a zombie finishes",
         "X",
         also="DROP INDEX procrastinate_jobs_lock_idx_v1",

@@ -102,12 +102,6 @@ class Ledger:
             rows += [dict(zip(names, row, strict=True)) for row in cursor]
         return entries(rows)
 
-    def count(self, kind: Kind) -> int:
-        """How many entries of a kind the table holds now."""
-        with psycopg.connect(self.address) as connection:
-            found = connection.execute("SELECT count(*) FROM entry WHERE kind = %s", [kind]).fetchone()
-        return int(found[0]) if found else 0
-
     def running(self) -> list[tuple[int, str]]:
         """(pid, key) of the attempts that have begun and not ended, newest first."""
         with psycopg.connect(self.address) as connection:

@@ -162,14 +162,14 @@ def terminate_all(stage: Stage) -> None:
 
 
 def lock_table(stage: Stage) -> None:
-    """B31: somebody holds the job table for longer than a statement may take."""
+    """B31: somebody holds the job table for longer than a statement may take, and longer than a lease."""
     with (
         stage.recorded("job table locked", "*", stage.lease_s),
         stage.crew.place.connect() as hog,
         hog.transaction(),
     ):
         hog.execute("LOCK TABLE procrastinate_jobs IN ACCESS EXCLUSIVE MODE")
-        time.sleep(stage.deadline_s * 1.5)
+        time.sleep(max(stage.deadline_s, stage.lease_s) * 1.5)
 
 
 def go_deaf(stage: Stage) -> None:

@@ -12,6 +12,7 @@ QUEUES = (queues.HIGH_PRIORITY, queues.MAINTENANCE)
 
 INSTALLED_APPS = [app for app in INSTALLED_APPS if not app.startswith("task_catalog")] + ["youtility_tasks.verify"]
 YOUTILITY_TASKS: dict[str, Any] = {  # type: ignore[no-redef]
+    "allow_unsafe_database": True,  # the servers of a run have one role, and lose what they hold on purpose
     "queues": {name: {"processes": 2, "threads": 2} for name in QUEUES},
     **json.loads(os.environ.get("YOUTILITY_VERIFY_SETTINGS", "{}")),
 }

@@ -33,7 +33,7 @@ def _options(shape: str, queue_name: str, **more: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "name": PREFIX + shape,
         "queue_name": queue_name,
-        "retry": Retry(SHAPES[shape].max_attempts, base=1),
+        "retry": Retry(SHAPES[shape].max_attempts, base=1, factor=2, cap=10),  # outlasts a database that is down
         "timeout_s": TIMEOUT_S,
         "takes_context": True,
     }

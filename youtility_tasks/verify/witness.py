@@ -47,7 +47,7 @@ class Witness:
         seen = _look(context)
         if seen is not None:
             self.about["claim"] = seen[0]
-            if seen[1] is not None and context.attempt == 1:
+            if seen[1] is not None:
                 more["early_s"] = seen[1]
         about = {"tenant": context.tenant_id, "attempt": context.attempt, "line": line(os.getpid())}
         ledger().write(Kind.BEGIN, **self.about, **about, **more)

@@ -23,17 +23,6 @@ PROGRAMS: dict[str, Program] = {
 }  # fmt: skip
 
 
-def count(program: Program) -> int:
-    """How many orders there are."""
-    total = done = 1
-    left = 0
-    for actions in program.values():
-        for k in range(1, len(actions) + 1):
-            left += 1
-            total, done = total * left, done * k
-    return total // done
-
-
 def choices(program: Program, at: dict[str, int]) -> Iterator[tuple[str, str]]:
     """The next action of every session that has one left."""
     for session, actions in program.items():

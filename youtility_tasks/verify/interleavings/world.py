@@ -65,10 +65,11 @@ class World:
         desk = self.state.desks[session]
         rows = self._pump(desk, [], 2)[1:]
         self.state.model.claim(desk.worker_id, 2)
+        keys = {job_id: key for key, job_id in self.state.keys.items()}
         for row in rows:
-            job_id, args, claim = row[1], row[3], row[6]
+            job_id, claim = row[1], row[6]
             if not is_lost:
-                held = Held(job_id, args["key"], claim)
+                held = Held(job_id, keys[job_id], claim)
                 desk.held[job_id] = held
                 lock = {"lock": "lock"} if held.key.startswith("locked") else {}
                 self.tell(Kind.BEGIN, desk, held, tenant=1, **lock)
