@@ -16,6 +16,9 @@ from youtility_tasks.conf import settings
 
 logger = logging.getLogger(__name__)
 
+_SILENCE_S = 30.0
+"""After so long without a notification the listener asks whether anybody is still there."""
+
 _jitter = random.SystemRandom()
 
 
@@ -86,10 +89,13 @@ async def notifications(conninfo: str, channel: str) -> AsyncIterator[None]:
                 failures = 0
                 yield
                 while True:
-                    async for _ in connection.notifies(timeout=30, stop_after=1):
+                    heard = False
+                    async for _ in connection.notifies(timeout=_SILENCE_S, stop_after=1):
+                        heard = True
                         yield
-                    async with asyncio.timeout(settings().statement_deadline_s):
-                        await connection.execute("SELECT 1")
+                    if not heard:
+                        async with asyncio.timeout(settings().statement_deadline_s):
+                            await connection.execute("SELECT 1")
         except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
             failures += 1
             logger.warning("listening stopped channel=%s error=%s", channel, type(error).__name__)

@@ -38,7 +38,7 @@ STOP_NOW = signal.SIGUSR1
 UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job waits whose task this worker does not know: another version of the code may know it."""
 
-_LOOK_AT_CLOCKS_S = 0.1
+_LOOK_AT_CLOCKS_S, _LOOK_AT_CLOCKS_IDLE_S = 0.1, 0.5
 _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 
@@ -387,7 +387,7 @@ class Worker:
     async def _clock_loop(self) -> None:
         """Hard limits of jobs, and the end of the grace period after a stop."""
         while True:
-            await asyncio.sleep(_LOOK_AT_CLOCKS_S)
+            await asyncio.sleep(_LOOK_AT_CLOCKS_S if self.held else _LOOK_AT_CLOCKS_IDLE_S)
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.children.kill_all()
