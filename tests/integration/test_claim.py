@@ -12,6 +12,7 @@ from tests.integration.mutants import must_catch
 from youtility_tasks import Task, queues, tenant
 
 CLAIM = "youtility_tasks_claim_v2"
+HEADS = "youtility_tasks_lock_heads_v1"
 FIRST_OF_LOCKS = "youtility_tasks_first_of_locks_v1"
 NOT_RUNNING = "(SELECT 1 FROM procrastinate_jobs d WHERE d.lock = l.lock AND d.status = 'doing' LIMIT 1) IS NULL"
 LATER = dt.timedelta(hours=1)
@@ -235,4 +236,19 @@ def test_a_crowd_behind_one_lock_hides_nobody(desk: Desk, locked_task: Task, is_
 
         assert ids(desk.claim(5)) == others
 
-    must_catch(check, "youtility_tasks_lock_heads_v1", "IF seen < walk OR", "IF true OR")
+    must_catch(check, HEADS, "IF seen < walk OR", "IF true OR")
+
+
+def test_a_head_that_was_put_back_for_later_is_not_run_early(desk: Desk, locked_task: Task) -> None:
+    """Between finding the first of a lock and taking it another worker may run it and put it back."""
+
+    def check() -> None:
+        later = int(locked_task.using(run_after=timezone.now() + LATER).enqueue(key="a").id)
+        execute(
+            f"""CREATE OR REPLACE FUNCTION {HEADS}(p_queue text, p_now timestamptz, p_n integer)
+                RETURNS bigint[] LANGUAGE sql STABLE AS $$ SELECT ARRAY[{later}]::bigint[] $$"""
+        )
+
+        assert desk.claim() == []
+
+    must_catch(check, CLAIM, "AND (j.scheduled_at IS NULL OR j.scheduled_at <= instant)", "")

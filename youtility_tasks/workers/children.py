@@ -298,7 +298,9 @@ class Children:
             return
         self._heard(child, wire.receive_rest(child.sock, child.inbox))
         ran = child.board.running()
-        if not ran and child.taken == len(child.jobs):
+        if child.killed_for is None and child.board.lease_is_over():
+            child.killed_for, child.killed_how = -1, Happened.HANDED_BACK  # it ended itself: its jobs may run elsewhere
+        elif not ran and child.taken == len(child.jobs):
             ran = set(child.jobs)  # it died before it began anything, and would again
         self.members.remove(child)
         self._loop.remove_reader(child.sock)

@@ -168,8 +168,8 @@ class Worker:
         return self._room() if self.may_have_work else 0
 
     def _room(self) -> int:
-        """How many more jobs it may hold; none once it was told to stop."""
-        if self.stop_at is not None or self.worker_id is None:
+        """How many more jobs it may hold; none once it was told to stop, or while it cannot renew its lease."""
+        if self.stop_at is not None or self.worker_id is None or self._lease_is_over():
             return 0
         async_running = self.async_held and self.async_held - sum(self.held[job_id].is_async for job_id in self.ended)
         return self.appetite.wanted(
@@ -285,6 +285,8 @@ class Worker:
         self._note_renewal()
 
     def _note_renewal(self) -> None:
+        if self._lease_is_over():
+            self._look_again()
         self.renewed_at = time.monotonic()
         self.children.extend_lease(self.renewed_at + settings().lease_s)
 
@@ -308,8 +310,11 @@ class Worker:
                     await self._renew()
             except LinkDown as error:
                 logger.warning("lease not renewed worker=%s error=%s", self.worker_id, error)
-            if time.monotonic() - self.renewed_at > settings().lease_s:
+            if self._lease_is_over():
                 self._lose_everything("lease ran out")
+
+    def _lease_is_over(self) -> bool:
+        return time.monotonic() - self.renewed_at > settings().lease_s
 
     async def _renew(self) -> None:
         """Say which jobs this process really holds, and act on what the database answers."""

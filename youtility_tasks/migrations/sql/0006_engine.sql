@@ -124,7 +124,9 @@ BEGIN
          ORDER BY j.scheduled_at LIMIT p_n FOR UPDATE SKIP LOCKED
     ), locked AS (
         SELECT j.id, j.priority FROM procrastinate_jobs j
-         WHERE j.id = ANY (heads) AND j.status = 'todo' FOR UPDATE SKIP LOCKED
+         -- due, too: another worker may have run it since `heads` was found, and put it back for later
+         WHERE j.id = ANY (heads) AND j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= instant)
+           FOR UPDATE SKIP LOCKED
     )
     SELECT array_agg(c.id) INTO ids FROM (
         SELECT u.id FROM (SELECT * FROM ready UNION ALL SELECT * FROM due UNION ALL SELECT * FROM locked) u
