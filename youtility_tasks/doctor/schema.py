@@ -31,6 +31,8 @@ FUNCTIONS = (
     "youtility_tasks_rescue_v1",
     "youtility_tasks_unregister_v1",
 )
+SUPERSEDED = ("youtility_tasks_claim_v1", "youtility_tasks_finish_v1", "youtility_tasks_pump_v1")
+"""Functions that only workers of an earlier version call, so that they live through a deployment."""
 INDEXES = (
     "youtility_tasks_jobs_unique_key",
     "youtility_tasks_jobs_ready_free",
