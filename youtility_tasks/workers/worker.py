@@ -16,7 +16,6 @@ import random
 import signal
 import socket
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -29,6 +28,7 @@ from youtility_tasks.upkeep import duties
 
 from .appetite import Appetite
 from .children import Children, Job
+from .ended import Ended
 from .link import Link, LinkDown, notifications
 from .nursery import Nursery
 
@@ -43,14 +43,6 @@ _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How an attempt ended, on its way to the database."""
-
-    ending: dict[str, Any]
-    decision: Decision
 
 
 class Worker:
@@ -191,7 +183,7 @@ class Worker:
                 "pump",
                 worker_id=self.worker_id,
                 host=self.host,
-                ended=json.dumps([_as_row(e) for e in sent.values()]) if sent else None,
+                ended=json.dumps([each.as_row() for each in sent.values()]) if sent else None,
                 queue_name=self.queue_name,
                 n=wanted,
             )
@@ -218,7 +210,7 @@ class Worker:
             del self.ended[job_id]
             held = self._let_go(job_id)
             if job_id in accepted:
-                _log_end(held, ended)
+                ended.log(held)
             elif job_id not in resent:
                 self.stale += 1
                 logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, held.task_name)
@@ -406,29 +398,3 @@ class Worker:
     async def _nursery_loop(self) -> None:
         await self.children.gone.wait()
         raise RuntimeError("the nursery died; no child can be born any more")
-
-
-def _as_row(ended: Ended) -> dict[str, Any]:
-    return {
-        **{key: value for key, value in ended.ending.items() if key != "happened"},
-        "verdict": ended.decision.verdict,
-        "outcome": ended.decision.outcome,
-        "delay_s": ended.decision.delay_s,
-    }
-
-
-def _log_end(job: Job, ended: Ended) -> None:
-    decision = ended.decision
-    if decision.verdict is Verdict.SUCCEEDED:
-        logger.info(
-            "job succeeded id=%s task=%s tenant=%s attempt=%s run_ms=%.0f",
-            job.job_id, job.task_name, job.tenant_id, job.attempt, ended.ending.get("run_ms") or 0,
-        )  # fmt: skip
-        return
-    logger.log(
-        logging.ERROR if decision.verdict is Verdict.FAILED else logging.INFO,
-        "job %s id=%s task=%s tenant=%s attempt=%s/%s outcome=%s retry_in_s=%.0f error=%s",
-        decision.verdict, job.job_id, job.task_name, job.tenant_id, job.attempt,
-        job.task.max_attempts if job.task else 1, decision.outcome, decision.delay_s,
-        ended.ending.get("error_class", ""),
-    )  # fmt: skip
