@@ -227,6 +227,14 @@ def test_show_finds_a_job_that_has_left_the_queue_with_its_result(manage, worked
     assert said.json["attempts"][0]["result"] == {"polished": 3}
 
 
+def test_show_tells_what_an_attempt_printed_the_whole_of_it_in_json(manage, worked_day):
+    printed = "line of output\n" * 1_000
+    TaskExecutionHistory.objects.filter(job_id=worked_day["done"]).update(output=printed)
+
+    assert manage("show", worked_day["done"], "--json").json["attempts"][0]["output"] == printed
+    assert "attempt 1 printed: line of output" in manage("show", worked_day["done"]).out
+
+
 def test_show_of_a_waiting_sweep_names_its_tenant_and_its_attempts_though_both_are_0(manage, tasks):
     object.__setattr__(tasks.build_tower, "guard", None)
     job_id = manage("submit", "build_tower", "--json").json["job"]["id"]

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -175,5 +176,75 @@ def test_no_job_is_given_to_a_child_that_was_killed(stage: Callable[..., Any]) -
         children.drop(1)
         children.give([job(2)])
         assert [sorted(child.jobs) for child in children.members] == [[], [2]]
+
+    stage(scene)
+
+
+def test_only_the_jobs_that_ran_are_blamed_for_a_death(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2), job(3)])
+        nursery.childs_ends[0].sendall(ending(1))
+        nursery.boards[0].start(2)
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGSEGV)
+
+    said = {report["id"]: report["happened"] for report in stage(scene)}
+
+    assert said == {1: "returned", 2: "crashed", 3: "handed_back"}
+
+
+def test_a_child_that_died_before_it_began_anything_is_blamed_on_all_it_had(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2)])
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGSEGV)
+
+    assert {report["happened"] for report in stage(scene)} == {"crashed"}
+
+
+def test_a_child_that_ended_itself_with_its_lease_crashed_nothing(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2)])
+        children.extend_lease(time.monotonic() - 1)
+        nursery.boards[0].start(1)
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGKILL)
+
+    assert [report["happened"] for report in stage(scene)] == ["handed_back", "handed_back"]
+
+
+def test_what_waits_in_a_child_that_says_nothing_is_called_back_once(stage: Callable[..., Any], settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"recall_s": 0.001}
+
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2)])
+        nursery.boards[0].start(1)
+        children.members[0].heard_at -= 1
+        children.look_at_clocks()
+        children.look_at_clocks()
+        assert children.stuck() == 1
+        inbox = wire.Inbox()
+        assert [sorted(message) for message in wire.receive(nursery.childs_ends[0], inbox) or ()] == [
+            ["run"],
+            ["recall"],
+        ]
+
+        nursery.childs_ends[0].sendall(ending(1))
+        children._hear_child(children.members[0])
+        assert children.stuck() == 0
+
+    stage(scene)
+
+
+def test_a_child_whose_jobs_all_run_is_left_alone(stage: Callable[..., Any], settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"recall_s": 0.001}
+
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2)])
+        nursery.boards[0].start(1)
+        nursery.boards[0].start(2)
+        children.members[0].heard_at -= 1
+        children.look_at_clocks()
+        assert children.stuck() == 0
 
     stage(scene)

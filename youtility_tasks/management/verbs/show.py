@@ -104,6 +104,7 @@ def _attempt(each: TaskExecutionHistory) -> dict[str, Any]:
         "error_class": each.error_class,
         "error_message": each.error_message,
         "traceback": each.traceback,
+        "output": each.output,
     }
 
 
@@ -130,6 +131,8 @@ def _page(job: dict[str, Any], known: JobStory) -> list[RenderableType]:
         if each.error_message or each.error_class or each.traceback:
             said = f"{each.error_class}: {each.error_message}" if each.error_class else each.error_message
             page.append(f"attempt {each.attempt}, {each.outcome}: {said}\n{each.traceback}")
+        if each.output:
+            page.append(f"attempt {each.attempt} printed: {_short(each.output)}\n")
     return page
 
 
