@@ -1,0 +1,41 @@
+"""The table of faults names tests that exist, and leaves no fault out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from youtility_tasks import failpoints
+from youtility_tasks.verify import nemesis, shapes
+
+ROOT = Path(__file__).resolve().parents[2]
+ROWS = re.findall(
+    r"^\| ([A-F]\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", (ROOT / "tests/faults/README.md").read_text(), re.M
+)
+FAULTS = [
+    *(f"A{n}" for n in range(1, 21)),
+    *(f"B{n}" for n in (*range(21, 25), *range(29, 37))),
+    *(f"C{n}" for n in range(40, 48)),
+    *(f"E{n}" for n in range(58, 67)),
+    *(f"F{n}" for n in (*range(67, 75), 76, 79)),
+]
+
+
+def test_every_fault_has_its_row() -> None:
+    assert [number for number, _, _ in ROWS] == FAULTS
+
+
+def test_every_test_of_the_table_exists() -> None:
+    for path, name in re.findall(r"`(tests/[^`]+)::(\w+)`", " ".join(tests for _, tests, _ in ROWS)):
+        assert f"def {name}(" in (ROOT / path).read_text(), f"{path} has no {name}"
+
+
+def test_every_part_of_verify_exists() -> None:
+    known = {*nemesis.FAULTS, *failpoints.POINTS, *shapes.SHAPES, "interleavings"}
+
+    assert set(re.findall(r"`verify: (\w+)`", " ".join(tests for _, tests, _ in ROWS))) <= known
+
+
+def test_a_fault_that_nothing_injects_has_a_reason() -> None:
+    for number, tests, bound in ROWS:
+        assert re.search(r"`(tests/\S+::|verify: )\w+`", tests) or bound.startswith("not injected"), number
