@@ -159,6 +159,8 @@ class Crew:
         processes: int = 1,
         threads: int = 4,
         ready: bool = True,
+        stderr: int | None = None,
+        log_level: str = "INFO",
         **settings: Any,
     ) -> Supervisor:
         """Start a supervisor; returns once each of its workers is registered."""
@@ -166,7 +168,7 @@ class Crew:
         before = len(self.queue.workers()) if ready else 0
         command = ["-m", "django", "run_postgresql_worker", "--queues", *queues]
         command += ["--processes", str(processes), "--threads", str(threads), *arguments]
-        with log.open("wb") as stderr:
+        with log.open("wb") as file:
             process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=REPOSITORY,
@@ -175,10 +177,11 @@ class Crew:
                     "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
                     "TEST_SETTINGS": json.dumps({**QUICK, **settings}),
                     "TEST_DIARY": str(self.folder / "diary"),
+                    "LOG_LEVEL": log_level,
                 },
                 stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
+                stdout=file,
+                stderr=file if stderr is None else stderr,
                 start_new_session=True,
             )
         supervisor = Supervisor(process, log)

@@ -17,6 +17,8 @@ PRODUCT: dict[str, Any] = {
     "poll_interval_s": 5.0,
 }
 WINDOW_S = 3
+QUIET = 8
+"""Transactions a second; upkeep's first look may fall into the window, and a worker that asks again and again sends 20."""
 
 
 @pytest.fixture
@@ -40,11 +42,11 @@ def rate(crew: Crew, cluster: Any) -> Any:
     return measure
 
 
-def test_an_idle_worker_sends_about_one_statement_a_second(crew: Crew, rate: Any) -> None:
+def test_an_idle_worker_leaves_the_database_in_peace(crew: Crew, rate: Any) -> None:
     crew.start(**PRODUCT)
     crew.queue.ending(crew.queue.put("adds", a=1, b=1))
 
-    assert rate() < 4
+    assert rate() < QUIET
 
 
 def test_a_worker_whose_slots_are_taken_waits_for_one_and_does_not_ask_again_and_again(crew: Crew, rate: Any) -> None:
@@ -54,7 +56,7 @@ def test_a_worker_whose_slots_are_taken_waits_for_one_and_does_not_ask_again_and
     crew.began()
     overdue = crew.queue.put("adds", a=1, b=1, _scheduled_at="2020-01-01")
 
-    assert rate() < 4
+    assert rate() < QUIET
 
     gate.touch()
     assert crew.queue.ending(running)["status"] == "succeeded"
@@ -68,7 +70,7 @@ def test_a_worker_whose_only_due_job_waits_for_a_lock_does_not_ask_again_and_aga
     crew.began()
     overdue = crew.queue.put("adds", a=1, b=1, _lock="a", _scheduled_at="2020-01-01")
 
-    assert rate() < 4
+    assert rate() < QUIET
 
     gate.touch()
     assert crew.queue.ending(running)["status"] == "succeeded"

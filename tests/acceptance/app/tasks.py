@@ -7,6 +7,7 @@ import ctypes
 import logging
 import math
 import os
+import random
 import signal
 import sys
 import time
@@ -267,6 +268,16 @@ def has_a_daemon(*, until: str) -> None:
         time.sleep(3_600)
         os._exit(0)
     wait_for(until)
+
+
+@task(tenant="all")
+def tells_its_fork(*, until: str) -> dict[str, Any]:
+    diary.write("begin", task="tells_its_fork")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        session = cursor.fetchone()[0]
+    wait_for(until)
+    return {"pid": os.getpid(), "session": session, "random": random.random()}  # noqa: S311 - the one that forks share
 
 
 @task(tenant="all")

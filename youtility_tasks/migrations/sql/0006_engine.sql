@@ -102,7 +102,8 @@ $$;
 CREATE FUNCTION youtility_tasks_claim_v2(p_queue text, p_worker_id bigint, p_n integer, p_locks boolean DEFAULT true)
 RETURNS SETOF procrastinate_jobs LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
-SET enable_sort = off -- until ANALYZE has seen a backlog, sorting all of it looks cheaper than walking the index in order
+-- until ANALYZE has seen a backlog, reading all of it to sort or hash it looks cheaper than walking an index
+SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 DECLARE
     -- A variable, since clock_timestamp() itself cannot bound an index scan: every future job would be looked at.

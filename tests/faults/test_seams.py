@@ -1,0 +1,122 @@
+"""Where processes and the server meet: forks, pipes, timeouts, the notification queue."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.acceptance.crew import Crew, until
+from youtility_tasks import queries
+
+
+def test_siblings_share_neither_a_session_nor_a_random_sequence(crew: Crew) -> None:
+    crew.start(processes=2, threads=1)
+    gate = crew.gate()
+    jobs = [crew.queue.put("tells_its_fork", until=str(gate)) for _ in range(2)]
+    crew.began(2, task="tells_its_fork")
+    gate.touch()
+
+    said = [crew.queue.ending(job_id)["result"] for job_id in jobs]
+
+    for trait in ("pid", "session", "random"):
+        assert said[0][trait] != said[1][trait], trait
+
+
+def test_a_log_that_nobody_reads_does_not_stop_a_worker(crew: Crew) -> None:
+    """More lines than a pipe holds; the worker goes on finishing and renewing."""
+    reading, writing = os.pipe()
+    try:
+        crew.start(threads=4, stderr=writing, log_level="DEBUG")
+        os.close(writing)
+        jobs = [crew.queue.put("adds", a=number, b=0) for number in range(1_500)]
+        for job_id in jobs:
+            crew.queue.ending(job_id, within_s=40)
+        crew.next_heartbeat("running")
+    finally:
+        os.close(reading)
+
+
+def test_a_finish_that_the_server_cancels_is_sent_again(crew: Crew) -> None:
+    """A statement_timeout of the queue's role, and somebody who holds the row beyond it."""
+    with psycopg.connect(crew.queue.url, autocommit=True) as owner:
+        name, role = owner.execute("SELECT current_database(), current_user").fetchone() or ("", "")
+        owner.execute(f'ALTER ROLE "{role}" IN DATABASE "{name}" SET statement_timeout = 300')
+        crew.start(threads=1)
+        owner.execute(f'ALTER ROLE "{role}" IN DATABASE "{name}" RESET statement_timeout')
+    gate = crew.gate()
+    job_id = crew.queue.put("waits", until=str(gate), name="a")
+    crew.began(1)
+    with psycopg.connect(crew.queue.url) as hog:
+        hog.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job_id])
+        gate.touch()
+        until(lambda: crew.supervisors[0].said("queue out of reach"), why="the finish is cancelled")
+
+    assert crew.queue.ending(job_id)["status"] == "succeeded"
+    assert crew.queue.attempts(job_id) == ["succeeded"]
+    assert len(crew.diary("begin")) == 1
+
+
+def enqueue(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(
+        queries.statement("enqueue_jobs"),
+        {
+            "queue_names": ["email"], "task_names": ["t"], "priorities": [5], "locks": [None], "queueing_locks": [None],
+            "args": ["{}"], "scheduled_ats": [None], "unique_keys": [None], "tenant_ids": [0], "noted": False,
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", ["0.5", "-1"])
+def test_nobody_is_woken_while_the_notification_queue_is_more_than_half_full(fresh_database: Any, limit: str) -> None:
+    """Filling it takes 8 GB; so the limit moves instead."""
+    with psycopg.connect(fresh_database.url, autocommit=True) as connection:
+        ((text,),) = connection.execute(
+            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'youtility_tasks_enqueue_v1'"
+        ).fetchall()
+        assert "pg_notification_queue_usage() < 0.5" in text
+        connection.execute(
+            text.replace("pg_notification_queue_usage() < 0.5", f"pg_notification_queue_usage() < {limit}")
+        )
+        connection.execute('LISTEN "procrastinate_queue_v1#email"')
+
+        enqueue(connection)
+
+        heard = list(connection.notifies(timeout=0.2))
+        assert len(heard) == (1 if limit == "0.5" else 0)
+        assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchall() == [(1,)]
+
+
+def pages_of_a_claim(connection: psycopg.Connection[Any]) -> int:
+    """How many pages a claim of ten looks at; the claim itself is taken back."""
+    worker = connection.execute("SELECT youtility_tasks_register_v1('h', 1, 1, 'email', 10)").fetchall()[0][0]
+    plans = []
+    for _ in range(2):  # the first one loads and plans
+        connection.execute("BEGIN")
+        ((plan,),) = connection.execute(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT id FROM youtility_tasks_claim_v2('email', %s, 10)", [worker]
+        ).fetchall()
+        connection.execute("ROLLBACK")
+        plans.append(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
+    return int(plans[-1])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("scheduled_at", "now() + interval '1 day'"), ("lock", "'1:a'")],
+    ids=["future jobs", "a crowd behind one lock"],
+)
+def test_what_cannot_run_costs_a_claim_nothing(fresh_database: Any, column: str, value: str) -> None:
+    insert = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, noted{0}) SELECT 'email', 't', {2}, false{1}"
+    )
+    with psycopg.connect(fresh_database.url, autocommit=True) as connection:
+        connection.execute(insert.format(f", {column}", f", {value}", 9) + " FROM generate_series(1, 20)")
+        connection.execute(insert.format("", "", 5) + " FROM generate_series(1, 200)")
+        few = pages_of_a_claim(connection)
+
+        connection.execute(insert.format(f", {column}", f", {value}", 9) + " FROM generate_series(1, 20000)")
+
+        assert pages_of_a_claim(connection) < 1.5 * few + 50
