@@ -17,17 +17,23 @@ PRODUCT: dict[str, Any] = {
     "poll_interval_s": 5.0,
 }
 WINDOW_S = 3
-QUIET = 8
-"""Transactions a second; upkeep's first look may fall into the window, and a worker that asks again and again sends 20."""
 
 
 @pytest.fixture
 def rate(crew: Crew, cluster: Any) -> Any:
     """`rate()`: transactions a second in the crew's database over the next few seconds, seen from another database."""
     name = conninfo_to_dict(crew.queue.url)["dbname"]
+    others = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name NOT LIKE 'youtility worker%%'"
+    )
 
     def measure() -> float:
+        # A session reports what it did late: with its next statement, or when it ends. So the worker's start is reported
+        # with its heartbeat, and this test's own session ends before the window begins.
+        crew.next_heartbeat("running")
+        crew.queue.close()
         with psycopg.connect(cluster.url("postgres"), autocommit=True) as outside:
+            until(lambda: outside.execute(others, [name]).fetchone() == (0,), why="only the workers' sessions are left")
 
             def ask(statement: str) -> Any:
                 (row,) = outside.execute(statement, [name]).fetchall()
@@ -42,11 +48,11 @@ def rate(crew: Crew, cluster: Any) -> Any:
     return measure
 
 
-def test_an_idle_worker_leaves_the_database_in_peace(crew: Crew, rate: Any) -> None:
+def test_an_idle_worker_sends_about_one_statement_a_second(crew: Crew, rate: Any) -> None:
     crew.start(**PRODUCT)
     crew.queue.ending(crew.queue.put("adds", a=1, b=1))
 
-    assert rate() < QUIET
+    assert rate() < 2
 
 
 def test_a_worker_whose_slots_are_taken_waits_for_one_and_does_not_ask_again_and_again(crew: Crew, rate: Any) -> None:
@@ -56,7 +62,7 @@ def test_a_worker_whose_slots_are_taken_waits_for_one_and_does_not_ask_again_and
     crew.began()
     overdue = crew.queue.put("adds", a=1, b=1, _scheduled_at="2020-01-01")
 
-    assert rate() < QUIET
+    assert rate() < 2
 
     gate.touch()
     assert crew.queue.ending(running)["status"] == "succeeded"
@@ -70,7 +76,7 @@ def test_a_worker_whose_only_due_job_waits_for_a_lock_does_not_ask_again_and_aga
     crew.began()
     overdue = crew.queue.put("adds", a=1, b=1, _lock="a", _scheduled_at="2020-01-01")
 
-    assert rate() < QUIET
+    assert rate() < 2
 
     gate.touch()
     assert crew.queue.ending(running)["status"] == "succeeded"
