@@ -111,12 +111,14 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     verbatim: bool = False
     """Arguments are stored as they were called (`{"args": [], "kwargs": {}}`) and not by name; for adopted tasks."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
+    is_async: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         signature = inspect.signature(self.func)
         if self.takes_context:
             signature = signature.replace(parameters=list(signature.parameters.values())[1:])
         object.__setattr__(self, "signature", signature)
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.func))
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 

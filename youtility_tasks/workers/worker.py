@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import logging
 import os
@@ -231,7 +230,7 @@ class Worker:
             task = registry.resolve(task_name)
             job = Job(
                 job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.worker_id or 0,
-                task, crash_count, has_lock, is_async=task is not None and inspect.iscoroutinefunction(task.func),
+                task, crash_count, has_lock, is_async=task is not None and task.is_async,
             )  # fmt: skip
             self.held[job_id] = job
             self.async_held += job.is_async
