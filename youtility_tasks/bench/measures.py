@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import meter
+from . import budget, meter
 from .cluster import Cluster
 from .errors import NotEnded
 from .processes import Client, Crew, Place, crew, lines
 from .spread import percentiles
+from .systems import OURS
 
 MEASURES = ("enqueue", "bulk", "drain", "pickup", "startup", "idle", "memory")
 _LIMIT_S = 300.0
@@ -70,13 +71,15 @@ class Bench:
                 self._warm(made)
                 n, mark = self.sizes.drain, self._mark()
                 released = self.client.ask("backlog", n=n, path=str(mark))["released"]
-                before = made.cpu_s()
+                before, parts = made.cpu_s(), self._parts(made)
                 lines(mark, 1, made, _LIMIT_S)
                 self._wait_until_none_is_left(made)
                 name = "drain_jobs_per_s" if workers == 1 else f"drain_{workers}_workers_jobs_per_s"
                 self.add(name, n / (time.time() - released))
                 if workers == 1:
                     self.add("drain_cpu_s_per_1000", 1e3 * (made.cpu_s() - before) / n)
+                    if parts:
+                        self.add("budget_us", budget.a_job_us(parts, self._parts(made), n))
 
     def pickup(self) -> None:
         """From before the enqueue to the first line of the task, one job at a time on an idle worker."""
@@ -120,6 +123,12 @@ class Bench:
             self._wait_until_none_is_left(made)
             sizes = list(meter.pss_mib(made.processes[0].pid).values())
             self.add("memory_mib", {"processes": len(sizes), "largest": max(sizes), "total": sum(sizes)})
+
+    def _parts(self, made: Crew) -> dict[str, float]:
+        """CPU seconds by part; of ours alone, whose processes we know."""
+        if self.place.system.name != OURS:
+            return {}
+        return budget.seconds(made.processes[0].pid, self.place.servers)
 
     def _warm(self, made: Crew) -> None:
         mark = self._mark()

@@ -26,15 +26,26 @@ def tree(root: int) -> list[int]:
     return found
 
 
+def below(pid: int) -> list[int]:
+    """The processes that this one has started and that still live."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        fields = _stat(int(entry.name)) if entry.name.isdigit() else []
+        if fields and int(fields[1]) == pid:
+            found.append(int(entry.name))
+    return found
+
+
+def ticks(pid: int) -> tuple[int, int, int, int]:
+    """CPU time of one process in clock ticks: its own (user, system) and that of children it has reaped (user, system)."""
+    fields = _stat(pid)
+    user, system, reaped_user, reaped_system = (int(field) for field in fields[11:15] or (0, 0, 0, 0))
+    return user, system, reaped_user, reaped_system
+
+
 def cpu_s(roots: Iterable[int]) -> float:
     """CPU seconds used so far by these processes and all below them, those that have ended included."""
-    ticks = 0
-    for root in roots:
-        for pid in tree(root):
-            fields = _stat(pid)
-            if fields:
-                ticks += sum(int(field) for field in fields[11:15])  # own and reaped children's, user and system
-    return ticks / _TICK
+    return sum(sum(ticks(pid)) for root in roots for pid in tree(root)) / _TICK
 
 
 def pss_mib(root: int) -> dict[int, float]:

@@ -55,6 +55,8 @@ def text_of(document: dict[str, Any]) -> str:
             [[label, *texts] for label, texts in table.cells(document)],
         ),
     ]
+    if "budget_us" in document:
+        parts += ["## What a job costs", _markdown(["CPU of a drained job, one worker", "µs"], table.budget(document))]
     if "deep" in document:
         rows = [
             [name, f"{each['rows']:,}", f"{each['jobs_per_s']:,.0f}", f"{each.get('ratio', 1):.2f}"]

@@ -6,6 +6,9 @@ from typing import Any
 
 from rich.table import Table
 
+from .budget import PARTS
+from .systems import OURS
+
 ROWS = (
     ("enqueue, jobs/s", "enqueue_per_s", "median"),
     ("enqueue, p50 ms", "enqueue_ms", "p50"),
@@ -44,6 +47,8 @@ def tables(document: dict[str, Any]) -> list[Table | str]:
     page: list[Table | str] = [main] if main.row_count else []
     if document["ratios"]:
         page.append(_ratio_table(document))
+    if "budget_us" in document:
+        page.append(_budget_table(document))
     if "deep" in document:
         page.append(_deep_table(document["deep"]))
     versions = document["versions"]
@@ -62,6 +67,19 @@ def _ratio_table(document: dict[str, Any]) -> Table:
         found = [ratios.get(path) for ratios in document["ratios"].values()]
         if any(found):
             table.add_row(label, *(_cell(each, "median") for each in found))
+    return table
+
+
+def budget(document: dict[str, Any]) -> list[list[str]]:
+    """Where the CPU time of a job goes: a part and its microseconds."""
+    figures = document["budget_us"][OURS]
+    return [[label, _cell(figures, part)] for part, label in PARTS.items()]
+
+
+def _budget_table(document: dict[str, Any]) -> Table:
+    table = Table("CPU of a drained job, one worker", "us")
+    for row in budget(document):
+        table.add_row(*row)
     return table
 
 

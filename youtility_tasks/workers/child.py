@@ -24,6 +24,7 @@ from youtility_tasks.finish import Happened
 
 from . import output, run, wire
 from .board import Board
+from .pace import Pace
 
 UNREPORTED_COUNT = 32
 """Most endings that a child keeps before it reports them."""
@@ -67,6 +68,9 @@ class _Child:
     def __init__(self, sock: socket.socket, board: Board, threads: int) -> None:
         self.sock, self.board, self.threads = sock, board, threads
         self.crew: list[threading.Thread] = []
+        self.pace = Pace()
+        self.taken_at = 0.0
+        """Monotonic seconds when a thread last took a sync job."""
         self.waiting: queue.SimpleQueue[run.Run] = queue.SimpleQueue()
         self.runs: dict[int, run.Run] = {}
         self.aborted_at: dict[int, float] = {}
@@ -96,7 +100,7 @@ class _Child:
         """How long the main thread may sleep: briefly while endings may wait to be reported."""
         if not self.runs and not self.endings:
             return None
-        return 2 * UNREPORTED_S if self.endings or not self.waiting.empty() else _LOOK_AT_CLOCKS_S
+        return UNREPORTED_S if self.endings or not self.waiting.empty() else _LOOK_AT_CLOCKS_S
 
     def take(self, message: dict[str, Any]) -> None:
         later = []
@@ -112,7 +116,7 @@ class _Child:
         if later:
             self.event_loop().call_soon_threadsafe(self.start_async, later)
         while len(self.crew) < min(self.threads, len(self.runs) - len(later)):
-            self.crew.append(threading.Thread(target=self.work, name="task", daemon=True))
+            self.crew.append(threading.Thread(target=self.work, args=[len(self.crew)], name="task", daemon=True))
             self.crew[-1].start()
         for job_id in message.get("abort", ()):
             self.abort(job_id)
@@ -142,6 +146,8 @@ class _Child:
         now = time.monotonic()
         if self.endings and now - self.flushed > UNREPORTED_S:
             self.flush()
+        if self.pace.is_alone and now - self.taken_at > UNREPORTED_S and not self.waiting.empty():
+            self.pace.held_up()
         if now < self.look_at:
             return
         self.look_at = now + _LOOK_AT_CLOCKS_S / 5
@@ -155,16 +161,19 @@ class _Child:
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)
 
-    def work(self) -> None:
+    def work(self, place_in_crew: int) -> None:
         """A thread of the crew: one sync job after the other."""
         while True:
+            self.pace.wait_for_turn(place_in_crew)
             current = self.waiting.get()
+            self.taken_at = time.monotonic()
             place = self.board.start(current.assignment.job_id)
             try:
                 ending = run.run_sync(current)
             finally:
                 self.board.end(place)
             _drop_broken_connections()
+            self.pace.ended(ending["run_ms"])
             self.note(current, ending)
             at_once = current.task is not None and current.task.record_at_once
             late = time.monotonic() - self.flushed > UNREPORTED_S
