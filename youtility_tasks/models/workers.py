@@ -36,6 +36,9 @@ class TaskWorker(models.Model):
     host = models.TextField()
     pid = models.IntegerField()
     supervisor_pid = models.IntegerField(null=True)
+    token = models.CharField(
+        max_length=32, db_default="", help_text="one life of one process; pids and hosts come back"
+    )
     queue_name = models.CharField(max_length=128)
     status = models.CharField(max_length=16)
     slots = models.IntegerField(default=1)
