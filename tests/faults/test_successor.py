@@ -38,3 +38,14 @@ def test_the_jobs_of_a_killed_worker_are_runnable_within_a_second(crew: Crew) ->
 
     assert took_ms[-1] < 1000, took_ms  # DECISIONS 18 has what was measured: a twentieth of it
     assert crew.queue.counter("rescued_total") == KILLS
+
+
+def test_what_a_task_started_does_not_outlive_the_worker(crew: Crew) -> None:
+    crew.start(**WAITS)
+    crew.queue.put("has_a_daemon", until="/nowhere")
+    (grandchild,) = until(lambda: crew.diary("grandchild"), why="the grandchild lives")
+    ((_, pid),) = crew.queue.workers()
+
+    os.kill(pid, signal.SIGKILL)
+
+    until(lambda: not is_alive(grandchild["pid"]), within_s=1, why="the grandchild has ended")

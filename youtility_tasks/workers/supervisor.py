@@ -81,6 +81,7 @@ class Supervisor:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
         connections.close_all()
         family.freeze()
+        family.adopt_orphans()
         try:
             while True:
                 for post in self.posts:
@@ -113,13 +114,7 @@ class Supervisor:
                 os.kill(post.pid, signal.SIGTERM if self.stops == 1 else STOP_NOW)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in family.reap():
             for post in self.posts:
                 if post.pid == pid:
                     self._ended(post, os.waitstatus_to_exitcode(status))
