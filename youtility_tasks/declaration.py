@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from croniter import croniter
 
 from . import queues, tasks_api
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
@@ -21,6 +25,10 @@ _LONGEST_WAIT_S = 366 * 86_400.0
 """A growing wait without a cap ends here; much later is an instant that PostgreSQL cannot store."""
 _LONGEST_NAME = 128
 """procrastinate's column."""
+
+_CRON_FIELDS = 5
+_MADE_UP = re.compile(r"(?:^|\s)[rh](?![a-z])", re.IGNORECASE)
+_SOME_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
 _jitter = random.SystemRandom()  # reads the kernel, so forked children do not share a sequence
 
@@ -36,6 +44,21 @@ def _is_shown_everywhere(instant: datetime) -> bool:
         return datetime.min.year < instant.astimezone(UTC).year < datetime.max.year
     except OverflowError:
         return False
+
+
+@functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
+def schedule_flaw(expression: str) -> str | None:
+    """What is wrong with a schedule's cron expression, or None: five legal fields that fire at least once in fifty years."""
+    given = expression.split()
+    if len(given) != _CRON_FIELDS:
+        return f"it has {len(given)} field{'' if len(given) == 1 else 's'}"
+    if _MADE_UP.search(expression):
+        return "R and H stand for a time made up anew in every process"
+    try:
+        croniter(expression, _SOME_YEAR).get_next(datetime)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return str(error)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +126,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     tenant: Literal["one", "all"] = "one"
     """"one": needs a tenant. "all": a sweep, which loops over `tenants_in_scope()` itself."""
     schedule: str | None = None
-    """Default cron expression, UTC."""
+    """Default cron expression, UTC: minute, hour, day, month, weekday."""
     seed_class: str = ""
     """The class the task had in the plan it came from; for listings only."""
     guard: Callable[[dict[str, Any]], None] | None = None
@@ -204,6 +227,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             )
         if self.tenant not in ("one", "all"):
             raise ConfigurationError(f"Task {self.task_name!r} has tenant={self.tenant!r}; right is 'one' or 'all'.")
+        if self.schedule is not None:
+            self._validate_schedule(self.schedule)
         if not isinstance(self.aliases, tuple):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has aliases={self.aliases!r}; right is a tuple of earlier names."
@@ -214,6 +239,14 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                     f"Task {self.task_name!r} takes {str(parameter)!r}, which has no name to be stored by; arguments are "
                     "stored by name. Put a `*` before them all: they are then given by name too."
                 )
+
+    def _validate_schedule(self, given: object) -> None:
+        flaw = schedule_flaw(given) if isinstance(given, str) else "it is no text"
+        if flaw is not None:
+            raise ConfigurationError(
+                f"Task {self.task_name!r} has schedule={given!r}: {flaw}. Right is a cron of five fields in UTC, minute hour "
+                "day month weekday, for example '30 2 * * 1-5'."
+            )
 
     def key(self, key: Key, arguments: Mapping[str, Any]) -> str | None:
         """A lock or key for these arguments."""

@@ -97,6 +97,13 @@ def test_declaring_the_same_function_twice_is_a_reload_and_no_mistake(declare: D
     assert registry.find("body") is again
 
 
+@pytest.mark.parametrize(
+    "schedule", ["* * * * *", "5,35 */8 1-7 mar,oct mon-fri", "0 0 29 2 *", "0 12 L * thu", "0 0 * * 7"]
+)
+def test_a_cron_of_five_fields_is_a_schedule(declare: Declare, schedule: str) -> None:
+    assert declare(body, schedule=schedule).schedule == schedule
+
+
 # -- mistakes
 
 
@@ -128,6 +135,16 @@ def test_a_refused_declaration_leaves_no_trace_in_the_registry(declare: Declare)
         ({"timeout_s": float("nan")}, "timeout_s=nan"),
         ({"timeout_s": "60"}, "'body'"),
         ({"retry": 3}, r"retry=3; right is Retry\("),
+        (
+            {"schedule": "61 * * * *"},
+            r"schedule='61 \* \* \* \*': .*61.*Right is a cron of five fields in UTC, minute hour",
+        ),
+        ({"schedule": "0 0 30 2 *"}, r"schedule='0 0 30 2 \*': .*date"),
+        ({"schedule": "5 6"}, "schedule='5 6': it has 2 fields. Right is"),
+        ({"schedule": "@daily"}, "schedule='@daily': it has 1 field. Right is"),
+        ({"schedule": "H 2 * * *"}, "R and H stand for a time made up anew"),
+        ({"schedule": ""}, "schedule='': it has 0 fields"),
+        ({"schedule": 15}, "schedule=15: it is no text. Right is"),
         ({"retry": None}, r"retry=None; right is Retry\("),
         ({"tenant": "every"}, "tenant='every'; right is 'one' or 'all'"),
         ({"aliases": "old"}, r"aliases='old'; right is a tuple"),
