@@ -46,6 +46,23 @@ def _is_shown_everywhere(instant: datetime) -> bool:
         return False
 
 
+class _Bare(str):
+    """An annotation kept as text (`from __future__ import annotations`), shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _readable(signature: inspect.Signature) -> inspect.Signature:
+    def bare(annotation: object) -> object:
+        return _Bare(annotation) if isinstance(annotation, str) else annotation
+
+    parameters = [each.replace(annotation=bare(each.annotation)) for each in signature.parameters.values()]
+    return signature.replace(parameters=parameters, return_annotation=bare(signature.return_annotation))
+
+
 @functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
 def schedule_flaw(expression: str) -> str | None:
     """What is wrong with a schedule's cron expression, or None: five legal fields that fire at least once in fifty years."""
@@ -136,7 +153,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        signature = inspect.signature(self.func)
+        signature = _readable(inspect.signature(self.func))
         if self.takes_context:
             signature = signature.replace(parameters=list(signature.parameters.values())[1:])
         object.__setattr__(self, "signature", signature)

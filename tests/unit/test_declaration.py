@@ -33,6 +33,13 @@ def with_context(context: TaskContext, *, number: int = 0) -> int:
     return number
 
 
+def with_types(*, number, day=None):  # type: ignore[no-untyped-def]
+    return number
+
+
+with_types.__annotations__ = {"number": int, "day": "dt.date | None"}
+
+
 def with_star(*numbers: int) -> int:
     return sum(numbers)
 
@@ -75,6 +82,11 @@ def test_the_context_is_no_part_of_what_a_caller_must_give(declare: Declare) -> 
 
     assert list(declared.signature.parameters) == ["number"]
     assert declared.func(TaskContext.for_tests(declared, attempt=2), number=4) == 4
+
+
+def test_a_signature_is_shown_without_quotes_whether_its_annotations_are_text_or_not(declare: Declare) -> None:
+    assert str(declare(body).signature) == "(*, number: int = 0) -> int"
+    assert str(declare(with_types).signature) == "(*, number: int, day: dt.date | None = None)"
 
 
 def test_using_changes_the_copy_and_not_the_task(declare: Declare) -> None:
