@@ -95,11 +95,38 @@ def test_an_older_database_says_what_it_lacks(run, fresh_database):
     assert "lacks the migration facility.0001" in ran.stderr
 
 
-def test_a_command_that_does_not_exist_is_not_blamed_on_the_database(run, empty_database):
-    ran = run("play_company_dya", DATABASE_URL=empty_database)
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["play_company_dya"], " Did you mean 'play_company_day'?"),
+        (["help", "migrat"], " Did you mean 'migrate'?"),
+        (["nonsense", "--json"], ""),
+        (["--nonsense"], ""),
+        ([""], ""),
+    ],
+)
+def test_a_command_that_does_not_exist_is_bad_usage_and_starts_no_database(run, tmp_path, words, suggestion):
+    ran = run(*words)
 
-    assert ran.returncode == 1
-    assert "Unknown command: 'play_company_dya'. Did you mean play_company_day?" in ran.stderr
+    assert ran.returncode == 2
+    word = words[-1] if words[0] == "help" else words[0]
+    said, commands, _ = ran.stderr.splitlines()
+    assert said == f"No command is called {word!r}.{suggestion}"
+    assert {"run_postgresql_worker,", "up,", "manage_task_queue,", "play_company_day,"} <= set(commands.split())
+    assert not (tmp_path / "state" / "data").exists()
+    if "--json" in words:
+        assert json.loads(ran.stdout)["error"]["type"] == "UnknownCommand"
+
+
+@pytest.mark.parametrize(
+    "words", [["migrate", "--nonsense"], ["manage_task_queue", "nonsense"], ["manage_task_queue"]], ids=" ".join
+)
+def test_words_that_a_command_does_not_know_are_bad_usage(run, fresh_database, words):
+    ran = run(*words, DATABASE_URL=fresh_database.url)
+
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("usage: youtility-tasks ")
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_migrated_database_runs_commands(run, empty_database):
