@@ -27,6 +27,7 @@ class QueueSettings:
 
     @property
     def slots(self) -> int:
+        """Sync tasks of the queue that run at once in one worker."""
         return self.processes * self.threads
 
 

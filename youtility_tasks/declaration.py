@@ -162,6 +162,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
 
     @property
     def name(self) -> str:
+        """The stable name, `task_name` (Django's own would be the function's)."""
         return self.task_name
 
     @property
@@ -176,6 +177,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
 
     @property
     def max_attempts(self) -> int:
+        """Runs after which a failing job becomes a dead letter (catalog.md 2.0, the n of `R(n, base, factor, cap)`)."""
         return self.retry.max_attempts
 
     def using(

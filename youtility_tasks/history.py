@@ -32,14 +32,17 @@ class JobStory:
 
     @property
     def status(self) -> JobStatus:
+        """Where the job stands: in its row while it has one (dead letters do), else how its last attempt left it."""
         return JobStatus(self.job.status if self.job else self.attempts[-1].status)
 
     @property
     def task_name(self) -> str:
+        """The name that the job was enqueued under, which may be an alias by now."""
         return self.job.task_name if self.job else self.attempts[-1].task_name
 
     @property
     def args(self) -> dict[str, Any]:
+        """The arguments as stored (`unpack` makes a call of them); empty where no attempt has kept them."""
         return dict((self.job.args if self.job else self.attempts[-1].args) or {})
 
 

@@ -12,6 +12,8 @@ from youtility_tasks.status import WorkerStatus
 
 
 class WorkerQuerySet(models.QuerySet["TaskWorker"]):
+    """Named questions about worker processes; silence is measured by the database's clock, in seconds."""
+
     def present(self) -> WorkerQuerySet:
         """The workers that have not taken their leave and were not given up."""
         return self.filter(status__in=[WorkerStatus.RUNNING, WorkerStatus.DRAINING])
