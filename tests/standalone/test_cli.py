@@ -160,6 +160,31 @@ def test_a_wrong_address_is_one_message_without_a_traceback(run, url):
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("variable", "given", "right"),
+    [
+        ("YOUTILITY_RETRY_DELAY_FACTOR", "fast", "a number from 0"),
+        ("EMAIL_PORT", "smtp", "a port from 1 to 65535"),
+        ("LOG_LEVEL", "loud", "one of NOTSET, DEBUG, INFO"),
+        ("DJANGO_SETTINGS_MODULE", "no_such_settings", "a module that can be imported"),
+    ],
+)
+def test_a_wrong_variable_is_one_line_without_a_traceback(run, variable, given, right):
+    ran = run("manage_task_queue", "tasks", **{variable: given})
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"{variable} is {given!r}; right is {right}")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_a_port_that_cannot_be_is_bad_usage(run, fresh_database, port):
+    ran = run("up", "--port", port, DATABASE_URL=fresh_database.url)
+
+    assert ran.returncode == 2
+    assert f"{port!r} is not a port: a whole number from 1 to 65535" in ran.stderr
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

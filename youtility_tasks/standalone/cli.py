@@ -11,7 +11,7 @@ import django
 from django.core.management import execute_from_command_line, get_commands
 
 from . import database
-from .errors import NotSetUp, StandaloneError, UnknownCommand
+from .errors import NotSetUp, StandaloneError, UnknownCommand, WrongEnvironment
 
 _HELP = {"help", "--help", "-h"}
 _NO_COMMANDS = {*_HELP, "version", "--version"}
@@ -59,11 +59,21 @@ def _refuse_unknown(words: list[str]) -> None:
     asked = words[1:2] if words[0] in _HELP else words[:1]
     if not asked or asked[0] in _NO_COMMANDS or (words[0] in _HELP and asked[0].startswith("-")):
         return
-    django.setup()
+    _load()
     known = get_commands()
     if asked[0] not in known:
         ours = [name for name, app in known.items() if str(app).split(".")[0] in _OURS]
         raise UnknownCommand(asked[0], ours, known)
+
+
+def _load() -> None:
+    named = os.environ["DJANGO_SETTINGS_MODULE"]
+    try:
+        django.setup()
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{named}.".startswith(f"{error.name}."):
+            raise
+        raise WrongEnvironment("DJANGO_SETTINGS_MODULE", named, "a module that can be imported from here") from error
 
 
 def _listed(migrations: list[str]) -> str:

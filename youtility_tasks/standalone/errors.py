@@ -24,6 +24,13 @@ class NotSetUp(StandaloneError):
     """The database has not had all of our migrations."""
 
 
+class WrongEnvironment(StandaloneError):
+    """A variable of the environment holds what cannot be meant."""
+
+    def __init__(self, name: str, given: str, right: str) -> None:
+        super().__init__(f"{name} is {given!r}; right is {right}. Correct it, or unset it for the default.")
+
+
 class UnknownCommand(StandaloneError):
     """A word that is no command; exit status 2, as for every bad usage."""
 
