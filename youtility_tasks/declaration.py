@@ -55,12 +55,18 @@ class _Bare(str):
         return str(self)
 
 
-def _readable(signature: inspect.Signature) -> inspect.Signature:
+@functools.lru_cache(maxsize=1024)  # `using` makes a new Task at every call
+def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.Signature:
+    """What a caller may give, readable: without the context, annotations without quotes."""
+
     def bare(annotation: object) -> object:
         return _Bare(annotation) if isinstance(annotation, str) else annotation
 
-    parameters = [each.replace(annotation=bare(each.annotation)) for each in signature.parameters.values()]
-    return signature.replace(parameters=parameters, return_annotation=bare(signature.return_annotation))
+    full = inspect.signature(function)
+    parameters = [each.replace(annotation=bare(each.annotation)) for each in full.parameters.values()]
+    return full.replace(
+        parameters=parameters[1:] if takes_context else parameters, return_annotation=bare(full.return_annotation)
+    )
 
 
 @functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
@@ -153,10 +159,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        signature = _readable(inspect.signature(self.func))
-        if self.takes_context:
-            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
-        object.__setattr__(self, "signature", signature)
+        object.__setattr__(self, "signature", _signature(self.func, takes_context=self.takes_context))
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 
