@@ -30,6 +30,7 @@ _FROM: dict[Participle, set[JobStatus]] = {
 }
 _BATCH = 500
 _LONGEST_REASON = 2_000
+_LARGEST_ID = 2**63 - 1
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +171,9 @@ def _in_batches(
     job_ids: Iterable[int], participle: Participle, one_batch: Callable[[Sequence[int], Acts], None]
 ) -> Acts:
     acts = Acts()
-    wanted = iter(dict.fromkeys(job_ids))
+    as_given = {given: _as_id(given) for given in job_ids}
+    acts.refused.update({given: JobNotFound(given) for given, job_id in as_given.items() if job_id is None})
+    wanted = iter(dict.fromkeys(job_id for job_id in as_given.values() if job_id is not None))
     while ids := list(itertools.islice(wanted, _BATCH)):
         one_batch(ids, acts)
         answered = acts.refused.keys() | {each.job_id for each in acts.done}
@@ -180,6 +183,13 @@ def _in_batches(
     for each in acts.done:
         logger.info("job %s by hand id=%s task=%s tenant=%s", participle, each.job_id, each.task_name, each.tenant_id)
     return acts
+
+
+def _as_id(given: object) -> int | None:
+    """A job's id, from a number or from the text of a result's `id`; None for what can be none."""
+    text = str(given) if isinstance(given, int | str) and not isinstance(given, bool) else ""
+    job_id = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST_ID)) else 0
+    return job_id if 0 < job_id <= _LARGEST_ID else None
 
 
 def _only(acts: Acts) -> Acted:
