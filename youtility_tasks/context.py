@@ -60,37 +60,29 @@ class TaskContext(tasks_api.TaskContext):
         return self.abort.is_set()
 
     @classmethod
-    def of(
-        cls,
-        task: Task,
-        *,
-        job_id: int,
-        tenant_id: int,
-        attempt: int,
-        args: list[Any] | None = None,
-        kwargs: dict[str, Any] | None = None,
-        worker_id: int = 0,
-    ) -> TaskContext:
-        """The context of one attempt that begins now."""
-        result: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
-            task=task,
-            id=str(job_id),
-            status=tasks_api.TaskResultStatus.RUNNING,
-            enqueued_at=None,
-            started_at=None,
-            last_attempted_at=None,
-            finished_at=None,
-            args=args or [],
-            kwargs=kwargs or {},
-            backend=task.backend,
-            errors=[],
-            worker_ids=[str(worker_id)] * attempt,
-        )
-        return cls(task_result=result, task=task, job_id=job_id, tenant_id=tenant_id, number=attempt)
-
-    @classmethod
     def for_tests(
         cls, task: Task, *, attempt: int = 1, job_id: int = 1, tenant_id: int = 0, kwargs: dict[str, Any] | None = None
     ) -> TaskContext:
         """A context for calling `task.func(context, ...)` directly."""
-        return cls.of(task, job_id=job_id, tenant_id=tenant_id, attempt=attempt, kwargs=kwargs)
+        result = tasks_api.result_of_json(running(task, job_id=job_id, attempt=attempt, args=[], kwargs=kwargs or {}))
+        return cls(task_result=result, task=task, job_id=job_id, tenant_id=tenant_id, number=attempt)
+
+
+def running(
+    task: Task, *, job_id: int, attempt: int, args: list[Any], kwargs: dict[str, Any], worker_id: int = 0
+) -> dict[str, Any]:
+    """The fields of Django's TaskResult for an attempt that begins now."""
+    return {
+        "task": task,
+        "id": str(job_id),
+        "status": tasks_api.TaskResultStatus.RUNNING,
+        "enqueued_at": None,
+        "started_at": None,
+        "last_attempted_at": None,
+        "finished_at": None,
+        "args": args,
+        "kwargs": kwargs,
+        "backend": task.backend,
+        "errors": [],
+        "worker_ids": [str(worker_id)] * attempt,
+    }

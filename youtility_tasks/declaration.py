@@ -157,9 +157,12 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     verbatim: bool = False
     """Arguments are stored as they were called (`{"args": [], "kwargs": {}}`) and not by name; for adopted tasks."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
+    is_async: bool = field(init=False, repr=False, compare=False)
+    """Whether the function is a coroutine's: it then runs on the child's loop, not in a thread."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signature", _signature(self.func, takes_context=self.takes_context))
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.func))
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 

@@ -166,21 +166,26 @@ def _write(calls: Sequence[_Call]) -> list[Enqueued]:
 
 
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
-    return queries.fetch(
-        "enqueue_jobs",
-        {
-            "queue_names": [call.task.queue_name for call in calls],
-            "task_names": [call.task.name for call in calls],
-            "priorities": [call.task.stored_priority for call in calls],
-            "locks": [call.lock for call in calls],
-            "queueing_locks": [call.queueing_lock for call in calls],
-            "args": [call.text for call in calls],
-            "scheduled_ats": [call.task.run_after for call in calls],
-            "unique_keys": [call.unique_key for call in calls],
-            "tenant_ids": [call.tenant_id for call in calls],
-            "noted": settings().procrastinate_events,
-        },
-    )
+    rows = [_row(call) for call in calls]
+    noted = settings().procrastinate_events
+    if len(rows) == 1:
+        return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return queries.fetch("enqueue_jobs", {**columns, "noted": noted})
+
+
+def _row(call: _Call) -> dict[str, Any]:
+    return {
+        "queue_name": call.task.queue_name,
+        "task_name": call.task.name,
+        "priority": call.task.stored_priority,
+        "lock": call.lock,
+        "queueing_lock": call.queueing_lock,
+        "args": call.text,
+        "scheduled_at": call.task.run_after,
+        "unique_key": call.unique_key,
+        "tenant_id": call.tenant_id,
+    }
 
 
 def _twin(call: _Call) -> tuple[int, datetime] | None:

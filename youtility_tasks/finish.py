@@ -27,7 +27,7 @@ class Happened(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What becomes of the job; the words of `youtility_tasks_finish_v1`."""
+    """What becomes of the job; the words of `youtility_tasks_finish_v2`."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -59,22 +60,29 @@ def test_a_finish_that_the_server_cancels_is_sent_again(crew: Crew) -> None:
     assert len(crew.diary("begin")) == 1
 
 
-def enqueue(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(
-        queries.statement("enqueue_jobs"),
-        {
-            "queue_names": ["email"], "task_names": ["t"], "priorities": [5], "locks": [None], "queueing_locks": [None],
-            "args": ["{}"], "scheduled_ats": [None], "unique_keys": [None], "tenant_ids": [0], "noted": False,
-        },
-    )  # fmt: skip
+ONE = {
+    "queue_name": "email", "task_name": "t", "priority": 5, "lock": None, "queueing_lock": None, "args": "{}",
+    "scheduled_at": None, "unique_key": None, "tenant_id": 0,
+}  # fmt: skip
+MANY = {name: [value] for name, value in ONE.items()}
 
 
 @pytest.mark.parametrize("limit", ["0.5", "-1"])
-def test_nobody_is_woken_while_the_notification_queue_is_more_than_half_full(fresh_database: Any, limit: str) -> None:
+@pytest.mark.parametrize(
+    ("statement", "function", "job"),
+    [
+        ("enqueue_jobs", "youtility_tasks_enqueue_v1", MANY),
+        ("enqueue_job", "youtility_tasks_enqueue_one_v1", ONE),
+    ],
+    ids=["many", "one"],
+)
+def test_nobody_is_woken_while_the_notification_queue_is_more_than_half_full(
+    fresh_database: Any, statement: str, function: str, job: dict[str, Any], limit: str
+) -> None:
     """Filling it takes 8 GB; so the limit moves instead."""
     with psycopg.connect(fresh_database.url, autocommit=True) as connection:
         ((text,),) = connection.execute(
-            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'youtility_tasks_enqueue_v1'"
+            "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = %s", [function]
         ).fetchall()
         assert "pg_notification_queue_usage() < 0.5" in text
         connection.execute(
@@ -82,25 +90,28 @@ def test_nobody_is_woken_while_the_notification_queue_is_more_than_half_full(fre
         )
         connection.execute('LISTEN "procrastinate_queue_v1#email"')
 
-        enqueue(connection)
+        connection.execute(queries.statement(statement), {**job, "noted": False})
 
         heard = list(connection.notifies(timeout=0.2))
         assert len(heard) == (1 if limit == "0.5" else 0)
         assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchall() == [(1,)]
 
 
+def pages(connection: psycopg.Connection[Any], call: str, parameters: list[Any]) -> int:
+    """How many pages a call looks at."""
+    ((plan,),) = connection.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {call}", parameters).fetchall()
+    return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
+
+
 def pages_of_a_claim(connection: psycopg.Connection[Any]) -> int:
     """How many pages a claim of ten looks at; the claim itself is taken back."""
     worker = connection.execute("SELECT youtility_tasks_register_v1('h', 1, 1, 'email', 10)").fetchall()[0][0]
-    plans = []
+    seen = 0
     for _ in range(2):  # the first one loads and plans
         connection.execute("BEGIN")
-        ((plan,),) = connection.execute(
-            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT id FROM youtility_tasks_claim_v2('email', %s, 10)", [worker]
-        ).fetchall()
+        seen = pages(connection, "SELECT id FROM youtility_tasks_claim_v2('email', %s, 10)", [worker])
         connection.execute("ROLLBACK")
-        plans.append(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
-    return int(plans[-1])
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -120,3 +131,34 @@ def test_what_cannot_run_costs_a_claim_nothing(fresh_database: Any, column: str,
         connection.execute(insert.format(f", {column}", f", {value}", 9) + " FROM generate_series(1, 20000)")
 
         assert pages_of_a_claim(connection) < 1.5 * few + 50
+
+
+@pytest.mark.parametrize("verdict", ["succeeded", "retry"])
+def test_a_finish_that_was_planned_on_an_empty_table_never_reads_a_long_queue(
+    fresh_database: Any, verdict: str
+) -> None:
+    """A worker plans once, when it starts; the table may be empty then, and PostgreSQL takes a scan of it for cheap."""
+    insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, noted) SELECT 'email', 't', false"
+    finish = "SELECT youtility_tasks_finish_v2(%s, 'h', %s::jsonb)"
+    with psycopg.connect(fresh_database.url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE procrastinate_jobs")
+        worker = connection.execute("SELECT youtility_tasks_register_v1('h', 1, 1, 'email', 10)").fetchall()[0][0]
+
+        def pages_of_a_finish() -> int:
+            claimed = connection.execute(
+                "SELECT id, claim_number FROM youtility_tasks_claim_v2('email', %s, 10)", [worker]
+            ).fetchall()
+            ended = [
+                {"id": job, "claim_number": claim, "verdict": verdict, "outcome": verdict, "delay_s": 9}
+                for job, claim in claimed
+            ]
+            assert len(ended) == 10
+            return pages(connection, finish, [worker, json.dumps(ended)])
+
+        connection.execute(insert + " FROM generate_series(1, 30)")
+        pages_of_a_finish()
+        few = pages_of_a_finish()
+
+        connection.execute(insert + " FROM generate_series(1, 30000)")
+
+        assert pages_of_a_finish() < 1.5 * few + 100

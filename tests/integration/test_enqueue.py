@@ -228,13 +228,19 @@ def test_an_unknown_or_sleeping_tenant_is_refused_and_nothing_is_written(add_tas
 
 
 @pytest.mark.parametrize(
-    ("guard", "instead"), [("t.is_active AND ", ""), ("w.tenant_id IN (SELECT a.id FROM allowed a)", "true")]
+    ("function", "guard", "instead"),
+    [
+        ("youtility_tasks_enqueue_v1", "t.is_active AND ", ""),
+        ("youtility_tasks_enqueue_v1", "w.tenant_id IN (SELECT a.id FROM allowed a)", "true"),
+        ("youtility_tasks_enqueue_one_v1", " AND t.is_active", ""),
+        ("youtility_tasks_enqueue_one_v1", "p_tenant_id = 0", "true"),
+    ],
 )
 def test_nobody_can_take_out_the_test_of_the_tenant_unnoticed(
-    add_task: Task, acme: int, guard: str, instead: str
+    add_task: Task, acme: int, function: str, guard: str, instead: str
 ) -> None:
     Tenant.objects.create(id=9, name="Gone", is_active=False)
-    text = definition("youtility_tasks_enqueue_v1")
+    text = definition(function)
     assert guard in text
 
     with undone(), pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):

@@ -275,3 +275,22 @@ def test_a_job_goes_back_with_its_queueing_lock_when_it_is_free(desk: Desk, sing
     assert desk.finish(held, "retry")
 
     assert single_task.enqueue(key="a", number=5).id == str(held.id)
+
+
+def test_a_job_of_procrastinates_periodic_deferrer_leaves_and_its_tick_stays(desk: Desk, add_task: Task) -> None:
+    """The tick is what keeps an occurrence from being deferred twice; the link to a job that is gone must be cut."""
+    ((job_id,),) = rows(
+        "SELECT procrastinate_defer_periodic_job_v2(%s, NULL, NULL, %s, 5, '', 1800000000, '{\"number\": 1}')",
+        desk.queue_name,
+        add_task.name,
+    )
+
+    assert desk.finish(desk.take(), "succeeded")
+
+    assert rows("SELECT id FROM procrastinate_jobs WHERE id = %s", job_id) == []
+    assert rows("SELECT task_name, job_id FROM procrastinate_periodic_defers") == [(add_task.name, None)]
+    assert rows(
+        "SELECT procrastinate_defer_periodic_job_v2(%s, NULL, NULL, %s, 5, '', 1800000000, '{\"number\": 1}')",
+        desk.queue_name,
+        add_task.name,
+    ) == [(None,)]

@@ -18,6 +18,7 @@ FUNCTIONS = (
     "youtility_tasks_add_history_day_v1",
     "youtility_tasks_claim_v2",
     "youtility_tasks_drop_history_day_v1",
+    "youtility_tasks_enqueue_one_v1",
     "youtility_tasks_enqueue_v1",
     "youtility_tasks_finish_v2",
     "youtility_tasks_give_back_v1",

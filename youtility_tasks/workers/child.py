@@ -55,8 +55,12 @@ def _keep_connections() -> None:
 
 
 def _drop_broken_connections() -> None:
+    """Of this thread: what a job left open or broken; one that looks whole is tried again when it is next used."""
     for connection in connections.all(initialized_only=True):
-        connection.close_if_unusable_or_obsolete()
+        if connection.in_atomic_block or connection.errors_occurred:
+            connection.close()
+        else:
+            connection.close_if_unusable_or_obsolete()
 
 
 class _Child:
@@ -72,6 +76,7 @@ class _Child:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.trusted_until = 0.0
+        self.look_at = 0.0
 
     def serve(self) -> None:
         inbox = wire.Inbox()
@@ -119,7 +124,7 @@ class _Child:
         if found is None or job_id in self.aborted_at:
             return
         self.aborted_at[job_id] = time.monotonic()
-        found.abort.set()
+        found.ask_to_abort()
         if run.is_async(found) or found.started is None:
             found.interrupt(AbortRequested)
 
@@ -135,6 +140,11 @@ class _Child:
 
     def look_at_clocks(self) -> None:
         now = time.monotonic()
+        if self.endings and now - self.flushed > UNREPORTED_S:
+            self.flush()
+        if now < self.look_at:
+            return
+        self.look_at = now + _LOOK_AT_CLOCKS_S / 5
         if self.board.lease_is_over() and self.runs:
             os.killpg(0, signal.SIGKILL)  # our worker cannot renew: what runs here may be running elsewhere by now
         for job_id, current in list(self.runs.items()):
@@ -144,22 +154,17 @@ class _Child:
             # A sync task may ask `context.should_abort()` and end well; if it does not, it is interrupted.
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)
-        if self.endings and now - self.flushed > UNREPORTED_S:
-            self.flush()
 
     def work(self) -> None:
         """A thread of the crew: one sync job after the other."""
         while True:
             current = self.waiting.get()
-            _drop_broken_connections()
             place = self.board.start(current.assignment.job_id)
             try:
                 ending = run.run_sync(current)
             finally:
                 self.board.end(place)
-            for connection in connections.all(initialized_only=True):
-                if connection.in_atomic_block or connection.errors_occurred:
-                    connection.close()
+            _drop_broken_connections()
             self.note(current, ending)
             at_once = current.task is not None and current.task.record_at_once
             late = time.monotonic() - self.flushed > UNREPORTED_S

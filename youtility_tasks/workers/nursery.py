@@ -52,6 +52,13 @@ def _keep(control: socket.socket, others_end: socket.socket, raise_child: RaiseC
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno())
     family.leave_stopping_to_the_worker()
+    try:
+        _serve(control, woken, waker, raise_child)
+    finally:
+        signal.set_wakeup_fd(-1)  # children may still die, and the sockets are closed as we leave
+
+
+def _serve(control: socket.socket, woken: socket.socket, waker: socket.socket, raise_child: RaiseChild) -> None:
     while True:
         ready, _, _ = select.select([control, woken], [], [])
         if woken in ready:

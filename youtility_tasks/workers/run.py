@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
-import inspect
 import logging
 import resource
 import threading
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from youtility_tasks import failpoints, history, payload, registry, running, tasks_api, tenants
+from youtility_tasks import context, failpoints, history, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
-from youtility_tasks.context import TaskContext
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
@@ -53,8 +51,9 @@ class Run:
     task: Task | None
     started: float | None = None
     """Monotonic seconds; None while it waits for a thread."""
-    abort: threading.Event = field(default_factory=threading.Event)
     interrupted: bool = False
+    _abort_asked: bool = False
+    _abort: threading.Event | None = None
     _thread_id: int | None = None
     _async_task: asyncio.Task[Any] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -67,6 +66,22 @@ class Run:
         if self.started is None or self.task is None or self.task.timeout_s is None:
             return None
         return self.started + self.task.timeout_s
+
+    def ask_to_abort(self) -> None:
+        """Let a task that looks at its context see that it should end."""
+        with self._guard:
+            self._abort_asked = True
+            if self._abort is not None:
+                self._abort.set()
+
+    def abort_event(self) -> threading.Event:
+        """What the context shows of an abort; made only for tasks that take their context."""
+        with self._guard:
+            if self._abort is None:
+                self._abort = threading.Event()
+                if self._abort_asked:
+                    self._abort.set()
+            return self._abort
 
     def interrupt(self, reason: type[BaseException]) -> None:
         """Raise `reason` inside the task, once, if it is still running. Code blocked in C notices when it returns."""
@@ -121,16 +136,16 @@ def begin(assignment: Assignment) -> Run:
 def run_sync(run: Run) -> dict[str, Any]:
     """Run a sync task in this thread; the ending to be reported."""
     run.started = time.monotonic()
-    cpu = time.thread_time()
+    before = _usage()
     with output.kept() as said:
         try:
             with run.interruptible_thread(), _surroundings(run) as (task, args, kwargs):
                 result = task.func(*args, **kwargs)
         except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
-            ending = _ending(run, said, cpu_s=time.thread_time() - cpu, error=error)
+            ending = _ending(run, said, before, error=error)
             _tell_if_final(run, ending)
             return ending
-    return _ending(run, said, cpu_s=time.thread_time() - cpu, result=result)
+    return _ending(run, said, before, result=result)
 
 
 async def run_async(run: Run) -> dict[str, Any]:
@@ -142,10 +157,10 @@ async def run_async(run: Run) -> dict[str, Any]:
                 with _surroundings(run) as (task, args, kwargs):
                     result = await task.func(*args, **kwargs)
         except BaseException as error:
-            ending = _ending(run, said, cpu_s=None, error=error)
+            ending = _ending(run, said, None, error=error)
             await sync_to_async(_tell_if_final)(run, ending)
             return ending
-    return _ending(run, said, cpu_s=None, result=result)
+    return _ending(run, said, None, result=result)
 
 
 def run_in_place(run: Run) -> dict[str, Any]:
@@ -161,7 +176,7 @@ def call_in_place(run: Run) -> Any:
 
 def is_async(run: Run) -> bool:
     """Whether it runs on the loop rather than in a thread; an unknown task, which can only fail, does not."""
-    return run.task is not None and inspect.iscoroutinefunction(run.task.func)
+    return run.task is not None and run.task.is_async
 
 
 @contextlib.contextmanager
@@ -173,46 +188,61 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         raise BadInput(str(NoTenant(task.name)))
     failpoints.reach("before_start")
     args, kwargs = history.unpack(task, job.args)
-    context = TaskContext.of(
-        task,
-        job_id=job.job_id,
-        tenant_id=job.tenant_id,
-        attempt=job.attempt,
-        args=args,
-        kwargs=kwargs,
-        worker_id=job.worker_id,
+    fields = context.running(
+        task, job_id=job.job_id, attempt=job.attempt, args=args, kwargs=kwargs, worker_id=job.worker_id
     )
-    object.__setattr__(context, "abort", run.abort)
+    result = tasks_api.result_of_json(fields)
+    backend = type(task.get_backend())
     token = running.current.set(running.Running(job.job_id, task.name))
     try:
         with tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant():
-            tasks_api.task_started.send(type(task.get_backend()), task_result=context.task_result)
+            tasks_api.task_started.send(backend, task_result=result)
             try:
-                yield task, [context, *args] if task.takes_context else args, kwargs
+                yield task, [_context(run, task, result), *args] if task.takes_context else args, kwargs
             except BaseException as error:
                 if decide(classify(error), task, attempt=job.attempt, crash_count=0).verdict is not Verdict.RETRY:
-                    _finished(task, context, tasks_api.TaskResultStatus.FAILED)
+                    _finished(backend, fields, tasks_api.TaskResultStatus.FAILED)
                 raise
-            _finished(task, context, tasks_api.TaskResultStatus.SUCCESSFUL)
+            _finished(backend, fields, tasks_api.TaskResultStatus.SUCCESSFUL)
     finally:
         running.current.reset(token)
 
 
-def _finished(task: Task, context: TaskContext, status: tasks_api.TaskResultStatus) -> None:
-    result = replace(context.task_result, status=status, finished_at=timezone.now())
-    tasks_api.task_finished.send(type(task.get_backend()), task_result=result)
+def _context(run: Run, task: Task, result: tasks_api.TaskResult[Any]) -> context.TaskContext:
+    job, abort = run.assignment, run.abort_event()
+    return context.TaskContext(
+        task_result=result, task=task, job_id=job.job_id, tenant_id=job.tenant_id, number=job.attempt, abort=abort
+    )
+
+
+def _finished(
+    backend: type[tasks_api.BaseTaskBackend], fields: dict[str, Any], status: tasks_api.TaskResultStatus
+) -> None:
+    result = tasks_api.result_of_json({**fields, "status": status, "finished_at": timezone.now()})
+    tasks_api.task_finished.send(backend, task_result=result)
+
+
+def _usage() -> resource.struct_rusage:
+    """CPU seconds of this thread and the peak memory of the process, in one system call."""
+    return resource.getrusage(resource.RUSAGE_THREAD)
 
 
 def _ending(
-    run: Run, said: output.Tail, *, cpu_s: float | None, result: Any = None, error: BaseException | None = None
+    run: Run,
+    said: output.Tail,
+    before: resource.struct_rusage | None,
+    *,
+    result: Any = None,
+    error: BaseException | None = None,
 ) -> dict[str, Any]:
+    after = _usage()
     ending: dict[str, Any] = {
         "id": run.assignment.job_id,
         "claim_number": run.assignment.claim_number,
         "happened": Happened.RETURNED,
-        "run_ms": (time.monotonic() - (run.started or 0)) * 1000,
-        "cpu_ms": None if cpu_s is None else cpu_s * 1000,
-        "peak_memory_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+        "run_ms": round((time.monotonic() - (run.started or 0)) * 1000, 3),
+        "cpu_ms": None if before is None else round((_cpu_s(after) - _cpu_s(before)) * 1000, 3),
+        "peak_memory_kib": after.ru_maxrss,
     }
     printed = said.text()
     if printed:
@@ -230,6 +260,10 @@ def _ending(
         ending["error_message"] = payload.clean_text(payload.safe(str, error), limit=_MAX_MESSAGE)
         ending["traceback"] = _traceback(error)
     return ending
+
+
+def _cpu_s(usage: resource.struct_rusage) -> float:
+    return usage.ru_utime + usage.ru_stime
 
 
 def _tell_if_final(run: Run, ending: dict[str, Any]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import json
 import logging
 import os
@@ -27,6 +26,7 @@ from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Outcome, WorkerStatus
 from youtility_tasks.upkeep import duties
 
+from . import ended
 from .appetite import Appetite
 from .children import Children, Job
 from .ended import Ended
@@ -209,21 +209,23 @@ class Worker:
 
     def _confirm(self, sent: dict[int, Ended], accepted: set[int], resent: set[int]) -> None:
         """Let go of what the database has recorded, and of what it refused because the job was no longer ours."""
-        for job_id, ended in sent.items():
-            if self.ended.get(job_id) is not ended:
+        recorded = []
+        for job_id, end in sent.items():
+            if self.ended.get(job_id) is not end:
                 continue  # let go of while this was under way
             del self.ended[job_id]
             held = self._let_go(job_id)
             if job_id in accepted:
-                ended.log(held)
+                recorded.append((end, held))
             elif job_id not in resent:
                 self.stale += 1
                 logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, held.task_name)
-            if held.has_lock or (ended.decision.verdict is not Verdict.SUCCEEDED and ended.decision.delay_s == 0):
+            if held.has_lock or (end.decision.verdict is not Verdict.SUCCEEDED and end.decision.delay_s == 0):
                 self.may_have_work = True
-            elif ended.decision.delay_s:
-                asyncio.get_running_loop().call_later(ended.decision.delay_s + 0.002, self._look_again)
+            elif end.decision.delay_s:
+                asyncio.get_running_loop().call_later(end.decision.delay_s + 0.002, self._look_again)
         self.unsure -= set(sent)
+        ended.log(recorded)
 
     def _look_again(self) -> None:
         self.may_have_work = True
@@ -236,7 +238,7 @@ class Worker:
             task = registry.resolve(task_name)
             job = Job(
                 job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.worker_id or 0,
-                task, crash_count, has_lock, is_async=task is not None and inspect.iscoroutinefunction(task.func),
+                task, crash_count, has_lock, is_async=task is not None and task.is_async,
             )  # fmt: skip
             self.held[job_id] = job
             self.async_held += job.is_async
