@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 
@@ -22,8 +22,15 @@ from .models import Job
 from .status import JobStatus
 from .tenants import current_tenant
 
+Participle = Literal["cancelled", "retried", "discarded"]
+_FROM: dict[Participle, set[JobStatus]] = {
+    "cancelled": {JobStatus.TODO, JobStatus.DOING},
+    "retried": {JobStatus.FAILED},
+    "discarded": {JobStatus.FAILED},
+}
 _BATCH = 500
 _LONGEST_REASON = 2_000
+_LARGEST_ID = 2**63 - 1
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +119,18 @@ def discard_many(job_ids: Iterable[int], reason: str = "") -> Acts:
     return _in_batches(job_ids, "discarded", one_batch)
 
 
+def could_be(participle: Participle, job_ids: Iterable[int]) -> tuple[list[int], dict[int, Refused]]:
+    """Of these jobs of the current tenant (of all, without one): those that could be retried, say, now; why not the others.
+
+    Changes nothing and promises nothing: a job may move on at any moment. Whether a unique key is free shows only the act.
+    """
+    wanted = list(dict.fromkeys(job_ids))
+    found = Job.objects.filter(pk__in=wanted, status__in=_FROM[participle]).for_tenant(current_tenant())
+    could = set(found.values_list("pk", flat=True))
+    refused = {job_id: _refusal(job_id, participle) for job_id in wanted if job_id not in could}
+    return [job_id for job_id in wanted if job_id in could], refused
+
+
 def choose(
     status: JobStatus, *, queue_name: str | None = None, task_name: str | None = None, limit: int | None = None
 ) -> list[int]:
@@ -148,9 +167,13 @@ def _change(name: str, ids: Iterable[int], becomes: Becomes, **parameters: Any) 
     ]
 
 
-def _in_batches(job_ids: Iterable[int], participle: str, one_batch: Callable[[Sequence[int], Acts], None]) -> Acts:
+def _in_batches(
+    job_ids: Iterable[int], participle: Participle, one_batch: Callable[[Sequence[int], Acts], None]
+) -> Acts:
     acts = Acts()
-    wanted = iter(dict.fromkeys(job_ids))
+    as_given = {given: _as_id(given) for given in job_ids}
+    acts.refused.update({given: JobNotFound(given) for given, job_id in as_given.items() if job_id is None})
+    wanted = iter(dict.fromkeys(job_id for job_id in as_given.values() if job_id is not None))
     while ids := list(itertools.islice(wanted, _BATCH)):
         one_batch(ids, acts)
         answered = acts.refused.keys() | {each.job_id for each in acts.done}
@@ -160,6 +183,13 @@ def _in_batches(job_ids: Iterable[int], participle: str, one_batch: Callable[[Se
     for each in acts.done:
         logger.info("job %s by hand id=%s task=%s tenant=%s", participle, each.job_id, each.task_name, each.tenant_id)
     return acts
+
+
+def _as_id(given: object) -> int | None:
+    """A job's id, from a number or from the text of a result's `id`; None for what can be none."""
+    text = str(given) if isinstance(given, int | str) and not isinstance(given, bool) else ""
+    job_id = int(text) if text.isdecimal() and len(text) <= len(str(_LARGEST_ID)) else 0
+    return job_id if 0 < job_id <= _LARGEST_ID else None
 
 
 def _only(acts: Acts) -> Acted:
@@ -178,7 +208,7 @@ _STANDS = {
 }
 
 
-def _refusal(job_id: int, participle: str) -> Refused:
+def _refusal(job_id: int, participle: Participle) -> Refused:
     known = history.story(job_id, tenant_id=current_tenant())
     if known is None:
         return JobNotFound(job_id)

@@ -29,6 +29,11 @@ class ProcrastinateBackend(tasks_api.BaseTaskBackend):
         self.queues = set()  # ours are checked by `queues.check`, with a suggestion; others' may name any
 
     def validate_task(self, task: tasks_api.Task) -> None:  # type: ignore[type-arg]
+        """Called for each declaration and each `using`.
+
+        Raises ConfigurationError, UnknownQueue, WrongOption or NaiveDatetime for one of ours, Django's InvalidTask for
+        what no backend could run (a function inside another one).
+        """
         if isinstance(task, Task):
             task.validate()  # first: these errors are typed, and say what would be right
         super().validate_task(task)
@@ -39,10 +44,19 @@ class ProcrastinateBackend(tasks_api.BaseTaskBackend):
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
     ) -> tasks_api.TaskResult[Any]:
+        """Write one job in the caller's transaction; the result's `id` is the job's, as text.
+
+        Raises an EnqueueError, and then nothing was written: WrongArguments, NotJson, TooDeep, TooLarge, NoTenant, ...
+        """
         return enqueue.enqueue(adopt(task), args, kwargs)
 
     def get_result(self, result_id: str) -> tasks_api.TaskResult[Any]:
+        """What is known of a job, waiting, running or ended, as long as its history is kept.
+
+        Raises TaskResultDoesNotExist for an id that is none, also for a job of another tenant than the current one.
+        """
         return history.result(result_id)
 
     def check(self, **kwargs: Any) -> Iterable[checks.CheckMessage]:
+        """Nothing: what can be wrong with the settings is found once, by `checks.py`."""
         return []

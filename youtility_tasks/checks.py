@@ -29,7 +29,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         if settings().direct_database is not None:
             queries.conninfo("check")
     except ConfigurationError as error:
-        return [checks.Error(str(error), id="youtility_tasks.E001")]
+        hint = "Correct the dict YOUTILITY_TASKS in your settings; youtility_tasks/conf.py says what each key means."
+        return [checks.Error(str(error), hint=hint, id="youtility_tasks.E001")]
     found += _check_database(alias)
     if not apps.is_installed("procrastinate.contrib.django"):
         found.append(

@@ -27,6 +27,7 @@ class QueueSettings:
 
     @property
     def slots(self) -> int:
+        """Sync tasks of the queue that run at once in one worker."""
         return self.processes * self.threads
 
 
@@ -126,6 +127,8 @@ class Settings:
                 _check_switch(field.name, getattr(self, field.name))
             elif isinstance(field.default, int | float):
                 _check_number(field.name, getattr(self, field.name), like=field.default)
+        if not isinstance(self.database, str):
+            raise ConfigurationError(f"YOUTILITY_TASKS: database is {self.database!r}; right is an alias of DATABASES.")
         if self.direct_database is not None and not isinstance(self.direct_database, str):
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: direct_database is {self.direct_database!r}; right is an alias of DATABASES or a DSN."
@@ -172,6 +175,8 @@ def _check_days(name: str, given: object, *, known: Sequence[str] | None) -> Non
 
 def _from_django() -> Settings:
     given: Mapping[str, Any] = getattr(django_settings, "YOUTILITY_TASKS", {})
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"YOUTILITY_TASKS is {given!r}; right is a dict, for example {{'lease_s': 10.0}}.")
     known = {f.name for f in fields(Settings)}
     for key in given:
         if key not in known:

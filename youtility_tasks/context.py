@@ -26,22 +26,27 @@ class TaskContext(tasks_api.TaskContext):
 
     @property
     def attempt(self) -> int:
+        """Which attempt this is, from 1. A crash, a rescue or a hand-back uses none up, so a number may come twice."""
         return self.number
 
     @property
     def max_attempts(self) -> int:
+        """How many attempts the task's `Retry` allows; this is the last one when `attempt` equals it."""
         return self.task.max_attempts
 
     @property
     def task_name(self) -> str:
+        """The task's stable name, also for a job that was enqueued under an earlier one."""
         return self.task.name
 
     @property
     def queue_name(self) -> str:
+        """The queue that the task declares; a job sent elsewhere by `using(queue_name=...)` may run in another."""
         return self.task.queue_name
 
     @property
     def timeout_s(self) -> float | None:
+        """The soft time limit of one attempt in seconds, as declared; None without one."""
         return self.task.timeout_s
 
     def time_left_s(self) -> float:

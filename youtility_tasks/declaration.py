@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
+
+from croniter import croniter
 
 from . import queues, tasks_api
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
@@ -21,6 +25,10 @@ _LONGEST_WAIT_S = 366 * 86_400.0
 """A growing wait without a cap ends here; much later is an instant that PostgreSQL cannot store."""
 _LONGEST_NAME = 128
 """procrastinate's column."""
+
+_CRON_FIELDS = 5
+_MADE_UP = re.compile(r"(?:^|\s)[rh](?![a-z])", re.IGNORECASE)
+_SOME_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
 _jitter = random.SystemRandom()  # reads the kernel, so forked children do not share a sequence
 
@@ -36,6 +44,44 @@ def _is_shown_everywhere(instant: datetime) -> bool:
         return datetime.min.year < instant.astimezone(UTC).year < datetime.max.year
     except OverflowError:
         return False
+
+
+class _Bare(str):
+    """An annotation kept as text (`from __future__ import annotations`), shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+@functools.lru_cache(maxsize=1024)  # `using` makes a new Task at every call
+def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.Signature:
+    """What a caller may give, readable: without the context, annotations without quotes."""
+
+    def bare(annotation: object) -> object:
+        return _Bare(annotation) if isinstance(annotation, str) else annotation
+
+    full = inspect.signature(function)
+    parameters = [each.replace(annotation=bare(each.annotation)) for each in full.parameters.values()]
+    return full.replace(
+        parameters=parameters[1:] if takes_context else parameters, return_annotation=bare(full.return_annotation)
+    )
+
+
+@functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
+def schedule_flaw(expression: str) -> str | None:
+    """What is wrong with a schedule's cron expression, or None: five legal fields that fire at least once in fifty years."""
+    given = expression.split()
+    if len(given) != _CRON_FIELDS:
+        return f"it has {len(given)} field{'' if len(given) == 1 else 's'}"
+    if _MADE_UP.search(expression):
+        return "R and H stand for a time made up anew in every process"
+    try:
+        croniter(expression, _SOME_YEAR).get_next(datetime)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return str(error)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +149,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     tenant: Literal["one", "all"] = "one"
     """"one": needs a tenant. "all": a sweep, which loops over `tenants_in_scope()` itself."""
     schedule: str | None = None
-    """Default cron expression, UTC."""
+    """Default cron expression, UTC: minute, hour, day, month, weekday."""
     seed_class: str = ""
     """The class the task had in the plan it came from; for listings only."""
     guard: Callable[[dict[str, Any]], None] | None = None
@@ -112,18 +158,17 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """Arguments are stored as they were called (`{"args": [], "kwargs": {}}`) and not by name; for adopted tasks."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
     is_async: bool = field(init=False, repr=False, compare=False)
+    """Whether the function is a coroutine's: it then runs on the child's loop, not in a thread."""
 
     def __post_init__(self) -> None:
-        signature = inspect.signature(self.func)
-        if self.takes_context:
-            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
-        object.__setattr__(self, "signature", signature)
+        object.__setattr__(self, "signature", _signature(self.func, takes_context=self.takes_context))
         object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.func))
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 
     @property
     def name(self) -> str:
+        """The stable name, `task_name` (Django's own would be the function's)."""
         return self.task_name
 
     @property
@@ -138,6 +183,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
 
     @property
     def max_attempts(self) -> int:
+        """Runs after which a failing job becomes a dead letter (catalog.md 2.0, the n of `R(n, base, factor, cap)`)."""
         return self.retry.max_attempts
 
     def using(
@@ -206,6 +252,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             )
         if self.tenant not in ("one", "all"):
             raise ConfigurationError(f"Task {self.task_name!r} has tenant={self.tenant!r}; right is 'one' or 'all'.")
+        if self.schedule is not None:
+            self._validate_schedule(self.schedule)
         if not isinstance(self.aliases, tuple):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has aliases={self.aliases!r}; right is a tuple of earlier names."
@@ -216,6 +264,14 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                     f"Task {self.task_name!r} takes {str(parameter)!r}, which has no name to be stored by; arguments are "
                     "stored by name. Put a `*` before them all: they are then given by name too."
                 )
+
+    def _validate_schedule(self, given: object) -> None:
+        flaw = schedule_flaw(given) if isinstance(given, str) else "it is no text"
+        if flaw is not None:
+            raise ConfigurationError(
+                f"Task {self.task_name!r} has schedule={given!r}: {flaw}. Right is a cron of five fields in UTC, minute hour "
+                "day month weekday, for example '30 2 * * 1-5'."
+            )
 
     def key(self, key: Key, arguments: Mapping[str, Any]) -> str | None:
         """A lock or key for these arguments."""

@@ -12,6 +12,8 @@ from .models import Job, TaskExecutionHistory
 from .status import JobStatus
 from .tenants import current_tenant
 
+_LONGEST_ID = 19
+"""Digits of the largest bigint; Python itself refuses to read some thousands of them."""
 _FACE = {
     JobStatus.TODO: tasks_api.TaskResultStatus.READY,
     JobStatus.DOING: tasks_api.TaskResultStatus.RUNNING,
@@ -32,14 +34,17 @@ class JobStory:
 
     @property
     def status(self) -> JobStatus:
+        """Where the job stands: in its row while it has one (dead letters do), else how its last attempt left it."""
         return JobStatus(self.job.status if self.job else self.attempts[-1].status)
 
     @property
     def task_name(self) -> str:
+        """The name that the job was enqueued under, which may be an alias by now."""
         return self.job.task_name if self.job else self.attempts[-1].task_name
 
     @property
     def args(self) -> dict[str, Any]:
+        """The arguments as stored (`unpack` makes a call of them); empty where no attempt has kept them."""
         return dict((self.job.args if self.job else self.attempts[-1].args) or {})
 
 
@@ -58,7 +63,8 @@ def result(result_id: str) -> tasks_api.TaskResult[Any]:
 
     Raises TaskResultDoesNotExist, also for another tenant's job.
     """
-    known = story(int(result_id), tenant_id=current_tenant()) if str(result_id).isdecimal() else None
+    is_id = str(result_id).isdecimal() and len(str(result_id)) <= _LONGEST_ID
+    known = story(int(result_id), tenant_id=current_tenant()) if is_id else None
     declared = registry.resolve(known.task_name) if known is not None else None
     if known is None or declared is None:
         raise tasks_api.TaskResultDoesNotExist(result_id)

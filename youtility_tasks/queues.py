@@ -34,9 +34,13 @@ def configured() -> dict[str, QueueSettings]:
     given = settings().queues
     if given is None:
         return dict(DEFAULTS)
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS['queues'] is {given!r}; right is a dict such as {{'email': {{'processes': 1, 'threads': 4}}}}."
+        )
     queues = {}
     for name, numbers in given.items():
-        if not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ConfigurationError(
                 f"YOUTILITY_TASKS['queues'] names {name!r}; a queue's name is 1 to 40 of a-z, 0-9, '_', '.', '-'."
             )
@@ -55,7 +59,14 @@ def _is_count(number: object) -> bool:
 
 
 def check(task_name: str, queue_name: str) -> None:
-    """Raise UnknownQueue, with a suggestion, unless the queue is configured."""
-    known = configured()
+    """Raise UnknownQueue, with a suggestion, unless the queue is configured.
+
+    Under settings that cannot be read nothing is said of the queue: tasks are declared while Django imports them, and only
+    if that goes well can `manage.py check` say what is wrong. Whatever uses the settings raises the ConfigurationError.
+    """
+    try:
+        known = configured()
+    except ConfigurationError:
+        return
     if queue_name not in known:
         raise UnknownQueue(task_name, queue_name, known)

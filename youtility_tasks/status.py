@@ -62,7 +62,7 @@ class Outcome(StrEnum):
     CRASHED = "crashed"
     """Its process died under it."""
     LOST = "lost"
-    """Its whole worker fell silent, and another worker rescued the job."""
+    """Its whole worker died or fell silent, and another worker rescued the job."""
     ABORTED = "aborted"
     CANCELLED = "cancelled"
 

@@ -12,6 +12,7 @@ import socket
 from typing import Any
 
 from youtility_tasks import queries, queues, registry
+from youtility_tasks.conf import settings
 from youtility_tasks.finish import Happened, Verdict, decide
 from youtility_tasks.models import Job
 from youtility_tasks.status import JobStatus
@@ -24,7 +25,7 @@ def run_jobs(*queue_names: str, limit: int = 10_000) -> int:
     Jobs that wait for a later time (a retry with a delay, `run_after`) stay. Async tasks are run to their end.
     """
     names = queue_names or tuple(queues.configured())
-    (worker_id,) = queries.fetch("register_worker", _me(names[0]))[0]
+    worker_id = queries.fetch("register_worker", _me(names[0]))[0][0]
     ran = 0
     try:
         while ran < limit:
@@ -61,6 +62,10 @@ def _me(queue_name: str) -> dict[str, Any]:
         "supervisor_pid": None,
         "queue_name": queue_name,
         "slots": 1,
+        "token": "",
+        "dead": [],
+        "lease_s": settings().lease_s,
+        "max_rescues": settings().max_rescues,
     }
 
 

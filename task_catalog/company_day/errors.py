@@ -7,6 +7,7 @@ YoutilityTaskError
     DayInProgress      another day is being played in this database
     ForeignWorkers     workers run that the day did not start
     DayStuck           jobs did not end, or a process of the day did not come up
+    DatabaseAbsent     the database does not answer
     DatabaseLost       the database went away under the player
 """
 
@@ -37,6 +38,15 @@ class ForeignWorkers(CompanyDayError):
 
 class DayStuck(CompanyDayError):
     """Something that the day waits for did not happen in time."""
+
+
+class DatabaseAbsent(CompanyDayError):
+    """The database does not answer, so that no day can begin."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(
+            f"The database does not answer: {str(error).strip().splitlines()[0]}. Start it, or correct DATABASES."
+        )
 
 
 class DatabaseLost(CompanyDayError):

@@ -20,6 +20,11 @@ _MADE_UP = re.compile(r"[rh](\(.*\))?(/.*)?", re.IGNORECASE)
 # croniter reads `6-6` as a range that goes once round the clock; to whoever writes it, and to every cron, it is six.
 _OF_ONE = re.compile(r"(?<![\w-])(\w+)-\1(/\d+)?(?![\w-])", re.IGNORECASE)
 _SOME_YEAR = datetime(2025, 1, 1)
+# Day of month and weekday: either will do, unless one of them is a star, and then the other decides. catalog.md does not say
+# what a star is; its totals come from "a cron library", the one that also reads schedules, so its reading holds:
+# `*` alone is one, `*/18` is not (crontab(5) calls every field that has a star in it one), and a list of all days is one beside
+# a field that has a star in it (crontab(5), again by the star: the same days). So `*/18 * 1-5` is the 1st, the 19th and
+# every working day, `*/18 * 0-6` the 1st and the 19th, and `5 * 0-6` every day. No plan of the catalog restricts both.
 
 
 class BadCron(ValueError):

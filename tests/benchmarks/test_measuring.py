@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from youtility_tasks.bench import environments
 from youtility_tasks.bench.systems import System
@@ -28,6 +28,27 @@ def bench(*words: str) -> Any:
 
 def is_sane(figure: dict[str, float]) -> bool:
     return 0 < figure["min"] <= figure["median"] <= figure["max"] < math.inf
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--against="], "names nothing"),
+        (["--only", ","], "names nothing"),
+        (["--only", "nonsense"], "Nothing that is measured is called 'nonsense'; known: bulk, "),
+        (["--against", "nonsense"], "No peer is called 'nonsense'; known: celery, pgqueuer, procrastinate."),
+        (["--drain", "-1"], "'-1' is not a whole number from 1"),
+        (["--idle-s", "nan"], "'nan' is not a number above 0"),
+        (["--threads", "many"], "'many' is not a whole number from 1 to 256"),
+        (["--save", "/nowhere/result.json"], "right is one in a folder that exists"),
+        (["--charts", "README.md"], "'README.md' is no folder"),
+        (["--load", "README.md"], "'README.md' is no JSON document"),
+        (["--load", "/nowhere/result.json"], "No such file"),
+    ],
+)
+def test_bad_usage_is_told_before_anything_is_measured(words, told):
+    with pytest.raises(CommandError, match=told):
+        bench(*words)
 
 
 @pytest.mark.timeout(300)

@@ -120,6 +120,14 @@ def test_a_refusal_under_json_is_one_document_too(manage, tasks, acme):
         ["tenants", "deactivate"],
         ["tenants", "list", "7"],
         ["doctor", "everything"],
+        ["submit", "x", "--unique", " "],
+        ["submit", "x", "--json-args", ""],
+        ["jobs", "--since", "999999d"],
+        ["jobs", "--since", "2026-11-24"],
+        ["jobs", "--since", ""],
+        ["cancel", "1", "--queue", ""],
+        ["tenants", "add", "7", ""],
+        ["tenants", "add", "7", "x" * 201],
         ["frobnicate"],
         [],
     ],
@@ -129,6 +137,20 @@ def test_bad_usage_ends_with_2_and_says_so_on_stderr_only(words, manage, db):
 
     assert (said.code, said.out) == (2, "")
     assert said.err.strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["jobs", "--since", "2026-11-24"], "write 2026-11-24T00:00Z for UTC, or 2026-11-24T00:00+05:30"),
+        (["jobs", "--since", "2026-11-24T06:00"], "write 2026-11-24T06:00Z for UTC"),
+        (["jobs", "--since", "999999d"], "'999999d' reaches back too far: at most 36500d"),
+        (["submit", "x", "--json-args", ""], "'' is not JSON"),
+        (["tenants", "add", "7", "x" * 201], "up to 200 characters; this has 201"),
+    ],
+)
+def test_bad_usage_says_what_would_be_right(words, text, manage, db):
+    assert text in " ".join(manage(*words).err.split())
 
 
 def test_cancel_takes_a_waiting_job_off_and_asks_a_running_one_to_end(manage, tasks, acme, enqueue):
@@ -183,6 +205,25 @@ def test_a_dry_run_changes_nothing(manage, dead):
     said = manage("discard", "--all", "--dry-run", "--json")
 
     assert said.json["would"] == dead
+    assert Job.objects.filter(status="failed").count() == 3
+
+
+def test_a_dry_run_refuses_what_the_act_would_refuse(manage, dead, tasks, enqueue):
+    waiting = enqueue(7, tasks.polish_floor)
+
+    said = manage("discard", dead[0], waiting, 99_999, dead[0], "--dry-run", "--json")
+
+    assert (said.code, said.json["ok"], said.json["would"]) == (1, False, [dead[0]])
+    assert [(each["id"], each["error"]) for each in said.json["refused"]] == [
+        (waiting, "Refused"),
+        (99_999, "JobNotFound"),
+    ]
+    assert f"Job {waiting} (polish_floor) cannot be discarded: it waits in its queue." in said.err
+    assert manage("cancel", waiting, "--dry-run", "--json").json["would"] == [waiting]
+    assert (
+        manage("retry", dead[0], "--tenant", 8 if Job.objects.get(pk=dead[0]).tenant_id == 7 else 7, "--dry-run").code
+        == 1
+    )
     assert Job.objects.filter(status="failed").count() == 3
 
 

@@ -174,6 +174,9 @@ def test_an_error_cannot_steer_the_terminal(manage, worked_day):
         (["jobs", "--task", "polish_flor"], "No task is called 'polish_flor'. Did you mean 'polish_floor'?"),
         (["jobs", "--tenant", "99"], "No tenant has the id 99. `manage_task_queue tenants` lists them."),
         (["stats", "--tenant", "99"], "No tenant has the id 99"),
+        (["tasks", "--queue", "emial"], "No queue is called 'emial'; known: email, .* Did you mean 'email'?"),
+        (["tasks", "--queue", ""], "No queue is called ''; known: email, "),
+        (["retry", "--queue", ""], "No queue is called ''; known: email, "),
         (["dead-letters", "--tenant", "99"], "No tenant has the id 99"),
     ],
 )

@@ -198,13 +198,17 @@ def test_a_database_that_does_not_answer_is_a_finding_and_no_traceback():
     env = {**os.environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
 
     doctor, stats = (call(env, "manage_task_queue", verb, "--json") for verb in ("doctor", "stats"))
+    setup, day = call(env, "setup_task_queue"), call(env, "play_company_day", "--json")
 
     assert doctor.returncode == stats.returncode == 1
     found = {each["name"]: each for each in json.loads(doctor.stdout)["checks"]}
     assert found["database"]["found"].startswith("not reachable:")
     assert "clocks" not in found
     assert "The database does not answer" in json.loads(stats.stdout)["error"]["message"]
-    assert "Traceback" not in doctor.stderr + stats.stderr
+    assert re.fullmatch(r"Not ready: .*Connection refused\. Start the database, or correct DATABASES\.\n", setup.stdout)
+    assert json.loads(day.stdout)["error"]["type"] == "DatabaseAbsent"
+    assert setup.returncode == day.returncode == 1
+    assert "Traceback" not in doctor.stderr + stats.stderr + setup.stderr + day.stderr
 
 
 def test_a_worker_that_has_not_reached_its_database_still_stops_when_told():

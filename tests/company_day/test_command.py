@@ -32,7 +32,8 @@ from youtility_tasks.models import TaskWorker, Tenant
         (["--scale", "two"], "'two' is no scale"),
         (["--date", "2025-02-30"], "right is year-month-day"),
         (["--date", "1999-12-31"], "cannot be played"),
-        (["--seed", "x"], "invalid int value"),
+        (["--seed", "x"], "'x' is no seed; right is a whole number from 0"),
+        (["--picture", "/nowhere/day.svg"], "right is one in a folder that exists"),
         (["--loud"], "unrecognized arguments"),
     ],
 )

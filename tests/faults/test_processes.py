@@ -106,7 +106,7 @@ def test_a_nursery_is_killed_and_everything_runs_again(crew: Crew) -> None:
 # -- a worker
 
 
-def test_a_worker_is_killed_and_its_jobs_are_rescued_within_its_lease(crew: Crew) -> None:
+def test_a_worker_is_killed_and_its_jobs_run_again(crew: Crew) -> None:
     supervisor = crew.start()
     gate = crew.gate()
     job_id = crew.queue.put("waits", until=str(gate))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +30,13 @@ class Claimed:
 class Desk:
     """The statements that a worker of one queue sends, without its process."""
 
-    def __init__(self, queue_name: str = queues.MAINTENANCE) -> None:
+    def __init__(self, queue_name: str = queues.MAINTENANCE, *, token: str = "", dead: Sequence[str] = ()) -> None:
         self.queue_name = queue_name
         me = {"host": "test", "pid": 1, "supervisor_pid": None, "queue_name": queue_name, "slots": 4}
-        ((self.id,),) = queries.fetch("register_worker", me)
+        its = {"token": token, "dead": list(dead), "lease_s": 10, "max_rescues": 10}
+        (self.id, *_), *rescued = queries.fetch("register_worker", {**me, **its})
+        self.rescued = {job_id: verdict for _, _, job_id, _, verdict in rescued}
+        """What its registration rescued: job id -> verdict."""
 
     def claim(self, n: int = 100, *, queue_name: str | None = None) -> list[Claimed]:
         rows = self._pump(None, n, queue_name or self.queue_name)[1:]

@@ -56,6 +56,23 @@ def running(task: Task, tenant_id: int) -> int:
     return job_id
 
 
+@pytest.mark.parametrize("act", [acts.cancel, acts.retry, acts.discard])
+@pytest.mark.parametrize(
+    "job_id", ["abc", "", "-1", -1, 0, 2**63, "9" * 5_000, 1.5, None], ids=lambda given: repr(given)[:9]
+)
+def test_what_can_be_no_id_is_not_found_and_leaves_the_callers_transaction_alone(act, job_id):
+    with pytest.raises(JobNotFound):
+        act(job_id)
+
+    assert Job.objects.count() == 0
+
+
+def test_the_id_of_a_result_is_text_and_names_its_job(task, acme):
+    job_id = waiting(task, acme)
+
+    assert acts.cancel(str(job_id)).job_id == job_id
+
+
 def test_a_waiting_job_that_is_cancelled_leaves_the_queue_and_its_history_keeps_the_reason(task, acme):
     job_id = waiting(task, acme)
 

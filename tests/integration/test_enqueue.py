@@ -112,7 +112,12 @@ def test_a_job_exists_exactly_when_the_callers_rows_do(declare: Callable[..., Ta
 
 
 BAD_CALLS: list[tuple[str, Mapping[str, Any], type[Exception], str]] = [
-    ("unknown argument", {"nunber": 1}, errors.WrongArguments, r"'nunber'.*Given: nunber; right is add\(\*, number: "),
+    (
+        "unknown argument",
+        {"nunber": 1},
+        errors.WrongArguments,
+        r"'nunber'.*Given: nunber; right is add\(\*, number: int = 0\)\.",
+    ),
     ("not json", {"number": {1, 2}}, errors.NotJson, r"args\.number is a set.*sorted"),
     ("nan", {"number": float("nan")}, errors.NotJson, "nan"),
     ("infinity", {"number": float("inf")}, errors.NotJson, "inf"),

@@ -12,7 +12,7 @@ from tests.integration.mutants import must_catch
 from youtility_tasks import Task
 from youtility_tasks.models import Job, QueueCounter, TaskExecutionHistory, TaskWorker
 
-RENEW, RESCUE = "youtility_tasks_renew_v1", "youtility_tasks_rescue_v1"
+RENEW, RESCUE, REGISTER = "youtility_tasks_renew_v1", "youtility_tasks_rescue_v1", "youtility_tasks_register_v2"
 
 
 @pytest.fixture
@@ -238,6 +238,57 @@ def test_a_worker_is_rescued_once(desk: Desk, held: Claimed) -> None:
     assert rescue() != {}
     assert rescue() == {}
     assert rows("SELECT count(*) FROM procrastinate_workers WHERE id = %s", desk.id) == [(0,)]
+
+
+# -- registering after one that died
+
+
+def test_a_successor_rescues_at_once_what_the_dead_worker_held(db: None, sweep_task: Task) -> None:
+    dead = Desk(token="a" * 32)
+    sweep_task.enqueue()
+    held = dead.take()
+
+    def check() -> None:
+        assert Desk(token="b" * 32, dead=["a" * 32]).rescued == {held.id: "rescued"}
+
+        row = job(held.id)
+        assert (row.status, row.attempts, row.crash_count, row.rescue_count, row.worker_id) == ("todo", 0, 0, 1, None)
+        assert TaskExecutionHistory.objects.get(job_id=held.id).outcome == "lost"
+        assert TaskWorker.objects.get(pk=dead.id).status == "lost"
+        assert QueueCounter.objects.get(name="rescued_total").value == 1
+        assert not dead.finish(held, "succeeded")
+
+    must_catch(check, REGISTER, "IF FOUND THEN", "IF false THEN")
+
+
+def test_a_successor_takes_nothing_from_a_worker_that_was_not_called_dead(db: None, sweep_task: Task) -> None:
+    first, second = Desk(token="a" * 32), Desk()
+    for number, desk in enumerate((first, second)):
+        sweep_task.enqueue(number=number)
+        desk.take()
+
+    def check() -> None:
+        for dead in ([], ["c" * 32], [""]):  # workers of the version before have no token
+            assert Desk(token="b" * 32, dead=dead).rescued == {}
+        assert set(statuses().values()) == {"doing"}
+
+    must_catch(check, REGISTER, "t.token <> '' AND t.token = ANY (p_dead)", "t.token = ANY (p_dead)")
+    must_catch(check, REGISTER, "t.token = ANY (p_dead)", "true")
+
+
+def test_a_worker_that_registers_twice_is_no_successor_of_itself(db: None, sweep_task: Task) -> None:
+    sweep_task.enqueue()
+    Desk(token="a" * 32, dead=["b" * 32]).take()
+
+    assert Desk(token="a" * 32, dead=["b" * 32]).rescued == {}
+
+
+def test_a_worker_of_the_version_before_registers_and_is_rescued_by_its_lease(desk: Desk, held: Claimed) -> None:
+    ((old,),) = rows("SELECT youtility_tasks_register_v1('h', 1, 1, 'email', 1)")
+    execute("UPDATE procrastinate_jobs SET worker_id = %s", old)
+    execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute' WHERE id = %s", old)
+
+    assert rescue() == {held.id: "rescued"}
 
 
 # -- leaving

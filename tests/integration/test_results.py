@@ -123,7 +123,9 @@ def test_another_tenants_result_does_not_exist_whatever_its_state(
             assert add_task.get_result(result.id).id == result.id
 
 
-@pytest.mark.parametrize("result_id", ["", "abc", "-1", "1.5", "9" * 40, "0", "²", "1; DROP TABLE x", "None"])
+@pytest.mark.parametrize(
+    "result_id", ["", "abc", "-1", "1.5", "9" * 40, "9" * 5_000, "0", "²", "1; DROP TABLE x", "None"]
+)
 def test_an_id_that_names_nothing_does_not_exist(add_task: Task, result_id: str) -> None:
     with pytest.raises(tasks_api.TaskResultDoesNotExist):
         add_task.get_result(result_id)

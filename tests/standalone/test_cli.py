@@ -95,11 +95,38 @@ def test_an_older_database_says_what_it_lacks(run, fresh_database):
     assert "lacks the migration facility.0001" in ran.stderr
 
 
-def test_a_command_that_does_not_exist_is_not_blamed_on_the_database(run, empty_database):
-    ran = run("play_company_dya", DATABASE_URL=empty_database)
+@pytest.mark.parametrize(
+    ("words", "suggestion"),
+    [
+        (["play_company_dya"], " Did you mean 'play_company_day'?"),
+        (["help", "migrat"], " Did you mean 'migrate'?"),
+        (["nonsense", "--json"], ""),
+        (["--nonsense"], ""),
+        ([""], ""),
+    ],
+)
+def test_a_command_that_does_not_exist_is_bad_usage_and_starts_no_database(run, tmp_path, words, suggestion):
+    ran = run(*words)
 
-    assert ran.returncode == 1
-    assert "Unknown command: 'play_company_dya'. Did you mean play_company_day?" in ran.stderr
+    assert ran.returncode == 2
+    word = words[-1] if words[0] == "help" else words[0]
+    said, commands, _ = ran.stderr.splitlines()
+    assert said == f"No command is called {word!r}.{suggestion}"
+    assert {"run_postgresql_worker,", "up,", "manage_task_queue,", "play_company_day,"} <= set(commands.split())
+    assert not (tmp_path / "state" / "data").exists()
+    if "--json" in words:
+        assert json.loads(ran.stdout)["error"]["type"] == "UnknownCommand"
+
+
+@pytest.mark.parametrize(
+    "words", [["migrate", "--nonsense"], ["manage_task_queue", "nonsense"], ["manage_task_queue"]], ids=" ".join
+)
+def test_words_that_a_command_does_not_know_are_bad_usage(run, fresh_database, words):
+    ran = run(*words, DATABASE_URL=fresh_database.url)
+
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("usage: youtility-tasks ")
+    assert "Traceback" not in ran.stderr
 
 
 def test_a_migrated_database_runs_commands(run, empty_database):
@@ -131,6 +158,31 @@ def test_a_wrong_address_is_one_message_without_a_traceback(run, url):
     assert ran.returncode == 1
     assert "DATABASE_URL" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "right"),
+    [
+        ("YOUTILITY_RETRY_DELAY_FACTOR", "fast", "a number from 0"),
+        ("EMAIL_PORT", "smtp", "a port from 1 to 65535"),
+        ("LOG_LEVEL", "loud", "one of NOTSET, DEBUG, INFO"),
+        ("DJANGO_SETTINGS_MODULE", "no_such_settings", "a module that can be imported"),
+    ],
+)
+def test_a_wrong_variable_is_one_line_without_a_traceback(run, variable, given, right):
+    ran = run("manage_task_queue", "tasks", **{variable: given})
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(f"{variable} is {given!r}; right is {right}")
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "http"])
+def test_a_port_that_cannot_be_is_bad_usage(run, fresh_database, port):
+    ran = run("up", "--port", port, DATABASE_URL=fresh_database.url)
+
+    assert ran.returncode == 2
+    assert f"{port!r} is not a port: a whole number from 1 to 65535" in ran.stderr
 
 
 def free_port() -> int:

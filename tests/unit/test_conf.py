@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import os
+import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +19,12 @@ import pytest
 from youtility_tasks import conf, queues
 from youtility_tasks.checks import check_settings
 from youtility_tasks.errors import ConfigurationError, UnknownQueue
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def nothing() -> None:
+    return None
 
 
 def test_the_defaults_keep_what_the_design_promises() -> None:
@@ -63,6 +73,9 @@ def test_a_change_in_the_settings_is_seen(settings: Any) -> None:
         ({"retention_days_by_task": {"heartbeat": "3"}}, r"retention_days_by_task\['heartbeat'\] is '3'; right is"),
         ({"retention_days_by_task": {7: 3}}, "has the key 7; right is a name"),
         ({"retention_days_by_task": 30}, "retention_days_by_task is 30; right is a dict"),
+        (["lease_s"], r"YOUTILITY_TASKS is \['lease_s'\]; right is a dict"),
+        (None, "YOUTILITY_TASKS is None; right is a dict"),
+        ({"database": None}, "database is None; right is an alias"),
     ],
     ids=repr,
 )
@@ -86,6 +99,35 @@ def test_the_system_check_reports_a_mistake_instead_of_raising(settings: Any) ->
 
     assert found.id == "youtility_tasks.E001"
     assert "leese_s" in found.msg
+
+
+def test_a_project_that_declares_tasks_is_told_its_mistake_by_check_and_not_by_an_import() -> None:
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
+        "DATABASE_URL": "postgresql://x@127.0.0.1:1/x",
+        "TEST_SETTINGS": '{"leese_s": 5}',
+    }
+
+    for words in (["check"], ["run_postgresql_worker"]):
+        ran = subprocess.run(
+            [sys.executable, "-m", "django", *words], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+
+        assert ran.returncode == 1
+        assert "(youtility_tasks.E001) YOUTILITY_TASKS has no key 'leese_s'; known: " in ran.stderr
+        assert "HINT: Correct the dict YOUTILITY_TASKS" in ran.stderr
+        assert "Traceback" not in ran.stderr
+
+
+def test_a_task_may_be_declared_under_wrong_settings_and_not_enqueued(
+    settings: Any, declare: Callable[..., Any]
+) -> None:
+    settings.YOUTILITY_TASKS = {"leese_s": 5}
+    declared = declare(nothing, tenant="all")
+
+    with pytest.raises(ConfigurationError, match="no key 'leese_s'"):
+        declared.enqueue()
 
 
 def test_the_bundled_project_has_no_mistakes() -> None:
@@ -186,4 +228,12 @@ def test_a_shape_that_cannot_work_is_refused(settings: Any, numbers: Any) -> Non
     settings.YOUTILITY_TASKS = {"queues": {"email": numbers}}
 
     with pytest.raises(ConfigurationError, match=r"YOUTILITY_TASKS\['queues'\]\['email'\]"):
+        queues.configured()
+
+
+@pytest.mark.parametrize("given", [["email"], "email", {7: {}}], ids=repr)
+def test_queues_that_are_no_dict_of_names_are_refused(settings: Any, given: Any) -> None:
+    settings.YOUTILITY_TASKS = {"queues": given}
+
+    with pytest.raises(ConfigurationError, match=r"YOUTILITY_TASKS\['queues'\]"):
         queues.configured()

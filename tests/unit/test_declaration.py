@@ -33,6 +33,13 @@ def with_context(context: TaskContext, *, number: int = 0) -> int:
     return number
 
 
+def with_types(*, number, day=None):  # type: ignore[no-untyped-def]
+    return number
+
+
+with_types.__annotations__ = {"number": int, "day": "dt.date | None"}
+
+
 def with_star(*numbers: int) -> int:
     return sum(numbers)
 
@@ -77,6 +84,11 @@ def test_the_context_is_no_part_of_what_a_caller_must_give(declare: Declare) -> 
     assert declared.func(TaskContext.for_tests(declared, attempt=2), number=4) == 4
 
 
+def test_a_signature_is_shown_without_quotes_whether_its_annotations_are_text_or_not(declare: Declare) -> None:
+    assert str(declare(body).signature) == "(*, number: int = 0) -> int"
+    assert str(declare(with_types).signature) == "(*, number: int, day: dt.date | None = None)"
+
+
 def test_using_changes_the_copy_and_not_the_task(declare: Declare) -> None:
     declared = declare(body, queue_name=queues.EMAIL, priority=5)
     later = dt.datetime(2030, 1, 1, tzinfo=dt.UTC)
@@ -95,6 +107,13 @@ def test_declaring_the_same_function_twice_is_a_reload_and_no_mistake(declare: D
     again = declare(body)
 
     assert registry.find("body") is again
+
+
+@pytest.mark.parametrize(
+    "schedule", ["* * * * *", "5,35 */8 1-7 mar,oct mon-fri", "0 0 29 2 *", "0 12 L * thu", "0 0 * * 7"]
+)
+def test_a_cron_of_five_fields_is_a_schedule(declare: Declare, schedule: str) -> None:
+    assert declare(body, schedule=schedule).schedule == schedule
 
 
 # -- mistakes
@@ -128,6 +147,16 @@ def test_a_refused_declaration_leaves_no_trace_in_the_registry(declare: Declare)
         ({"timeout_s": float("nan")}, "timeout_s=nan"),
         ({"timeout_s": "60"}, "'body'"),
         ({"retry": 3}, r"retry=3; right is Retry\("),
+        (
+            {"schedule": "61 * * * *"},
+            r"schedule='61 \* \* \* \*': .*61.*Right is a cron of five fields in UTC, minute hour",
+        ),
+        ({"schedule": "0 0 30 2 *"}, r"schedule='0 0 30 2 \*': .*date"),
+        ({"schedule": "5 6"}, "schedule='5 6': it has 2 fields. Right is"),
+        ({"schedule": "@daily"}, "schedule='@daily': it has 1 field. Right is"),
+        ({"schedule": "H 2 * * *"}, "R and H stand for a time made up anew"),
+        ({"schedule": ""}, "schedule='': it has 0 fields"),
+        ({"schedule": 15}, "schedule=15: it is no text. Right is"),
         ({"retry": None}, r"retry=None; right is Retry\("),
         ({"tenant": "every"}, "tenant='every'; right is 'one' or 'all'"),
         ({"aliases": "old"}, r"aliases='old'; right is a tuple"),

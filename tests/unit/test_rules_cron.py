@@ -47,7 +47,7 @@ def read_minute_by_minute(expression: str, offset: int, start: datetime, minutes
     texts = expression.split()
     limits = [(0, 59), (0, 23), (1, 31), (1, 12), (0, 6)]
     minute, hour, day, month, weekday = (read_field(text, *ends) for text, ends in zip(texts, limits, strict=True))
-    # One of the two is enough, unless one is a star; croniter takes a list of every day for one beside a stepped star.
+    # One of the two is enough, unless one is a star; task_catalog/rules/cron.py says what counts as one, and why.
     star_of_month = texts[2] == "*" or (len(day) == 31 and "*" in texts[4])
     star_of_week = texts[4] == "*" or (len(weekday) == 7 and "*" in texts[2])
     both_days = star_of_month or star_of_week
@@ -125,6 +125,25 @@ def test_a_range_of_one_is_that_one_and_not_all(expression, plain):
     year = MONDAY, MONDAY + timedelta(days=365)
 
     assert fires(expression, 0, *year) == fires(plain, 0, *year) != ()
+
+
+@pytest.mark.parametrize(
+    ("days", "of_march"),
+    [
+        ("*/18 * *", {1, 19}),
+        ("*/18 * 0-6", {1, 19}),
+        ("*/18 * 1", {1, 3, 10, 17, 19, 24, 31}),
+        ("19 * 1", {3, 10, 17, 19, 24, 31}),
+        ("19 * *", {19}),
+        ("* * 1", {3, 10, 17, 24, 31}),
+        ("19 * 0-6", set(range(1, 32))),
+        ("1-31 * 1", set(range(1, 32))),
+    ],
+)
+def test_a_day_of_the_month_or_a_weekday_is_enough_unless_one_is_a_star(days, of_march):
+    march = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC)
+
+    assert {at.day for at in fires(f"0 0 {days}", 0, *march)} == of_march
 
 
 @given(st.sets(st.integers(0, 23), min_size=1), offsets, instants)

@@ -84,7 +84,15 @@ def test_evidence_without_a_fault_is_judged_well(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"), [(["--tier", "no such"], "invalid choice"), (["--seed", "x"], "is no seed; right is")]
+    ("arguments", "told"),
+    [
+        (["--tier", "no such"], "invalid choice"),
+        (["--seed", "x"], "is no seed; right is"),
+        (["--minutes", "-1"], "'-1' is not a number above 0"),
+        (["--minutes", "nan"], "'nan' is not a number above 0"),
+        (["--judge", "/nowhere/kept.json"], "The evidence cannot be read: .*No such file"),
+        (["--judge", "README.md"], "'README.md' holds no evidence .*; right is a file that a failed run has named"),
+    ],
 )
 def test_bad_usage_is_told_with_what_would_be_right(arguments: list[str], told: str) -> None:
     with pytest.raises(CommandError, match=told):

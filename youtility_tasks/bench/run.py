@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cluster, deep, environments, meter, result
-from .errors import PeerAbsent
+from .errors import UnknownPeer
 from .measures import MEASURES, Bench, Sizes
 from .processes import Place
 from .systems import OURS, SYSTEMS, System
@@ -103,9 +103,9 @@ def _versions(server: cluster.Cluster, benches: Sequence[Bench]) -> dict[str, An
 
 
 def known_peers(names: Sequence[str]) -> list[str]:
-    """These names, checked. Raises PeerAbsent with those that are known."""
+    """These names, checked. Raises UnknownPeer with those that are known."""
     for name in names:
         if name == OURS or name not in SYSTEMS:
             peers = ", ".join(sorted(set(SYSTEMS) - {OURS}))
-            raise PeerAbsent(f"No peer is called {name!r}; known: {peers}.")
+            raise UnknownPeer(f"No peer is called {name!r}; known: {peers}.")
     return list(names)

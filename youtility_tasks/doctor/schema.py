@@ -27,12 +27,17 @@ FUNCTIONS = (
     "youtility_tasks_first_of_locks_v1",
     "youtility_tasks_lock_heads_v1",
     "youtility_tasks_pump_v2",
-    "youtility_tasks_register_v1",
+    "youtility_tasks_register_v2",
     "youtility_tasks_renew_v1",
     "youtility_tasks_rescue_v1",
     "youtility_tasks_unregister_v1",
 )
-SUPERSEDED = ("youtility_tasks_claim_v1", "youtility_tasks_finish_v1", "youtility_tasks_pump_v1")
+SUPERSEDED = (
+    "youtility_tasks_claim_v1",
+    "youtility_tasks_finish_v1",
+    "youtility_tasks_pump_v1",
+    "youtility_tasks_register_v1",
+)
 """Functions that only workers of an earlier version call, so that they live through a deployment."""
 INDEXES = (
     "youtility_tasks_jobs_unique_key",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from croniter import croniter
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from youtility_tasks import metrics, queues, registry
 from youtility_tasks.conf import settings
+from youtility_tasks.declaration import schedule_flaw
 from youtility_tasks.models import Job, TaskEffect, TaskWorker
 
 from .finding import Finding
@@ -116,7 +116,7 @@ def schedules() -> Finding:
     bad = [
         f"{name} ({declared.schedule!r})"
         for name, declared in registry.registered().items()
-        if declared.schedule is not None and not croniter.is_valid(declared.schedule)
+        if declared.schedule is not None and schedule_flaw(declared.schedule) is not None
     ]
     if bad:
         return Finding(

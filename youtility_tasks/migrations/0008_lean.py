@@ -10,5 +10,5 @@ class Migration(migrations.Migration):
     Reverse: puts procrastinate's own trigger and the former functions back; stop the application first.
     """
 
-    dependencies = [("youtility_tasks", "0006_engine")]
+    dependencies = [("youtility_tasks", "0007_worker_token")]
     operations = [migrations.RunSQL(frozen("0008_lean.sql"), frozen("0008_lean.reverse.sql"))]

@@ -9,7 +9,10 @@ from django.db import models
 
 
 class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
+    """Named questions about attempts; each narrows what it is asked of, and None leaves it as wide."""
+
     def of_job(self, job_id: int) -> AttemptQuerySet:
+        """The ended attempts of one job, oldest first; a crash or a rescue is one of them."""
         return self.filter(job_id=job_id).order_by("finished_at", "id")
 
     def for_tenant(self, tenant_id: int | None) -> AttemptQuerySet:

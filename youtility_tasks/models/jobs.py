@@ -11,10 +11,14 @@ from youtility_tasks.status import LIVE, JobStatus
 
 
 class JobQuerySet(models.QuerySet["Job"]):
+    """Named questions about jobs in the queue; each narrows what it is asked of, and None leaves it as wide."""
+
     def live(self) -> JobQuerySet:
+        """The jobs that wait or run: without dead letters, and without what procrastinate's own worker has ended."""
         return self.filter(status__in=LIVE)
 
     def dead_letters(self) -> JobQuerySet:
+        """The jobs that failed for good; they keep their arguments until somebody retries or discards them."""
         return self.filter(status=JobStatus.FAILED)
 
     def for_tenant(self, tenant_id: int | None) -> JobQuerySet:

@@ -7,7 +7,10 @@ from django.db.models import Q
 
 
 class TenantQuerySet(models.QuerySet["Tenant"]):
+    """Named questions about tenants."""
+
     def active(self) -> TenantQuerySet:
+        """The tenants that may enqueue; jobs that an inactive one has enqueued before still run."""
         return self.filter(is_active=True)
 
 

@@ -12,6 +12,8 @@ from youtility_tasks.status import WorkerStatus
 
 
 class WorkerQuerySet(models.QuerySet["TaskWorker"]):
+    """Named questions about worker processes; silence is measured by the database's clock, in seconds."""
+
     def present(self) -> WorkerQuerySet:
         """The workers that have not taken their leave and were not given up."""
         return self.filter(status__in=[WorkerStatus.RUNNING, WorkerStatus.DRAINING])
@@ -36,6 +38,9 @@ class TaskWorker(models.Model):
     host = models.TextField()
     pid = models.IntegerField()
     supervisor_pid = models.IntegerField(null=True)
+    token = models.CharField(
+        max_length=32, db_default="", help_text="one life of one process; pids and hosts come back"
+    )
     queue_name = models.CharField(max_length=128)
     status = models.CharField(max_length=16)
     slots = models.IntegerField(default=1)

@@ -11,12 +11,17 @@ import django
 from django.core.management import execute_from_command_line, get_commands
 
 from . import database
-from .errors import NotSetUp, StandaloneError
+from .errors import NotSetUp, StandaloneError, UnknownCommand, WrongEnvironment
 
+_HELP = {"help", "--help", "-h"}
+_NO_COMMANDS = {*_HELP, "version", "--version"}
+"""Words that Django answers itself."""
 _WITHOUT_DATABASE = {
-    *("help", "--help", "-h", "version", "--version", "check", "makemigrations"),
+    *_NO_COMMANDS,
+    *("check", "makemigrations"),
     *("verify_task_queue", "bench_task_queue"),  # they make databases of their own
 }
+_OURS = {"youtility_tasks", "task_catalog"}
 _MAKE_IT_READY = {"migrate", "setup_task_queue", "play_company_day", "up", "sqlmigrate", "showmigrations"}
 
 
@@ -25,14 +30,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments) or ["help"]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "youtility_tasks.standalone.settings")
     try:
+        _refuse_unknown(words)
         if words[0] in _WITHOUT_DATABASE or not {"--help", "-h"}.isdisjoint(words):
             _run(words)
             return 0
         with database.at_hand():
             missing = [] if words[0] in _MAKE_IT_READY else database.missing_migrations()
-            if missing and _is_known(words[0]):
+            if missing:
                 raise NotSetUp(f"This database lacks {_listed(missing)}. Run `youtility-tasks setup_task_queue` first.")
             _run(words)
+    except UnknownCommand as error:
+        _refuse(error, as_json="--json" in words)
+        return 2
     except StandaloneError as error:
         _refuse(error, as_json="--json" in words)
         return 1
@@ -45,9 +54,26 @@ def _run(words: list[str]) -> None:
     execute_from_command_line(["youtility-tasks", *words])
 
 
-def _is_known(command: str) -> bool:
-    django.setup()
-    return command in get_commands()
+def _refuse_unknown(words: list[str]) -> None:
+    """Raise UnknownCommand before a database is looked for."""
+    asked = words[1:2] if words[0] in _HELP else words[:1]
+    if not asked or asked[0] in _NO_COMMANDS or (words[0] in _HELP and asked[0].startswith("-")):
+        return
+    _load()
+    known = get_commands()
+    if asked[0] not in known:
+        ours = [name for name, app in known.items() if str(app).split(".")[0] in _OURS]
+        raise UnknownCommand(asked[0], ours, known)
+
+
+def _load() -> None:
+    named = os.environ["DJANGO_SETTINGS_MODULE"]
+    try:
+        django.setup()
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{named}.".startswith(f"{error.name}."):
+            raise
+        raise WrongEnvironment("DJANGO_SETTINGS_MODULE", named, "a module that can be imported from here") from error
 
 
 def _listed(migrations: list[str]) -> str:

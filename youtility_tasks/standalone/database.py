@@ -91,6 +91,6 @@ def _try(url: str) -> None:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as error:
         raise DatabaseUnreachable(
-            f"The database of DATABASE_URL does not answer: {str(error).strip()}. "
+            f"The database of DATABASE_URL does not answer: {str(error).strip().splitlines()[0]}. "
             "Start it, correct the address, or unset DATABASE_URL to use the embedded PostgreSQL."
         ) from error

@@ -49,6 +49,7 @@ class Server:
         return home.server_user()
 
     def conninfo(self, dbname: str = DATABASE) -> str:
+        """For libpq and psycopg: by its socket, as it listens on no port."""
         return make_conninfo("", host=str(self.sockets), user=ROLE, dbname=dbname)
 
     def url(self, dbname: str = DATABASE) -> str:

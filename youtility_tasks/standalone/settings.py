@@ -6,7 +6,7 @@ import django
 
 from youtility_tasks import queues
 
-from . import database, home
+from . import database, environment, home
 
 DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
 SECRET_KEY = home.secret_key()
@@ -63,7 +63,7 @@ TASKS = {
     }
 }
 YOUTILITY_TASKS = {
-    "retry_delay_factor": float(os.environ.get("YOUTILITY_RETRY_DELAY_FACTOR", "1")),
+    "retry_delay_factor": environment.number("YOUTILITY_RETRY_DELAY_FACTOR", 1),
     # The embedded server has one role, its superuser. With a server of your own: YOUTILITY_ALLOW_UNSAFE_DATABASE=0.
     "allow_unsafe_database": os.environ.get("YOUTILITY_ALLOW_UNSAFE_DATABASE", "1") == "1",
 }
@@ -73,7 +73,7 @@ if os.environ.get("YOUTILITY_CLOCK"):
 
 _MAIL_HOST, _MAIL_PORT, _MAIL_TIMEOUT_S = (
     os.environ.get("EMAIL_HOST", "localhost"),
-    int(os.environ.get("EMAIL_PORT", "25")),
+    environment.port("EMAIL_PORT", 25),
     20,
 )
 if django.VERSION >= (6, 1):
@@ -91,7 +91,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": environment.log_level("LOG_LEVEL", "INFO")},
     # These log arguments, or a line for every start and end that our own line already tells; Django's line of a failed
     # attempt is an ERROR with the traceback, also for one that will be retried. `manage_task_queue show` has it.
     "loggers": {

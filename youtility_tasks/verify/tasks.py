@@ -23,6 +23,8 @@ from .witness import Witness, ledger, witnessed
 
 TIMEOUT_S = float(os.environ.get("YOUTILITY_VERIFY_TIMEOUT_S", "20"))
 LONGER_S = float(os.environ.get("YOUTILITY_VERIFY_LONGER_S", "0.4"))
+DYING_S = 1.0
+"""From telling of its death to dying: a neighbour may begin in the child meanwhile, and that fault is what ends it too."""
 HOG_US = 2_500_000
 """Microseconds; the quick lease is 1.5 s."""
 
@@ -169,7 +171,7 @@ def crashes(context: TaskContext, *, key: str, fuse: str) -> str:
     """Kills its process the first time; the file says that there was a first time."""
     with witnessed(context, key) as witness:
         if _burn(fuse):
-            witness.fault("crashes by itself", time.monotonic_ns())
+            witness.fault("crashes by itself", time.monotonic_ns(), lasts_s=DYING_S)
             os.kill(os.getpid(), signal.SIGKILL)
         witness.effect()
     return key
@@ -178,7 +180,7 @@ def crashes(context: TaskContext, *, key: str, fuse: str) -> str:
 @task(**_options("poison", SLOW))
 def poison(context: TaskContext, *, key: str) -> str:
     with witnessed(context, key) as witness:
-        witness.fault("poison", time.monotonic_ns())
+        witness.fault("poison", time.monotonic_ns(), lasts_s=DYING_S)
         os._exit(3)
 
 

@@ -26,6 +26,7 @@ class Appetite:
     """How many of the claimed jobs are async, 0 to 1."""
 
     def claimed(self, is_async: bool) -> None:
+        """One more job was claimed; async ones take no thread, so their share says how much room they need."""
         self.async_share += (is_async - self.async_share) / _MEMORY
 
     def ended(self, run_ms: float) -> None:

@@ -64,4 +64,5 @@ class Board:
         return {number for number in numbers if number}
 
     def close(self) -> None:
+        """Let go of the page; the child's own map of it lives on."""
         self._page.close()

@@ -51,6 +51,7 @@ class Job:
 
     @property
     def runs_alone(self) -> bool:
+        """Whether it gets a child to itself: it was in one that crashed, or its task is declared `isolated`."""
         return self.crash_count > 0 or (self.task is not None and self.task.isolated)
 
 
@@ -96,6 +97,7 @@ class Children:
         self._loop.add_reader(nursery.control, self._hear_nursery)
 
     def running(self) -> int:
+        """How many jobs the children hold, those that wait inside them included."""
         return sum(len(child.jobs) for child in self.members)
 
     def stuck(self) -> int:

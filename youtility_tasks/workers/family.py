@@ -8,9 +8,10 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def fork(body: Callable[[], None], *, die_with_parent: bool = True) -> int:
@@ -46,10 +47,36 @@ def fork(body: Callable[[], None], *, die_with_parent: bool = True) -> int:
 
 
 def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before we could ask
         os._exit(1)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(option, value)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of each descendant whose own parent dies, so that `reap` hears of its death too (Linux)."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def reap() -> Iterator[tuple[int, int]]:
+    """(pid, wait status) of each child that has died; what it started in its own process group is killed first.
+
+    Nothing that a task started may go on without it. The group's number is safe to use until its leader is reaped.
+    """
+    while True:
+        try:
+            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if dead is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(dead.si_pid, signal.SIGKILL)
+        yield os.waitpid(dead.si_pid, 0)
 
 
 def leave_stopping_to_the_worker() -> None:

@@ -89,15 +89,5 @@ def _raise(sock: socket.socket, board_fd: int, not_ours: list[socket.socket], ra
 
 
 def _report_deaths(control: socket.socket) -> None:
-    while True:
-        try:
-            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return
-        if dead is None:
-            return
-        # What the child started must not go on without it. Its group's number is safe to use until it is reaped.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(dead.si_pid, signal.SIGKILL)
-        pid, status = os.waitpid(dead.si_pid, 0)
+    for pid, status in family.reap():
         control.sendall(wire.pack({"died": pid, "status": status}))

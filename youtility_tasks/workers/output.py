@@ -24,12 +24,14 @@ class Tail:
         self._length = 0
 
     def add(self, text: str) -> None:
+        """Write a bit more; memory stays below twice `limit` characters."""
         self._pieces.append(text[-self.limit :])
         self._length += len(self._pieces[-1])
         while self._length - len(self._pieces[0]) >= self.limit:
             self._length -= len(self._pieces.popleft())
 
     def text(self) -> str:
+        """The last `limit` characters of all that was added."""
         return "".join(self._pieces)[-self.limit :]
 
 

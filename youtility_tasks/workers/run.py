@@ -97,6 +97,7 @@ class Run:
 
     @contextlib.contextmanager
     def interruptible_thread(self) -> Iterator[None]:
+        """While this thread is inside the block, `interrupt` raises in it; raises at once what was asked for before."""
         with self._guard:
             self._thread_id = threading.get_ident()
         try:
@@ -111,6 +112,7 @@ class Run:
 
     @contextlib.asynccontextmanager
     async def interruptible_task(self) -> Any:
+        """As `interruptible_thread`, for the asyncio task that is inside the block."""
         with self._guard:
             self._async_task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
         try:
@@ -173,6 +175,7 @@ def call_in_place(run: Run) -> Any:
 
 
 def is_async(run: Run) -> bool:
+    """Whether it runs on the loop rather than in a thread; an unknown task, which can only fail, does not."""
     return run.task is not None and run.task.is_async
 
 

@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.db import connections
 
@@ -18,11 +19,15 @@ from youtility_tasks.conf import QueueSettings
 from youtility_tasks.errors import ConfigurationError, did_you_mean
 
 from . import child, family, quiet_log
+from .lifeline import Lifeline
 from .nursery import Nursery
 from .worker import STOP_NOW, Worker
 
 _LONGEST_WAIT_S = 5.0
 _LIVED_LONG_S = 30.0
+_FAREWELL_S = 1.0
+"""Longest wait for a dead worker's children to be gone; after it their jobs are left to the lease."""
+_GLANCE_S = 0.005
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +43,24 @@ class _Post:
     failures: int = 0
     start_at: float = 0.0
     finished: bool = False
+    line: Lifeline | None = None
+    """Of the worker that serves now, or of the one that died until its children are gone too."""
+    died_at: float = 0.0
+    dead: deque[str] = field(default_factory=lambda: deque(maxlen=8))
+    """Tokens of workers that died with all their children; the next worker rescues their jobs when it registers."""
+
+    def see_off(self) -> bool:
+        """Whether the worker before has left no process behind, or too stubborn a one to wait for; then its line is dropped."""
+        if self.line is None:
+            return True
+        is_cut = self.line.is_cut()
+        if not is_cut and time.monotonic() < self.died_at + _FAREWELL_S:
+            return False
+        if is_cut:
+            self.dead.append(self.line.token)
+        self.line.close()
+        self.line = None
+        return True
 
 
 class Supervisor:
@@ -58,24 +81,31 @@ class Supervisor:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
         connections.close_all()
         family.freeze()
+        family.adopt_orphans()
         try:
             while True:
-                now = time.monotonic()
                 for post in self.posts:
-                    if post.pid is None and not post.finished and not self.stops and now >= post.start_at:
+                    if self._is_vacant(post) and post.see_off() and time.monotonic() >= post.start_at:
                         self._start(post)
                 if all(post.pid is None and (post.finished or self.stops) for post in self.posts):
                     return 0
-                heard = signal.sigtimedwait(watched, 0.5)
+                is_waiting = any(self._is_vacant(post) and post.line is not None for post in self.posts)
+                heard = signal.sigtimedwait(watched, _GLANCE_S if is_waiting else 0.5)
                 if heard is not None and heard.si_signo != signal.SIGCHLD:
                     self._stop()
                 self._reap()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    def _is_vacant(self, post: _Post) -> bool:
+        return post.pid is None and not post.finished and not self.stops
+
     def _start(self, post: _Post) -> None:
         post.started = time.monotonic()
-        post.pid = family.fork(lambda: _work(post.queue_name, post.shape, drain=self.drain))
+        line, dead = Lifeline(), list(post.dead)
+        post.pid = family.fork(lambda: _work(post.queue_name, post.shape, line, dead, drain=self.drain))
+        line.let_go()
+        post.line = line
 
     def _stop(self) -> None:
         self.stops += 1
@@ -84,26 +114,24 @@ class Supervisor:
                 os.kill(post.pid, signal.SIGTERM if self.stops == 1 else STOP_NOW)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
+        for pid, status in family.reap():
             for post in self.posts:
                 if post.pid == pid:
                     self._ended(post, os.waitstatus_to_exitcode(status))
 
     def _ended(self, post: _Post, code: int) -> None:
-        post.pid = None
+        post.pid, post.died_at = None, time.monotonic()
         if code == 0 and self.drain:
             post.finished = True
             return
         if self.stops:
             return
         # Whatever the exit code: a worker that was not told to stop is started again, at once the first time.
-        post.failures = 0 if time.monotonic() - post.started > _LIVED_LONG_S else post.failures + 1
+        if time.monotonic() - post.started > _LIVED_LONG_S:
+            post.failures = 0
+            post.dead.clear()  # it has registered and rescued them
+        else:
+            post.failures += 1
         wait_s = min(_LONGEST_WAIT_S, 0.25 * 2 ** (post.failures - 1)) if post.failures > 1 else 0
         post.start_at = time.monotonic() + wait_s
         logger.warning("worker died queue=%s code=%s restart_in_s=%.1f", post.queue_name, code, wait_s)
@@ -127,8 +155,9 @@ def shapes_of(names: Sequence[str] | None, *, processes: int | None, threads: in
     }
 
 
-def _work(queue_name: str, shape: QueueSettings, *, drain: bool) -> None:
+def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str], *, drain: bool) -> None:
     _title(f"youtility worker {queue_name}")
+    line.hold()
 
     def raise_child(sock: socket.socket, board_fd: int) -> None:
         _title(f"youtility child {queue_name}")
@@ -137,7 +166,7 @@ def _work(queue_name: str, shape: QueueSettings, *, drain: bool) -> None:
     nursery = Nursery(raise_child)
 
     async def serve() -> None:
-        await Worker(queue_name, shape, nursery, drain=drain).run()
+        await Worker(queue_name, shape, nursery, drain=drain, token=line.token, dead=dead).run()
 
     with quiet_log.never_blocking():
         asyncio.run(serve())

@@ -15,6 +15,7 @@ _READ = 1 << 16
 
 
 def pack(message: dict[str, Any]) -> bytes:
+    """The bytes of one message, to be sent whole. Raises TypeError or ValueError for what is not JSON."""
     body = json.dumps(message, separators=(",", ":")).encode()
     return _LENGTH.pack(len(body)) + body
 

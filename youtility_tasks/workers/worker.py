@@ -15,6 +15,7 @@ import random
 import signal
 import socket
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import psutil
@@ -48,8 +49,12 @@ logger = logging.getLogger(__name__)
 class Worker:
     """One process that serves one queue."""
 
-    def __init__(self, queue_name: str, shape: QueueSettings, nursery: Nursery, *, drain: bool) -> None:
+    def __init__(
+        self, queue_name: str, shape: QueueSettings, nursery: Nursery, *, drain: bool, token: str, dead: list[str]
+    ) -> None:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
+        self.token, self.dead = token, dead
+        """What stands for this process in the database, and for those before it that its supervisor saw die."""
         self.host, self.supervisor_pid = socket.gethostname(), os.getppid()
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
         self.link = Link(self.conninfo)
@@ -274,9 +279,14 @@ class Worker:
             supervisor_pid=self.supervisor_pid,
             queue_name=self.queue_name,
             slots=self.shape.slots,
+            token=self.token,
+            dead=self.dead,
+            lease_s=settings().lease_s,
+            max_rescues=settings().max_rescues,
         )
         self.worker_id = rows[0][0]
         self._note_renewal()
+        self._tell_rescued(row[1:] for row in rows[1:])
 
     def _note_renewal(self) -> None:
         if self._lease_is_over():
@@ -365,10 +375,12 @@ class Worker:
                 async with self.link.turn:
                     failpoints.reach("in_rescue")
                     rows = await self.link.ask("rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues)
-                for silent, job_id, task_name, verdict in rows:
-                    logger.warning("job %s id=%s task=%s worker=%s", verdict, job_id, task_name, silent)
-                if rows:
-                    self._look_again()
+                self._tell_rescued(rows)
+
+    def _tell_rescued(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        for silent, job_id, task_name, verdict in rows:
+            logger.warning("job %s id=%s task=%s worker=%s", verdict, job_id, task_name, silent)
+            self._look_again()
 
     async def _listen_loop(self) -> None:
         async for _ in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from rich.console import Console
 
 from task_catalog.company_day.definitions import EARLIEST, LATEST, MAX_SCALE, midnight
-from task_catalog.company_day.errors import CompanyDayError
+from task_catalog.company_day.errors import CompanyDayError, DatabaseAbsent
 from task_catalog.company_day.picture import draw
 from task_catalog.company_day.play import Scene, play_day
 from task_catalog.company_day.reconcile import Check
@@ -38,9 +38,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--date", type=_date, default=DEFAULT_DATE, metavar="YYYY-MM-DD", help=f"the day (default {DEFAULT_DATE})"
         )
-        parser.add_argument("--seed", type=int, default=0, metavar="N", help="other names, the same totals (default 0)")
+        parser.add_argument(
+            "--seed", type=_seed, default=0, metavar="N", help="other names, the same totals (default 0)"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-        parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw the totals as an SVG picture")
+        parser.add_argument("--picture", type=_new_file, metavar="FILE", help="also draw the totals as an SVG picture")
 
     def handle(self, *args: Any, **options: Any) -> None:
         day, scale = options["date"], options["scale"]
@@ -73,6 +75,10 @@ class Command(BaseCommand):
             return play_day(day, scale=scale, seed=seed, on_stage=on_stage, tell=screen.tell)
 
     def _migrate(self) -> None:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            raise DatabaseAbsent(error) from error
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stderr.write("Creating the tables.")
@@ -93,6 +99,22 @@ def _scale(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_SCALE:
         raise argparse.ArgumentTypeError(f"{text!r} is no scale; right is a whole number from 1 to {MAX_SCALE}.")
     return int(text)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; right is a whole number from 0.")
+    return int(text)
+
+
+def _new_file(text: str) -> Path:
+    """Asked before the day is played, not after."""
+    path = Path(text)
+    if not text or path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no file that can be written; right is one in a folder that exists."
+        )
+    return path
 
 
 def _date(text: str) -> date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from youtility_tasks.bench import deep, page, run, table
-from youtility_tasks.bench.errors import BenchError
+from youtility_tasks.bench.errors import BenchError, UnknownPeer
 from youtility_tasks.bench.measures import MEASURES, Sizes
-from youtility_tasks.management import printing
+from youtility_tasks.management import printing, words
 
 _QUICK = Sizes(single=500, bulk=2000, drain=2000, pickup=50, idle_s=5, rounds=1)
+_COUNT = words.whole(1, 1_000_000_000)
 _USUAL = frozenset({"enqueue", "bulk", "drain", "pickup", "startup"})
 
 
@@ -39,25 +41,44 @@ class Command(BaseCommand):
             ("rounds", "times that each system takes its turn"),
         ):
             parser.add_argument(
-                f"--{name}", type=int, metavar="N", help=f"{meaning} (default {getattr(Sizes(), name)})"
+                f"--{name}", type=_COUNT, metavar="N", help=f"{meaning} (default {getattr(Sizes(), name)})"
             )
-        parser.add_argument("--idle-s", type=float, metavar="S", help="seconds of watching an idle worker (default 30)")
+        parser.add_argument(
+            "--idle-s",
+            type=words.positive(3_600),
+            metavar="S",
+            help="seconds of watching an idle worker (default 30)",
+        )
         for name in deep.Depths.__dataclass_fields__:
             parser.add_argument(
-                f"--deep-{name}", type=int, metavar="N", help=f"(default {getattr(deep.Depths(), name):,})"
+                f"--deep-{name}", type=_COUNT, metavar="N", help=f"(default {getattr(deep.Depths(), name):,})"
             )
-        parser.add_argument("--processes", metavar="N", help="for our worker (default: as high_priority is configured)")
-        parser.add_argument("--threads", metavar="N", help="for our worker (default: as high_priority is configured)")
+        parser.add_argument(
+            "--processes",
+            type=words.whole(1, 256),
+            metavar="N",
+            help="for our worker (default: as high_priority is configured)",
+        )
+        parser.add_argument(
+            "--threads",
+            type=words.whole(1, 256),
+            metavar="N",
+            help="for our worker (default: as high_priority is configured)",
+        )
         parser.add_argument(
             "--database-url", metavar="URL", help="a server to use instead; its role must create databases"
         )
-        parser.add_argument("--save", type=Path, metavar="FILE", help="store the JSON document too")
+        parser.add_argument("--save", type=words.new_file, metavar="FILE", help="store the JSON document too")
         parser.add_argument("--load", type=Path, metavar="FILE", help="measure nothing; show a stored document")
-        parser.add_argument("--charts", type=Path, metavar="FOLDER", help="write SVG charts and a page around them")
+        parser.add_argument(
+            "--charts", type=words.folder, metavar="FOLDER", help="write SVG charts and a page around them"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            document = json.loads(options["load"].read_text()) if options["load"] else self._measured(options)
+            document = _stored(options["load"]) if options["load"] else self._measured(options)
+        except UnknownPeer as error:
+            raise CommandError(str(error), returncode=2) from error
         except (BenchError, OSError) as error:
             raise CommandError(str(error)) from error
         if options["save"]:
@@ -85,7 +106,7 @@ class Command(BaseCommand):
             depths=depths,
             url=options["database_url"],
             worker_words=[
-                word for name in ("processes", "threads") if options[name] for word in (f"--{name}", options[name])
+                word for name in ("processes", "threads") if options[name] for word in (f"--{name}", str(options[name]))
             ],
             say=self._say,
         )
@@ -96,7 +117,22 @@ class Command(BaseCommand):
 
 
 def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+    named = [word.strip() for word in text.split(",") if word.strip()]
+    if not named:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return named
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text())
+        if not isinstance(document, dict):
+            raise ValueError(f"it is a {type(document).__name__}")
+    except ValueError as error:
+        raise CommandError(
+            f"{str(path)!r} is no JSON document ({error}); right is one that --save has written."
+        ) from error
+    return document
 
 
 def _wanted(only: list[str] | None) -> frozenset[str]:

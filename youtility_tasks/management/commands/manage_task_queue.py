@@ -62,7 +62,7 @@ class Command(BaseCommand):
         except OperationalError as error:
             self._end(error, REFUSED, as_json=as_json, advice="The database does not answer; `doctor` says more.")
         except Error as error:
-            advice = "`setup_task_queue --check` says whether the schema is complete."
+            advice = "`setup_task_queue --check` says what the schema lacks, and `setup_task_queue` completes it."
             self._end(error, REFUSED, as_json=as_json, advice=advice)
         if as_json:
             printing.as_json(self.stdout, answer.document)

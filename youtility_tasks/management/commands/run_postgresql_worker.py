@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import logging
@@ -22,6 +21,7 @@ from django.db import OperationalError, connections
 from youtility_tasks.conf import settings
 from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
+from youtility_tasks.management import words
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
 
 logger = logging.getLogger(__name__)
@@ -35,8 +35,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--queues", nargs="+", metavar="QUEUE", help="serve only these (default: all configured)")
-        parser.add_argument("--processes", type=_number, metavar="N", help="child processes per queue")
-        parser.add_argument("--threads", type=_number, metavar="N", help="sync tasks side by side in one child")
+        parser.add_argument("--processes", type=words.whole(1, _MOST), metavar="N", help="child processes per queue")
+        parser.add_argument(
+            "--threads", type=words.whole(1, _MOST), metavar="N", help="sync tasks side by side in one child"
+        )
         parser.add_argument("--drain", action="store_true", help="end when nothing is left that is due")
         parser.add_argument("--json-logs", action="store_true", help="one JSON object a line")
 
@@ -49,12 +51,6 @@ class Command(BaseCommand):
         with _stopping_on_sigterm():
             _wait_for_a_database_that_will_do()
         sys.exit(Supervisor(shapes, drain=options["drain"]).run())
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 3 and 1 <= int(text) <= _MOST):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST}")
-    return int(text)
 
 
 def _wait_for_a_database_that_will_do() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import Error
+from django.db import Error, OperationalError
 
 from youtility_tasks import metrics
 from youtility_tasks.doctor import safety, schema, steps
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             lacking = [] if pending else schema.missing()
             safe = safety.database_is_safe()
         except (ConfigurationError, Error, psycopg.Error) as error:
-            self._end(options, {"ok": False, "error": {"type": type(error).__name__, "message": str(error).strip()}})
+            self._end(options, {"ok": False, "error": {"type": type(error).__name__, "message": _said(error)}})
             return
         version = schema.procrastinate_version()
         tested = schema.procrastinate_is_tested(version)
@@ -63,6 +63,15 @@ class Command(BaseCommand):
             printing.as_page(self.stdout, _lines(document))
         if not document["ok"]:
             sys.exit(1)
+
+
+def _said(error: Exception) -> str:
+    said = str(error).strip() or type(error).__name__
+    cause = error.__cause__ if isinstance(error, Error) else error
+    # What the server itself has refused has a code; without one there was no server to refuse anything.
+    if isinstance(error, OperationalError | psycopg.OperationalError) and getattr(cause, "sqlstate", None) is None:
+        return f"{said.splitlines()[0]}. Start the database, or correct DATABASES."
+    return said
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

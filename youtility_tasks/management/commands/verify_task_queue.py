@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from youtility_tasks.management import printing
+from youtility_tasks.management import printing, words
 from youtility_tasks.verify import tiers
 from youtility_tasks.verify.case import Check
 from youtility_tasks.verify.entries import Evidence
@@ -35,7 +35,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=_seed, default=None, metavar="N", help="plans the same jobs and faults again"
         )
-        parser.add_argument("--minutes", type=float, default=20.0, metavar="N", help="length of the soak (default 20)")
+        parser.add_argument(
+            "--minutes",
+            type=words.positive(10_000),
+            default=20.0,
+            metavar="N",
+            help="length of the soak (default 20)",
+        )
         parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the evidence that a failed run kept")
         parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
 
@@ -58,11 +64,22 @@ class Command(BaseCommand):
     def _checks(self, seed: int, options: dict[str, Any]) -> list[Check]:
         tell = self.stderr.write
         if options["judge"] is not None:
-            return tiers.judged(Evidence.load(options["judge"]), "judged", tell)
+            return tiers.judged(_evidence(options["judge"]), "judged", tell)
         tell(f"seed {seed}")
         if options["tier"] == "soak":
             return tiers.soak(seed, tell, minutes=options["minutes"])
         return tiers.TIERS[options["tier"]](seed, tell)
+
+
+def _evidence(path: Path) -> Evidence:
+    try:
+        return Evidence.load(path)
+    except OSError as error:
+        raise CommandError(f"The evidence cannot be read: {error}.") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise CommandError(
+            f"{str(path)!r} holds no evidence ({type(error).__name__}: {error}); right is a file that a failed run has named."
+        ) from error
 
 
 def _line(check: Check) -> str:

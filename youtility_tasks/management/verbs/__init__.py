@@ -31,9 +31,11 @@ class Verb(Protocol):
     NAME: str
     HELP: str
 
-    def add_arguments(self, parser: CommandParser) -> None: ...
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the verb's words; a value that cannot be meant is refused here, with exit status 2."""
 
-    def run(self, options: Namespace) -> Answer: ...
+    def run(self, options: Namespace) -> Answer:
+        """Do it. Raises BadUsage for words that make no sense together (2), YoutilityTaskError for a refusal (1)."""
 
 
 VERBS: tuple[Verb, ...] = (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from django.core.management.base import CommandParser
 
 from youtility_tasks import acts
 from youtility_tasks.acts import Acts
+from youtility_tasks.errors import Refused
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import tenant
 
@@ -27,11 +28,14 @@ def add_arguments(parser: CommandParser, *, meant: str, reason: bool) -> None:
         parser.add_argument("--reason", default="", help="kept in the history")
 
 
-def run(options: Namespace, chosen_from: JobStatus, act: Callable[[Sequence[int]], Acts]) -> Answer:
-    """Act on the jobs named by id, or on those with that status that the filters choose."""
-    if options.ids and (options.queue or options.task or options.all or options.limit):
+def run(
+    options: Namespace, chosen_from: JobStatus, act: Callable[[Sequence[int]], Acts], would: acts.Participle
+) -> Answer:
+    """Act on the jobs named by id, or on those with that status that the filters choose; `would` names the act."""
+    is_filtered = options.queue is not None or options.task is not None or options.all
+    if options.ids and (is_filtered or options.limit):
         raise BadUsage("Give ids, or filters that choose the jobs, not both.")
-    if not (options.ids or options.queue or options.task or options.all):
+    if not (options.ids or is_filtered):
         raise BadUsage("Which jobs? Give ids, or --queue, --task or --all.")
     with tenant(options.tenant) if options.tenant is not None else contextlib.nullcontext():
         ids = options.ids or acts.choose(
@@ -40,9 +44,22 @@ def run(options: Namespace, chosen_from: JobStatus, act: Callable[[Sequence[int]
         if not ids:
             arguments.explain_nothing(options)
         if options.dry_run:
-            return Answer({"ok": True, "dry_run": True, "would": ids}, [f"Would act on {len(ids)}: {_some(ids)}"])
+            return _would(*(acts.could_be(would, ids) if options.ids else (ids, {})))
         done = act(ids)
     return _answer(done)
+
+
+def _would(ids: Sequence[int], refused: Mapping[int, Refused]) -> Answer:
+    return Answer(
+        {"ok": not refused, "dry_run": True, "would": ids, "refused": _told(refused)},
+        [f"Would act on {len(ids)}: {_some(ids)}"],
+        REFUSED if refused else OK,
+        [str(error) for error in refused.values()],
+    )
+
+
+def _told(refused: Mapping[int, Refused]) -> list[dict[str, object]]:
+    return [{"id": n, "error": type(error).__name__, "message": str(error)} for n, error in refused.items()]
 
 
 def _answer(acted: Acts) -> Answer:
@@ -56,9 +73,7 @@ def _answer(acted: Acts) -> Answer:
         }
         for each in acted.done
     ]
-    refused = [
-        {"id": job_id, "error": type(error).__name__, "message": str(error)} for job_id, error in acted.refused.items()
-    ]
+    refused = _told(acted.refused)
     rows = [(each["id"], each["task"], each["queue"], each["tenant"] or "all", each["becomes"]) for each in done]
     page = [table(("id", "task", "queue", "tenant", "becomes"), rows, empty="Nothing was changed.")]
     return Answer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from argparse import Namespace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.core.management.base import CommandParser
 
@@ -15,6 +15,7 @@ from youtility_tasks.models import Tenant
 
 _LARGEST_ID = 2**63 - 1
 _SPAN = re.compile(r"(\d{1,6})([smhd])")
+_LONGEST_SPAN = timedelta(days=36_500)
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -71,6 +72,13 @@ def priority(text: str) -> int:
     return _whole(text, 1, 10, "a priority")
 
 
+def words(text: str) -> str:
+    """Text that says something."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} says nothing: give at least one character that is no space")
+    return text
+
+
 def _whole(text: str, lowest: int, highest: int, meaning: str) -> int:
     number = int(text) if re.fullmatch(r"-?\d{1,20}", text, re.ASCII) else None
     if number is None or not lowest <= number <= highest:
@@ -85,15 +93,19 @@ def aware(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not an instant such as 2026-11-24T06:00:00Z") from None
     if given.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"{text!r} names no zone: write {text}Z for UTC, or {text}+05:30")
+        full = text if given.time() != time() or ":" in text else f"{text}T00:00"
+        raise argparse.ArgumentTypeError(f"{text!r} names no zone: write {full}Z for UTC, or {full}+05:30")
     return given
 
 
 def moment(text: str) -> datetime | timedelta:
-    """An instant, or a span that reaches back from now."""
+    """An instant, or a span that reaches back from now, at most a hundred years."""
     span = _SPAN.fullmatch(text)
     if span:
-        return timedelta(**{_UNIT[span[2]]: int(span[1])})
+        back = timedelta(**{_UNIT[span[2]]: int(span[1])})
+        if back > _LONGEST_SPAN:
+            raise argparse.ArgumentTypeError(f"{text!r} reaches back too far: at most {_LONGEST_SPAN.days}d")
+        return back
     try:
         return aware(text)
     except argparse.ArgumentTypeError as error:
@@ -120,5 +132,6 @@ def explain_nothing(options: Namespace) -> None:
             f"No task is called {task_name!r}.{did_you_mean(task_name, known_tasks)} "
             "`manage_task_queue tasks` lists them all."
         )
-    if options.tenant is not None and not Tenant.objects.filter(pk=options.tenant).exists():
-        raise Refused(f"No tenant has the id {options.tenant}. `manage_task_queue tenants` lists them.")
+    tenant_id = getattr(options, "tenant", None)
+    if tenant_id is not None and not Tenant.objects.filter(pk=tenant_id).exists():
+        raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")

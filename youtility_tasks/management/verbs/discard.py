@@ -21,4 +21,4 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(options: Namespace) -> Answer:
-    return act_on.run(options, JobStatus.FAILED, lambda ids: acts.discard_many(ids, options.reason))
+    return act_on.run(options, JobStatus.FAILED, lambda ids: acts.discard_many(ids, options.reason), "discarded")

@@ -21,4 +21,4 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(options: Namespace) -> Answer:
-    return act_on.run(options, JobStatus.FAILED, acts.retry_many)
+    return act_on.run(options, JobStatus.FAILED, acts.retry_many, "retried")

@@ -35,7 +35,10 @@ def add_arguments(parser: CommandParser) -> None:
     )
     parser.add_argument("--queue", metavar="QUEUE", help="another queue than the task's")
     parser.add_argument(
-        "--unique", metavar="KEY", help="no second job of the task while one with this key waits or runs"
+        "--unique",
+        type=arguments.words,
+        metavar="KEY",
+        help="no second job of the task while one with this key waits or runs",
     )
 
 
@@ -77,7 +80,7 @@ def _json_object(text: str) -> dict[str, Any]:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise argparse.ArgumentTypeError(f"{text:.80} is not JSON ({error})") from None
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not JSON ({error})") from None
     if not isinstance(given, dict):
-        raise argparse.ArgumentTypeError(f"""{text:.80} is not an object: arguments go by name, '{{"id": 7}}'""")
+        raise argparse.ArgumentTypeError(f"""{text[:80]!r} is not an object: arguments go by name, '{{"id": 7}}'""")
     return given

@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from youtility_tasks import registry
 from youtility_tasks.declaration import Task
 
+from . import arguments
 from .answer import Answer, first_line, span, table
 
 NAME = "tasks"
@@ -22,6 +23,8 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(options: Namespace) -> Answer:
     found = [each for each in registry.registered().values() if options.queue in (None, each.queue_name)]
+    if not found:
+        arguments.explain_nothing(options)
     rows = [
         (
             each.name if each.is_built else f"{each.name} (not built yet)",

@@ -16,13 +16,18 @@ from .answer import Answer, BadUsage, instant, table
 NAME = "tenants"
 HELP = "List the tenants, add one, or deactivate one."
 
+_LONGEST_NAME = 200
+"""Its column."""
+
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("act", nargs="?", choices=["list", "add", "deactivate"], default="list", help="default: list")
     parser.add_argument(
         "id", nargs="?", type=arguments.tenant_id, metavar="ID", help="add, deactivate: the client's id"
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="add: what people call it")
+    parser.add_argument(
+        "name", nargs="?", type=arguments.words, metavar="NAME", help="add: what people call it, up to 200 characters"
+    )
     parser.add_argument(
         "--weight", type=arguments.weight, metavar="N", help="add: its share beside others (default: 1)"
     )
@@ -32,6 +37,8 @@ def run(options: Namespace) -> Answer:
     given = (options.id is not None, options.name is not None)
     match options.act:
         case "add" if given == (True, True):
+            if len(options.name) > _LONGEST_NAME:
+                raise BadUsage(f"A tenant's name has up to {_LONGEST_NAME} characters; this has {len(options.name)}.")
             added = tenants.add(options.id, options.name, weight=options.weight or 1)
             return Answer({"tenant": _shown(added)}, [f"Tenant {added.pk} ({added.name}) is active."])
         case "deactivate" if given == (True, False) and options.weight is None:

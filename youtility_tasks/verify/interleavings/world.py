@@ -48,7 +48,8 @@ class World:
 
     def register(self, name: str) -> Desk:
         me = {"host": "world", "pid": 1, "supervisor_pid": None, "queue_name": QUEUE, "slots": 4}
-        ((worker_id,),) = self.ask("register_worker", me)
+        its = {"token": "", "dead": [], "lease_s": 10.0, "max_rescues": 10}
+        ((worker_id, *_),) = self.ask("register_worker", {**me, **its})
         known = self.state.desks.get(name)
         desk = Desk(known.number if known else len(self.state.desks) + 1, worker_id)
         self.state.desks[name] = desk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -14,11 +15,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 _STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 1 to 65535")
+    return int(text)
+
+
 class Command(BaseCommand):
     help = "Run the database, one worker per queue and the pages until Ctrl-C."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="port of the pages on 127.0.0.1 (default 8000)")
+        parser.add_argument("--port", type=_port, default=8000, help="port of the pages on 127.0.0.1 (default 8000)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("setup_task_queue", stdout=self.stderr)

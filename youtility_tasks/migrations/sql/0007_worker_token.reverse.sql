@@ -1,0 +1,1 @@
+DROP FUNCTION youtility_tasks_register_v2;
