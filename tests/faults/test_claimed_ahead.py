@@ -131,3 +131,18 @@ def test_what_an_attempt_prints_and_logs_is_in_its_history(crew: Crew) -> None:
     assert crew.queue.ending(talker)["output"] == "first\nWARNING tests.acceptance.app.tasks said it 1 times\n"
     assert crew.queue.ending(other)["output"] == ""
     assert len(crew.queue.ending(loud)["output"]) == 64 * 1024
+
+
+def test_two_long_jobs_of_a_child_run_side_by_side_also_after_many_short_ones(crew: Crew) -> None:
+    crew.start(processes=1, threads=2)
+    short = put_many(crew, 300, first=1)
+    until(lambda: crew.queue.statuses() == {}, why=f"{len(short)} short jobs end, in one thread")
+    gate = crew.gate()
+
+    with crew.queue.transaction():
+        long = [crew.queue.put("waits", until=str(gate), name=name) for name in ("a", "b")]
+    crew.began(2)
+    gate.touch()
+
+    for job_id in long:
+        assert crew.queue.ending(job_id)["status"] == "succeeded"
