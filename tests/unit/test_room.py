@@ -10,6 +10,7 @@ import pytest
 
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.workers.appetite import Appetite
+from youtility_tasks.workers.holdings import Holdings
 from youtility_tasks.workers.worker import Worker
 
 
@@ -18,7 +19,7 @@ def worker(**state: Any) -> Worker:
     made = Worker.__new__(Worker)
     made.appetite = Appetite(QueueSettings(processes=1, threads=2))
     made.children = SimpleNamespace(stuck=lambda: 0)  # type: ignore[assignment]
-    made.held, made.ended, made.async_held = {}, {}, 0
+    made.holdings = Holdings()
     made.worker_id, made.stop_at, made.renewed_at = 1, None, time.monotonic()
     for name, value in state.items():
         setattr(made, name, value)

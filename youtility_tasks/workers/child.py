@@ -214,7 +214,8 @@ class _Child:
             said = [self.endings.popleft() for _ in range(len(self.endings))]
             self.flushed = time.monotonic()
             if said:
-                self.sock.sendall(wire.pack({"ended": said}))
+                with contextlib.suppress(ConnectionError):  # the worker is gone, and this process about to follow
+                    self.sock.sendall(wire.pack({"ended": said}))
         finally:
             self.sending.release()
 

@@ -30,6 +30,7 @@ from . import ended
 from .appetite import Appetite
 from .children import Children, Job
 from .ended import Ended
+from .holdings import Holdings
 from .link import Link, LinkDown, notifications
 from .nursery import Nursery
 
@@ -61,13 +62,7 @@ class Worker:
         self.children = Children(nursery, shape, self.note_ending)
         self.worker_id: int | None = None
         self.appetite = Appetite(shape)
-        self.held: dict[int, Job] = {}
-        self.async_held = 0
-        self.ended: dict[int, Ended] = {}
-        self.unsure: set[int] = set()
-        """Endings that were sent and not confirmed: they may be in the database already."""
-        self.stale = 0
-        """Endings of jobs that were no longer ours, not yet counted in the database."""
+        self.holdings = Holdings()
         self.stop_at: float | None = None
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
         self.wake = asyncio.Event()
@@ -123,13 +118,13 @@ class Worker:
 
     def note_ending(self, ending: dict[str, Any]) -> None:
         """Decide what an ending means for its job, and let the next pump carry it."""
-        held = self.held.get(ending["id"])
+        held = self.holdings.jobs.get(ending["id"])
         if held is None or held.task is None:
             return
         decision = decide(Happened(ending["happened"]), held.task, attempt=held.attempt, crash_count=held.crash_count)
         if not held.is_async and "run_ms" in ending:
             self.appetite.ended(ending["run_ms"])
-        self.ended[ending["id"]] = Ended(ending, decision)
+        self.holdings.end(ending["id"], Ended(ending, decision))
         self.wake.set()
 
     # -- the pump
@@ -138,7 +133,7 @@ class Worker:
         while True:
             self.wake.clear()
             wanted = self._wanted()
-            if wanted or self.ended:
+            if wanted or self.holdings.ended:
                 try:
                     await self._pump(wanted)
                 except LinkDown as error:
@@ -146,10 +141,10 @@ class Worker:
                     self.may_have_work = True
                     await self.link.pause()
                 continue
-            if self.stop_at is not None and not self.held:
+            if self.stop_at is not None and not self.holdings.jobs:
                 return
             due_s = await self._next_due_s() if self._room() else None
-            if self.drain and not self.held and not self.may_have_work and (due_s is None or due_s > 0):
+            if self.drain and not self.holdings.jobs and not self.may_have_work and (due_s is None or due_s > 0):
                 return
             idle_s = settings().poll_interval_s
             if due_s is not None:
@@ -168,20 +163,14 @@ class Worker:
         """How many more jobs it may hold; none once it was told to stop, or while it cannot renew its lease."""
         if self.stop_at is not None or self.worker_id is None or self._lease_is_over():
             return 0
-        async_running = self.async_held and self.async_held - sum(self.held[job_id].is_async for job_id in self.ended)
-        return self.appetite.wanted(
-            sync_held=len(self.held) - len(self.ended) - async_running,
-            async_held=async_running,
-            stuck_children=self.children.stuck(),
-        )
+        sync_held, async_held = self.holdings.running()
+        return self.appetite.wanted(sync_held=sync_held, async_held=async_held, stuck_children=self.children.stuck())
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
-            sent = dict(self.ended)
+            sent, resent = self.holdings.send()
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
-            resent = self.unsure & set(sent)
-            self.unsure |= set(sent)
             if sent:
                 failpoints.reach("before_finish")
             rows = await self.link.ask(
@@ -203,28 +192,23 @@ class Worker:
             self.may_have_work = True
 
     async def _count_stale(self) -> None:
-        if self.stale:
-            await self.link.ask("count_event", name="stale_writes_rejected_total", label="", n=self.stale)
-            self.stale = 0
+        if self.holdings.stale:
+            await self.link.ask("count_event", name="stale_writes_rejected_total", label="", n=self.holdings.stale)
+            self.holdings.stale = 0
 
     def _confirm(self, sent: dict[int, Ended], accepted: set[int], resent: set[int]) -> None:
         """Let go of what the database has recorded, and of what it refused because the job was no longer ours."""
         recorded = []
-        for job_id, end in sent.items():
-            if self.ended.get(job_id) is not end:
-                continue  # let go of while this was under way
-            del self.ended[job_id]
-            held = self._let_go(job_id)
-            if job_id in accepted:
-                recorded.append((end, held))
-            elif job_id not in resent:
-                self.stale += 1
-                logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, held.task_name)
-            if held.has_lock or (end.decision.verdict is not Verdict.SUCCEEDED and end.decision.delay_s == 0):
+        for answered in self.holdings.confirm(sent, accepted, resent):
+            job, decision = answered.job, answered.ended.decision
+            if answered.is_accepted:
+                recorded.append((answered.ended, job))
+            elif answered.is_stale:
+                logger.warning("write rejected, the job is no longer ours id=%s task=%s", job.job_id, job.task_name)
+            if job.has_lock or (decision.verdict is not Verdict.SUCCEEDED and decision.delay_s == 0):
                 self.may_have_work = True
-            elif end.decision.delay_s:
-                asyncio.get_running_loop().call_later(end.decision.delay_s + 0.002, self._look_again)
-        self.unsure -= set(sent)
+            elif decision.delay_s:
+                asyncio.get_running_loop().call_later(decision.delay_s + 0.002, self._look_again)
         ended.log(recorded)
 
     def _look_again(self) -> None:
@@ -240,23 +224,16 @@ class Worker:
                 job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.worker_id or 0,
                 task, crash_count, has_lock, is_async=task is not None and task.is_async,
             )  # fmt: skip
-            self.held[job_id] = job
-            self.async_held += job.is_async
+            self.holdings.take(job)
             if task is not None:
                 self.appetite.claimed(job.is_async)
                 known.append(job)
                 continue
             logger.warning("job put back, no such task here id=%s task=%s", job_id, task_name)
             ending = {"id": job_id, "claim_number": claim_number}
-            self.ended[job_id] = Ended(ending, Decision(Verdict.RELEASED, Outcome.LOST, UNKNOWN_TASK_DELAY_S))
+            self.holdings.end(job_id, Ended(ending, Decision(Verdict.RELEASED, Outcome.LOST, UNKNOWN_TASK_DELAY_S)))
             self.wake.set()
         self.children.give(known)
-
-    def _let_go(self, job_id: int) -> Job:
-        """Hold a job no longer."""
-        job = self.held.pop(job_id)
-        self.async_held -= job.is_async
-        return job
 
     async def _next_due_s(self) -> float | None:
         """Seconds until the queue's next future job; None if there is none."""
@@ -325,7 +302,7 @@ class Worker:
         rows = await self.link.ask(
             "renew",
             worker_id=self.worker_id,
-            held=json.dumps([[job_id, held.claim_number] for job_id, held in self.held.items()]),
+            held=json.dumps(self.holdings.claims()),
             status=WorkerStatus.RUNNING if self.stop_at is None else WorkerStatus.DRAINING,
             children=json.dumps(self.children.snapshot()),
             memory_bytes=psutil.Process().memory_info().rss,
@@ -341,28 +318,21 @@ class Worker:
             elif kind == "lost":
                 logger.warning("job is no longer ours id=%s worker=%s", job_id, self.worker_id)
                 self.children.drop(job_id)
-                self._drop_ending(job_id)
-                if job_id in self.held:
-                    self._let_go(job_id)
+                self.holdings.drop(job_id)
             else:
                 self.children.abort(job_id)
         await self._count_stale()
 
-    def _drop_ending(self, job_id: int) -> None:
-        if self.ended.pop(job_id, None) is not None and job_id not in self.unsure:
-            self.stale += 1
-        self.unsure.discard(job_id)
-
     def _lose_everything(self, why: str) -> None:
-        if self.held:
+        if self.holdings.jobs:
             logger.warning(
-                "worker lets go of everything worker=%s jobs=%s because=%s", self.worker_id, len(self.held), why
+                "worker lets go of everything worker=%s jobs=%s because=%s",
+                self.worker_id,
+                len(self.holdings.jobs),
+                why,
             )
         self.children.forget_all()
-        for job_id in list(self.ended):
-            self._drop_ending(job_id)
-        self.held.clear()
-        self.async_held = 0
+        self.holdings.drop_all()
         self._look_again()
 
     # -- beside the pump
@@ -385,20 +355,20 @@ class Worker:
     async def _listen_loop(self) -> None:
         async for _ in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):
             self._look_again()
-            if self.held:
+            if self.holdings.jobs:
                 await self._look_for_aborts()
 
     async def _look_for_aborts(self) -> None:
         with contextlib.suppress(LinkDown):
             async with self.link.turn:
-                rows = await self.link.ask("aborts_requested", job_ids=list(self.held))
+                rows = await self.link.ask("aborts_requested", job_ids=list(self.holdings.jobs))
             for (job_id,) in rows:
                 self.children.abort(job_id)
 
     async def _clock_loop(self) -> None:
         """Hard limits of jobs, and the end of the grace period after a stop."""
         while True:
-            await asyncio.sleep(_LOOK_AT_CLOCKS_S if self.held else _LOOK_AT_CLOCKS_IDLE_S)
+            await asyncio.sleep(_LOOK_AT_CLOCKS_S if self.holdings.jobs else _LOOK_AT_CLOCKS_IDLE_S)
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.children.kill_all()

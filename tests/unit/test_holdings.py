@@ -1,0 +1,84 @@
+"""The bookkeeping of a worker: what it holds, what it sends, what it counts as stale."""
+
+from __future__ import annotations
+
+from youtility_tasks.finish import Decision, Verdict
+from youtility_tasks.status import Outcome
+from youtility_tasks.workers.children import Job
+from youtility_tasks.workers.ended import Ended
+from youtility_tasks.workers.holdings import Holdings
+
+
+def job(job_id: int, *, is_async: bool = False) -> Job:
+    return Job(job_id, job_id * 10, "t", "{}", 1, 0, 7, None, is_async=is_async)
+
+
+def ending(job_id: int) -> Ended:
+    return Ended({"id": job_id}, Decision(Verdict.SUCCEEDED, Outcome.SUCCEEDED))
+
+
+def holding(*job_ids: int, ended: tuple[int, ...] = ()) -> Holdings:
+    made = Holdings()
+    for job_id in job_ids:
+        made.take(job(job_id))
+    for job_id in ended:
+        made.end(job_id, ending(job_id))
+    return made
+
+
+def test_what_has_ended_runs_no_more_and_is_held_until_it_is_confirmed() -> None:
+    holdings = holding(1, 2, ended=(2,))
+    holdings.take(job(3, is_async=True))
+
+    assert holdings.running() == (1, 1)
+    assert holdings.claims() == [(1, 10), (2, 20), (3, 30)]
+
+    sent, resent = holdings.send()
+    (answered,) = holdings.confirm(sent, {2}, resent)
+
+    assert (answered.job.job_id, answered.is_accepted, answered.is_stale) == (2, True, False)
+    assert holdings.claims() == [(1, 10), (3, 30)]
+    assert holdings.stale == 0
+
+
+def test_an_ending_that_is_refused_at_once_is_a_stale_write() -> None:
+    holdings = holding(1, ended=(1,))
+
+    sent, resent = holdings.send()
+    (answered,) = holdings.confirm(sent, set(), resent)
+
+    assert (answered.is_accepted, answered.is_stale) == (False, True)
+    assert holdings.stale == 1
+
+
+def test_an_ending_whose_first_answer_was_lost_is_no_stale_write_when_it_is_refused() -> None:
+    """It may have been recorded the first time, and then this claim is over."""
+    holdings = holding(1, ended=(1,))
+    holdings.send()  # no answer came
+
+    sent, resent = holdings.send()
+    (answered,) = holdings.confirm(sent, set(), resent)
+
+    assert (answered.is_accepted, answered.is_stale) == (False, False)
+    assert holdings.stale == 0
+
+
+def test_an_ending_that_is_dropped_before_it_was_sent_is_a_stale_write_and_one_under_way_is_not() -> None:
+    holdings = holding(1, 2, ended=(1, 2))
+    holdings.drop(1)
+    assert holdings.stale == 1
+
+    holdings.send()
+    holdings.drop(2)
+
+    assert (holdings.stale, holdings.jobs) == (1, {})
+
+
+def test_what_was_dropped_while_the_answer_was_under_way_is_not_let_go_twice() -> None:
+    holdings = holding(1, ended=(1,))
+    sent, resent = holdings.send()
+    holdings.drop_all()
+    holdings.take(job(1))  # claimed anew
+
+    assert list(holdings.confirm(sent, {1}, resent)) == []
+    assert holdings.claims() == [(1, 10)]

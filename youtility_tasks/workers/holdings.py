@@ -1,0 +1,88 @@
+"""What a worker holds: jobs that it has claimed, and endings of theirs that the database has not confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass
+
+from .children import Job
+from .ended import Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An ending that the database has answered for, and the job that is let go with it."""
+
+    ended: Ended
+    job: Job
+    is_accepted: bool
+    """It is recorded now."""
+    is_stale: bool
+    """The job was no longer ours. Neither, when an earlier sending may have been recorded."""
+
+
+class Holdings:
+    """The bookkeeping of one worker, which must agree with the database's; it asks nothing and decides nothing."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, Job] = {}
+        self.ended: dict[int, Ended] = {}
+        self.stale = 0
+        """Endings of jobs that were no longer ours, not yet counted in the database."""
+        self._async_count = 0
+        self._unsure: set[int] = set()
+        """Endings that were sent and not confirmed: they may be in the database already."""
+
+    def take(self, job: Job) -> None:
+        """Hold a job from now on."""
+        self.jobs[job.job_id] = job
+        self._async_count += job.is_async
+
+    def running(self) -> tuple[int, int]:
+        """How many sync and how many async jobs are held that have not ended."""
+        async_running = self._async_count and self._async_count - sum(self.jobs[each].is_async for each in self.ended)
+        return len(self.jobs) - len(self.ended) - async_running, async_running
+
+    def claims(self) -> list[tuple[int, int]]:
+        """Job id and claim number of all that is held."""
+        return [(job_id, job.claim_number) for job_id, job in self.jobs.items()]
+
+    def end(self, job_id: int, ended: Ended) -> None:
+        """Keep an ending until the database has confirmed it."""
+        self.ended[job_id] = ended
+
+    def send(self) -> tuple[dict[int, Ended], set[int]]:
+        """The endings that go to the database now, and those of them that may be there already."""
+        sent = dict(self.ended)
+        resent = self._unsure & set(sent)
+        self._unsure |= set(sent)
+        return sent, resent
+
+    def confirm(self, sent: Mapping[int, Ended], accepted: Set[int], resent: Set[int]) -> Iterator[Answered]:
+        """Let go of what was sent; what was not accepted, and cannot have been before, counts as a stale write."""
+        for job_id, ended in sent.items():
+            if self.ended.get(job_id) is not ended:
+                continue  # dropped while the answer was under way
+            del self.ended[job_id]
+            is_stale = job_id not in accepted and job_id not in resent
+            self.stale += is_stale
+            yield Answered(ended, self._let_go(job_id), job_id in accepted, is_stale)
+        self._unsure -= set(sent)
+
+    def drop(self, job_id: int) -> None:
+        """Hold a job no longer that is no longer ours."""
+        if self.ended.pop(job_id, None) is not None and job_id not in self._unsure:
+            self.stale += 1
+        self._unsure.discard(job_id)
+        if job_id in self.jobs:
+            self._let_go(job_id)
+
+    def drop_all(self) -> None:
+        """Hold nothing any more."""
+        for job_id in list(self.jobs):
+            self.drop(job_id)
+
+    def _let_go(self, job_id: int) -> Job:
+        job = self.jobs.pop(job_id)
+        self._async_count -= job.is_async
+        return job
