@@ -82,6 +82,15 @@ def reads() -> int:
         return int(cursor.fetchone()[0])
 
 
+@task(tenant="all", retry=Retry(10, base=1))
+def reads_slowly(*, n: int) -> int:
+    """Some milliseconds, with a statement of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.01)")
+    diary.write("ran", task="reads_slowly", n=n)
+    return n
+
+
 @task(tenant="all")
 def leaves_a_broken_transaction() -> None:
     """Its connection is left inside a failed transaction, which must not meet the next job."""
