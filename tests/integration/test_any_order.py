@@ -18,6 +18,8 @@ from youtility_tasks import queries
 
 BACK = ("retry", "crashed", "released")
 MAX_RESCUES = 3
+LEASE_S = 3_600
+"""All plays share one transaction, whose beginning is the first heartbeat of whoever registers in it."""
 FUTURE = float("inf")
 YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -260,13 +262,13 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(number=st.integers(0, 2))
     def fall_silent(self, number: int) -> None:
         desk = self.desk(number)
-        desk.fall_silent()
+        desk.fall_silent(2 * LEASE_S)
         if desk.id in self.model.silent:
             self.model.silent[desk.id] = True
 
     @rule()
     def rescue(self) -> None:
-        assert rescue(max_rescues=MAX_RESCUES) == self.model.rescue()
+        assert rescue(lease_s=LEASE_S, max_rescues=MAX_RESCUES) == self.model.rescue()
 
     @rule(number=st.integers(0, 2))
     def leave(self, number: int) -> None:
