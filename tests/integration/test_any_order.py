@@ -10,7 +10,14 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.integration.desk import Claimed, Desk, rescue, rows
 from tests.verify.planting import BUGS, Bug, plant
@@ -160,6 +167,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.model = Model()
         self.desks: list[Desk] = []
         self.claims: list[tuple[Desk, Claimed]] = []
+
+    @initialize()
+    def begin(self) -> None:
+        """Not in the constructor, after whose failure there is no `teardown`."""
         self.register()
         for lock, queueing_lock in ((None, None), ("a", None), ("a", "q"), (None, "q"), (None, None)):
             self.enqueue(priority=2, lock=lock, queueing_lock=queueing_lock, when="now", rank=0)
