@@ -212,8 +212,7 @@ class Worker:
             if job_id in accepted:
                 ended.log(held)
             elif job_id not in resent:
-                self.stale += 1
-                logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, held.task_name)
+                self._reject(job_id, held.task_name)
             if held.has_lock or (ended.decision.verdict is not Verdict.SUCCEEDED and ended.decision.delay_s == 0):
                 self.may_have_work = True
             elif ended.decision.delay_s:
@@ -338,8 +337,13 @@ class Worker:
 
     def _drop_ending(self, job_id: int) -> None:
         if self.ended.pop(job_id, None) is not None and job_id not in self.unsure:
-            self.stale += 1
+            self._reject(job_id, self.held[job_id].task_name)
         self.unsure.discard(job_id)
+
+    def _reject(self, job_id: int, task_name: str) -> None:
+        """Count an ending that came too late to be written."""
+        self.stale += 1
+        logger.warning("write rejected, the job is no longer ours id=%s task=%s", job_id, task_name)
 
     def _lose_everything(self, why: str) -> None:
         if self.held:
