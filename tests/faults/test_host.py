@@ -97,6 +97,18 @@ def test_a_child_that_cannot_be_killed_holds_up_nobody_else(crew: Crew) -> None:
     assert crew.queue.ending(blocked)["outcome"] == "timed_out"
 
 
+def test_a_child_that_cannot_be_killed_does_not_keep_its_worker_from_leaving(crew: Crew) -> None:
+    supervisor = crew.start(threads=1)
+    job_id = crew.queue.put("waits", until=str(crew.gate()))
+    (begun,) = crew.began()
+    with frozen(begun["pid"]):
+        supervisor.signal(signal.SIGTERM)
+        crew.next_heartbeat("draining")
+        supervisor.signal(signal.SIGTERM)
+        assert supervisor.wait(within_s=12) == 0
+        assert crew.queue.statuses() == {job_id: "todo"}
+
+
 @contextlib.contextmanager
 def frozen(pid: int) -> Any:
     group = Path(f"/sys/fs/cgroup/freezer/yt-{pid}")
