@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import psutil
 import psycopg
 
+from tests.acceptance.app.mutants import Mutant
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 QUICK: dict[str, Any] = {
@@ -150,6 +152,8 @@ class Crew:
     def __init__(self, queue: Queue, env: dict[str, str], folder: Path) -> None:
         self.queue, self.env, self.folder = queue, env, folder
         self.supervisors: list[Supervisor] = []
+        self.inside: list[str] = []
+        """The command in front of a supervisor's own: `ip netns exec name`."""
         self._seen: dict[int, psutil.Process] = {}
 
     def start(
@@ -161,16 +165,17 @@ class Crew:
         ready: bool = True,
         stderr: int | None = None,
         log_level: str = "INFO",
+        mutant: Mutant | None = None,
         **settings: Any,
     ) -> Supervisor:
-        """Start a supervisor; returns once each of its workers is registered."""
+        """Start a supervisor; returns once each of its workers is registered. `mutant`: one of its guards is gone."""
         log = self.folder / f"log-{len(self.supervisors)}"
         before = len(self.queue.workers()) if ready else 0
         command = ["-m", "django", "run_postgresql_worker", "--queues", *queues]
         command += ["--processes", str(processes), "--threads", str(threads), *arguments]
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [sys.executable, *command],
+                [*self.inside, sys.executable, *command],
                 cwd=REPOSITORY,
                 env={
                     **self.env,
@@ -178,6 +183,7 @@ class Crew:
                     "TEST_SETTINGS": json.dumps({**QUICK, **settings}),
                     "TEST_DIARY": str(self.folder / "diary"),
                     "LOG_LEVEL": log_level,
+                    "TEST_MUTANT": "" if mutant is None else json.dumps(mutant),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=file,

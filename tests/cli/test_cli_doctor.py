@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.core import checks
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from youtility_tasks import metrics, queues
-from youtility_tasks.doctor import ground, schema
+from youtility_tasks import metrics, queries, queues
+from youtility_tasks.doctor import ground, schema, work
 from youtility_tasks.models import Job, TaskEffect, TaskWorker, UpkeepDuty
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import history_days
@@ -49,6 +50,7 @@ def test_all_is_well(examine, manage, staff, tasks):
     assert found.keys() == {
         "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "clocks",
         "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "effects",
+        "old snapshots",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())
     assert "All is well." in manage("doctor").out
@@ -61,7 +63,7 @@ def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
     assert said.code == 1
     assert "nobody serves email, high_priority, maintenance, reports" in said.out
     assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
-    assert "1 of 16 need attention." in said.out
+    assert "1 of 17 need attention." in said.out
 
 
 def test_days_that_are_not_made_ahead(examine, staff):
@@ -222,3 +224,16 @@ def test_a_look_that_the_database_refuses_is_a_problem_found(examine, staff, mon
 
     assert (problems(found), code) == ({"oldest waiting job"}, 1)
     assert found["oldest waiting job"]["found"] == "not reachable: the server"
+
+
+@pytest.mark.parametrize(("limit_s", "is_problem"), [(-1, True), (3_600, False)])
+def test_a_transaction_that_is_left_open_holds_back_vacuum(limit_s, is_problem, examine, staff, monkeypatch):
+    monkeypatch.setattr(work, "LONGEST_SNAPSHOT_S", limit_s)
+    with psycopg.connect(queries.conninfo("a report that forgot to end")) as hog:
+        hog.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        hog.execute("SELECT 1 FROM procrastinate_jobs")
+
+        found, _ = examine()
+
+    assert problems(found) == ({"old snapshots"} if is_problem else set())
+    assert ("a report that forgot to end, idle in transaction" in found["old snapshots"]["found"]) is is_problem

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,44 +14,30 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.acceptance.crew import REPOSITORY, Crew, Queue, until
+from tests.acceptance.crew import Crew, until
+from tests.faults.ground import crew_of, own_server
 from tests.faults.proxy import Proxy
 from youtility_tasks.standalone.server import Server
 
 
 @pytest.fixture(scope="module")
-def own_server() -> Iterator[Server]:
-    """A PostgreSQL of this module's own, migrated."""
-    folder = Path(tempfile.mkdtemp(prefix="yt-fault-"))
-    folder.chmod(0o755)
-    server = Server(folder, options=["-c", "fsync=off"])
-    with server.in_use():
-        migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, cwd=REPOSITORY, env=env_for(server), check=True)
-        yield server
-    shutil.rmtree(folder)
+def modules_server() -> Iterator[Server]:
+    with own_server() as made:
+        yield made
 
 
 @pytest.fixture
-def server(own_server: Server) -> Iterator[Server]:
+def server(modules_server: Server) -> Server:
     """It runs, and holds no jobs."""
-    own_server.start()
-    yield own_server
-    own_server.start()
-    with psycopg.connect(own_server.url(), autocommit=True) as connection:
-        connection.execute("TRUNCATE procrastinate_jobs, procrastinate_workers, youtility_tasks_history CASCADE")
+    modules_server.start()
+    return modules_server
 
 
 @pytest.fixture
 def crew_there(server: Server, tmp_path: Path) -> Iterator[Crew]:
     """A crew on that server."""
-    crew = Crew(Queue(server.url()), env_for(server), tmp_path)
-    yield crew
-    crew.close()
-
-
-def env_for(server: Server) -> dict[str, str]:
-    return {**os.environ, "DATABASE_URL": server.url(), "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings"}
+    with crew_of(server, tmp_path) as crew:
+        yield crew
 
 
 def went_down(server: Server, pid: int, number: int) -> None:

@@ -78,8 +78,8 @@ def test_twenty_calls_with_one_queueing_lock_are_one_job(one_waiting_task: Task)
     assert Job.objects.count() == 1
 
 
-def test_twenty_calls_with_one_unique_key_are_one_job(work_task: Task) -> None:
-    ids = at_once(20, lambda n: work_task.using(unique="k").enqueue(number=n).id)
+def test_fifty_calls_with_one_unique_key_are_one_job(work_task: Task) -> None:
+    ids = at_once(50, lambda n: work_task.using(unique="k").enqueue(number=n).id)
 
     assert len(set(ids)) == 1
     assert Job.objects.count() == 1

@@ -19,9 +19,39 @@ from tests.conftest import require_program
 from youtility_tasks.standalone import home
 
 
+class Pgbouncer:
+    """One that runs; `stop` and `start` are what an operator does to it under load."""
+
+    def __init__(self, command: list[str | Path], folder: Path, url: str, as_user: dict[str, Any]) -> None:
+        self.command, self.folder, self.url, self.as_user = command, folder, url, as_user
+
+    def start(self) -> None:
+        """Returns once it answers."""
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd="/", **self.as_user)
+        _until_it_answers(make_conninfo(self.url), self.process, self.folder / "log")
+
+    def stop(self) -> None:
+        """At once, with all that goes through it."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def say(self, command: str) -> None:
+        """A command of its admin console."""
+        with psycopg.connect(make_conninfo(self.url, dbname="pgbouncer"), autocommit=True) as console:
+            console.pgconn.exec_(command.encode())
+
+
 @contextmanager
 def bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[str]:
     """The address of the target's database through a pgbouncer of that mode."""
+    with a_bouncer(target, pool_mode, **options) as made:
+        yield made.url
+
+
+@contextmanager
+def a_bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[Pgbouncer]:
+    """A pgbouncer of that mode in front of the target's database."""
     program = require_program("pgbouncer", package="pgbouncer")
     parts = conninfo_to_dict(target)
     user = home.server_user()
@@ -35,6 +65,7 @@ def bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[str]:
         "auth_type": "trust",
         "auth_file": folder / "users",
         "pool_mode": pool_mode,
+        "admin_users": parts["user"],
         "max_client_conn": 200,
         "default_pool_size": 20,
         **options,
@@ -49,15 +80,13 @@ def bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[str]:
             os.chown(path, user.pw_uid, user.pw_gid)
         folder.chmod(0o755)
         as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, folder / "ini"], stdout=log, stderr=log, cwd="/", **as_user)
+    url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={folder}&port=6432"
+    made = Pgbouncer([program, folder / "ini"], folder, url, as_user)
     try:
-        url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={folder}&port=6432"
-        _until_it_answers(make_conninfo(url), process, folder / "log")
-        yield url
+        made.start()
+        yield made
     finally:
-        process.kill()
-        process.wait(10)
+        made.stop()
         shutil.rmtree(folder)
 
 

@@ -6,12 +6,14 @@ import json
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.acceptance.crew import REPOSITORY, Crew, until
-from tests.poolers.bouncer import bouncer
+from tests.poolers.bouncer import Pgbouncer, a_bouncer, bouncer
 from youtility_tasks.doctor import safety
 
 SLOW_POLL_S = 30.0
@@ -145,3 +147,44 @@ def test_a_direct_connection_is_asked_no_second_question(
     settings.YOUTILITY_TASKS = {"direct_database": fresh_database.url}
 
     assert safety._workers_way()[1] is None
+
+
+def stopped_for_a_while(pooler: Pgbouncer, ran: Callable[[], int]) -> None:
+    pooler.stop()
+    time.sleep(1)  # how long it is away, not a wait for something
+    pooler.start()
+
+
+def paused_for_a_while(pooler: Pgbouncer, ran: Callable[[], int]) -> None:
+    """Longer than a statement's deadline; what runs is let through first."""
+    pooler.say("PAUSE")
+    before = ran()
+    time.sleep(1.5)
+    assert ran() <= before + 2, "a task's statement waits meanwhile"
+    pooler.say("RESUME")
+
+
+@pytest.mark.parametrize(
+    ("mode", "disturb"),
+    [("session", stopped_for_a_while), ("transaction", stopped_for_a_while), ("transaction", paused_for_a_while)],
+    ids=["session, restart", "transaction, restart", "transaction, pause"],
+)
+def test_a_pooler_that_goes_away_under_load_costs_nothing_but_time(
+    crew: Crew, mode: str, disturb: Callable[[Pgbouncer, Callable[[], int]], None]
+) -> None:
+    with a_bouncer(crew.queue.url, mode) as pooler:
+        way_around = {} if mode == "session" else {"direct_database": crew.queue.url}
+        crew.env["DATABASE_URL"] = pooler.url
+        supervisor = crew.start(threads=2, statement_deadline_s=0.7, lease_s=4.0, retry_delay_factor=0.3, **way_around)
+        jobs = [crew.queue.put("reads_slowly", n=n) for n in range(100)]
+        until(lambda: len(crew.diary("ran")) > 5, why="some have run")
+
+        disturb(pooler, lambda: len(crew.diary("ran")))
+
+        jobs += [crew.queue.put("reads_slowly", n=n) for n in range(100, 110)]
+        began = time.monotonic()
+        until(lambda: crew.queue.attempts(jobs[-1]) == ["succeeded"], within_s=5 + 3, why="it works again")
+        for job_id in jobs:
+            assert crew.queue.ending(job_id)["status"] == "succeeded"
+        assert time.monotonic() - began < 10
+        assert supervisor.process.poll() is None

@@ -169,6 +169,33 @@ def test_rejecting_a_write_that_was_not_stale_is_found(story: Story) -> None:
     assert story.broken() == {"F"}
 
 
+@pytest.mark.parametrize(("counted", "broken"), [(1, set()), (0, {"F"})])
+def test_the_counter_of_rejected_writes_agrees_with_the_ledger(story: Story, counted: int, broken: set[str]) -> None:
+    lost_and_run_again(story)
+    story.tell(Kind.REJECTED, job_id=1)
+    story.counted(stale_writes_rejected_total=counted, rescued_total=1)
+
+    assert story.broken() == broken
+
+
+@pytest.mark.parametrize(("fault", "pids"), [("kill a worker", [100]), ("reset storm", "*")])
+def test_a_worker_or_a_database_that_ended_may_have_left_a_rejected_write_uncounted(
+    story: Story, fault: str, pids: list[int] | str
+) -> None:
+    lost_and_run_again(story)
+    story.tell(Kind.REJECTED, job_id=1)
+    story.tell(Kind.NEMESIS, fault=fault, pids=pids, **{"from": 0, "to": 10**9})
+    story.counted(rescued_total=1)
+
+    assert story.broken() == set()
+
+
+def lost_and_run_again(story: Story) -> None:
+    """A frozen worker's job, which it finished too late."""
+    story.tell(Kind.NEMESIS, fault="freeze a worker", pids=[100], **{"from": 0, "to": 10**9})
+    rescued(story)
+
+
 # -- E
 
 

@@ -34,6 +34,7 @@ _WITH_DATABASE: dict[str, Look] = {
     "dead letters": work.dead_letters,
     "unknown tasks": work.unknown_tasks,
     "effects": work.open_effects,
+    "old snapshots": work.old_snapshots,
 }
 
 _NOTHING_WITHOUT = {"database", "schema"}

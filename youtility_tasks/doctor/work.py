@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
-from youtility_tasks import metrics, queues, registry
+from youtility_tasks import metrics, queries, queues, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import schedule_flaw
 from youtility_tasks.models import Job, TaskEffect, TaskWorker
@@ -18,6 +18,9 @@ LONGEST_WAIT_S = 300
 """A due job that has waited longer than this is worth a look."""
 LONGEST_OPEN_EFFECT_S = 3_600
 """An outside effect that was promised, or begun, longer ago than this was left behind."""
+
+LONGEST_SNAPSHOT_S = 300
+"""Each second that a snapshot is open, claims walk past the jobs that ended in it: 20 ms a claim after half a million."""
 
 
 def workers() -> Finding:
@@ -109,6 +112,20 @@ def open_effects() -> Finding:
             "The next run of their task does them: see that it is not a dead letter, and that its mail or broker answers.",
         )
     return Finding("effects", True, "none left behind")
+
+
+def old_snapshots() -> Finding:
+    """A transaction that has been open for so long that claims become slow."""
+    for pid, application, state, open_s in queries.fetch("oldest_snapshot", {}):
+        if open_s > LONGEST_SNAPSHOT_S:
+            return Finding(
+                "old snapshots",
+                False,
+                f"process {pid} ({application or 'no name'}, {state}) has had a transaction open for {open_s:.0f} s",
+                f"End it (`pg_terminate_backend({pid})`): claims walk past every job that has ended since it began. "
+                + "`idle_in_transaction_session_timeout` of its role keeps it from coming back.",
+            )
+    return Finding("old snapshots", True, f"none is older than {LONGEST_SNAPSHOT_S} s")
 
 
 def schedules() -> Finding:

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     """The task's effect outside the database."""
     END = "end"
     """Last line of the task; `outcome` is ok or the error's name."""
+    REJECTED = "rejected"
+    """A worker's ending came too late to be written, as its own log says."""
     NEMESIS = "nemesis"
     """A fault: its name, from and to in `at`'s nanoseconds, and the pids that it may have cost work ("*": all)."""
 

@@ -103,8 +103,8 @@ class Generator:
 
     def _call(self, one: Planned) -> int:
         args: dict[str, Any] = {"key": one.key}
-        if one.lock:
-            args["lock"] = one.lock
+        if one.lock or one.shape == "meets_twin":
+            args["lock"] = one.lock or one.key
         if one.filling:
             args["filling"] = "x" * one.filling
         if one.shape == "crashes":

@@ -17,6 +17,8 @@ from .shapes import Effects
 CRASHING = {"crashes", "poison"}
 """Shapes that crash without a fault of the run."""
 
+ENDS_A_WORKER = {"kill a worker", "kill a supervisor", "rolling restart", "two SIGTERMs"}
+
 
 def no_loss(case: Case) -> Check:
     """L: at rest every accepted job has ended once: it is in the history for good, or a dead letter. Nothing waits or runs."""
@@ -99,6 +101,9 @@ def fenced(case: Case) -> Check:
     zombies = sum(_zombies(life) for life in case.lives)
     if rejected > zombies:
         broken.append(Violation("*", f"{rejected} writes were rejected as stale, and only {zombies} can have been"))
+    seen = sum(entry.kind is Kind.REJECTED for entry in case.evidence.ledger)
+    if rejected != seen and _counts_are_exact(case):
+        broken.append(Violation("*", f"{rejected} writes are counted as rejected, and the ledger saw {seen}"))
     return Check("F fenced", "no write of a lost claim", f"stale_rejected {rejected} of {zombies} stale claims", broken)
 
 
@@ -234,6 +239,11 @@ def _is_stale(life: Life, attempt: Attempt) -> bool:
     if attempt.outcome == "ok":
         return "succeeded" not in own
     return not own - {"lost", "crashed", "aborted"} and attempt.outcome != "AbortRequested"
+
+
+def _counts_are_exact(case: Case) -> bool:
+    """Whether no worker ended, and no statement of one failed, between a rejection and the counting of it."""
+    return all(fault.pids is not None and fault.name not in ENDS_A_WORKER for fault in case.faults)
 
 
 def _zombies(life: Life) -> int:

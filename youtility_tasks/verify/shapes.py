@@ -52,6 +52,8 @@ SHAPES: dict[str, Shape] = {
         Shape("big", 3),
         Shape("parent", 4),
         Shape("child", 0),
+        Shape("meets_twin", 2),
+        Shape("twin", 0),
         Shape("once", 10, effects=Effects.EXACTLY_ONCE),
         Shape("mailed", 6),
         Shape("crashes", 2),
@@ -62,7 +64,7 @@ SHAPES: dict[str, Shape] = {
         Shape("rolled_back", 3),
     )
 }
-"""`hog` holds the interpreter for longer than a quick run's lease; `blocked` waits in C until it is killed; `single` is enqueued twice at once under one unique key; `rolled_back` in a transaction that is taken back."""
+"""`hog` holds the interpreter for longer than a quick run's lease; `blocked` waits in C until it is killed; `meets_twin` is retried while its `twin` waits under its queueing lock; `single` is enqueued twice at once under one unique key; `rolled_back` in a transaction that is taken back."""
 
 
 def of_task(task_name: str) -> Shape | None:

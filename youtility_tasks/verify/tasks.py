@@ -8,10 +8,12 @@ import os
 import signal
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db import connection, transaction
+from django.utils import timezone
 
 from youtility_tasks import Retry, TaskContext, Transient, effects, task
 
@@ -139,6 +141,35 @@ def parent(context: TaskContext, *, key: str) -> str:
 
 @task(**_options("child", FAST))
 def child(context: TaskContext, *, key: str) -> str:
+    with witnessed(context, key) as witness:
+        witness.effect()
+    return key
+
+
+@task(**_options("meets_twin", SLOW, queueing_lock=lambda args: args["lock"]))
+def meets_twin(context: TaskContext, *, key: str, lock: str) -> str:
+    """Its first attempt fails, and another waits by then under the queueing lock with which it would wait again."""
+    with witnessed(context, key) as witness:
+        if context.attempt < 2:
+            _enqueue_twin(context, f"{key}/twin-1", lock)
+            raise Transient("the first attempt always fails")
+        witness.effect()
+    return key
+
+
+def _enqueue_twin(context: TaskContext, name: str, lock: str) -> None:
+    ledger().write(Kind.INTENT, key=name, tenant=context.tenant_id)
+    with transaction.atomic():
+        if not effects.once(name):
+            return
+        job_id = int(twin.using(run_after=timezone.now() + timedelta(seconds=1)).enqueue(key=name, lock=lock).id)
+        if job_id == context.job_id:
+            raise Transient("this attempt is stale: its job waits already, and is its own twin")
+    ledger().write(Kind.ACK, key=name, job_id=job_id)
+
+
+@task(**_options("twin", FAST, queueing_lock=lambda args: args["lock"]))
+def twin(context: TaskContext, *, key: str, lock: str) -> str:
     with witnessed(context, key) as witness:
         witness.effect()
     return key

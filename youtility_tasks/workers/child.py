@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import queue
-import random
 import select
 import signal
 import socket
@@ -39,7 +38,6 @@ _TRUST_CONNECTIONS_S = 1.0
 
 def main(sock: socket.socket, board_fd: int, threads: int) -> None:
     """Serve until the worker says stop or is gone."""
-    random.seed()  # a fork inherits its parent's sequence, and with it the jitter of every sibling
     board = Board(board_fd)
     os.close(board_fd)
     _keep_connections()

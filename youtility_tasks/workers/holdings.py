@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from .children import Job
 from .ended import Ended
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +19,7 @@ class Answered:
     ended: Ended
     job: Job
     is_accepted: bool
-    """It is recorded now."""
-    is_stale: bool
-    """The job was no longer ours. Neither, when an earlier sending may have been recorded."""
+    """It is recorded now. If not, the job was no longer ours, or an earlier sending had been recorded."""
 
 
 class Holdings:
@@ -64,15 +65,16 @@ class Holdings:
             if self.ended.get(job_id) is not ended:
                 continue  # dropped while the answer was under way
             del self.ended[job_id]
-            is_stale = job_id not in accepted and job_id not in resent
-            self.stale += is_stale
-            yield Answered(ended, self._let_go(job_id), job_id in accepted, is_stale)
+            job = self._let_go(job_id)
+            if job_id not in accepted and job_id not in resent:
+                self._reject(job)
+            yield Answered(ended, job, job_id in accepted)
         self._unsure -= set(sent)
 
     def drop(self, job_id: int) -> None:
         """Hold a job no longer that is no longer ours."""
         if self.ended.pop(job_id, None) is not None and job_id not in self._unsure:
-            self.stale += 1
+            self._reject(self.jobs[job_id])
         self._unsure.discard(job_id)
         if job_id in self.jobs:
             self._let_go(job_id)
@@ -81,6 +83,11 @@ class Holdings:
         """Hold nothing any more."""
         for job_id in list(self.jobs):
             self.drop(job_id)
+
+    def _reject(self, job: Job) -> None:
+        """Count an ending that came too late to be written."""
+        self.stale += 1
+        logger.warning("write rejected, the job is no longer ours id=%s task=%s", job.job_id, job.task_name)
 
     def _let_go(self, job_id: int) -> Job:
         job = self.jobs.pop(job_id)

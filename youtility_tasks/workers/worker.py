@@ -41,6 +41,9 @@ UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job waits whose task this worker does not know: another version of the code may know it."""
 
 _LOOK_AT_CLOCKS_S, _LOOK_AT_CLOCKS_IDLE_S = 0.1, 0.5
+_LONGEST_DEATH_S = 3.0
+"""After the grace period a worker waits no longer than this for killed children that the kernel does not let go of (a dead
+file server): they run no more code of ours, and what they held goes back."""
 _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 
@@ -141,7 +144,9 @@ class Worker:
                     self.may_have_work = True
                     await self.link.pause()
                 continue
-            if self.stop_at is not None and not self.holdings.jobs:
+            if self.stop_at is not None and (
+                not self.holdings.jobs or time.monotonic() > self.stop_at + _LONGEST_DEATH_S
+            ):
                 return
             due_s = await self._next_due_s() if self._room() else None
             if self.drain and not self.holdings.jobs and not self.may_have_work and (due_s is None or due_s > 0):
@@ -203,8 +208,6 @@ class Worker:
             job, decision = answered.job, answered.ended.decision
             if answered.is_accepted:
                 recorded.append((answered.ended, job))
-            elif answered.is_stale:
-                logger.warning("write rejected, the job is no longer ours id=%s task=%s", job.job_id, job.task_name)
             if job.has_lock or (decision.verdict is not Verdict.SUCCEEDED and decision.delay_s == 0):
                 self.may_have_work = True
             elif decision.delay_s:

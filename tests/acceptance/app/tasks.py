@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
 import logging
 import math
 import os
@@ -79,6 +80,15 @@ def reads() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         return int(cursor.fetchone()[0])
+
+
+@task(tenant="all", retry=Retry(10, base=1))
+def reads_slowly(*, n: int) -> int:
+    """Some milliseconds, with a statement of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(0.01)")
+    diary.write("ran", task="reads_slowly", n=n)
+    return n
 
 
 @task(tenant="all")
@@ -161,6 +171,13 @@ def is_deaf_in_c() -> None:
     time.sleep(3_600)
 
 
+@task(tenant="all", timeout_s=0.5)
+def waits_for_a_file_lock(*, path: str) -> None:
+    diary.write("begin", task="waits_for_a_file_lock")
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 @task(tenant="all", timeout_s=60)
 def holds_the_interpreter(*, seconds: int) -> str:
     """A C call that keeps the interpreter's lock, as a regular expression gone wild does."""
@@ -198,6 +215,13 @@ def exits_politely(*, how: str) -> None:
 @task(tenant="all")
 async def exits_politely_async() -> None:
     sys.exit(3)
+
+
+@task(tenant="all")
+def eats(*, mib: int) -> int:
+    """Memory, and all of it is touched."""
+    diary.write("begin", task="eats")
+    return len(bytearray(b"x") * (mib * 1024 * 1024))
 
 
 class Unprintable(Exception):
@@ -288,6 +312,11 @@ def counts(*, n: int) -> None:
 @task(tenant="all", record_at_once=True)
 def counts_at_once(*, n: int) -> None:
     diary.write("counted", n=n)
+
+
+@task(tenant="all")
+def carries(*, load: str) -> int:
+    return len(load)
 
 
 @task(tenant="all")

@@ -256,9 +256,11 @@ class World:
         ]
         accepted = set(self._pump(desk, ended, 0)[0][0])
         self.state.model.finish(desk.worker_id, [(each["id"], each["claim_number"], verdict) for each in ended])
-        stale = sum(held.job_id not in accepted for held in mine)
+        stale = [held for held in mine if held.job_id not in accepted]
+        for held in stale:
+            self.tell(Kind.REJECTED, desk, held)
         if stale:
-            self.ask("count_event", {"name": "stale_writes_rejected_total", "label": "", "n": stale})
+            self.ask("count_event", {"name": "stale_writes_rejected_total", "label": "", "n": len(stale)})
 
     def _pump(self, desk: Desk, ended: list[dict[str, Any]], n: int) -> list[tuple[Any, ...]]:
         return self.ask(

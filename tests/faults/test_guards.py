@@ -1,0 +1,85 @@
+"""Guards of the workers' own code: what they promise holds, and holds no more once they are taken away."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.acceptance.app.mutants import Mutant
+from tests.acceptance.crew import Crew, is_alive, until
+from tests.faults.test_claimed_ahead import busy_with
+
+Check = Callable[[Crew, Mutant | None], None]
+
+CHILD, CHILDREN = "youtility_tasks.workers.child", "youtility_tasks.workers.children"
+
+
+def patience_s(mutant: Mutant | None) -> float:
+    """What the guards bring about takes some tenths of a second; nobody waits long to see that it does not come."""
+    return 10 if mutant is None else 2.5
+
+
+def what_waits_behind_a_long_job_runs_elsewhere(crew: Crew, mutant: Mutant | None) -> None:
+    crew.start(threads=1, mutant=mutant)
+    gate = crew.gate()
+    _, waiting = busy_with(crew, str(gate), behind=5)
+
+    crew.start(threads=1, mutant=mutant)
+
+    for job_id in waiting:
+        crew.queue.ending(job_id, within_s=patience_s(mutant))
+
+
+def a_stopped_child_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
+    crew.start(threads=1, mutant=mutant)
+    job_id = crew.queue.put("waits", until=str(crew.gate()))
+    child = crew.began()[0]["pid"]
+
+    psutil.Process(child).suspend()
+
+    until(lambda: not is_alive(child), within_s=patience_s(mutant), why="the stopped child is still there")
+    crew.gate().touch()
+    assert crew.queue.ending(job_id)["status"] == "succeeded"
+
+
+def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mutant | None) -> None:
+    """Its worker was frozen; nobody else was there to rescue, so the worker finds its jobs still its own."""
+    crew.start(threads=1, mutant=mutant, rescue_interval_s=60)
+    job_id = crew.queue.put("waits", until=str(crew.gate()))
+    child = crew.began()[0]["pid"]
+    ((_, worker),) = crew.queue.workers()
+
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        until(lambda: not is_alive(child), within_s=10, why="the child outlives its worker's lease")
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+    crew.began(2)
+    crew.gate().touch()
+    crew.queue.ending(job_id)
+    assert crew.queue.attempts(job_id) == ["succeeded"]
+
+
+GUARDS: dict[Check, Mutant] = {
+    what_waits_behind_a_long_job_runs_elsewhere: Mutant(CHILD, "_Child.take", '"recall" in message', "False"),
+    a_stopped_child_is_replaced: Mutant(CHILDREN, "Children.snapshot", "if is_frozen and child.was_frozen", "if False"),
+    a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
+        CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
+    ),
+}
+
+
+@pytest.mark.parametrize("check", GUARDS, ids=lambda check: check.__name__)
+def test_a_guard_keeps_its_promise(crew: Crew, check: Check) -> None:
+    check(crew, None)
+
+
+@pytest.mark.parametrize("check", GUARDS, ids=lambda check: check.__name__)
+def test_without_its_guard_a_promise_is_broken(crew: Crew, check: Check) -> None:
+    with pytest.raises(AssertionError):
+        check(crew, GUARDS[check])
