@@ -283,7 +283,7 @@ BEGIN
         INSERT INTO youtility_tasks_history (
             job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, worker_id, host, enqueued_at,
             scheduled_at, started_at, finished_at, wait_ms, status, outcome, is_final, args, error_message)
-        SELECT o.id, o.task_name, o.queue_name, o.tenant_id, 11 - o.priority, o.attempts + 1, o.claim_number, o.holder,
+        SELECT o.id, o.task_name, o.queue_name, o.tenant_id, greatest(-32768, least(32767, 11 - o.priority::bigint)), o.attempts + 1, o.claim_number, o.holder,
                o.host, o.enqueued_at, o.scheduled_at, o.claimed_at, clock_timestamp(),
                extract(epoch FROM o.claimed_at - greatest(o.enqueued_at, o.scheduled_at)) * 1000,
                CASE o.verdict WHEN 'aborted' THEN 'aborted' ELSE 'failed' END,
