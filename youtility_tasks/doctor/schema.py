@@ -28,7 +28,9 @@ FUNCTIONS = (
     "youtility_tasks_pump_v2",
     "youtility_tasks_register_v1",
     "youtility_tasks_renew_v1",
+    "youtility_tasks_enter_strays_v1",
     "youtility_tasks_rescue_v1",
+    "youtility_tasks_rescue_v2",
     "youtility_tasks_unregister_v1",
 )
 SUPERSEDED = ("youtility_tasks_claim_v1", "youtility_tasks_finish_v1", "youtility_tasks_pump_v1")
@@ -43,6 +45,7 @@ INDEXES = (
     "youtility_tasks_jobs_lock_order",
     "youtility_tasks_jobs_dead_letters",
     "youtility_tasks_jobs_left_behind",
+    "youtility_tasks_jobs_strays",
     "youtility_tasks_history_job",
     "youtility_tasks_history_tenant",
     "youtility_tasks_history_task",
