@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import procrastinate
+import pytest
 from procrastinate import jobs
 
 from tests.acceptance import stock
@@ -52,6 +53,9 @@ def test_an_ended_job_is_in_our_history_and_no_longer_in_procrastinates_list(cre
 
     assert ask(crew, lambda manager: manager.list_jobs_async(status="succeeded")) == []
     assert [job.id for job in ask(crew, lambda manager: manager.list_jobs_async(status="failed"))] == [failed]
+    with pytest.raises(procrastinate.exceptions.NoResult):
+        ask(crew, lambda manager: manager.get_job_status_async(succeeded))
+    assert ask(crew, lambda manager: manager.get_job_status_async(failed)) == jobs.Status.FAILED
     assert crew.queue.attempts(succeeded) == ["succeeded"]
 
 
