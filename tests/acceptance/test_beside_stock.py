@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
 
 from tests.acceptance import stock
-from tests.acceptance.crew import Crew, until
+from tests.acceptance.crew import REPOSITORY, Crew, until
 
 TABLE = """
 CREATE TABLE ran (
@@ -225,3 +227,49 @@ def test_json_of_any_shape_that_procrastinate_takes_reaches_the_task(crew: Crew)
     result = result_of(crew, "their_sum", **args)
 
     assert json.loads(json.dumps(result["result"])) == [1, {"b": None}, "ü", 1.5]
+
+
+def test_its_own_clean_up_task_runs_in_our_worker(crew: Crew) -> None:
+    crew.start()
+    dead = crew.queue.put("refuses")
+    crew.queue.ending(dead)
+    name = "builtin:procrastinate.builtin_tasks.remove_old_jobs"
+
+    ended = result_of(crew, name, max_hours=0, remove_failed=True)
+
+    assert ended["status"] == "succeeded"
+    assert crew.queue.statuses() == {}
+
+
+# -- our hands on what a stock worker does
+
+DEAF_TO_CLOCKS = ("--fetch-job-polling-interval", "3600", "--abort-job-polling-interval", "3600")
+
+
+def manage(crew: Crew, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "manage_task_queue", *words],
+        cwd=REPOSITORY, env=stock.environment(crew), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_job_that_we_enqueue_wakes_a_stock_worker(crew: Crew) -> None:
+    with stock.worker(crew, *DEAF_TO_CLOCKS):
+        manage(crew, "submit", "adds", "--json-args", '{"a": 1, "b": 1}')
+        until(lambda: crew.diary("ran", sum=2), why="the first one may have been there before it listened")
+
+        manage(crew, "submit", "adds", "--json-args", '{"a": 2, "b": 2}')
+
+        until(lambda: crew.diary("ran", sum=4), why="it was woken")
+
+
+def test_a_job_that_a_stock_worker_runs_is_aborted_by_us(crew: Crew) -> None:
+    with stock.worker(crew, *DEAF_TO_CLOCKS):
+        job_id = crew.queue.put("their_abort_async")
+        crew.began()
+
+        manage(crew, "cancel", str(job_id))
+
+        until(lambda: crew.queue.statuses()[job_id] == "aborted", why="it was told")
