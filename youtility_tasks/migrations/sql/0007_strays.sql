@@ -17,6 +17,7 @@ BEGIN
     SELECT w.id, 'procrastinate', 0, '', 'running', 0, '[]', w.last_heartbeat, w.last_heartbeat
       FROM procrastinate_workers w
      WHERE w.last_heartbeat < long_ago
+     ORDER BY w.id  -- in one order for everybody: two rescuers wait, and never for each other
     ON CONFLICT DO NOTHING;
     SELECT array_agg(s.id) INTO strays FROM (
         SELECT j.id FROM procrastinate_jobs j WHERE j.status = 'doing' AND j.worker_id IS NULL
