@@ -181,6 +181,7 @@ def test_a_task_declared_for_procrastinate_runs_in_our_worker(crew: Crew) -> Non
     by_alias = result_of(crew, "their_total", a=3, b=4)
     product = result_of(crew, "their_product", a=3, b=4)
     context = result_of(crew, "their_context", _lock="l")
+    assert result_of(crew, "their_imported")["result"] == "imported"
 
     assert (total["result"], by_alias["result"], product["result"]) == (3, 7, 12)
     assert [entry["job_id"] for entry in crew.diary("middleware")] == [total["job_id"], by_alias["job_id"]]
@@ -273,3 +274,13 @@ def test_a_job_that_a_stock_worker_runs_is_aborted_by_us(crew: Crew) -> None:
         manage(crew, "cancel", str(job_id))
 
         until(lambda: crew.queue.statuses()[job_id] == "aborted", why="it was told")
+
+
+def test_a_task_of_ours_that_a_stock_worker_runs_is_told_of_an_abort(crew: Crew) -> None:
+    with stock.worker(crew, *DEAF_TO_CLOCKS):
+        job_id = crew.queue.put("asks_whether_to_stop")
+        crew.began()
+
+        manage(crew, "cancel", str(job_id))
+
+        until(lambda: crew.diary("end", task="asks_whether_to_stop"), why="it has ended as it was asked")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,14 +25,27 @@ from youtility_tasks.declaration import Retry, Task
 from youtility_tasks.errors import AbortRequested, NotRetried
 from youtility_tasks.models import Job
 
+logger = logging.getLogger(__name__)
+
 _FOR_EVER = 2**31
 """Attempts of a strategy that sets no bound."""
 
 
 def find(task_name: str) -> Task | None:
     """The task that is known to procrastinate by that name or alias, as one of ours; None if there is none."""
+    if task_name not in app.tasks:
+        _import_paths()
     theirs = app.tasks.get(task_name)
     return adopt(theirs) if theirs is not None else None
+
+
+@functools.cache
+def _import_paths() -> None:
+    """Load what `PROCRASTINATE_IMPORT_PATHS` names, as its worker does when it starts."""
+    try:
+        app.perform_import_paths()  # type: ignore[no-untyped-call]
+    except Exception:  # whatever a module does while it is loaded must not end the worker that looks for a name
+        logger.warning("not all of PROCRASTINATE_IMPORT_PATHS could be loaded", exc_info=True)
 
 
 @dataclass(frozen=True, slots=True)
