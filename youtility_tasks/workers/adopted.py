@@ -36,7 +36,13 @@ def find(task_name: str) -> Task | None:
     if task_name not in app.tasks:
         _import_paths()
     theirs = app.tasks.get(task_name)
-    return adopt(theirs) if theirs is not None else None
+    try:
+        return adopt(theirs) if theirs is not None else None
+    except (
+        Exception
+    ):  # what Django refuses and procrastinate does not, like a name with a line break, must not end the worker
+        logger.warning("a task of procrastinate's cannot be run here task=%r", task_name, exc_info=True)
+        return None
 
 
 @functools.cache
