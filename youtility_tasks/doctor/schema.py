@@ -30,7 +30,7 @@ FUNCTIONS = (
     "youtility_tasks_renew_v1",
     "youtility_tasks_enter_strays_v1",
     "youtility_tasks_rescue_v1",
-    "youtility_tasks_rescue_v2",
+    "youtility_tasks_rescue_all_v1",
     "youtility_tasks_unregister_v1",
 )
 SUPERSEDED = ("youtility_tasks_claim_v1", "youtility_tasks_finish_v1", "youtility_tasks_pump_v1")

@@ -1,2 +1,2 @@
-DROP FUNCTION youtility_tasks_rescue_v2, youtility_tasks_enter_strays_v1;
+DROP FUNCTION youtility_tasks_rescue_all_v1, youtility_tasks_enter_strays_v1;
 DROP INDEX youtility_tasks_jobs_strays;

@@ -32,7 +32,7 @@ BEGIN
 END $$;
 
 -- Rescue as before, strays too. Stock workers that are heard of are left alone.
-CREATE FUNCTION youtility_tasks_rescue_v2(p_lease_s double precision, p_stock_silence_s double precision, p_max_rescues integer)
+CREATE FUNCTION youtility_tasks_rescue_all_v1(p_lease_s double precision, p_stock_silence_s double precision, p_max_rescues integer)
 RETURNS TABLE (worker_id bigint, job_id bigint, task_name varchar, verdict text) LANGUAGE plpgsql
 AS $$
 BEGIN
