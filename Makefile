@@ -1,7 +1,7 @@
 # Each target is one or two commands that you could type yourself.
 PYTHON ?= python3
 
-.PHONY: demo up test check fix bench
+.PHONY: demo up test check fix bench upstream
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day
@@ -21,6 +21,10 @@ fix: .venv/dev              ## format, and repair what can be repaired
 
 bench: .venv/demo           ## measure this package and its peers, and draw the charts (half an hour)
 	.venv/bin/youtility-tasks bench_task_queue --only all --against procrastinate,pgqueuer,celery --charts youtility_tasks/bench/page --save youtility_tasks/bench/page/result.json
+
+upstream: .venv/dev         ## procrastinate's own tests on our schema, with its worker and with ours (fetches them)
+	.venv/bin/python -m tests.upstream.run stock
+	.venv/bin/python -m tests.upstream.run ours
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'

@@ -13,9 +13,10 @@ class YoutilityTasksConfig(AppConfig):
     def ready(self) -> None:
         # Django imports this module before any model exists, so what needs models is imported here.
         from . import checks, registry
-        from .workers import stock
+        from .workers import adopted, stock
 
         checks.register()
         for declared in registry.registered().values():
             stock.offer(declared)
         registry.on_register.append(stock.offer)
+        registry.finders.append(adopted.find)

@@ -21,6 +21,7 @@
     │   └── NotYetBuilt
     ├── TaskError                   what a task raises to say how its failure is meant
     │   ├── BadInput                never retried
+    │   │   └── NotRetried          procrastinate's retry strategy said so of a task of its own
     │   ├── NotReady                retried: what it needs is not visible yet
     │   └── Transient               retried: somebody else's fault (SMTP, broker, lock)
     │       ├── SoftTimeLimit       the time limit passed while the task ran
@@ -172,6 +173,10 @@ class TaskError(YoutilityTaskError):
 
 class BadInput(TaskError):
     """The arguments, or the rows they name, can never work: the job fails at once and keeps its arguments."""
+
+
+class NotRetried(BadInput):
+    """What a task declared for procrastinate raised is not one of the errors that its retry strategy retries."""
 
 
 class NotReady(TaskError):

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 _registry: dict[str, Task] = {}
 on_register: list[Callable[[Task], None]] = []
 """Called with each task as it is declared; `apps.py` fills it."""
+finders: list[Callable[[str], Task | None]] = []
+"""Asked in turn for a task that was not declared here; `apps.py` fills it."""
 
 
 @overload
@@ -116,11 +118,11 @@ def adopt(plain: tasks_api.Task) -> Task:  # type: ignore[type-arg]
 
 
 def resolve(task_name: str) -> Task | None:
-    """The task that a job names: a registered one, or another package's Django task by its path; else None.
+    """The task that a job names: a registered one, a finder's, or another package's Django task by its path; else None.
 
     Only modules below an installed application are imported: a name comes from a table, and must not load just anything.
     """
-    known = _registry.get(task_name)
+    known = _registry.get(task_name) or next(filter(None, (find_more(task_name) for find_more in finders)), None)
     if known is not None or "." not in task_name:
         return known
     module = task_name.rpartition(".")[0]

@@ -8,3 +8,4 @@ from youtility_tasks.standalone.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.acceptance.app"]
 YOUTILITY_TASKS = {"allow_unsafe_database": True, **json.loads(os.environ.get("TEST_SETTINGS", "{}"))}
+PROCRASTINATE_IMPORT_PATHS = ["tests.acceptance.app.imported"]

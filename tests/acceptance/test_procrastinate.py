@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import procrastinate
@@ -12,7 +9,8 @@ import psycopg
 import pytest
 from procrastinate import jobs as procrastinate_jobs
 
-from tests.acceptance.crew import QUICK, REPOSITORY, Crew, until
+from tests.acceptance import stock
+from tests.acceptance.crew import Crew, until
 
 
 @pytest.fixture
@@ -24,29 +22,6 @@ def app(crew: Crew) -> Any:
     )
     with app.open():
         yield app
-
-
-def stock_worker(crew: Crew, *arguments: str) -> subprocess.Popen[bytes]:
-    """`manage.py procrastinate worker`, as it comes."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "django", "procrastinate", "worker", "--queues", "maintenance", *arguments],
-        cwd=REPOSITORY,
-        env={
-            **crew.env,
-            "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
-            "TEST_SETTINGS": json.dumps(QUICK),
-            "TEST_DIARY": str(crew.folder / "diary"),
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-
-
-def run_stock_worker_once(crew: Crew) -> str:
-    worker = stock_worker(crew, "--one-shot")
-    said, _ = worker.communicate(timeout=60)
-    assert worker.returncode == 0, said.decode()
-    return said.decode()
 
 
 def test_jobs_deferred_by_procrastinate_run_in_our_worker(crew: Crew, app: Any) -> None:
@@ -119,7 +94,7 @@ def test_a_stock_worker_runs_our_tasks_in_their_tenant_with_their_policy(crew: C
     for task_name in ("adds", "adds_async"):
         crew.queue.put(task_name, a=1, b=2)
 
-    run_stock_worker_once(crew)
+    stock.run_worker_once(crew)
 
     # What the task enqueued inherited its tenant, and ran as well.
     assert [entry["tenant"] for entry in crew.diary("tenant")] == [7, 7]
@@ -133,7 +108,7 @@ def test_a_stock_worker_runs_our_tasks_in_their_tenant_with_their_policy(crew: C
 
 def test_a_stock_worker_and_ours_share_a_queue_and_run_each_job_once(crew: Crew, app: Any) -> None:
     crew.start()
-    stock = stock_worker(crew, "--concurrency", "4")
+    beside = stock.start_worker(crew, "--concurrency", "4")
     try:
         until(lambda: crew.queue.rows("SELECT count(*) = 2 FROM procrastinate_workers")[0][0], why="both are there")
         jobs = [crew.queue.put("adds", a=n, b=0) for n in range(100)]
@@ -144,8 +119,8 @@ def test_a_stock_worker_and_ours_share_a_queue_and_run_each_job_once(crew: Crew,
             why="all have run",
         )
     finally:
-        stock.terminate()
-        stock.communicate(timeout=30)
+        beside.terminate()
+        beside.communicate(timeout=30)
 
     assert sorted(entry["sum"] for entry in crew.diary("ran")) == list(range(100))
     ours = crew.queue.rows("SELECT count(*) FROM youtility_tasks_history WHERE is_final")[0][0]
@@ -160,13 +135,13 @@ def test_a_stock_worker_respects_a_lock_that_ours_holds(crew: Crew, app: Any) ->
     crew.began()
     second = crew.queue.put("adds", a=1, b=1, _lock="a", queue="email")
 
-    worker = stock_worker(crew, "--one-shot", "--queues", "email")
+    worker = stock.start_worker(crew, "--one-shot", "--queues", "email")
     worker.communicate(timeout=60)
 
     assert crew.queue.statuses() == {held: "doing", second: "todo"}
     gate.touch()
     crew.queue.ending(held)
-    worker = stock_worker(crew, "--one-shot", "--queues", "email")
+    worker = stock.start_worker(crew, "--one-shot", "--queues", "email")
     worker.communicate(timeout=60)
     assert crew.queue.statuses()[second] == "succeeded"
 

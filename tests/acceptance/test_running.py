@@ -195,3 +195,19 @@ def test_connections_that_the_server_cut_are_replaced(shared: Crew, task_name: s
     endings = [shared.queue.ending(shared.queue.put(task_name))["status"] for _ in range(6)]
 
     assert endings == ["succeeded"] * 6
+
+
+def test_no_more_async_jobs_run_side_by_side_than_a_queue_allows(crew: Crew) -> None:
+    """Threads that are free must not be taken for room: 120 jobs would all be begun at once."""
+    crew.start(threads=4)
+    gate = crew.gate()
+    jobs = [crew.queue.put("waits_async", until=str(gate)) for _ in range(120)]
+
+    crew.began(50)
+    crew.next_heartbeat("running")
+    crew.next_heartbeat("running")
+
+    assert len(crew.diary("begin")) == 50
+    gate.touch()
+    for job_id in jobs:
+        assert crew.queue.ending(job_id)["status"] == "succeeded"

@@ -13,6 +13,7 @@ from youtility_tasks import Task
 from youtility_tasks.models import Job, QueueCounter, TaskExecutionHistory, TaskWorker
 
 RENEW, RESCUE, REGISTER = "youtility_tasks_renew_v1", "youtility_tasks_rescue_v1", "youtility_tasks_register_v2"
+STRAYS = "youtility_tasks_enter_strays_v1"
 
 
 @pytest.fixture
@@ -143,13 +144,24 @@ def test_a_worker_within_its_lease_is_left_alone(desk: Desk, held: Claimed) -> N
     must_catch(check, RESCUE, "w.last_heartbeat < clock_timestamp() - p_lease_s * interval '1 second'", "true")
 
 
-def test_a_silent_stock_worker_is_left_alone(desk: Desk, sweep_task: Task) -> None:
+def a_stock_worker_takes_a_job_and_is_silent_for(seconds: int) -> int:
+    """Its id."""
+    ((stock,),) = rows("SELECT worker_id FROM procrastinate_register_worker_v1()")
+    execute("SELECT procrastinate_fetch_job_v2(NULL, %s)", stock)
+    execute(
+        "UPDATE procrastinate_workers SET last_heartbeat = now() - %s * interval '1 second' WHERE id = %s",
+        seconds,
+        stock,
+    )
+    return int(stock)
+
+
+def test_a_stock_worker_is_left_alone_as_long_as_procrastinate_would(desk: Desk, sweep_task: Task) -> None:
+    """It reports every ten seconds only, so our lease says nothing of it."""
     sweep_task.enqueue()
 
     def check() -> None:
-        ((stock,),) = rows("SELECT worker_id FROM procrastinate_register_worker_v1()")
-        execute("SELECT procrastinate_fetch_job_v2(NULL, %s)", stock)
-        execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 day' WHERE id = %s", stock)
+        stock = a_stock_worker_takes_a_job_and_is_silent_for(25)
 
         assert rescue() == {}
         assert set(statuses().values()) == {"doing"}
@@ -161,6 +173,33 @@ def test_a_silent_stock_worker_is_left_alone(desk: Desk, sweep_task: Task) -> No
         "FROM procrastinate_workers w JOIN youtility_tasks_taskworker t ON t.id = w.id",
         "FROM procrastinate_workers w",
     )
+
+
+def test_the_job_of_a_stock_worker_that_is_silent_for_longer_is_rescued(desk: Desk, sweep_task: Task) -> None:
+    job_id = int(sweep_task.enqueue().id)
+
+    def check() -> None:
+        stock = a_stock_worker_takes_a_job_and_is_silent_for(31)
+
+        assert rescue() == {job_id: "rescued"}
+        assert rows("SELECT count(*) FROM procrastinate_workers WHERE id = %s", stock) == [(0,)]
+        assert TaskWorker.objects.get(pk=stock).status == "lost"
+        assert desk.take().id == job_id
+
+    must_catch(check, STRAYS, "w.last_heartbeat < long_ago", "false")
+
+
+def test_a_running_job_whose_worker_was_pruned_is_rescued(desk: Desk, held: Claimed) -> None:
+    def check() -> None:
+        execute("DELETE FROM procrastinate_workers WHERE id = %s", desk.id)
+
+        assert rescue() == {held.id: "rescued"}
+        row = job(held.id)
+        assert (row.status, row.attempts, row.rescue_count, row.worker_id) == ("todo", 0, 1, None)
+        assert rescue() == {}, "nothing is left of it"
+        assert rows("SELECT count(*) FROM procrastinate_workers") == [(0,)]
+
+    must_catch(check, STRAYS, "j.status = 'doing' AND j.worker_id IS NULL", "false")
 
 
 def test_the_jobs_of_other_workers_are_left_alone(

@@ -77,4 +77,10 @@ def test_async_jobs_have_room_of_their_own_once_they_are_what_comes() -> None:
         appetite.claimed(True)
 
     assert wanted(appetite, async_held=30) in (49, 50)
-    assert wanted(appetite, async_held=80) == 6
+    assert wanted(appetite, async_held=78) == 2
+
+
+def test_async_jobs_never_spill_over_into_the_room_of_sync_ones() -> None:
+    """A claim cannot choose kinds: asking for six more whenever six threads are free would have no end."""
+    assert wanted(Appetite(SHAPE), async_held=80) == 0
+    assert wanted(after(0.1), async_held=75) == 5

@@ -29,7 +29,9 @@ FUNCTIONS = (
     "youtility_tasks_pump_v2",
     "youtility_tasks_register_v2",
     "youtility_tasks_renew_v1",
+    "youtility_tasks_enter_strays_v1",
     "youtility_tasks_rescue_v1",
+    "youtility_tasks_rescue_all_v1",
     "youtility_tasks_unregister_v1",
 )
 SUPERSEDED = (
@@ -49,6 +51,7 @@ INDEXES = (
     "youtility_tasks_jobs_lock_order",
     "youtility_tasks_jobs_dead_letters",
     "youtility_tasks_jobs_left_behind",
+    "youtility_tasks_jobs_strays",
     "youtility_tasks_history_job",
     "youtility_tasks_history_tenant",
     "youtility_tasks_history_task",

@@ -11,7 +11,7 @@ WITH chosen AS MATERIALIZED (
     INSERT INTO youtility_tasks_history (
         job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at, scheduled_at, finished_at,
         status, outcome, is_final, args, error_message)
-    SELECT g.id, g.task_name, g.queue_name, g.tenant_id, 11 - g.priority, g.attempts + 1, g.claim_number, g.enqueued_at,
+    SELECT g.id, g.task_name, g.queue_name, g.tenant_id, greatest(-32768, least(32767, 11 - g.priority::bigint)), g.attempts + 1, g.claim_number, g.enqueued_at,
            g.scheduled_at, clock_timestamp(), 'cancelled', 'cancelled', true, g.args, %(reason)s
       FROM gone g
 )

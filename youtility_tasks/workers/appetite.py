@@ -45,9 +45,15 @@ class Appetite:
         return min(settings().claim_ahead, settings().max_jobs_per_child // 10, int(of_work))
 
     def wanted(self, *, sync_held: int, async_held: int, stuck_children: int) -> int:
-        """How many more jobs to claim. A stuck child has given back what it had ahead, and gets no more of it for now."""
+        """How many more jobs to claim. A stuck child has given back what it had ahead, and gets no more of it for now.
+
+        A claim cannot choose kinds, so while async tasks run it never asks for more than could run if all were async.
+        """
         shape = self.shape
+        coroutines = shape.processes * shape.coroutines - async_held
         ahead = self.ahead() * max(0, shape.processes - stuck_children)
         sync_room = shape.slots + ahead - sync_held
-        async_room = int((shape.processes * shape.coroutines - async_held) * self.async_share)
-        return min(max(sync_room, async_room, 0), settings().claim_batch)
+        room = max(sync_room, int(coroutines * self.async_share))
+        if async_held:
+            room = min(room, coroutines)
+        return min(max(room, 0), settings().claim_batch)

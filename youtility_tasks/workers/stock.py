@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import procrastinate
-from procrastinate import jobs
+from procrastinate import exceptions, jobs
 from procrastinate.contrib.django import app
 
 from youtility_tasks.declaration import Task
+from youtility_tasks.errors import AbortRequested
 from youtility_tasks.finish import Verdict, classify, decide
 from youtility_tasks.models import Job
 
@@ -26,6 +28,17 @@ class _Retry(procrastinate.BaseRetryStrategy):
         if decision.verdict is not Verdict.RETRY:
             return None
         return procrastinate.RetryDecision(retry_in={"seconds": max(0, round(decision.delay_s))})
+
+
+class _Asked(threading.Event):
+    """Set as soon as somebody has asked procrastinate to abort the job."""
+
+    def __init__(self, context: procrastinate.JobContext) -> None:
+        super().__init__()
+        self.context = context
+
+    def is_set(self) -> bool:
+        return self.context.should_abort()
 
 
 def offer(task: Task) -> None:
@@ -51,7 +64,10 @@ def offer(task: Task) -> None:
             tenant_id=row.tenant_id,
             worker_id=job.worker_id or 0,
         )
-        return run.call_in_place(run.Run(assignment, task))
+        try:
+            return run.call_in_place(run.Run(assignment, task, abort=_Asked(context)))
+        except AbortRequested as error:
+            raise exceptions.JobAborted from error
 
     app.task(
         name=task.name,

@@ -222,6 +222,8 @@ class Worker:
         """Hand claimed jobs to children; one whose task this code does not know goes back for another worker."""
         known = []
         for _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
+            if job_id in self.holdings.jobs:
+                self._lose(job_id)  # while it ran here somebody put it back by hand, and it is ours once more
             task = registry.resolve(task_name)
             job = Job(
                 job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.worker_id or 0,
@@ -319,12 +321,16 @@ class Worker:
                 logger.warning("job given back, its claim had been lost id=%s worker=%s", job_id, self.worker_id)
                 self._look_again()
             elif kind == "lost":
-                logger.warning("job is no longer ours id=%s worker=%s", job_id, self.worker_id)
-                self.children.drop(job_id)
-                self.holdings.drop(job_id)
+                self._lose(job_id)
             else:
                 self.children.abort(job_id)
         await self._count_stale()
+
+    def _lose(self, job_id: int) -> None:
+        """Stop a job that is no longer ours, and forget what it has come to."""
+        logger.warning("job is no longer ours id=%s worker=%s", job_id, self.worker_id)
+        self.children.drop(job_id)
+        self.holdings.drop(job_id)
 
     def _lose_everything(self, why: str) -> None:
         if self.holdings.jobs:

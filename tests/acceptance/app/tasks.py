@@ -20,7 +20,9 @@ from django.db import connection
 from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task
 from youtility_tasks.models import Tenant
 
-from . import diary
+from . import diary, theirs
+
+__all__ = ["theirs"]  # imported for what it declares
 
 TICK_S = 0.01
 
@@ -341,3 +343,23 @@ def mails_and_dies(*, key: str, die_before_mark: bool) -> bool:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return effects.perform(key, do)
+
+
+# -- what a table remembers
+
+
+@task(tenant="all", takes_context=True, retry=Retry(10))
+def leaves_a_row(context: TaskContext, *, lock: str = "", fail_once: bool = False, until: str = "/") -> None:
+    """One row of table `ran` an attempt, with its beginning and its end by the database's clock."""
+    worker = "stock" if "procrastinate" in sys.argv else "ours"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ran (job_id, attempt, lock, worker, pid) VALUES (%s, %s, %s, %s, %s) RETURNING id",
+            [context.job_id, context.attempt, lock, worker, os.getpid()],
+        )
+        row_id = cursor.fetchone()[0]
+        wait_for(until)
+        time.sleep(random.uniform(0, 0.004))  # noqa: S311 - so that runs overlap where they may
+        cursor.execute("UPDATE ran SET ended_at = clock_timestamp() WHERE id = %s", [row_id])
+    if fail_once and context.attempt == 1:
+        raise RuntimeError("the first attempt fails")

@@ -98,7 +98,9 @@ BEGIN
             job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, worker_id, host, pid, enqueued_at,
             scheduled_at, started_at, finished_at, wait_ms, run_ms, cpu_ms, peak_memory_kib, status, outcome, is_final,
             args, result, error_class, error_message, traceback, output)
-        SELECT h.id, h.task_name, h.queue_name, h.tenant_id, 11 - h.priority, h.attempts + 1, h.claim_number, p_worker_id,
+        SELECT h.id, h.task_name, h.queue_name, h.tenant_id,
+               -- procrastinate takes any integer for a priority
+               greatest(-32768, least(32767, 11 - h.priority::bigint)), h.attempts + 1, h.claim_number, p_worker_id,
                p_host, h.pid, h.enqueued_at, h.scheduled_at, h.claimed_at, clock_timestamp(),
                extract(epoch FROM h.claimed_at - greatest(h.enqueued_at, h.scheduled_at)) * 1000,
                h.run_ms, h.cpu_ms, h.peak_memory_kib,

@@ -1,0 +1,14 @@
+from django.db import migrations
+
+from ._sql import frozen
+
+
+class Migration(migrations.Migration):
+    """The rescue that also finds jobs of dead stock workers, and of workers that procrastinate has pruned.
+
+    Lock: writers of procrastinate_jobs wait while a small partial index is built. Workers of the release before may run:
+    their rescue stays. Reverse: drops both; no data is touched.
+    """
+
+    dependencies = [("youtility_tasks", "0008_lean")]
+    operations = [migrations.RunSQL(frozen("0009_strays.sql"), frozen("0009_strays.reverse.sql"))]
