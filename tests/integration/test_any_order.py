@@ -202,9 +202,9 @@ class AnyOrder(RuleBasedStateMachine):
         scheduled = None if due is None else YEAR_2000 + timedelta(seconds=min(due, 10**10))
         taken = self.model.stands_for(queueing_lock)
         ((_, job_id, _, is_written, _),) = queries.fetch("enqueue_jobs", {
-            "queue_names": ["maintenance"], "task_names": ["t"], "priorities": [priority], "locks": [lock],
-            "queueing_locks": [queueing_lock], "args": ["{}"], "scheduled_ats": [scheduled], "unique_keys": [None],
-            "tenant_ids": [0], "noted": False,
+            "queue_name": ["maintenance"], "task_name": ["t"], "priority": [priority], "lock": [lock],
+            "queueing_lock": [queueing_lock], "args": ["{}"], "scheduled_at": [scheduled], "unique_key": [None],
+            "tenant_id": [0], "noted": False,
         })  # fmt: skip
 
         assert is_written is not taken

@@ -52,8 +52,9 @@ class Run:
     started: float | None = None
     """Monotonic seconds; None while it waits for a thread."""
     interrupted: bool = False
+    abort: threading.Event | None = None
+    """What the task's context shows of an abort; made for a task that takes its context, or given."""
     _abort_asked: bool = False
-    _abort: threading.Event | None = None
     _thread_id: int | None = None
     _async_task: asyncio.Task[Any] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
@@ -71,17 +72,17 @@ class Run:
         """Let a task that looks at its context see that it should end."""
         with self._guard:
             self._abort_asked = True
-            if self._abort is not None:
-                self._abort.set()
+            if self.abort is not None:
+                self.abort.set()
 
     def abort_event(self) -> threading.Event:
         """What the context shows of an abort; made only for tasks that take their context."""
         with self._guard:
-            if self._abort is None:
-                self._abort = threading.Event()
+            if self.abort is None:
+                self.abort = threading.Event()
                 if self._abort_asked:
-                    self._abort.set()
-            return self._abort
+                    self.abort.set()
+            return self.abort
 
     def interrupt(self, reason: type[BaseException]) -> None:
         """Raise `reason` inside the task, once, if it is still running. Code blocked in C notices when it returns."""
