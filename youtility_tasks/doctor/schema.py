@@ -33,6 +33,7 @@ FUNCTIONS = (
     "youtility_tasks_rescue_v1",
     "youtility_tasks_rescue_all_v1",
     "youtility_tasks_unregister_v1",
+    "youtility_tasks_wake_v1",
 )
 SUPERSEDED = (
     "youtility_tasks_claim_v1",
@@ -56,7 +57,7 @@ INDEXES = (
     "youtility_tasks_history_tenant",
     "youtility_tasks_history_task",
 )
-CONSTRAINTS = ("yt_history_attempt_from_one", "yt_history_status_word")
+CONSTRAINTS = ("youtility_tasks_wake", "yt_history_attempt_from_one", "yt_history_status_word")
 
 
 def missing() -> list[str]:

@@ -44,6 +44,8 @@ _LOOK_AT_CLOCKS_S, _LOOK_AT_CLOCKS_IDLE_S = 0.1, 0.5
 _LONGEST_DEATH_S = 3.0
 """After the grace period a worker waits no longer than this for killed children that the kernel does not let go of (a dead
 file server): they run no more code of ours, and what they held goes back."""
+_LOOK_ONCE_MORE_S = 0.06
+"""After a notification: transactions that committed beside the one that notified left it at that."""
 _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 
@@ -70,6 +72,8 @@ class Worker:
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
         self.wake = asyncio.Event()
         self.may_have_work = True
+        self.look_at: float | None = None
+        """Monotonic seconds at which to look once more; None when no notification asks for it."""
         self.renewed_at = time.monotonic()
 
     async def run(self) -> None:
@@ -364,8 +368,23 @@ class Worker:
     async def _listen_loop(self) -> None:
         async for _ in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):
             self._look_again()
+            self._look_once_more()
             if self.holdings.jobs:
                 await self._look_for_aborts()
+
+    def _look_once_more(self) -> None:
+        is_arranged = self.look_at is not None
+        self.look_at = time.monotonic() + _LOOK_ONCE_MORE_S
+        if not is_arranged:
+            asyncio.get_running_loop().call_later(_LOOK_ONCE_MORE_S, self._now_look)
+
+    def _now_look(self) -> None:
+        rest_s = (self.look_at or 0) - time.monotonic()
+        if rest_s > 0:  # it was notified again meanwhile
+            asyncio.get_running_loop().call_later(rest_s, self._now_look)
+        else:
+            self.look_at = None
+        self._look_again()
 
     async def _look_for_aborts(self) -> None:
         with contextlib.suppress(LinkDown):

@@ -1,6 +1,7 @@
 DROP TRIGGER youtility_tasks_unlink_periodic ON procrastinate_jobs;
 ALTER TABLE procrastinate_jobs ENABLE TRIGGER procrastinate_trigger_delete_jobs_v1;
-DROP FUNCTION youtility_tasks_enqueue_one_v1;
+DROP TRIGGER youtility_tasks_wake ON procrastinate_jobs;
+DROP FUNCTION youtility_tasks_enqueue_one_v1, youtility_tasks_wake_v1;
 
 -- End attempts: write their history and move their jobs on, in one statement. Returns the ids that were really this
 -- worker's under these claim numbers; for any other id nothing was changed (the fence).
@@ -82,4 +83,45 @@ EXCEPTION WHEN unique_violation THEN
         RAISE;
     END IF;
     RETURN youtility_tasks_finish_v2(p_worker_id, p_host, p_ended, p_looks - 1);
+END $$;
+
+CREATE OR REPLACE FUNCTION youtility_tasks_enqueue_v1(
+    p_queue_names text[], p_task_names text[], p_priorities integer[], p_locks text[], p_queueing_locks text[], p_args text[],
+    p_scheduled_ats timestamptz[], p_unique_keys text[], p_tenant_ids integer[], p_noted boolean)
+RETURNS TABLE (n integer, id bigint, enqueued_at timestamptz, is_written boolean, tenant_is_known boolean) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+        SELECT nextval('procrastinate_jobs_id_seq') AS id, w.*
+          FROM unnest(
+                 p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats,
+                      p_unique_keys, p_tenant_ids)
+               WITH ORDINALITY AS w(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, n)
+    ), allowed AS MATERIALIZED (
+        SELECT t.id FROM youtility_tasks_tenant t WHERE t.is_active AND t.id = ANY (p_tenant_ids)
+    ), written AS (
+        INSERT INTO procrastinate_jobs
+               (id, queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
+        SELECT w.id, w.queue_name, w.task_name, w.priority, w.lock, w.queueing_lock, w.args::jsonb, w.scheduled_at,
+               w.unique_key, w.tenant_id, p_noted
+          FROM wanted w
+         WHERE w.tenant_id = 0 OR w.tenant_id IN (SELECT a.id FROM allowed a)
+         ORDER BY w.queueing_lock, w.unique_key, w.n  -- in one order for everybody: two batches wait, and never for each other
+        ON CONFLICT DO NOTHING
+        RETURNING id, queue_name, enqueued_at
+    ), woken AS MATERIALIZED (
+        -- With the server's notification queue more than half full nobody is woken: a full one would fail this transaction,
+        -- and workers poll.
+        SELECT count(pg_notify(c.channel, '{"type": "job_inserted", "job_id": 0}')) AS n
+          FROM (SELECT 'procrastinate_queue_v1#' || x.queue_name AS channel FROM written x
+                 UNION SELECT 'procrastinate_any_queue_v1' FROM written x) c
+         WHERE NOT p_noted AND pg_notification_queue_usage() < 0.5
+    )
+    SELECT w.n::integer, w.id, x.enqueued_at, x.id IS NOT NULL AS is_written,
+           w.tenant_id = 0 OR w.tenant_id IN (SELECT a.id FROM allowed a) AS tenant_is_known
+      FROM wanted w LEFT JOIN written x ON x.id = w.id CROSS JOIN woken
+     ORDER BY w.n;
 END $$;

@@ -6,7 +6,64 @@ ALTER TABLE procrastinate_jobs DISABLE TRIGGER procrastinate_trigger_delete_jobs
 CREATE TRIGGER youtility_tasks_unlink_periodic BEFORE DELETE ON procrastinate_jobs
     FOR EACH ROW WHEN (OLD.noted) EXECUTE FUNCTION procrastinate_unlink_periodic_defers_v1();
 
--- Insert one job, in the caller's transaction, and wake its queue: youtility_tasks_enqueue_v1 for a list of one, at two
+-- Waking the workers of a queue. One transaction that notifies commits after the other in PostgreSQL, so that 32 writers which
+-- all notify are slower than one that commits for all. So the decision falls as a transaction commits, and while one that
+-- notifies is committing the others leave it at that; a worker looks again a moment after it was woken (see `Worker`).
+-- With the server's notification queue more than half full nobody is woken: a full one would fail this transaction, and
+-- workers poll.
+CREATE FUNCTION youtility_tasks_wake_v1() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF current_setting('youtility_tasks.woken', true) = NEW.queue_name THEN
+        RETURN NULL;  -- by an earlier row of this transaction
+    END IF;
+    PERFORM set_config('youtility_tasks.woken', NEW.queue_name, true);
+    IF pg_notification_queue_usage() < 0.5
+       AND pg_try_advisory_xact_lock(hashtext('youtility_tasks_wake'), hashtext(NEW.queue_name)) THEN
+        PERFORM pg_notify('procrastinate_queue_v1#' || NEW.queue_name, '{"type": "job_inserted", "job_id": 0}'),
+                pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER youtility_tasks_wake AFTER INSERT ON procrastinate_jobs DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NOT NEW.noted AND NEW.status = 'todo') EXECUTE FUNCTION youtility_tasks_wake_v1();
+
+-- As in 0006, but for the waking.
+CREATE OR REPLACE FUNCTION youtility_tasks_enqueue_v1(
+    p_queue_names text[], p_task_names text[], p_priorities integer[], p_locks text[], p_queueing_locks text[], p_args text[],
+    p_scheduled_ats timestamptz[], p_unique_keys text[], p_tenant_ids integer[], p_noted boolean)
+RETURNS TABLE (n integer, id bigint, enqueued_at timestamptz, is_written boolean, tenant_is_known boolean) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH wanted AS MATERIALIZED (
+        SELECT nextval('procrastinate_jobs_id_seq') AS id, w.*
+          FROM unnest(
+                 p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats,
+                      p_unique_keys, p_tenant_ids)
+               WITH ORDINALITY AS w(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, n)
+    ), allowed AS MATERIALIZED (
+        SELECT t.id FROM youtility_tasks_tenant t WHERE t.is_active AND t.id = ANY (p_tenant_ids)
+    ), written AS (
+        INSERT INTO procrastinate_jobs
+               (id, queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
+        SELECT w.id, w.queue_name, w.task_name, w.priority, w.lock, w.queueing_lock, w.args::jsonb, w.scheduled_at,
+               w.unique_key, w.tenant_id, p_noted
+          FROM wanted w
+         WHERE w.tenant_id = 0 OR w.tenant_id IN (SELECT a.id FROM allowed a)
+         ORDER BY w.queueing_lock, w.unique_key, w.n  -- in one order for everybody: two batches wait, and never for each other
+        ON CONFLICT DO NOTHING
+        RETURNING id, queue_name, enqueued_at
+    )
+    SELECT w.n::integer, w.id, x.enqueued_at, x.id IS NOT NULL AS is_written,
+           w.tenant_id = 0 OR w.tenant_id IN (SELECT a.id FROM allowed a) AS tenant_is_known
+      FROM wanted w LEFT JOIN written x ON x.id = w.id
+     ORDER BY w.n;
+END $$;
+
+-- Insert one job, in the caller's transaction: youtility_tasks_enqueue_v1 for a list of one, at two
 -- thirds of its cost.
 CREATE FUNCTION youtility_tasks_enqueue_one_v1(
     p_queue_name text, p_task_name text, p_priority integer, p_lock text, p_queueing_lock text, p_args jsonb,
@@ -29,10 +86,6 @@ BEGIN
             p_tenant_id, p_noted)
     ON CONFLICT DO NOTHING RETURNING j.id, j.enqueued_at INTO id, enqueued_at;
     is_written := id IS NOT NULL;
-    IF is_written AND NOT p_noted AND pg_notification_queue_usage() < 0.5 THEN
-        PERFORM pg_notify('procrastinate_queue_v1#' || p_queue_name, '{"type": "job_inserted", "job_id": 0}'),
-                pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
-    END IF;
 END $$;
 
 -- End attempts: write their history and move their jobs on, in one statement. Returns the ids that were really this
