@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from ._sql import frozen
+from ._sql import as_it_was, frozen
 
 
 class Migration(migrations.Migration):
@@ -11,4 +11,9 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [("youtility_tasks", "0008_lean")]
-    operations = [migrations.RunSQL(frozen("0009_strays.sql"), frozen("0009_strays.reverse.sql"))]
+    operations = [
+        migrations.RunSQL(
+            frozen("0009_strays.sql"),
+            frozen("0009_strays.reverse.sql") + as_it_was("0004_functions.sql", "youtility_tasks_rescue_v1"),
+        )
+    ]
