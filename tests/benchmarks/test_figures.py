@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 
 from youtility_tasks.bench import environments, meter, page, result, run, table
 from youtility_tasks.bench.charts import Bar, bar_chart
-from youtility_tasks.bench.errors import PeerAbsent
+from youtility_tasks.bench.errors import PeerAbsent, UnknownPeer
 from youtility_tasks.bench.spread import percentiles, ratios, spread
 from youtility_tasks.bench.systems import OURS, SYSTEMS
 
@@ -131,7 +131,7 @@ def test_what_was_not_measured_is_no_row(document):
 def test_a_peer_that_nobody_knows_is_refused_by_name():
     with pytest.raises(CommandError, match=r"'sidekiq'; known: celery, pgqueuer, procrastinate"):
         call_command("bench_task_queue", against=["sidekiq"])
-    with pytest.raises(PeerAbsent):
+    with pytest.raises(UnknownPeer):
         run.known_peers([OURS])
 
 
