@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.acceptance.crew import until
 from tests.verify.story import Story
 
 LETTERS = {"L no loss", "T one end", "F fenced", "E effects", "X exclusion", "S schedule", "N tenants", "B bounded"}
@@ -34,6 +36,26 @@ def test_the_short_tier_holds_and_says_so_as_json(tmp_path: Path) -> None:
     assert {"a zombie finishes: model", "overlapping statements"} < names
     assert "seed 11" in done.stderr
     assert not (tmp_path / "home" / "data").exists(), "the project's own server is left alone"
+
+
+def test_a_run_that_is_terminated_leaves_no_process_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "youtility_tasks.standalone", "verify_task_queue", "--tier", "faults"]
+    env = {**os.environ, "YOUTILITY_HOME": str(tmp_path / "home")}
+    env.pop("DATABASE_URL", None)
+    run = subprocess.Popen(command, cwd=tmp_path, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    family = psutil.Process(run.pid)
+
+    def workers() -> list[psutil.Process]:
+        return [each for each in family.children(recursive=True) if "run_postgresql_worker" in " ".join(each.cmdline())]
+
+    until(workers, within_s=60, why="workers are started")
+    started = family.children(recursive=True)
+
+    run.terminate()
+
+    assert run.wait(60) == 143
+    _, left = psutil.wait_procs(started, timeout=10)
+    assert left == []
 
 
 def judge(evidence: Path, *arguments: str) -> tuple[int, str, str]:

@@ -6,10 +6,8 @@ import contextlib
 import os
 import platform
 import shutil
-import signal
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,6 @@ def run(
     if any(system.needs_redis for system in systems):
         environments.redis_program()
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_terminable())
         server = stack.enter_context(cluster.running(url))
         folder = Path(tempfile.mkdtemp(prefix="yt-bench-logs-"))
         stack.callback(shutil.rmtree, folder)
@@ -64,16 +61,6 @@ def run(
                 **({"deep": depth} if depth else {}),
             },
         )
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the block as Ctrl-C does, so that no server is left behind."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _place(

@@ -13,6 +13,7 @@ from youtility_tasks.bench import deep, page, run, table
 from youtility_tasks.bench.errors import BenchError, UnknownPeer
 from youtility_tasks.bench.measures import MEASURES, Sizes
 from youtility_tasks.management import printing, words
+from youtility_tasks.management.ending import terminable
 
 _QUICK = Sizes(single=500, bulk=2000, drain=2000, pickup=50, idle_s=5, rounds=1)
 _COUNT = words.whole(1, 1_000_000_000)
@@ -99,17 +100,21 @@ class Command(BaseCommand):
                 for name in deep.Depths.__dataclass_fields__
             }
         )
-        return run.run(
-            run.known_peers(options["against"]),
-            sizes,
-            wanted=_wanted(options["only"]),
-            depths=depths,
-            url=options["database_url"],
-            worker_words=[
-                word for name in ("processes", "threads") if options[name] for word in (f"--{name}", str(options[name]))
-            ],
-            say=self._say,
-        )
+        with terminable():
+            return run.run(
+                run.known_peers(options["against"]),
+                sizes,
+                wanted=_wanted(options["only"]),
+                depths=depths,
+                url=options["database_url"],
+                worker_words=[
+                    word
+                    for name in ("processes", "threads")
+                    if options[name]
+                    for word in (f"--{name}", str(options[name]))
+                ],
+                say=self._say,
+            )
 
     def _say(self, text: str) -> None:
         self.stderr.write(text)

@@ -30,6 +30,11 @@ _MOST = 256
 """Processes, or threads, of one queue: a typing mistake must not fork until the host gives up."""
 
 
+_TOLD_ALREADY = ("django_tasks", "django.tasks")
+"""Django's loggers that have an INFO line for each start and each end: half of what a short job costs a child, and a line
+of ours says it. Their errors pass, and a project that sets their level has it."""
+
+
 class Command(BaseCommand):
     help = "Run the workers: one process per queue, each with child processes that run the tasks."
 
@@ -108,6 +113,9 @@ class _JsonLines(logging.Formatter):
 
 def _log_to_stderr(*, as_json: bool) -> None:
     """Log to stderr, unless the project has configured the root logger and did not ask for JSON."""
+    for name in _TOLD_ALREADY:
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.WARNING)
     root = logging.getLogger()
     if root.handlers and not as_json:
         return

@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from youtility_tasks.management import printing, words
+from youtility_tasks.management.ending import terminable
 from youtility_tasks.verify import tiers
 from youtility_tasks.verify.case import Check
 from youtility_tasks.verify.entries import Evidence
@@ -48,7 +49,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         seed = secrets.randbelow(1_000_000) if options["seed"] is None else options["seed"]
         began = time.monotonic()
-        checks = self._checks(seed, options)
+        with terminable():
+            checks = self._checks(seed, options)
         ok = bool(checks) and all(check.ok for check in checks)
         if options["as_json"]:
             document = {"ok": ok, "seed": seed, "tier": options["tier"], "checks": [each.as_json() for each in checks]}
