@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import psutil
 import pytest
@@ -326,6 +327,23 @@ def test_draining_ends_when_nothing_is_left_that_is_due(crew: Crew) -> None:
     finished(crew, *jobs)
     assert crew.queue.statuses()[later] == "todo"
     assert crew.queue.attempts(failing)[0] == "retry"
+
+
+def test_draining_does_not_end_while_a_due_job_waits_for_a_lock_that_another_worker_holds(crew: Crew) -> None:
+    crew.start(queues=("reports",))
+    first = crew.queue.put("waits", queue="reports", until=str(crew.gate()), _lock="one")
+    crew.began()
+    behind = crew.queue.put("adds", a=1, b=0, _lock="one")
+
+    supervisor = crew.start("--drain", poll_interval_s=60.0)
+    until(lambda: len(crew.queue.rows("SELECT 1 FROM youtility_tasks_taskworker")) == 2, why="it has registered")
+    time.sleep(1)
+    assert supervisor.process.poll() is None
+    crew.gate().touch()
+
+    crew.queue.ending(first)
+    crew.queue.ending(behind, within_s=5)
+    assert supervisor.wait() == 0
 
 
 # -- between doing and marking

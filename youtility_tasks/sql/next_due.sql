@@ -9,4 +9,9 @@ SELECT extract(epoch FROM least(
          (SELECT j.scheduled_at FROM procrastinate_jobs j
            WHERE j.queue_name = %(queue_name)s AND j.status = 'todo' AND j.lock IS NOT NULL
              AND j.scheduled_at > (SELECT r.at FROM recent r) ORDER BY j.scheduled_at LIMIT 1)
-       ) - clock_timestamp())::double precision
+       ) - clock_timestamp())::double precision,
+       -- Whether a due job of the queue waits for a lock under which another worker runs one; its end wakes nobody here.
+       EXISTS (SELECT 1 FROM procrastinate_jobs d JOIN procrastinate_jobs j ON j.lock = d.lock
+                WHERE d.status = 'doing' AND d.lock IS NOT NULL AND d.worker_id IS DISTINCT FROM %(worker_id)s
+                  AND j.queue_name = %(queue_name)s AND j.status = 'todo'
+                  AND (j.scheduled_at IS NULL OR j.scheduled_at <= clock_timestamp()))

@@ -48,6 +48,8 @@ _LOOK_ONCE_MORE_S = 0.06
 """After a notification: transactions that committed beside the one that notified left it at that."""
 _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
+_LOOK_FOR_LOCK_S = 0.25
+"""While a due job waits for a lock that another worker holds: its end wakes nobody in this queue."""
 
 logger = logging.getLogger(__name__)
 
@@ -152,10 +154,13 @@ class Worker:
                 not self.holdings.jobs or time.monotonic() > self.stop_at + _LONGEST_DEATH_S
             ):
                 return
-            due_s = await self._next_due_s() if self._room() else None
-            if self.drain and not self.holdings.jobs and not self.may_have_work and (due_s is None or due_s > 0):
+            due_s, waits_for_lock = await self._next_due() if self._room() else (None, False)
+            is_late = waits_for_lock or (due_s is not None and due_s <= 0)
+            if self.drain and not self.holdings.jobs and not self.may_have_work and not is_late:
                 return
             idle_s = settings().poll_interval_s
+            if waits_for_lock:
+                idle_s = min(idle_s, _LOOK_FOR_LOCK_S)
             if due_s is not None:
                 idle_s = min(idle_s, max(due_s, 0.001) if due_s > 0 else _LOOK_AGAIN_S)
             try:
@@ -244,16 +249,18 @@ class Worker:
             self.wake.set()
         self.children.give(known)
 
-    async def _next_due_s(self) -> float | None:
-        """Seconds until the queue's next future job; None if there is none."""
+    async def _next_due(self) -> tuple[float | None, bool]:
+        """Seconds until the queue's next future job, None if there is none; and whether a due one waits for another's lock."""
         try:
             async with self.link.turn:
-                rows = await self.link.ask("next_due", queue_name=self.queue_name)
+                rows = await self.link.ask("next_due", queue_name=self.queue_name, worker_id=self.worker_id)
         except LinkDown:
             await self.link.pause()
-            return None
-        due: float | None = rows[0][0]
-        return due
+            self._look_again()  # nobody knows: a draining worker stays
+            return None, False
+        due_s: float | None
+        due_s, waits_for_lock = rows[0]
+        return due_s, waits_for_lock
 
     # -- the lease
 
