@@ -67,6 +67,11 @@ ONE = {
 }  # fmt: skip
 MANY = {name: [value] for name, value in ONE.items()}
 
+ALL_MOMENTS = """
+SELECT pg_advisory_xact_lock(hashtext('youtility_tasks_wake'), hashtext(%s || moment + n))
+  FROM floor(extract(epoch FROM clock_timestamp()) * 20) moment, generate_series(0, 100) n"""
+"""Be the one that notifies, now and for the next five seconds."""
+
 
 @pytest.mark.parametrize("limit", ["0.5", "-1"])
 @pytest.mark.parametrize(("statement", "job"), [("enqueue_jobs", MANY), ("enqueue_job", ONE)], ids=["many", "one"])
@@ -112,25 +117,40 @@ def test_a_thousand_jobs_of_one_transaction_wake_their_queue_once(fresh_database
         assert heard(connection) == 1
 
 
-@pytest.mark.parametrize("is_deferred", [True, False], ids=["as it is", "mutant: decided when it is written"])
-def test_a_transaction_that_stays_open_does_not_keep_others_from_waking(fresh_database: Any, is_deferred: bool) -> None:
+@pytest.mark.parametrize("early", ["", "SET CONSTRAINTS ALL IMMEDIATE"], ids=["as ever", "decided early"])
+def test_a_transaction_that_stays_open_does_not_keep_others_from_waking(fresh_database: Any, early: str) -> None:
     job = {**ONE, "noted": False}
     with (
         psycopg.connect(fresh_database.url, autocommit=True) as connection,
         psycopg.connect(fresh_database.url) as slow,
     ):
-        if not is_deferred:
-            connection.execute("DROP TRIGGER youtility_tasks_wake ON procrastinate_jobs")
-            connection.execute(
-                "CREATE TRIGGER youtility_tasks_wake AFTER INSERT ON procrastinate_jobs FOR EACH ROW "
-                "EXECUTE FUNCTION youtility_tasks_wake_v1()"
-            )
         connection.execute('LISTEN "procrastinate_queue_v1#email"')
         slow.execute(queries.statement("enqueue_job"), job)
+        if early:
+            slow.execute(early)
+            time.sleep(0.06)
 
         connection.execute(queries.statement("enqueue_job"), job)
 
-        assert heard(connection) == (1 if is_deferred else 0)
+        assert heard(connection) == 1
+
+
+def test_a_transaction_that_left_the_waking_to_another_wakes_itself_with_a_later_row(fresh_database: Any) -> None:
+    job = {**ONE, "noted": False}
+    with (
+        psycopg.connect(fresh_database.url, autocommit=True) as connection,
+        psycopg.connect(fresh_database.url) as other,
+    ):
+        connection.execute('LISTEN "procrastinate_queue_v1#email"')
+        other.execute(ALL_MOMENTS.replace("100", "4"), ["email"])
+
+        with connection.transaction():
+            connection.execute(queries.statement("enqueue_job"), job)
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            time.sleep(0.3)
+            connection.execute(queries.statement("enqueue_job"), job)
+
+        assert heard(connection) == 1
 
 
 def test_a_job_that_left_the_waking_to_another_transaction_is_found_all_the_same(crew: Crew) -> None:
@@ -141,7 +161,7 @@ def test_a_job_that_left_the_waking_to_another_transaction_is_found_all_the_same
     time.sleep(0.3)  # nothing of the first asks for another look
 
     with psycopg.connect(crew.queue.url) as other:
-        other.execute("SELECT pg_advisory_xact_lock(hashtext('youtility_tasks_wake'), hashtext('maintenance'))")
+        other.execute(ALL_MOMENTS, ["maintenance"])
         crew.queue.rows("NOTIFY \"procrastinate_queue_v1#maintenance\", '{}'")
         time.sleep(0.02)
         second = crew.queue.put("adds", a=2, b=2, _noted=False)

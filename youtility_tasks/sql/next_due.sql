@@ -11,7 +11,10 @@ SELECT extract(epoch FROM least(
              AND j.scheduled_at > (SELECT r.at FROM recent r) ORDER BY j.scheduled_at LIMIT 1)
        ) - clock_timestamp())::double precision,
        -- Whether a due job of the queue waits for a lock under which another worker runs one; its end wakes nobody here.
-       EXISTS (SELECT 1 FROM procrastinate_jobs d JOIN procrastinate_jobs j ON j.lock = d.lock
-                WHERE d.status = 'doing' AND d.lock IS NOT NULL AND d.worker_id IS DISTINCT FROM %(worker_id)s
-                  AND j.queue_name = %(queue_name)s AND j.status = 'todo'
-                  AND (j.scheduled_at IS NULL OR j.scheduled_at <= clock_timestamp()))
+       -- OFFSET and the scalar sub-select: from the few that run to those that wait, never the other way round.
+       EXISTS (SELECT 1 FROM (
+                 SELECT d.lock FROM procrastinate_jobs d
+                  WHERE d.status = 'doing' AND d.lock IS NOT NULL AND d.worker_id IS DISTINCT FROM %(worker_id)s OFFSET 0) r
+                WHERE (SELECT 1 FROM procrastinate_jobs j
+                        WHERE j.queue_name = %(queue_name)s AND j.lock = r.lock AND j.status = 'todo'
+                          AND (j.scheduled_at IS NULL OR j.scheduled_at <= clock_timestamp()) LIMIT 1) IS NOT NULL)
