@@ -211,3 +211,16 @@ def test_no_more_async_jobs_run_side_by_side_than_a_queue_allows(crew: Crew) -> 
     gate.touch()
     for job_id in jobs:
         assert crew.queue.ending(job_id)["status"] == "succeeded"
+
+
+def test_the_copy_of_a_task_that_forked_ends_where_the_task_returns(crew: Crew) -> None:
+    """It would report an ending of its own, and run its copies of the jobs that wait in the child."""
+    crew.start(threads=1)
+    with crew.queue.transaction():
+        forking = crew.queue.put("forks_and_comes_back_twice")
+        behind = [crew.queue.put("adds", a=n, b=0) for n in range(20)]
+
+    assert crew.queue.ending(forking)["result"] == "task"
+    for job_id in behind:
+        crew.queue.ending(job_id)
+    assert sorted(entry["sum"] for entry in crew.diary("ran")) == list(range(20))

@@ -65,6 +65,7 @@ def _drop_broken_connections() -> None:
 class _Child:
     def __init__(self, sock: socket.socket, board: Board, threads: int) -> None:
         self.sock, self.board, self.threads = sock, board, threads
+        self.pid = os.getpid()
         self.crew: list[threading.Thread] = []
         self.pace = Pace()
         self.taken_at = 0.0
@@ -168,6 +169,7 @@ class _Child:
             place = self.board.start(current.assignment.job_id)
             try:
                 ending = run.run_sync(current)
+                self.end_if_forked()
             finally:
                 self.board.end(place)
             _drop_broken_connections()
@@ -177,6 +179,11 @@ class _Child:
             late = time.monotonic() - self.flushed > UNREPORTED_S
             if at_once or late or len(self.endings) >= UNREPORTED_COUNT or self.waiting.empty():
                 self.flush()
+
+    def end_if_forked(self) -> None:
+        """End here if a task has forked and come back twice: the copy holds copies of the jobs that wait, and our socket."""
+        if os.getpid() != self.pid:
+            os._exit(1)
 
     def start_async(self, runs: list[run.Run]) -> None:
         """On the loop: start tasks side by side."""
@@ -193,6 +200,7 @@ class _Child:
         place = self.board.start(current.assignment.job_id)
         try:
             ending = await run.run_async(current)
+            self.end_if_forked()
         finally:
             self.board.end(place)
         self.note(current, ending)

@@ -68,6 +68,13 @@ def tells_pid() -> int:
     return os.getpid()
 
 
+@task(tenant="all")
+def forks_and_comes_back_twice() -> str:
+    if copy := os.fork():
+        os.waitpid(copy, 0)
+    return "task" if copy else "copy"
+
+
 @task()
 def tells_tenant(*, child: bool = True) -> int | None:
     diary.write("tenant", tenant=current_tenant())
