@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -46,12 +47,15 @@ def test_a_run_that_is_terminated_leaves_no_process_behind(tmp_path: Path) -> No
     family = psutil.Process(run.pid)
 
     def workers() -> list[psutil.Process]:
-        return [each for each in family.children(recursive=True) if "run_postgresql_worker" in " ".join(each.cmdline())]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return [p for p in family.children(recursive=True) if "run_postgresql_worker" in " ".join(p.cmdline())]
+        return []
 
-    until(workers, within_s=60, why="workers are started")
-    started = family.children(recursive=True)
-
-    run.terminate()
+    try:
+        until(workers, within_s=60, why="workers are started")
+        started = family.children(recursive=True)
+    finally:
+        run.terminate()
 
     assert run.wait(60) == 143
     _, left = psutil.wait_procs(started, timeout=10)
