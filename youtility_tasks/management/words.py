@@ -20,6 +20,13 @@ def whole(lowest: int, highest: int) -> Callable[[str], int]:
     return read
 
 
+def seed(text: str) -> int:
+    """An argparse type: what a random sequence starts from."""
+    if not text.isdecimal() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is no seed; right is a whole number from 0.")
+    return int(text)
+
+
 def positive(highest: float) -> Callable[[str], float]:
     """An argparse type: a number above 0, up to `highest`."""
 

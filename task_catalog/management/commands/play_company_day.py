@@ -7,7 +7,6 @@ import json
 import sys
 import time
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
@@ -22,6 +21,7 @@ from task_catalog.company_day.picture import draw
 from task_catalog.company_day.play import Scene, play_day
 from task_catalog.company_day.reconcile import Check
 from task_catalog.company_day.screen import DayScreen, console_for_results, table_of
+from youtility_tasks.management import words
 
 DEFAULT_DATE = date(2025, 3, 3)
 
@@ -39,10 +39,12 @@ class Command(BaseCommand):
             "--date", type=_date, default=DEFAULT_DATE, metavar="YYYY-MM-DD", help=f"the day (default {DEFAULT_DATE})"
         )
         parser.add_argument(
-            "--seed", type=_seed, default=0, metavar="N", help="other names, the same totals (default 0)"
+            "--seed", type=words.seed, default=0, metavar="N", help="other names, the same totals (default 0)"
         )
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
-        parser.add_argument("--picture", type=_new_file, metavar="FILE", help="also draw the totals as an SVG picture")
+        parser.add_argument(
+            "--picture", type=words.new_file, metavar="FILE", help="also draw the totals as an SVG picture"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         day, scale = options["date"], options["scale"]
@@ -99,22 +101,6 @@ def _scale(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= MAX_SCALE:
         raise argparse.ArgumentTypeError(f"{text!r} is no scale; right is a whole number from 1 to {MAX_SCALE}.")
     return int(text)
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; right is a whole number from 0.")
-    return int(text)
-
-
-def _new_file(text: str) -> Path:
-    """Asked before the day is played, not after."""
-    path = Path(text)
-    if not text or path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no file that can be written; right is one in a folder that exists."
-        )
-    return path
 
 
 def _date(text: str) -> date:

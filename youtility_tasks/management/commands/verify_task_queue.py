@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import secrets
 import sys
 import time
@@ -34,7 +33,7 @@ class Command(BaseCommand):
             "faults; faults: one fault at a time, and every failpoint; soak: everything for --minutes",
         )
         parser.add_argument(
-            "--seed", type=_seed, default=None, metavar="N", help="plans the same jobs and faults again"
+            "--seed", type=words.seed, default=None, metavar="N", help="plans the same jobs and faults again"
         )
         parser.add_argument(
             "--minutes",
@@ -87,9 +86,3 @@ def _evidence(path: Path) -> Evidence:
 def _line(check: Check) -> str:
     broken = "".join(f"\n       {each.key}: {each.what}" for each in check.violations)
     return f"{'ok   ' if check.ok else 'BROKEN'} {check.name} ({check.expected}): {check.got}{broken}"
-
-
-def _seed(text: str) -> int:
-    if not text.isdecimal() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is no seed; right is a whole number from 0.")
-    return int(text)
