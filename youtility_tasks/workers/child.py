@@ -23,7 +23,6 @@ from youtility_tasks.finish import Happened
 
 from . import output, run, wire
 from .board import Board
-from .pace import Pace
 
 UNREPORTED_COUNT = 32
 """Most endings that a child keeps before it reports them."""
@@ -31,6 +30,8 @@ UNREPORTED_S = 0.005
 """Longest time that an ending is kept while other jobs wait; nothing is kept while none does."""
 
 _LOOK_AT_CLOCKS_S = 0.25
+_CLOCKS_REST_S = 0.05
+"""Messages may come by the hundred a second; what runs is not walked for each of them."""
 _ABORT_PATIENCE_S = 1.0
 _TRUST_CONNECTIONS_S = 1.0
 """While async tasks run side by side, their connections are looked at no more often than this."""
@@ -67,9 +68,6 @@ class _Child:
         self.sock, self.board, self.threads = sock, board, threads
         self.pid = os.getpid()
         self.crew: list[threading.Thread] = []
-        self.pace = Pace()
-        self.taken_at = 0.0
-        """Monotonic seconds when a thread last took a sync job."""
         self.waiting: queue.SimpleQueue[run.Run] = queue.SimpleQueue()
         self.runs: dict[int, run.Run] = {}
         self.aborted_at: dict[int, float] = {}
@@ -79,7 +77,8 @@ class _Child:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.trusted_until = 0.0
-        self.look_at = 0.0
+        self.clocks_at = 0.0
+        """Monotonic seconds before which the clocks of what runs are not looked at again."""
 
     def serve(self) -> None:
         inbox = wire.Inbox()
@@ -99,7 +98,7 @@ class _Child:
         """How long the main thread may sleep: briefly while endings may wait to be reported."""
         if not self.runs and not self.endings:
             return None
-        return UNREPORTED_S if self.endings or not self.waiting.empty() else _LOOK_AT_CLOCKS_S
+        return 2 * UNREPORTED_S if self.endings or not self.waiting.empty() else _LOOK_AT_CLOCKS_S
 
     def take(self, message: dict[str, Any]) -> None:
         later = []
@@ -115,7 +114,7 @@ class _Child:
         if later:
             self.event_loop().call_soon_threadsafe(self.start_async, later)
         while len(self.crew) < min(self.threads, len(self.runs) - len(later)):
-            self.crew.append(threading.Thread(target=self.work, args=[len(self.crew)], name="task", daemon=True))
+            self.crew.append(threading.Thread(target=self.work, name="task", daemon=True))
             self.crew[-1].start()
         for job_id in message.get("abort", ()):
             self.abort(job_id)
@@ -145,11 +144,9 @@ class _Child:
         now = time.monotonic()
         if self.endings and now - self.flushed > UNREPORTED_S:
             self.flush()
-        if self.pace.is_alone and now - self.taken_at > UNREPORTED_S and not self.waiting.empty():
-            self.pace.held_up()
-        if now < self.look_at:
+        if now < self.clocks_at:
             return
-        self.look_at = now + _LOOK_AT_CLOCKS_S / 5
+        self.clocks_at = now + _CLOCKS_REST_S
         if self.board.lease_is_over() and self.runs:
             os.killpg(0, signal.SIGKILL)  # our worker cannot renew: what runs here may be running elsewhere by now
         for job_id, current in list(self.runs.items()):
@@ -160,12 +157,10 @@ class _Child:
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)
 
-    def work(self, place_in_crew: int) -> None:
+    def work(self) -> None:
         """A thread of the crew: one sync job after the other."""
         while True:
-            self.pace.wait_for_turn(place_in_crew)
             current = self.waiting.get()
-            self.taken_at = time.monotonic()
             place = self.board.start(current.assignment.job_id)
             try:
                 ending = run.run_sync(current)
@@ -173,7 +168,6 @@ class _Child:
             finally:
                 self.board.end(place)
             _drop_broken_connections()
-            self.pace.ended(ending["run_ms"])
             self.note(current, ending)
             at_once = current.task is not None and current.task.record_at_once
             late = time.monotonic() - self.flushed > UNREPORTED_S

@@ -8,18 +8,23 @@ CREATE TRIGGER youtility_tasks_unlink_periodic BEFORE DELETE ON procrastinate_jo
 
 -- Waking the workers of a queue. One transaction that notifies commits after the other in PostgreSQL, so that 32 writers which
 -- all notify are slower than one that commits for all. So the decision falls as a transaction commits, and while one that
--- notifies is committing the others leave it at that; a worker looks again a moment after it was woken (see `Worker`).
+-- notifies is committing the others leave it at that, if it decided in the same 50 ms: one that takes long to commit, or fails
+-- at it, or decided early (SET CONSTRAINTS ALL IMMEDIATE) and stays open, must not keep everybody's jobs waiting for the next
+-- poll. A worker looks again a moment after it was woken (see `Worker`).
 -- With the server's notification queue more than half full nobody is woken: a full one would fail this transaction, and
 -- workers poll.
 CREATE FUNCTION youtility_tasks_wake_v1() RETURNS trigger LANGUAGE plpgsql
 AS $$
+DECLARE
+    this_moment text;
 BEGIN
     IF current_setting('youtility_tasks.woken', true) = NEW.queue_name THEN
         RETURN NULL;  -- by an earlier row of this transaction
     END IF;
-    PERFORM set_config('youtility_tasks.woken', NEW.queue_name, true);
+    this_moment := NEW.queue_name || floor(extract(epoch FROM clock_timestamp()) * 20);
     IF pg_notification_queue_usage() < 0.5
-       AND pg_try_advisory_xact_lock(hashtext('youtility_tasks_wake'), hashtext(NEW.queue_name)) THEN
+       AND pg_try_advisory_xact_lock(hashtext('youtility_tasks_wake'), hashtext(this_moment)) THEN
+        PERFORM set_config('youtility_tasks.woken', NEW.queue_name, true);
         PERFORM pg_notify('procrastinate_queue_v1#' || NEW.queue_name, '{"type": "job_inserted", "job_id": 0}'),
                 pg_notify('procrastinate_any_queue_v1', '{"type": "job_inserted", "job_id": 0}');
     END IF;
