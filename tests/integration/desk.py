@@ -41,7 +41,7 @@ class Desk:
     def claim(self, n: int = 100, *, queue_name: str | None = None) -> list[Claimed]:
         rows = self._pump(None, n, queue_name or self.queue_name)[1:]
         # Django's connection hands jsonb over as text.
-        return [Claimed(job_id, name, json.loads(args), *more) for _, job_id, name, args, *more in rows]
+        return [Claimed(job_id, name, json.loads(args), *more) for _, _, job_id, name, args, *more in rows]
 
     def take(self) -> Claimed:
         (job,) = self.claim()
@@ -90,6 +90,10 @@ class Desk:
     def leave(self) -> int:
         ((given_back,),) = queries.fetch("unregister_worker", {"worker_id": self.id})
         return int(given_back)
+
+    def pump(self, n: int) -> list[tuple[Any, ...]]:
+        """The rows of one claim as the worker gets them, the first of which answers for the claim."""
+        return self._pump(None, n, self.queue_name)
 
     def _pump(self, ended: list[dict[str, Any]] | None, n: int, queue_name: str) -> list[tuple[Any, ...]]:
         return queries.fetch(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 
 from tests.integration.desk import Claimed, Desk, execute, job, rescue, rows, statuses
-from tests.integration.mutants import must_catch
+from tests.integration.mutants import definition, must_catch, undone
 from youtility_tasks import Task, queues, tenant
 
 CLAIM = "youtility_tasks_claim_v2"
-HEADS = "youtility_tasks_lock_heads_v1"
+READY = "youtility_tasks_ready_v1"
+HEADS = "youtility_tasks_lock_heads_v2"
 FIRST_OF_LOCKS = "youtility_tasks_first_of_locks_v1"
 NOT_RUNNING = "(SELECT 1 FROM procrastinate_jobs d WHERE d.lock = l.lock AND d.status = 'doing' LIMIT 1) IS NULL"
 LATER = dt.timedelta(hours=1)
@@ -36,8 +38,8 @@ def test_the_most_urgent_job_goes_first_and_the_oldest_of_equals(desk: Desk, swe
         assert ids(desk.claim(1)) == high[:1]
         assert ids(desk.claim(10)) == [high[1], *middle, *low]
 
-    must_catch(check, CLAIM, "ORDER BY -j.priority, j.id LIMIT p_n", "ORDER BY j.id LIMIT p_n")
-    must_catch(check, CLAIM, "ORDER BY r.priority DESC, r.id", "ORDER BY r.id")
+    must_catch(check, READY, "ORDER BY -j.priority, j.tenant_id LIMIT 1", "ORDER BY j.priority, j.tenant_id LIMIT 1")
+    must_catch(check, CLAIM, "array_agg(t.j ORDER BY t.n)", "array_agg(t.j ORDER BY -t.n)")
 
 
 def test_a_job_that_has_come_due_takes_its_place_by_priority(desk: Desk, sweep_task: Task) -> None:
@@ -48,7 +50,7 @@ def test_a_job_that_has_come_due_takes_its_place_by_priority(desk: Desk, sweep_t
 
         assert [ids(desk.claim(1)) for _ in range(4)] == [[urgent], [due], [low], []]
 
-    must_catch(check, CLAIM, "ORDER BY u.priority DESC, u.id", "ORDER BY u.id")
+    must_catch(check, CLAIM, "ORDER BY p.level, p.tag, p.id LIMIT p_n", "ORDER BY p.id LIMIT p_n")
 
 
 def test_a_future_job_is_left_until_it_is_due(desk: Desk, sweep_task: Task) -> None:
@@ -59,7 +61,7 @@ def test_a_future_job_is_left_until_it_is_due(desk: Desk, sweep_task: Task) -> N
         execute("UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() WHERE id = %s", future)
         assert ids(desk.claim()) == [future]
 
-    must_catch(check, CLAIM, "j.scheduled_at <= instant", "j.scheduled_at IS NOT NULL")
+    must_catch(check, CLAIM, "j.scheduled_at <= instant", "true")
 
 
 def test_a_worker_serves_its_own_queue_alone(desk: Desk, sweep_task: Task) -> None:
@@ -68,10 +70,8 @@ def test_a_worker_serves_its_own_queue_alone(desk: Desk, sweep_task: Task) -> No
         assert desk.claim() == []
         assert len(desk.claim(queue_name=queues.EMAIL)) == len(now_and_due)
 
-    must_catch(
-        check, CLAIM, "j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue", "j.scheduled_at IS NULL"
-    )
-    must_catch(check, CLAIM, "instant AND j.lock IS NULL AND j.queue_name = p_queue", "instant")
+    must_catch(check, READY, "j.queue_name = p_queue", "true")
+    must_catch(check, CLAIM, "j.queue_name = p_queue", "true")
 
 
 @pytest.mark.parametrize("n", [1, 3, 7])
@@ -161,7 +161,7 @@ def test_one_claim_never_takes_two_jobs_of_a_lock(desk: Desk, locked_task: Task)
         assert desk.claim() == []
         assert statuses() == {first: "doing", second: "todo", third: "todo"}
 
-    must_catch(check, CLAIM, "j.scheduled_at IS NULL AND j.lock IS NULL AND", "j.scheduled_at IS NULL AND")
+    must_catch(check, READY, "j.scheduled_at IS NULL AND j.lock IS NULL AND", "j.scheduled_at IS NULL AND")
 
 
 def test_a_running_lock_holds_back_its_own_jobs_and_no_others(desk: Desk, locked_task: Task) -> None:
@@ -245,10 +245,144 @@ def test_a_head_that_was_put_back_for_later_is_not_run_early(desk: Desk, locked_
     def check() -> None:
         later = int(locked_task.using(run_after=timezone.now() + LATER).enqueue(key="a").id)
         execute(
-            f"""CREATE OR REPLACE FUNCTION {HEADS}(p_queue text, p_now timestamptz, p_n integer)
+            f"""CREATE OR REPLACE FUNCTION {HEADS}(p_queue text, p_now timestamptz, p_n integer, p_is_idle boolean)
                 RETURNS bigint[] LANGUAGE sql STABLE AS $$ SELECT ARRAY[{later}]::bigint[] $$"""
         )
 
         assert desk.claim() == []
 
     must_catch(check, CLAIM, "AND (j.scheduled_at IS NULL OR j.scheduled_at <= instant)", "")
+
+
+def look_again(desk: Desk, n: int) -> tuple[list[int], bool]:
+    """What a claim took, and whether the worker is told to look again at once."""
+    (_, again, *_), *claimed = desk.pump(n)
+    return [row[2] for row in claimed], bool(again)
+
+
+def test_neither_a_crowd_nor_many_locks_hide_a_job_whose_lock_is_free(
+    desk: Desk, other_desk: Desk, locked_task: Task, sweep_task: Task
+) -> None:
+    """A worker that has other work looks at a few locks a claim, and goes on where it stopped until it saw them all."""
+
+    def check() -> None:
+        busy = [locked_task.enqueue(key=f"busy {number:03}") for number in range(200)]
+        assert len(other_desk.claim(200)) == len(busy)
+        for number in range(200):
+            locked_task.enqueue(key=f"busy {number:03}", number=1)
+        free = int(locked_task.enqueue(key="z").id)
+        put(sweep_task, 40)
+
+        for _ in range(20):
+            taken, again = look_again(desk, 2)
+            if free in taken:
+                return
+            assert again or taken == []
+        raise AssertionError("it was never found")
+
+    must_catch(check, HEADS, "coalesce(resume ->> tenants[n]::text, '')", "''")
+    must_catch(check, HEADS, "IF cardinality(visited) > visits THEN", "IF false THEN")
+
+
+def test_a_worker_that_is_idle_looks_at_every_lock_in_one_go(desk: Desk, other_desk: Desk, locked_task: Task) -> None:
+    def check() -> None:
+        for number in range(200):
+            locked_task.enqueue(key=f"busy {number:03}")
+        assert len(other_desk.claim(200)) == 200
+        for number in range(200):
+            locked_task.enqueue(key=f"busy {number:03}", number=1)
+        free = int(locked_task.using(priority=9).enqueue(key="z").id)
+
+        assert ids(desk.claim(2)) == [free]
+
+    must_catch(check, HEADS, "heads IS NOT NULL OR NOT p_is_idle OR", "true OR")
+
+
+def test_a_look_that_began_among_the_later_locks_ends_with_the_earlier_ones(
+    desk: Desk, other_desk: Desk, locked_task: Task, sweep_task: Task
+) -> None:
+    """The lock that a new job brings may lie before the place at which the last look stopped."""
+
+    def check() -> None:
+        for number in range(200):
+            locked_task.enqueue(key=f"busy {number:03}")
+        assert len(other_desk.claim(200)) == 200
+        for number in range(200):
+            locked_task.enqueue(key=f"busy {number:03}", number=1)
+        put(sweep_task, 3)
+        assert look_again(desk, 2)[1]
+        first = int(locked_task.using(priority=10).enqueue(key="a").id)
+
+        taken: list[int] = []
+        again = True
+        while again:
+            found, again = look_again(desk, 20)
+            taken += found
+        assert first in taken
+
+    must_catch(check, HEADS, "AND resume ? tenants[n]::text THEN", "AND false THEN")
+
+
+# -- when looking is slow
+
+
+FAR = "infinity"
+
+
+def remember(until: str, job_id: int, *, tenant_id: int = 0, priority: int = 6) -> None:
+    execute(
+        "SELECT set_config('youtility_tasks.floors', %s, false)",
+        f"{until}|{{{-priority}}}|{{{tenant_id}}}|{{{job_id}}}|infinity",
+    )
+
+
+def test_after_slow_looks_a_claim_starts_where_the_last_one_ended(desk: Desk, sweep_task: Task) -> None:
+    """While an old snapshot keeps the index entries of ended jobs, what lies before is not walked past each time."""
+
+    def check() -> None:
+        before, after = put(sweep_task, 3), put(sweep_task, 9)
+        remember(FAR, before[-1])
+
+        assert ids(desk.claim(2)) == after[:2]
+        assert ids(desk.claim(1)) == after[2:3]
+        remember("-infinity", before[-1])
+        assert ids(desk.claim(2)) == before[:2]
+
+    must_catch(check, READY, "i.id > s.floor", "true")
+    must_catch(check, CLAIM, "coalesce(instant < floors[1]::timestamptz, false)", "floors IS NOT NULL")
+
+
+def test_a_claim_that_finds_less_than_it_wants_looks_everywhere(
+    desk: Desk, sweep_task: Task, locked_task: Task
+) -> None:
+    def check() -> None:
+        before, after = put(sweep_task, 2), put(sweep_task, 2)
+        due = put(sweep_task, run_after=timezone.now() - LATER)
+        locked = int(locked_task.enqueue(key="a").id)
+        urgent = put(sweep_task, priority=1)
+        remember(FAR, before[-1])
+
+        assert ids(desk.claim(10)) == [*urgent, *before, *after, *due, locked]
+
+    must_catch(check, CLAIM, "EXIT WHEN NOT is_short OR", "EXIT WHEN true OR")
+
+
+def test_two_slow_looks_make_the_next_claims_short(desk: Desk, sweep_task: Task) -> None:
+    def check() -> None:
+        put(sweep_task, 10)
+        seen = []
+        for _ in range(3):
+            desk.claim(2)
+            seen.append(rows("SELECT current_setting('youtility_tasks.floors')")[0][0].split("|"))
+
+        assert seen[0][0] == "-infinity"
+        assert rows("SELECT %s::timestamptz > clock_timestamp() - interval '1 minute'", seen[1][0]) == [(True,)]
+        assert seen[1][1:3] == ["{-6}", "{0}"]
+        assert int(seen[2][3][1:-1]) == int(seen[1][3][1:-1]) + 2
+
+    original = definition(CLAIM)
+    execute(original.replace("'3 ms'", "'-1 s'").replace("10 * took", "interval '1 minute'").replace("%", "%%"))
+    check()
+    execute(original.replace("%", "%%"))
+    with pytest.raises((AssertionError, DatabaseError)), undone():
+        check()

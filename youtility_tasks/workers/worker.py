@@ -44,8 +44,8 @@ _LOOK_AT_CLOCKS_S, _LOOK_AT_CLOCKS_IDLE_S = 0.1, 0.5
 _LONGEST_DEATH_S = 3.0
 """After the grace period a worker waits no longer than this for killed children that the kernel does not let go of (a dead
 file server): they run no more code of ours, and what they held goes back."""
-_LOOK_ONCE_MORE_S = 0.06
-"""After a notification: transactions that committed beside the one that notified left it at that."""
+_LOOK_ONCE_MORE_S = (0.06, 1.0)
+"""After a notification: transactions beside the one that notified left it at that, and some take longer to commit."""
 _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 _LOOK_FOR_LOCK_S = 0.25
@@ -74,8 +74,7 @@ class Worker:
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
         self.wake = asyncio.Event()
         self.may_have_work = True
-        self.look_at: float | None = None
-        """Monotonic seconds at which to look once more; None when no notification asks for it."""
+        self.later_looks: list[asyncio.TimerHandle] = []
         self.renewed_at = time.monotonic()
 
     async def run(self) -> None:
@@ -202,8 +201,8 @@ class Worker:
             self._confirm(sent, set(rows[0][0]), resent)
             self._take(rows[1:])
             await self._count_stale()
-        if wanted and len(rows) - 1 == wanted:
-            self.may_have_work = True
+            if rows[0][1]:
+                self.may_have_work = True
 
     async def _count_stale(self) -> None:
         if self.holdings.stale:
@@ -230,7 +229,7 @@ class Worker:
     def _take(self, rows: list[tuple[Any, ...]]) -> None:
         """Hand claimed jobs to children; one whose task this code does not know goes back for another worker."""
         known = []
-        for _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
+        for _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
             if job_id in self.holdings.jobs:
                 self._lose(job_id)  # while it ran here somebody put it back by hand, and it is ours once more
             task = registry.resolve(task_name)
@@ -380,18 +379,10 @@ class Worker:
                 await self._look_for_aborts()
 
     def _look_once_more(self) -> None:
-        is_arranged = self.look_at is not None
-        self.look_at = time.monotonic() + _LOOK_ONCE_MORE_S
-        if not is_arranged:
-            asyncio.get_running_loop().call_later(_LOOK_ONCE_MORE_S, self._now_look)
-
-    def _now_look(self) -> None:
-        rest_s = (self.look_at or 0) - time.monotonic()
-        if rest_s > 0:  # it was notified again meanwhile
-            asyncio.get_running_loop().call_later(rest_s, self._now_look)
-        else:
-            self.look_at = None
-        self._look_again()
+        loop = asyncio.get_running_loop()
+        for look in self.later_looks:
+            look.cancel()
+        self.later_looks = [loop.call_later(delay_s, self._look_again) for delay_s in _LOOK_ONCE_MORE_S]
 
     async def _look_for_aborts(self) -> None:
         with contextlib.suppress(LinkDown):

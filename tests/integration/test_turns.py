@@ -1,0 +1,162 @@
+"""Whose turn it is: tenants share a queue by weight, and nobody waits for another's backlog."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from tests.integration.desk import Claimed, Desk, execute
+from tests.integration.mutants import must_catch
+from youtility_tasks import Task, tenant
+from youtility_tasks.enqueue import enqueue_many
+from youtility_tasks.models import Tenant
+
+CLAIM, READY = "youtility_tasks_claim_v2", "youtility_tasks_ready_v1"
+
+
+@pytest.fixture
+def many_tenants(db: None) -> list[int]:
+    return [each.pk for each in Tenant.objects.bulk_create(Tenant(id=n, name=f"Client {n}") for n in range(101, 181))]
+
+
+def put(task: Task, tenant_id: int, n: int = 1, **options: object) -> list[int]:
+    with tenant(tenant_id):
+        chosen = task.using(**options)
+        return [int(each.id) for each in enqueue_many(chosen, ({} for _ in range(n)))]
+
+
+def owners(claimed: Sequence[Claimed]) -> list[int]:
+    return [each.tenant_id for each in claimed]
+
+
+def served(desk: Desk, *, claims: int, n: int) -> Counter[int]:
+    return Counter(owner for _ in range(claims) for owner in owners(desk.claim(n)))
+
+
+def test_one_job_waits_for_one_job_of_a_tenant_that_floods(
+    desk: Desk, add_task: Task, acme: int, other_tenant: int
+) -> None:
+    def check() -> None:
+        flood = put(add_task, acme, 300)
+        assert owners(desk.claim(5)) == [acme] * 5
+        (single,) = put(add_task, other_tenant)
+
+        assert [each.id for each in desk.claim(2)] == [flood[5], single]
+
+    must_catch(check, READY, "ORDER BY tag, s.place, j.id LIMIT need", "ORDER BY s.place, j.id LIMIT need")
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 40])
+def test_weights_are_the_shares(desk: Desk, add_task: Task, acme: int, other_tenant: int, n: int) -> None:
+    """Whatever the size of a claim: what a tenant got ahead of its share is remembered for the next one."""
+
+    def check() -> None:
+        Tenant.objects.filter(pk=acme).update(weight=3)
+        put(add_task, acme, 400)
+        put(add_task, other_tenant, 400)
+
+        shares = served(desk, claims=200 // n, n=n)
+        total = sum(shares.values())
+        assert total == 200 // n * n
+        assert abs(shares[acme] - 0.75 * total) <= 1
+
+    if n > 2:
+        must_catch(check, READY, ") - 1) / s.weight AS tag", ") - 1) AS tag")
+    if n < 40:
+        must_catch(check, READY, "coalesce(t.start, 0) AS start", "0 AS start")
+        must_catch(check, CLAIM, "IF waiting IS NOT NULL THEN", "IF false THEN")
+
+
+def test_a_share_that_nobody_wants_goes_to_the_others(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:
+    def check() -> None:
+        few = put(add_task, other_tenant, 3)
+        many = put(add_task, acme, 50)
+
+        claimed = [each.id for each in desk.claim(40)]
+
+        assert set(few) < set(claimed)
+        assert claimed[-30:] == many[7:37]
+
+    must_catch(check, READY, "IF reach < need THEN", "IF false THEN")
+
+
+def test_alone_a_tenant_runs_in_the_order_of_its_jobs_and_owes_nothing_for_it(
+    desk: Desk, add_task: Task, acme: int, other_tenant: int
+) -> None:
+    def check() -> None:
+        mine = put(add_task, acme, 100)
+        assert [each.id for each in desk.claim(60)] == mine[:60]
+
+        put(add_task, other_tenant, 100)
+
+        assert served(desk, claims=1, n=20) == {acme: 10, other_tenant: 10}
+
+    check()
+
+
+def test_who_was_served_more_does_not_wait_longer_than_that(
+    desk: Desk, add_task: Task, acme: int, other_tenant: int
+) -> None:
+    """Being ahead counts only against tenants that were waiting at the time."""
+    put(add_task, acme, 100)
+    put(add_task, other_tenant, 2)
+    assert served(desk, claims=10, n=5) == {acme: 48, other_tenant: 2}
+
+    put(add_task, other_tenant, 50)
+
+    assert served(desk, claims=1, n=10) == {acme: 5, other_tenant: 5}
+
+
+def test_priority_goes_before_turns(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:
+    put(add_task, other_tenant, 5)
+    put(add_task, acme, 5, priority=1)
+
+    assert owners(desk.claim(7)) == [acme] * 5 + [other_tenant] * 2
+
+
+@pytest.mark.parametrize("n", [1, 8, 70])
+def test_among_many_tenants_nobody_is_served_twice_before_all_were_once(
+    desk: Desk, add_task: Task, many_tenants: list[int], n: int
+) -> None:
+    """More of them than one claim looks at."""
+
+    def check() -> None:
+        for each in many_tenants:
+            put(add_task, each, 10)
+
+        first_round = served(desk, claims=len(many_tenants) // n, n=n)
+        assert set(first_round.values()) == {1}
+
+    if n < 70:
+        must_catch(check, READY, "nullif(current_setting('youtility_tasks.tenants_from', true), '')", "NULL")
+    else:
+        check()
+
+
+def test_a_job_that_came_due_takes_its_turn_among_the_ready_ones(
+    desk: Desk, add_task: Task, acme: int, other_tenant: int
+) -> None:
+    def check() -> None:
+        late = put(add_task, acme, 30)
+        execute("UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() - interval '1 minute'")
+        (single,) = put(add_task, other_tenant)
+
+        assert [each.id for each in desk.claim(2)] == [late[0], single]
+
+    must_catch(check, CLAIM, "ORDER BY p.level, p.tag, p.id LIMIT p_n", "ORDER BY p.level, p.id LIMIT p_n")
+
+
+def test_a_tenant_with_thousands_of_locks_does_not_hide_another_with_one(
+    desk: Desk, locked_task: Task, acme: int, other_tenant: int
+) -> None:
+    def check() -> None:
+        with tenant(acme):
+            enqueue_many(locked_task, ({"key": f"a {number}"} for number in range(400)))
+        with tenant(other_tenant):
+            single = int(locked_task.enqueue(key="z").id)
+
+        assert single in [each.id for each in desk.claim(4)]
+
+    must_catch(check, "youtility_tasks_lock_heads_v2", "(cardinality(tenants) = 1 AND", "(")

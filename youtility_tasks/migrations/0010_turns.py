@@ -1,0 +1,21 @@
+from django.db import migrations
+
+from ._sql import as_it_was, frozen
+
+
+class Migration(migrations.Migration):
+    """The claim that serves tenants in turn.
+
+    Lock: writers of procrastinate_jobs wait while two indexes of what waits are built. Workers of the release before may
+    run: what they call claims in the new way. Reverse: puts the former claim and indexes back; no data is touched.
+    """
+
+    dependencies = [("youtility_tasks", "0009_strays")]
+    operations = [
+        migrations.RunSQL(
+            frozen("0010_turns.sql"),
+            frozen("0010_turns.reverse.sql")
+            + as_it_was("0006_engine.sql", "youtility_tasks_lock_heads_v1")
+            + as_it_was("0006_engine.sql", "youtility_tasks_claim_v2"),
+        )
+    ]
