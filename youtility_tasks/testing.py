@@ -70,7 +70,7 @@ def _me(queue_name: str) -> dict[str, Any]:
 
 
 def _claim(worker_id: int, queue_name: str) -> list[tuple[Any, ...]]:
-    return _pump(worker_id, queue_name, ended=None, n=1)[1:]
+    return _pump(worker_id, queue_name, ended=None, n=1)[:-1]
 
 
 def _pump(worker_id: int, queue_name: str, *, ended: list[dict[str, Any]] | None, n: int) -> list[tuple[Any, ...]]:

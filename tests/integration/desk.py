@@ -39,7 +39,7 @@ class Desk:
         """What its registration rescued: job id -> verdict."""
 
     def claim(self, n: int = 100, *, queue_name: str | None = None) -> list[Claimed]:
-        rows = self._pump(None, n, queue_name or self.queue_name)[1:]
+        rows = self._pump(None, n, queue_name or self.queue_name)[:-1]
         # Django's connection hands jsonb over as text.
         return [Claimed(job_id, name, json.loads(args), *more) for _, _, job_id, name, args, *more in rows]
 
@@ -64,7 +64,7 @@ class Desk:
             }
             for job, verdict, more in endings
         ]
-        return set(self._pump(rows, 0, self.queue_name)[0][0])
+        return set(self._pump(rows, 0, self.queue_name)[-1][0])
 
     def renew(self, *held: Claimed, status: str = "running") -> set[tuple[str, int | None]]:
         return set(
@@ -92,7 +92,7 @@ class Desk:
         return int(given_back)
 
     def pump(self, n: int) -> list[tuple[Any, ...]]:
-        """The rows of one claim as the worker gets them, the first of which answers for the claim."""
+        """The rows of one claim as the worker gets them, the last of which answers for the claim."""
         return self._pump(None, n, self.queue_name)
 
     def _pump(self, ended: list[dict[str, Any]] | None, n: int, queue_name: str) -> list[tuple[Any, ...]]:

@@ -99,7 +99,7 @@ BUGS = (
     ),
     Bug(
         "a claim does not look at locks",
-        "ready",
+        "claim",
         r"\w+\.lock IS NULL AND (\w+\.queue_name)",
         r"\1",
         "a zombie finishes",

@@ -186,7 +186,7 @@ class Worker:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
             if sent:
                 failpoints.reach("before_finish")
-            rows = await self.link.ask(
+            *claimed, answer = await self.link.ask(
                 "pump",
                 worker_id=self.worker_id,
                 host=self.host,
@@ -196,12 +196,12 @@ class Worker:
             )
             if sent:
                 failpoints.reach("after_finish_sent")
-            if rows[1:]:
+            if claimed:
                 failpoints.reach("after_claim")
-            self._confirm(sent, set(rows[0][0]), resent)
-            self._take(rows[1:])
+            self._confirm(sent, set(answer[0]), resent)
+            self._take(claimed)
             await self._count_stale()
-            if rows[0][1]:
+            if answer[1]:
                 self.may_have_work = True
 
     async def _count_stale(self) -> None:

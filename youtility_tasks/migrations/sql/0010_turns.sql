@@ -58,8 +58,6 @@ DECLARE
     most CONSTANT integer := greatest(p_n, 64);
     need integer := p_n;
     here integer := -2147483648;
-    first integer;
-    taken integer;
     tenants integer[];
     reach integer;
     ids bigint[];
@@ -67,21 +65,10 @@ DECLARE
 BEGIN
     WHILE need > 0 LOOP
         IF p_levels IS NULL THEN
-            SELECT -j.priority, j.tenant_id INTO here, first FROM procrastinate_jobs j
+            SELECT -j.priority INTO here FROM procrastinate_jobs j
              WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
-               AND -j.priority > here ORDER BY -j.priority, j.tenant_id LIMIT 1;
+               AND -j.priority > here ORDER BY -j.priority LIMIT 1;
             EXIT WHEN here IS NULL;
-            PERFORM FROM procrastinate_jobs j
-              WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
-                AND -j.priority = here AND j.tenant_id > first ORDER BY j.tenant_id LIMIT 1;
-            IF NOT FOUND THEN
-                RETURN QUERY SELECT j.id, here, first FROM procrastinate_jobs j
-                  WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
-                    AND -j.priority = here AND j.tenant_id = first ORDER BY j.id LIMIT need FOR UPDATE SKIP LOCKED;
-                GET DIAGNOSTICS taken = ROW_COUNT;
-                need := need - taken;
-                CONTINUE;
-            END IF;
             tenants := youtility_tasks_tenants_ready_v1(
                 p_queue, here, coalesce(nullif(current_setting('youtility_tasks.tenants_from', true), '')::integer, 0), most);
             IF cardinality(tenants) = most THEN
@@ -247,10 +234,32 @@ DECLARE
     tenants integer[];
     others bigint[];
     waiting integer[];
+    last_level integer;
+    is_lone boolean;
+    is_contested boolean := true;
     took interval;
     rows procrastinate_jobs[];
 BEGIN
-    LOOP
+    IF NOT is_short AND coalesce(current_setting('youtility_tasks.turns', true), '') = '' THEN
+        -- The straight way, for a queue in which one tenant waits, or all that wait can be taken.
+        WITH ready AS (
+            SELECT j.id, -j.priority AS level, j.tenant_id FROM procrastinate_jobs j
+             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
+             ORDER BY -j.priority, j.tenant_id, j.id LIMIT p_n FOR UPDATE SKIP LOCKED
+        ), due AS (
+            SELECT j.id FROM procrastinate_jobs j
+             WHERE j.status = 'todo' AND j.scheduled_at <= instant AND j.lock IS NULL AND j.queue_name = p_queue
+             ORDER BY j.scheduled_at LIMIT p_n FOR UPDATE SKIP LOCKED
+        )
+        SELECT r.*, d.others INTO ids, levels, tenants, last_level, is_lone, others
+          FROM (SELECT array_agg(r.id), array_agg(r.level), array_agg(r.tenant_id), max(r.level), min(r.tenant_id) = max(r.tenant_id)
+                  FROM ready r) r, (SELECT array_agg(d.id) AS others FROM due d) d;
+        is_contested := cardinality(ids) = p_n AND NOT (is_lone AND (
+            SELECT 1 FROM procrastinate_jobs j
+             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
+               AND -j.priority = last_level AND j.tenant_id > tenants[1] LIMIT 1) IS NULL);
+    END IF;
+    WHILE is_contested LOOP
         SELECT array_agg(r.id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.level) FILTER (WHERE r.id IS NOT NULL),
                array_agg(r.tenant_id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.tenant_id) FILTER (WHERE r.id IS NULL)
           INTO ids, levels, tenants, waiting
@@ -268,7 +277,7 @@ BEGIN
     IF p_locks AND NOT is_short THEN
         others := others || youtility_tasks_lock_heads_v2(p_queue, instant, p_n, ids IS NULL AND others IS NULL);
     END IF;
-    IF others IS NOT NULL THEN
+    IF others IS NOT NULL OR NOT (is_contested OR is_lone) THEN
         WITH other AS (
             SELECT j.id, j.priority, j.tenant_id FROM procrastinate_jobs j
              -- due, too: another worker may have run the first of a lock since it was found, and put it back for later
@@ -301,7 +310,7 @@ BEGIN
     SELECT array_agg(t.j ORDER BY t.n) INTO rows FROM taken t;
 
     IF waiting IS NOT NULL THEN
-        PERFORM set_config('youtility_tasks.turns', coalesce(youtility_tasks_turns_after_v1(waiting, rows), ''), false);
+        PERFORM set_config('youtility_tasks.turns', youtility_tasks_turns_after_v1(waiting, rows), false);
     ELSIF current_setting('youtility_tasks.turns', true) <> '' THEN
         PERFORM set_config('youtility_tasks.turns', '', false);
     END IF;
@@ -343,7 +352,7 @@ AS $$
     ), least AS (
         SELECT min(r.start) AS start FROM reached r WHERE r.tenant_id = ANY (p_waiting)
     )
-    SELECT array_agg(r.tenant_id)::text || '|' || array_agg(r.start - l.start)::text
+    SELECT coalesce(array_agg(r.tenant_id), '{}')::text || '|' || coalesce(array_agg(r.start - l.start), '{}')::text
       FROM reached r CROSS JOIN least l WHERE r.start - l.start > 1e-9
 $$;
 
@@ -364,24 +373,26 @@ AS $$
       FROM reached f
 $$;
 
--- As before, and whether to look again although it got less than it asked for: there are more locks than this claim saw.
+-- The pump: one round trip and one commit acknowledges what ended and claims up to p_n more. The last row answers for the
+-- worker (job_id NULL): what was accepted, and whether more may be had at once; every row before is a claimed job.
 CREATE FUNCTION youtility_tasks_pump_v3(p_worker_id bigint, p_host text, p_ended jsonb, p_queue text, p_n integer)
 RETURNS TABLE (accepted bigint[], look_again boolean, job_id bigint, task_name varchar, args text, attempts integer, tenant_id integer,
                claim_number bigint, crash_count smallint, has_lock boolean) LANGUAGE plpgsql
 AS $$
 DECLARE
-    rows procrastinate_jobs[];
+    endings bigint[] := '{}';
+    claimed integer := 0;
 BEGIN
-    accepted := '{}';
     IF p_ended IS NOT NULL THEN
-        accepted := youtility_tasks_finish_v2(p_worker_id, p_host, p_ended);
+        endings := youtility_tasks_finish_v2(p_worker_id, p_host, p_ended);
     END IF;
     IF p_n > 0 THEN
-        rows := ARRAY(SELECT c FROM youtility_tasks_claim_v2(p_queue, p_worker_id, p_n) c);
+        RETURN QUERY SELECT NULL::bigint[], NULL::boolean, c.id, c.task_name, c.args::text, c.attempts, c.tenant_id, c.claim_number,
+                            c.crash_count, c.lock IS NOT NULL
+                       FROM youtility_tasks_claim_v2(p_queue, p_worker_id, p_n) c;
+        GET DIAGNOSTICS claimed = ROW_COUNT;
     END IF;
-    look_again := cardinality(rows) = p_n OR (cardinality(rows) > 0 AND current_setting('youtility_tasks.locks_from', true) <> '');
+    accepted := endings;
+    look_again := claimed > 0 AND (claimed = p_n OR current_setting('youtility_tasks.locks_from', true) <> '');
     RETURN NEXT;
-    RETURN QUERY SELECT NULL::bigint[], NULL::boolean, c.id, c.task_name, c.args::text, c.attempts, c.tenant_id, c.claim_number,
-                        c.crash_count, c.lock IS NOT NULL
-                   FROM unnest(rows) c;
 END $$;

@@ -64,7 +64,7 @@ class World:
 
     def claim(self, session: str, *, is_lost: bool = False) -> None:
         desk = self.state.desks[session]
-        rows = self._pump(desk, [], 2)[1:]
+        rows = self._pump(desk, [], 2)[:-1]
         self.state.model.claim(desk.worker_id, 2)
         keys = {job_id: key for key, job_id in self.state.keys.items()}
         for row in rows:
@@ -254,7 +254,7 @@ class World:
             }
             for held in sent.values()
         ]
-        accepted = set(self._pump(desk, ended, 0)[0][0])
+        accepted = set(self._pump(desk, ended, 0)[-1][0])
         self.state.model.finish(desk.worker_id, [(each["id"], each["claim_number"], verdict) for each in ended])
         stale = [held for held in mine if held.job_id not in accepted]
         for held in stale:
