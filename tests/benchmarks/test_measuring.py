@@ -58,6 +58,7 @@ def test_everything_is_measured_of_us_and_keeps_the_contract():
         "--deep-waiting=3500",
         "--deep-future=50",
         "--deep-locked=40",
+        "--deep-locks=40",
         "--deep-finished=60",
         "--deep-jobs=2000",
     )
@@ -67,7 +68,7 @@ def test_everything_is_measured_of_us_and_keeps_the_contract():
     assert 0 < document["pickup_ms"]["ours"]["p50"] <= document["pickup_ms"]["ours"]["p99"]
     assert document["memory_mib"]["ours"]["processes"] >= 3  # supervisor, worker, a child
     assert 0 < document["idle"]["ours"]["statements_per_s"] < 100
-    assert set(document["deep"]) == {"empty", "waiting", "future", "locked", "finished"}
+    assert set(document["deep"]) == {"empty", "waiting", "future", "locked", "locks", "finished"}
     assert all(each["jobs_per_s"] > 0 for each in document["deep"].values())
     assert document["durability"] == {"fsync": "on", "synchronous_commit": "on"}
     assert {"python", "postgres", "cpu", "ours"} <= set(document["versions"])

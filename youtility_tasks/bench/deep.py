@@ -27,6 +27,9 @@ class Depths:
     waiting: int = 1_000_000
     future: int = 100_000
     locked: int = 50_000
+    """Behind one lock."""
+    locks: int = 50_000
+    """Each under a lock of its own and less urgent than what is timed, beside a crowd behind one lock."""
     finished: int = 10_000_000
     jobs: int = 10_000
 
@@ -59,6 +62,9 @@ def _drain(bench: Bench, n: int, depth: dict[str, int] | None = None) -> float:
             _multiply(connection, depth["future"], scheduled_at="now() + interval '1 day'")
         if "locked" in depth:
             _multiply(connection, depth["locked"], lock="'bench'")
+        if "locks" in depth:
+            _multiply(connection, min(1_000, depth["locks"]), lock="'bench'")
+            _multiply(connection, depth["locks"], lock="'bench ' || generate_series", priority="pattern.priority - 1")
         first = _multiply(connection, max(n + 2 * _LEAD, depth.get("waiting", 0)))
         for path, place in zip(marks, (_LEAD, _LEAD + n), strict=True):
             path.unlink(missing_ok=True)
