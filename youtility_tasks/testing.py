@@ -87,7 +87,7 @@ def _pump(worker_id: int, queue_name: str, *, ended: list[dict[str, Any]] | None
 
 
 def _run(worker_id: int, row: tuple[Any, ...]) -> None:
-    _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, _ = row
+    _, _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, _ = row
     task = registry.resolve(task_name) or registry.get(task_name)
     stored = json.loads(args) if isinstance(args, str) else args
     current = run.Run(run.Assignment(job_id, claim_number, task_name, stored, attempts + 1, tenant_id, worker_id), task)

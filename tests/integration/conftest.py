@@ -15,6 +15,7 @@ TABLES = (
     "procrastinate_jobs",
     "procrastinate_workers",
     "youtility_tasks_history",
+    "youtility_tasks_queuecontrol",
     "youtility_tasks_queuecounter",
     "youtility_tasks_taskeffect",
     "youtility_tasks_taskworker",

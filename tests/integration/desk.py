@@ -41,7 +41,7 @@ class Desk:
     def claim(self, n: int = 100, *, queue_name: str | None = None) -> list[Claimed]:
         rows = self._pump(None, n, queue_name or self.queue_name)[:-1]
         # Django's connection hands jsonb over as text.
-        return [Claimed(job_id, name, json.loads(args), *more) for _, _, job_id, name, args, *more in rows]
+        return [Claimed(job_id, name, json.loads(args), *more) for _, _, _, job_id, name, args, *more in rows]
 
     def take(self) -> Claimed:
         (job,) = self.claim()

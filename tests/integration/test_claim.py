@@ -256,7 +256,7 @@ def test_a_head_that_was_put_back_for_later_is_not_run_early(desk: Desk, locked_
 def look_again(desk: Desk, n: int) -> tuple[list[int], bool]:
     """What a claim took, and whether the worker is told to look again at once."""
     *claimed, (_, again, *_) = desk.pump(n)
-    return [row[2] for row in claimed], bool(again)
+    return [row[3] for row in claimed], bool(again)
 
 
 def test_neither_a_crowd_nor_many_locks_hide_a_job_whose_lock_is_free(

@@ -14,7 +14,7 @@ from tests.integration.desk import Desk, execute, job, rescue, rows, statuses
 from tests.integration.mutants import definition
 from tests.integration.sessions import Aside, aside, at_once
 from youtility_tasks import Retry, Task, effects, enqueue_many, queues, tenant
-from youtility_tasks.models import Job, Tenant
+from youtility_tasks.models import Job, QueueControl, Tenant
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -231,6 +231,28 @@ def test_a_job_is_rescued_while_another_is_enqueued_under_its_queueing_lock(
     empty()
     with mutated(RESCUE, HANDLER, NO_HANDLER), pytest.raises((AssertionError, DatabaseError)):
         one_is_enqueued_while_another_is_rescued(one_waiting_task, other)
+
+
+# -- limits
+
+
+def two_claim_at_once_under_one_limit(work_task: Task, other: Aside) -> None:
+    QueueControl.objects.create(task_name=work_task.name, max_running=5)
+    enqueue_many(work_task, ({} for _ in range(20)))
+    desk, second = Desk(), other.do(Desk)
+    with transaction.atomic():
+        first = desk.claim(4)
+        claimed = other.start(second.claim)
+        other.until_it_waits()
+    assert (len(first), len(claimed.result(10))) == (4, 1)
+
+
+def test_a_limit_holds_for_all_who_claim_at_once(work_task: Task, other: Aside) -> None:
+    two_claim_at_once_under_one_limit(work_task, other)
+    empty()
+    guard = "pg_advisory_xact_lock(hashtext('youtility_tasks_control'), c.id)"
+    with mutated("youtility_tasks_claim_limited_v1", guard, "c.id"), pytest.raises((AssertionError, DatabaseError)):
+        two_claim_at_once_under_one_limit(work_task, other)
 
 
 # -- rescuing at once

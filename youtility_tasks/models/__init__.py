@@ -1,5 +1,6 @@
 """The tables, a file a subject."""
 
+from .controls import QueueControl
 from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
@@ -7,4 +8,13 @@ from .tenants import Tenant
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
 
-__all__ = ["Job", "QueueCounter", "TaskEffect", "TaskExecutionHistory", "TaskWorker", "Tenant", "UpkeepDuty"]
+__all__ = [
+    "Job",
+    "QueueControl",
+    "QueueCounter",
+    "TaskEffect",
+    "TaskExecutionHistory",
+    "TaskWorker",
+    "Tenant",
+    "UpkeepDuty",
+]

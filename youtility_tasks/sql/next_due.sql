@@ -4,7 +4,7 @@
 WITH recent AS (SELECT clock_timestamp() - interval '1 second' AS at)
 SELECT extract(epoch FROM least(
          (SELECT j.scheduled_at FROM procrastinate_jobs j
-           WHERE j.queue_name = %(queue_name)s AND j.status = 'todo' AND j.lock IS NULL
+           WHERE j.queue_name = %(queue_name)s AND j.status = 'todo' AND j.lock IS NULL AND j.parked_by = 0
              AND j.scheduled_at > (SELECT r.at FROM recent r) ORDER BY j.scheduled_at LIMIT 1),
          (SELECT j.scheduled_at FROM procrastinate_jobs j
            WHERE j.queue_name = %(queue_name)s AND j.status = 'todo' AND j.lock IS NOT NULL

@@ -1,2 +1,2 @@
-SELECT p.accepted, p.look_again, p.job_id, p.task_name, p.args, p.attempts, p.tenant_id, p.claim_number, p.crash_count, p.has_lock
+SELECT p.accepted, p.look_again, p.look_after_s, p.job_id, p.task_name, p.args, p.attempts, p.tenant_id, p.claim_number, p.crash_count, p.has_lock
   FROM youtility_tasks_pump_v3(%(worker_id)s, %(host)s, %(ended)s::jsonb, %(queue_name)s, %(n)s) p

@@ -75,6 +75,8 @@ class Worker:
         self.wake = asyncio.Event()
         self.may_have_work = True
         self.later_looks: list[asyncio.TimerHandle] = []
+        self.controlled: asyncio.TimerHandle | None = None
+        """The next look, while a control keeps jobs back; an ending of ours may make room before."""
         self.renewed_at = time.monotonic()
 
     async def run(self) -> None:
@@ -155,7 +157,7 @@ class Worker:
                 return
             due_s, waits_for_lock = await self._next_due() if self._room() else (None, False)
             is_late = waits_for_lock or (due_s is not None and due_s <= 0)
-            if self.drain and not self.holdings.jobs and not self.may_have_work and not is_late:
+            if self.drain and not (self.holdings.jobs or self.may_have_work or is_late or self.controlled is not None):
                 return
             idle_s = settings().poll_interval_s
             if waits_for_lock:
@@ -201,8 +203,18 @@ class Worker:
             self._confirm(sent, set(answer[0]), resent)
             self._take(claimed)
             await self._count_stale()
-            if answer[1]:
-                self.may_have_work = True
+            _, look_again, look_after_s, *_ = answer
+            self.may_have_work |= bool(look_again)
+            if wanted:
+                self._look_when_controls_allow(look_after_s)
+
+    def _look_when_controls_allow(self, look_after_s: float | None) -> None:
+        """`look_after_s`: until a job may run that a limit, a rate or a pause keeps back; None if none does."""
+        if self.controlled is not None:
+            self.controlled.cancel()
+        self.controlled = None
+        if look_after_s is not None:
+            self.controlled = asyncio.get_running_loop().call_later(look_after_s + 0.001, self._look_again)
 
     async def _count_stale(self) -> None:
         if self.holdings.stale:
@@ -216,7 +228,11 @@ class Worker:
             job, decision = answered.job, answered.ended.decision
             if answered.is_accepted:
                 recorded.append((answered.ended, job))
-            if job.has_lock or (decision.verdict is not Verdict.SUCCEEDED and decision.delay_s == 0):
+            if (
+                job.has_lock
+                or self.controlled is not None
+                or (decision.verdict is not Verdict.SUCCEEDED and decision.delay_s == 0)
+            ):
                 self.may_have_work = True
             elif decision.delay_s:
                 asyncio.get_running_loop().call_later(decision.delay_s + 0.002, self._look_again)
@@ -229,7 +245,7 @@ class Worker:
     def _take(self, rows: list[tuple[Any, ...]]) -> None:
         """Hand claimed jobs to children; one whose task this code does not know goes back for another worker."""
         known = []
-        for _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
+        for _, _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
             if job_id in self.holdings.jobs:
                 self._lose(job_id)  # while it ran here somebody put it back by hand, and it is ours once more
             task = registry.resolve(task_name)

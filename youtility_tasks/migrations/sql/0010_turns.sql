@@ -1,10 +1,15 @@
 -- A claim that serves tenants in turn, that costs the same beside thousands of locks, and that does not walk past the
 -- jobs that have ended each time while an old snapshot keeps their rows.
 
+-- Why a job that could run is not even looked at: the control (a limit, a rate, a pause) that it met last; 0 is none.
+ALTER TABLE procrastinate_jobs ADD COLUMN parked_by integer NOT NULL DEFAULT 0;
+
 -- Tenants apart within a priority: a claim finds who waits by one probe a tenant, and then reads only what it takes.
-DROP INDEX youtility_tasks_jobs_ready_free, youtility_tasks_jobs_locks;
-CREATE INDEX youtility_tasks_jobs_ready_free ON procrastinate_jobs (queue_name, (-priority), tenant_id, id)
-    WHERE status = 'todo' AND scheduled_at IS NULL AND lock IS NULL;
+DROP INDEX youtility_tasks_jobs_ready_free, youtility_tasks_jobs_due_free, youtility_tasks_jobs_locks;
+CREATE INDEX youtility_tasks_jobs_ready_free ON procrastinate_jobs (queue_name, parked_by, (-priority), tenant_id, id)
+    WHERE status = 'todo' AND lock IS NULL AND (scheduled_at IS NULL OR parked_by > 0);
+CREATE INDEX youtility_tasks_jobs_due_free ON procrastinate_jobs (queue_name, scheduled_at)
+    WHERE status = 'todo' AND lock IS NULL AND scheduled_at IS NOT NULL AND parked_by = 0;
 CREATE INDEX youtility_tasks_jobs_locks ON procrastinate_jobs (queue_name, tenant_id, lock)
     WHERE status = 'todo' AND lock IS NOT NULL;
 
@@ -21,8 +26,9 @@ AS $$
            unnest(split_part(s.state, '|', 1)::integer[], split_part(s.state, '|', 2)::float8[]) AS t(tenant_id, start)
 $$;
 
--- The tenants with a job that is ready at one priority: at most p_most (NULL: all), from p_from on and round.
-CREATE FUNCTION youtility_tasks_tenants_ready_v1(p_queue text, p_level integer, p_from integer, p_most integer)
+-- The tenants with a job that is ready at one priority: at most p_most (NULL: all), from p_from on and round, without some.
+CREATE FUNCTION youtility_tasks_tenants_ready_v1(
+    p_queue text, p_parked_by integer, p_level integer, p_from integer, p_most integer, p_without integer[])
 RETURNS integer[] LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
@@ -32,15 +38,17 @@ DECLARE
 BEGIN
     LOOP
         SELECT j.tenant_id INTO latest FROM procrastinate_jobs j
-         WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
-           AND -j.priority = p_level AND j.tenant_id > latest ORDER BY j.tenant_id LIMIT 1;
+         WHERE j.status = 'todo' AND j.lock IS NULL AND (j.scheduled_at IS NULL OR j.parked_by > 0) AND j.queue_name = p_queue
+           AND j.parked_by = p_parked_by AND -j.priority = p_level AND j.tenant_id > latest ORDER BY j.tenant_id LIMIT 1;
         IF latest IS NULL AND NOT is_round AND p_from > 0 THEN
             is_round := true;
             latest := -1;
             CONTINUE;
         END IF;
         EXIT WHEN latest IS NULL OR (is_round AND latest >= p_from);
-        found := found || latest;
+        IF latest <> ALL (p_without) THEN
+            found := found || latest;
+        END IF;
         EXIT WHEN cardinality(found) = p_most;
     END LOOP;
     RETURN found;
@@ -50,8 +58,9 @@ END $$;
 -- tenant gets its share by weight, as far as it has jobs (start-time fair queueing: Goyal, Vin, Cheng 1996). A row
 -- without an id names a tenant that waits.
 --
--- p_levels, p_tenants, p_floors: look only there, for jobs after these ids. NULL: look everywhere.
-CREATE FUNCTION youtility_tasks_ready_v1(p_queue text, p_n integer, p_levels integer[], p_tenants integer[], p_floors bigint[])
+-- p_levels, p_tenants, p_floors: look only there, for jobs after these ids. NULL: look everywhere, but not at p_without.
+CREATE FUNCTION youtility_tasks_ready_v1(
+    p_queue text, p_parked_by integer, p_n integer, p_without integer[], p_levels integer[], p_tenants integer[], p_floors bigint[])
 RETURNS TABLE (id bigint, level integer, tenant_id integer) LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -66,11 +75,12 @@ BEGIN
     WHILE need > 0 LOOP
         IF p_levels IS NULL THEN
             SELECT -j.priority INTO here FROM procrastinate_jobs j
-             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
-               AND -j.priority > here ORDER BY -j.priority LIMIT 1;
+             WHERE j.status = 'todo' AND j.lock IS NULL AND (j.scheduled_at IS NULL OR j.parked_by > 0) AND j.queue_name = p_queue
+               AND j.parked_by = p_parked_by AND -j.priority > here ORDER BY -j.priority LIMIT 1;
             EXIT WHEN here IS NULL;
             tenants := youtility_tasks_tenants_ready_v1(
-                p_queue, here, coalesce(nullif(current_setting('youtility_tasks.tenants_from', true), '')::integer, 0), most);
+                p_queue, p_parked_by, here, coalesce(nullif(current_setting('youtility_tasks.tenants_from', true), '')::integer, 0),
+                most, p_without);
             IF cardinality(tenants) = most THEN
                 PERFORM set_config('youtility_tasks.tenants_from', (tenants[need] + 1)::text, false);  -- as many as it serves
             END IF;
@@ -94,15 +104,15 @@ BEGIN
                                  ON f.level = here AND f.tenant_id = u.tenant_id) s
                  CROSS JOIN LATERAL (
                     SELECT i.id FROM procrastinate_jobs i
-                     WHERE i.status = 'todo' AND i.scheduled_at IS NULL AND i.lock IS NULL AND i.queue_name = p_queue
-                       AND -i.priority = here AND i.tenant_id = s.tenant_id AND i.id > s.floor
+                     WHERE i.status = 'todo' AND i.lock IS NULL AND (i.scheduled_at IS NULL OR i.parked_by > 0)
+                       AND i.queue_name = p_queue AND i.parked_by = p_parked_by AND -i.priority = here AND i.tenant_id = s.tenant_id AND i.id > s.floor
                      ORDER BY i.id LIMIT s.n FOR UPDATE SKIP LOCKED) j
                  ORDER BY tag, s.place, j.id LIMIT need) x;
             EXIT WHEN cardinality(tenants) = 1 OR cardinality(ids) = need;
             IF reach < need THEN
                 reach := reach * 4;
             ELSIF p_levels IS NULL AND cardinality(tenants) = most THEN
-                tenants := youtility_tasks_tenants_ready_v1(p_queue, here, 0, NULL);  -- other workers have theirs: see everybody
+                tenants := youtility_tasks_tenants_ready_v1(p_queue, p_parked_by, here, 0, NULL, p_without);  -- other workers have theirs
                 reach := 1;
             ELSE
                 EXIT;
@@ -244,11 +254,11 @@ BEGIN
         -- The straight way, for a queue in which one tenant waits, or all that wait can be taken.
         WITH ready AS (
             SELECT j.id, -j.priority AS level, j.tenant_id FROM procrastinate_jobs j
-             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
+             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
              ORDER BY -j.priority, j.tenant_id, j.id LIMIT p_n FOR UPDATE SKIP LOCKED
         ), due AS (
             SELECT j.id FROM procrastinate_jobs j
-             WHERE j.status = 'todo' AND j.scheduled_at <= instant AND j.lock IS NULL AND j.queue_name = p_queue
+             WHERE j.status = 'todo' AND j.scheduled_at <= instant AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
              ORDER BY j.scheduled_at LIMIT p_n FOR UPDATE SKIP LOCKED
         )
         SELECT r.*, d.others INTO ids, levels, tenants, last_level, is_lone, others
@@ -256,7 +266,7 @@ BEGIN
                   FROM ready r) r, (SELECT array_agg(d.id) AS others FROM due d) d;
         is_contested := cardinality(ids) = p_n AND NOT (is_lone AND (
             SELECT 1 FROM procrastinate_jobs j
-             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
+             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
                AND -j.priority = last_level AND j.tenant_id > tenants[1] LIMIT 1) IS NULL);
     END IF;
     WHILE is_contested LOOP
@@ -264,11 +274,11 @@ BEGIN
                array_agg(r.tenant_id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.tenant_id) FILTER (WHERE r.id IS NULL)
           INTO ids, levels, tenants, waiting
           FROM youtility_tasks_ready_v1(
-            p_queue, p_n, CASE WHEN is_short THEN floors[2]::integer[] END, floors[3]::integer[], floors[4]::bigint[]) r;
+            p_queue, 0, p_n, '{}', CASE WHEN is_short THEN floors[2]::integer[] END, floors[3]::integer[], floors[4]::bigint[]) r;
         SELECT array_agg(d.id) INTO others FROM (
             SELECT j.id FROM procrastinate_jobs j
              WHERE j.status = 'todo' AND j.scheduled_at <= instant AND j.scheduled_at >= due_from AND j.lock IS NULL
-               AND j.queue_name = p_queue
+               AND j.queue_name = p_queue AND j.parked_by = 0
              ORDER BY j.scheduled_at LIMIT p_n FOR UPDATE SKIP LOCKED) d;
         EXIT WHEN NOT is_short OR coalesce(cardinality(ids), 0) + coalesce(cardinality(others), 0) >= p_n;
         is_short := false;
@@ -372,27 +382,3 @@ AS $$
                               p_floors[5]::timestamptz, 'infinity'))
       FROM reached f
 $$;
-
--- The pump: one round trip and one commit acknowledges what ended and claims up to p_n more. The last row answers for the
--- worker (job_id NULL): what was accepted, and whether more may be had at once; every row before is a claimed job.
-CREATE FUNCTION youtility_tasks_pump_v3(p_worker_id bigint, p_host text, p_ended jsonb, p_queue text, p_n integer)
-RETURNS TABLE (accepted bigint[], look_again boolean, job_id bigint, task_name varchar, args text, attempts integer, tenant_id integer,
-               claim_number bigint, crash_count smallint, has_lock boolean) LANGUAGE plpgsql
-AS $$
-DECLARE
-    endings bigint[] := '{}';
-    claimed integer := 0;
-BEGIN
-    IF p_ended IS NOT NULL THEN
-        endings := youtility_tasks_finish_v2(p_worker_id, p_host, p_ended);
-    END IF;
-    IF p_n > 0 THEN
-        RETURN QUERY SELECT NULL::bigint[], NULL::boolean, c.id, c.task_name, c.args::text, c.attempts, c.tenant_id, c.claim_number,
-                            c.crash_count, c.lock IS NOT NULL
-                       FROM youtility_tasks_claim_v2(p_queue, p_worker_id, p_n) c;
-        GET DIAGNOSTICS claimed = ROW_COUNT;
-    END IF;
-    accepted := endings;
-    look_again := claimed > 0 AND (claimed = p_n OR current_setting('youtility_tasks.locks_from', true) <> '');
-    RETURN NEXT;
-END $$;

@@ -68,7 +68,7 @@ class World:
         self.state.model.claim(desk.worker_id, 2)
         keys = {job_id: key for key, job_id in self.state.keys.items()}
         for row in rows:
-            job_id, claim = row[2], row[7]
+            job_id, claim = row[3], row[8]
             if not is_lost:
                 held = Held(job_id, keys[job_id], claim)
                 desk.held[job_id] = held

@@ -1,0 +1,46 @@
+"""What people set at run time: limits, rates and pauses."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class QueueControl(models.Model):
+    """How much of some jobs may run: those of a queue, of a task, of a tenant, or of what two or three of them share.
+
+    A row is never deleted while jobs are parked under it: it is emptied, and upkeep takes it away later.
+    """
+
+    id = models.AutoField(primary_key=True)
+    queue_name = models.CharField(max_length=128, default="", blank=True, help_text="empty: any queue")
+    task_name = models.CharField(max_length=128, default="", blank=True, help_text="empty: any task")
+    tenant_id = models.IntegerField(null=True, blank=True, help_text="none: all tenants together")
+    max_running = models.PositiveIntegerField(null=True, blank=True, help_text="jobs that run at once; none: no limit")
+    rate_per_s = models.FloatField(null=True, blank=True, help_text="jobs that may start each second; none: no limit")
+    burst = models.FloatField(default=1, help_text="jobs that may start at once after a quiet time")
+    is_paused = models.BooleanField(default=False)
+    paused_until = models.DateTimeField(null=True, blank=True, help_text="none: until somebody resumes")
+    reason = models.TextField(default="", blank=True)
+    changed_at = models.DateTimeField(db_default=Now())
+    changed_by = models.CharField(max_length=200, default="", blank=True)
+    tokens = models.FloatField(db_default=1.0, help_text="starts that are left of the rate at `refilled_at`")
+    refilled_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                name="yt_control_once", fields=["queue_name", "task_name", "tenant_id"], nulls_distinct=False
+            ),
+            models.CheckConstraint(name="yt_control_running_positive", condition=Q(max_running__gt=0)),
+            models.CheckConstraint(name="yt_control_rate_positive", condition=Q(rate_per_s__gt=0)),
+            models.CheckConstraint(name="yt_control_burst_from_one", condition=Q(burst__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return " ".join(
+            filter(
+                None, [self.queue_name or "every queue", self.task_name, self.tenant_id and f"tenant {self.tenant_id}"]
+            )
+        )
