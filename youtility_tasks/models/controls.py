@@ -39,8 +39,5 @@ class QueueControl(models.Model):
         ]
 
     def __str__(self) -> str:
-        return " ".join(
-            filter(
-                None, [self.queue_name or "every queue", self.task_name, self.tenant_id and f"tenant {self.tenant_id}"]
-            )
-        )
+        whose = "" if self.tenant_id is None else f"tenant {self.tenant_id}"
+        return " ".join(filter(None, [self.queue_name or "every queue", self.task_name, whose]))
