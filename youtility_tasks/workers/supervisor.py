@@ -20,7 +20,7 @@ from youtility_tasks.errors import ConfigurationError, did_you_mean
 
 from . import child, family, quiet_log
 from .lifeline import Lifeline
-from .nursery import Nursery
+from .nursery import Matron
 from .worker import STOP_NOW, Worker
 
 _LONGEST_WAIT_S = 5.0
@@ -163,10 +163,10 @@ def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str]
         _title(f"youtility child {queue_name}")
         child.main(sock, board_fd, shape.threads)
 
-    nursery = Nursery(raise_child)
+    matron = Matron(raise_child)
 
     async def serve() -> None:
-        await Worker(queue_name, shape, nursery, drain=drain, token=line.token, dead=dead).run()
+        await Worker(queue_name, shape, matron, drain=drain, token=line.token, dead=dead).run()
 
     with quiet_log.never_blocking():
         asyncio.run(serve())

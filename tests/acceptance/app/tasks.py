@@ -215,6 +215,9 @@ def dies(*, how: str, until: str = "/") -> None:
             ctypes.string_at(0)
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "parent":
+            os.kill(os.getppid(), signal.SIGKILL)
+            wait_for("/nowhere")
 
 
 @task(tenant="all")
