@@ -343,6 +343,18 @@ def talks(*, words: str, times: int) -> None:
     logging.getLogger(__name__).warning("said it %s times", times)
 
 
+@task(tenant="all", retry=Retry(1))
+def spoils_its_output(*, how: str) -> None:
+    match how:
+        case "closed":
+            sys.stdout.close()
+            sys.stderr.close()
+        case "gone":
+            sys.stdout = sys.stderr = None  # type: ignore[assignment]
+        case "bytes":
+            sys.stdout.write(b"no text")  # type: ignore[arg-type]
+
+
 # -- effects
 
 
