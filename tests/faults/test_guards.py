@@ -66,6 +66,23 @@ def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mut
     assert crew.queue.attempts(job_id) == ["succeeded"]
 
 
+def a_stopped_nursery_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
+    """What ran under it may have stopped it, and counts as crashed; what needs a child of its own is waited for no longer."""
+    supervisor = crew.start(threads=2, mutant=mutant)
+    running = crew.queue.put("waits", until=str(crew.gate()))
+    nursery = psutil.Process(crew.began()[0]["pid"]).parent()
+    assert nursery is not None
+    nursery.suspend()
+
+    crew.queue.put("tells_pid")
+
+    until(lambda: not is_alive(nursery.pid), within_s=patience_s(mutant), why="the stopped nursery is still there")
+    crew.gate().touch()
+    assert crew.queue.ending(running)["attempt"] == 1
+    assert crew.queue.attempts(running) == ["crashed", "succeeded"]
+    assert not supervisor.said("worker died")
+
+
 def a_worker_that_stays_frozen_does_not_keep_its_supervisor(crew: Crew, mutant: Mutant | None) -> None:
     """It is killed 5 s after its grace period and one statement's deadline, and what a task had started goes with it."""
     supervisor = crew.start(mutant=mutant, shutdown_grace_s=0.5, statement_deadline_s=0.5)
@@ -89,6 +106,7 @@ GUARDS: dict[Check, Mutant] = {
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
         CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
     ),
+    a_stopped_nursery_is_replaced: Mutant(CHILDREN, "Children.look_at_clocks", "self._is_unheard_of(child)", "False"),
     a_worker_that_stays_frozen_does_not_keep_its_supervisor: Mutant(
         SUPERVISOR, "Supervisor._kill_the_late", "time.monotonic() < self.kill_at", "True"
     ),

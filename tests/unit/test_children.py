@@ -27,6 +27,11 @@ class FakeMatron:
     def __init__(self) -> None:
         self.control, self.other = socket.socketpair()
         self.nurseries: list[FakeNursery] = []
+        self.told: list[dict[str, int]] = []
+
+    def news(self) -> list[dict[str, int]]:
+        told, self.told = self.told, []
+        return told
 
     def nursery(self) -> FakeNursery:
         self.nurseries.append(FakeNursery())
@@ -46,6 +51,8 @@ class FakeNursery:
         self.control, self.other = socket.socketpair()
         self.control.setblocking(False)
         self.is_alive = True
+        self.pid: int | None = None
+        self.given_up = False
         self.childs_ends: list[socket.socket] = []
         self.boards: list[Board] = []
         self.told: list[dict[str, int]] = []
@@ -372,5 +379,73 @@ def test_a_job_that_crashed_has_a_nursery_to_itself_which_ends_with_it(stage: Ca
         assert own.control.fileno() == -1
         assert nursery.control.fileno() != -1
         assert [report["happened"] for report in reported] == ["returned"]
+
+    stage(scene)
+
+
+def told_of_its_birth(children: Children, pid: int) -> None:
+    children.matron.told = [{"born": pid}]  # type: ignore[attr-defined]
+    children._hear_matron()
+
+
+def pass_the_lease(children: Children) -> None:
+    for child in children.members:
+        child.heard_at -= 60
+    children.look_at_clocks()
+
+
+def test_a_nursery_that_bears_nothing_is_killed_and_its_worker_lives(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, reported: list[dict[str, Any]]) -> None:
+        told_of_its_birth(children, NO_PROCESS)
+        children.give([job(1)])
+        children.look_at_clocks()
+        assert not nursery.given_up, "it still has time"
+
+        pass_the_lease(children)
+
+        assert nursery.given_up
+        nursery.childs_ends[0].close()
+        children._hear_child(children.members[0])
+        nursery_died(nursery, children)
+        assert not children.gone.is_set()
+        assert [report["happened"] for report in reported] == ["handed_back"]
+
+    stage(scene)
+
+
+def test_a_nursery_that_does_not_tell_of_a_death_is_killed_too(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        told_of_its_birth(children, NO_PROCESS)
+        children.give([job(1)])
+        nursery.boards[0].start(1)
+        nursery.told = [{"born": NO_PROCESS + 1}]
+        children._hear_nursery(nursery)  # type: ignore[arg-type]
+        pass_the_lease(children)
+        assert not nursery.given_up, "the child runs"
+
+        nursery.childs_ends[0].close()
+        children._hear_child(children.members[0])
+        pass_the_lease(children)
+
+        assert nursery.given_up
+
+    stage(scene)
+
+
+def test_a_matron_that_bears_nothing_ends_her_worker(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        pass_the_lease(children)
+        assert children.gone.is_set()
+
+    stage(scene)
+
+
+def test_nobody_is_late_in_the_eyes_of_a_worker_that_was_stopped_itself(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        children.looked_at -= 60
+        pass_the_lease(children)
+        assert not children.gone.is_set()
 
     stage(scene)

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +25,9 @@ from .board import Board
 from .nursery import Matron, Nursery
 
 logger = logging.getLogger(__name__)
+
+_LONG_BLINK_S = 1.0
+"""This process looks at clocks every half second; after a longer pause it was stopped itself."""
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -92,7 +97,9 @@ class Children:
     def __init__(self, matron: Matron, shape: QueueSettings, report: Report) -> None:
         self.matron, self.shape, self.report = matron, shape, report
         self.members: list[Child] = []
+        self.unborn: deque[Nursery] = deque()
         self.lease_deadline = 0.0
+        self.looked_at = time.monotonic()
         self.gone = asyncio.Event()
         """Set when no child can be born any more, or a nursery has died through no job's fault."""
         self._loop = asyncio.get_running_loop()
@@ -154,8 +161,14 @@ class Children:
     def look_at_clocks(self) -> None:
         """Kill children whose jobs outstayed a hard limit or an abort; call back what waits in one that is held up."""
         now = time.monotonic()
+        was_stopped = now - self.looked_at > _LONG_BLINK_S
+        self.looked_at = now
         for child in list(self.members):
+            if was_stopped:
+                child.heard_at = now  # what it said meanwhile is still to be read
             self._bury_if_orphan(child)
+            if now - child.heard_at > settings().lease_s and self._is_unheard_of(child):
+                self._give_up(child)
             running = child.board.running() if child.jobs else set()
             for job_id, job in child.jobs.items():
                 if job.hard_deadline is None and job_id in running and job.task and job.task.timeout_s is not None:
@@ -218,6 +231,7 @@ class Children:
 
     def _open_nursery(self) -> Nursery:
         nursery = self.matron.nursery()
+        self.unborn.append(nursery)
         self._loop.add_reader(nursery.control, self._hear_nursery, nursery)
         return nursery
 
@@ -255,7 +269,7 @@ class Children:
         messages = wire.receive(child.sock, child.inbox)
         if messages is None:
             self._loop.remove_reader(child.sock)
-            child.hung_up = True
+            child.hung_up, child.heard_at = True, time.monotonic()
             self._bury_if_orphan(child)
             return
         self._heard(child, messages)
@@ -290,9 +304,14 @@ class Children:
             death.kill_group(child.pid)
 
     def _hear_matron(self) -> None:
-        if self.matron.news() is None:
+        news = self.matron.news()
+        if news is None:
             self._loop.remove_reader(self.matron.control)
             self.gone.set()
+            return
+        for item in news:
+            if "born" in item:
+                self.unborn.popleft().pid = item["born"]
 
     def _hear_nursery(self, nursery: Nursery) -> None:
         news = nursery.news()
@@ -317,7 +336,7 @@ class Children:
         orphans = [child for child in self.members if child.nursery is nursery]
         running = [job_id for child in orphans for job_id in child.board.running()]
         logger.warning("nursery died children=%s running=%s", len(orphans), sorted(running))
-        if not running:
+        if not running and not nursery.given_up:
             self.gone.set()  # no job is to blame, and the next nursery may fare no better: our supervisor has more patience
         if nursery is self.nursery:
             self.nursery = self._open_nursery()
@@ -326,6 +345,22 @@ class Children:
             if child.pid is not None:
                 death.kill_group(child.pid)
             self._bury_if_orphan(child)
+
+    @staticmethod
+    def _is_unheard_of(child: Child) -> bool:
+        """Whether its nursery should have told of its birth, or its death."""
+        return child.nursery is not None and (child.pid is None or (child.hung_up and death.is_dead(child.pid)))
+
+    def _give_up(self, child: Child) -> None:
+        """Its nursery is stopped, or hangs: kill it, if the matron has told of its birth; if not, she hangs too."""
+        nursery = child.nursery
+        if nursery is None or nursery.pid is None:
+            self.gone.set()
+            return
+        logger.warning("nursery killed, it tells nothing pid=%s", nursery.pid)
+        nursery.given_up = True
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(nursery.pid, signal.SIGKILL)
 
     def _bury_if_orphan(self, child: Child) -> None:
         if child.nursery is None and (child.hung_up or (child.pid is not None and death.is_dead(child.pid))):

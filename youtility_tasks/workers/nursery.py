@@ -49,6 +49,10 @@ class _Mother:
 class Nursery(_Mother):
     """Forks children."""
 
+    pid: int | None = None
+    given_up: bool = False
+    """It did not say what it should have, and was killed."""
+
     def ask(self, board_fd: int) -> socket.socket:
         """Ask for one more child with this board; our end of its socket. Births are reported in the order of asking."""
         return self._ask(board_fd)
