@@ -106,7 +106,7 @@ GUARDS: dict[Check, Mutant] = {
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
         CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
     ),
-    a_stopped_nursery_is_replaced: Mutant(CHILDREN, "Children.look_at_clocks", "self._is_unheard_of(child)", "False"),
+    a_stopped_nursery_is_replaced: Mutant(CHILDREN, "Children.look_at_clocks", "child.is_unheard_of()", "False"),
     a_worker_that_stays_frozen_does_not_keep_its_supervisor: Mutant(
         SUPERVISOR, "Supervisor._kill_the_late", "time.monotonic() < self.kill_at", "True"
     ),

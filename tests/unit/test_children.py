@@ -112,7 +112,7 @@ def stage() -> Callable[..., list[dict[str, Any]]]:
 
 def born_and_died(nursery: FakeNursery, children: Children, status: int) -> None:
     nursery.told = [{"born": NO_PROCESS}, {"died": NO_PROCESS, "status": status}]
-    children._hear_nursery(nursery)  # type: ignore[arg-type]
+    children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [10, 70_000, 150_000])
@@ -295,7 +295,7 @@ def test_a_death_by_a_signal_that_has_no_name_is_a_crash_too(stage: Callable[...
 
 def nursery_died(nursery: FakeNursery, children: Children) -> None:
     nursery.is_alive = False
-    children._hear_nursery(nursery)  # type: ignore[arg-type]
+    children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
 
 
 def test_the_death_of_a_nursery_is_blamed_on_what_ran_and_on_nothing_else(stage: Callable[..., Any]) -> None:
@@ -339,7 +339,7 @@ def test_a_child_of_a_dead_nursery_that_has_no_process_any_more_is_buried(stage:
         children.give([job(1)])
         nursery.boards[0].start(1)
         nursery.told = [{"born": NO_PROCESS}]
-        children._hear_nursery(nursery)  # type: ignore[arg-type]
+        children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
         nursery_died(nursery, children)
         assert [report["happened"] for report in reported] == ["crashed"]
 
@@ -384,8 +384,8 @@ def test_a_job_that_crashed_has_a_nursery_to_itself_which_ends_with_it(stage: Ca
 
 
 def told_of_its_birth(children: Children, pid: int) -> None:
-    children.matron.told = [{"born": pid}]  # type: ignore[attr-defined]
-    children._hear_matron()
+    children.nurseries.matron.told = [{"born": pid}]  # type: ignore[attr-defined]
+    children.nurseries._hear_matron()
 
 
 def pass_the_lease(children: Children) -> None:
@@ -419,7 +419,7 @@ def test_a_nursery_that_does_not_tell_of_a_death_is_killed_too(stage: Callable[.
         children.give([job(1)])
         nursery.boards[0].start(1)
         nursery.told = [{"born": NO_PROCESS + 1}]
-        children._hear_nursery(nursery)  # type: ignore[arg-type]
+        children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
         pass_the_lease(children)
         assert not nursery.given_up, "the child runs"
 

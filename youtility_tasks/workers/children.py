@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +20,7 @@ from youtility_tasks.finish import Happened
 
 from . import death, wire
 from .board import Board
+from .nurseries import Nurseries
 from .nursery import Matron, Nursery
 
 logger = logging.getLogger(__name__)
@@ -84,6 +83,10 @@ class Child:
     inbox: wire.Inbox = field(default_factory=wire.Inbox)
     outbox: bytearray = field(default_factory=bytearray)
 
+    def is_unheard_of(self) -> bool:
+        """Whether its nursery should have told of its birth, or its death."""
+        return self.pid is None or (self.hung_up and death.is_dead(self.pid))
+
 
 class Children:
     """The children of one worker. Every method is called on the worker's loop.
@@ -95,16 +98,13 @@ class Children:
     """
 
     def __init__(self, matron: Matron, shape: QueueSettings, report: Report) -> None:
-        self.matron, self.shape, self.report = matron, shape, report
+        self.shape, self.report = shape, report
         self.members: list[Child] = []
-        self.unborn: deque[Nursery] = deque()
         self.lease_deadline = 0.0
         self.looked_at = time.monotonic()
-        self.gone = asyncio.Event()
-        """Set when no child can be born any more, or a nursery has died through no job's fault."""
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(matron.control, self._hear_matron)
-        self.nursery = self._open_nursery()
+        self.nurseries = Nurseries(matron, heard=self._hear_nursery, lost=self._lose)
+        self.gone = self.nurseries.gone
 
     def running(self) -> int:
         """How many jobs the children hold, those that wait inside them included."""
@@ -167,8 +167,8 @@ class Children:
             if was_stopped:
                 child.heard_at = now  # what it said meanwhile is still to be read
             self._bury_if_orphan(child)
-            if now - child.heard_at > settings().lease_s and self._is_unheard_of(child):
-                self._give_up(child)
+            if now - child.heard_at > settings().lease_s and child.nursery is not None and child.is_unheard_of():
+                self.nurseries.give_up(child.nursery)
             running = child.board.running() if child.jobs else set()
             for job_id, job in child.jobs.items():
                 if job.hard_deadline is None and job_id in running and job.task and job.task.timeout_s is not None:
@@ -213,9 +213,7 @@ class Children:
         for child in list(self.members):
             self._kill(child, None, Happened.HANDED_BACK)
             self._part_from(child)
-        for mother in (self.nursery, self.matron):
-            self._loop.remove_reader(mother.control)
-            mother.close()
+        self.nurseries.close()
 
     def _holder(self, job_id: int) -> Child | None:
         return next((child for child in self.members if job_id in child.jobs), None)
@@ -229,16 +227,10 @@ class Children:
             return self._bear(alone=False, apart=False)
         return least
 
-    def _open_nursery(self) -> Nursery:
-        nursery = self.matron.nursery()
-        self.unborn.append(nursery)
-        self._loop.add_reader(nursery.control, self._hear_nursery, nursery)
-        return nursery
-
     def _bear(self, *, alone: bool, apart: bool) -> Child:
         board, board_fd = Board.make()
         board.extend(self.lease_deadline)
-        nursery = self._open_nursery() if apart else self.nursery
+        nursery = self.nurseries.open() if apart else self.nurseries.shared
         try:
             child = Child(nursery.ask(board_fd), board, nursery, alone)
         finally:
@@ -303,64 +295,30 @@ class Children:
         if child.pid is not None:
             death.kill_group(child.pid)
 
-    def _hear_matron(self) -> None:
-        news = self.matron.news()
-        if news is None:
-            self._loop.remove_reader(self.matron.control)
-            self.gone.set()
-            return
-        for item in news:
-            if "born" in item:
-                self.unborn.popleft().pid = item["born"]
-
-    def _hear_nursery(self, nursery: Nursery) -> None:
-        news = nursery.news()
-        if news is None:
-            self._lose(nursery)
-            return
-        for item in news:
-            if "born" in item:
-                child = next(c for c in self.members if c.nursery is nursery and c.pid is None)
-                child.pid = item["born"]
-                if child.killed_for is not None:
-                    death.kill_group(child.pid)
-            else:
-                found = next((c for c in self.members if c.nursery is nursery and c.pid == item["died"]), None)
-                if found is not None:
-                    self._bury(found, item["status"])
+    def _hear_nursery(self, nursery: Nursery, item: dict[str, int]) -> None:
+        theirs = (child for child in self.members if child.nursery is nursery)
+        if "born" in item:
+            child = next(each for each in theirs if each.pid is None)
+            child.pid = item["born"]
+            if child.killed_for is not None:
+                death.kill_group(child.pid)
+        else:
+            found = next((each for each in theirs if each.pid == item["died"]), None)
+            if found is not None:
+                self._bury(found, item["status"])
 
     def _lose(self, nursery: Nursery) -> None:
         """A nursery has died; its children die with it, and are buried once they are gone."""
-        self._loop.remove_reader(nursery.control)
-        nursery.close()
         orphans = [child for child in self.members if child.nursery is nursery]
         running = [job_id for child in orphans for job_id in child.board.running()]
         logger.warning("nursery died children=%s running=%s", len(orphans), sorted(running))
         if not running and not nursery.given_up:
             self.gone.set()  # no job is to blame, and the next nursery may fare no better: our supervisor has more patience
-        if nursery is self.nursery:
-            self.nursery = self._open_nursery()
         for child in orphans:
             child.nursery, child.retiring = None, True
             if child.pid is not None:
                 death.kill_group(child.pid)
             self._bury_if_orphan(child)
-
-    @staticmethod
-    def _is_unheard_of(child: Child) -> bool:
-        """Whether its nursery should have told of its birth, or its death."""
-        return child.nursery is not None and (child.pid is None or (child.hung_up and death.is_dead(child.pid)))
-
-    def _give_up(self, child: Child) -> None:
-        """Its nursery is stopped, or hangs: kill it, if the matron has told of its birth; if not, she hangs too."""
-        nursery = child.nursery
-        if nursery is None or nursery.pid is None:
-            self.gone.set()
-            return
-        logger.warning("nursery killed, it tells nothing pid=%s", nursery.pid)
-        nursery.given_up = True
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(nursery.pid, signal.SIGKILL)
 
     def _bury_if_orphan(self, child: Child) -> None:
         if child.nursery is None and (child.hung_up or (child.pid is not None and death.is_dead(child.pid))):
@@ -390,9 +348,8 @@ class Children:
         self._loop.remove_writer(child.sock)
         child.sock.close()
         child.board.close()
-        if child.nursery is not None and child.nursery is not self.nursery:
-            self._loop.remove_reader(child.nursery.control)
-            child.nursery.close()
+        if child.nursery is not None:
+            self.nurseries.leave(child.nursery)
 
 
 def _assignment(job: Job) -> list[Any]:
