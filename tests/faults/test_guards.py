@@ -85,7 +85,7 @@ def a_stopped_nursery_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
 
 def a_worker_that_stays_frozen_does_not_keep_its_supervisor(crew: Crew, mutant: Mutant | None) -> None:
     """It is killed 5 s after its grace period and one statement's deadline, and what a task had started goes with it."""
-    supervisor = crew.start(mutant=mutant, shutdown_grace_s=0.5, statement_deadline_s=0.5)
+    supervisor = crew.start(mutant=mutant, shutdown_grace_s=0.5, statement_deadline_s=0.5, lease_s=30.0)
     crew.queue.put("has_a_daemon", until=str(crew.gate()))
     (grandchild,) = until(lambda: crew.diary("grandchild"), why="the grandchild lives")
     ((_, worker),) = crew.queue.workers()
