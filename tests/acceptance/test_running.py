@@ -224,3 +224,14 @@ def test_the_copy_of_a_task_that_forked_ends_where_the_task_returns(crew: Crew) 
     for job_id in behind:
         crew.queue.ending(job_id)
     assert sorted(entry["sum"] for entry in crew.diary("ran")) == list(range(20))
+
+
+@pytest.mark.parametrize(("how", "status"), [("closed", "succeeded"), ("gone", "succeeded"), ("bytes", "failed")])
+def test_what_a_task_did_to_its_output_is_undone_for_the_next_one(shared: Crew, how: str, status: str) -> None:
+    spoiler = shared.queue.ending(shared.queue.put("spoils_its_output", how=how))
+    assert spoiler["status"] == status
+
+    talker = shared.queue.ending(shared.queue.put("talks", words="first\n", times=2))
+
+    assert talker["pid"] == spoiler["pid"], "both ran in one child"
+    assert talker["output"].startswith("first\nfirst\nWARNING tests.acceptance.app.tasks said it 2 times")

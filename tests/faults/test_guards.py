@@ -16,6 +16,7 @@ from tests.faults.test_claimed_ahead import busy_with
 Check = Callable[[Crew, Mutant | None], None]
 
 CHILD, CHILDREN = "youtility_tasks.workers.child", "youtility_tasks.workers.children"
+SUPERVISOR = "youtility_tasks.workers.supervisor"
 
 
 def patience_s(mutant: Mutant | None) -> float:
@@ -65,11 +66,49 @@ def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mut
     assert crew.queue.attempts(job_id) == ["succeeded"]
 
 
+def a_stopped_nursery_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
+    """What ran under it may have stopped it, and counts as crashed; what needs a child of its own is waited for no longer."""
+    supervisor = crew.start(threads=2, mutant=mutant)
+    running = crew.queue.put("waits", until=str(crew.gate()))
+    nursery = psutil.Process(crew.began()[0]["pid"]).parent()
+    assert nursery is not None
+    nursery.suspend()
+
+    crew.queue.put("tells_pid")
+
+    until(lambda: not is_alive(nursery.pid), within_s=patience_s(mutant), why="the stopped nursery is still there")
+    crew.gate().touch()
+    assert crew.queue.ending(running)["attempt"] == 1
+    assert crew.queue.attempts(running) == ["crashed", "succeeded"]
+    assert not supervisor.said("worker died")
+
+
+def a_worker_that_stays_frozen_does_not_keep_its_supervisor(crew: Crew, mutant: Mutant | None) -> None:
+    """It is killed 5 s after its grace period and one statement's deadline, and what a task had started goes with it."""
+    supervisor = crew.start(mutant=mutant, shutdown_grace_s=0.5, statement_deadline_s=0.5, lease_s=30.0)
+    crew.queue.put("has_a_daemon", until=str(crew.gate()))
+    (grandchild,) = until(lambda: crew.diary("grandchild"), why="the grandchild lives")
+    ((_, worker),) = crew.queue.workers()
+    os.kill(worker, signal.SIGSTOP)
+
+    supervisor.signal(signal.SIGTERM)
+
+    until(lambda: supervisor.process.poll() is not None, within_s=9, why="the supervisor waits for a frozen worker")
+    assert supervisor.wait() == 0
+    assert supervisor.said("worker killed, it was told to stop and did not queue=maintenance")
+    assert not is_alive(worker)
+    assert not is_alive(grandchild["pid"])
+
+
 GUARDS: dict[Check, Mutant] = {
     what_waits_behind_a_long_job_runs_elsewhere: Mutant(CHILD, "_Child.take", '"recall" in message', "False"),
     a_stopped_child_is_replaced: Mutant(CHILDREN, "Children.snapshot", "if is_frozen and child.was_frozen", "if False"),
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
         CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
+    ),
+    a_stopped_nursery_is_replaced: Mutant(CHILDREN, "Children.look_at_clocks", "child.is_unheard_of()", "False"),
+    a_worker_that_stays_frozen_does_not_keep_its_supervisor: Mutant(
+        SUPERVISOR, "Supervisor._kill_the_late", "time.monotonic() < self.kill_at", "True"
     ),
 }
 

@@ -9,6 +9,7 @@ import time
 import psutil
 import pytest
 
+from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import Crew, Supervisor, is_alive, until
 
 
@@ -85,6 +86,42 @@ def test_a_poison_job_is_a_dead_letter_after_three_crashes_and_its_neighbours_su
         assert crew.queue.ending(job_id)["attempt"] == 1
         # Once beside the poison; when both ran alone, it could no longer touch them.
         assert crew.queue.attempts(job_id) == ["crashed", "succeeded"]
+
+
+def kills_of_parents_end_as_a_dead_letter(crew: Crew, mutant: Mutant | None) -> None:
+    """A task that kills its parent strikes what runs beside it once; then it has that parent to itself."""
+    supervisor = crew.start(processes=2, threads=2, mutant=mutant)
+    gate, fuse = crew.gate(), crew.gate("fuse")
+    neighbours = [crew.queue.put("waits", until=str(gate), name=str(n)) for n in range(2)]
+    poison = crew.queue.put("dies", how="parent", until=str(fuse))
+    crew.began(3)
+    worker = worker_pid(crew)
+    fuse.touch()
+
+    ending = crew.queue.ending(poison, within_s=30)
+
+    assert crew.queue.attempts(poison) == ["crashed", "crashed", "crashed"]
+    assert (ending["status"], ending["error_class"]) == ("failed", "youtility_tasks.errors.ChildDied")
+    assert "with its parent" in ending["error_message"]
+    assert crew.queue.statuses()[poison] == "failed"
+    gate.touch()
+    finished(crew, *neighbours)
+    for job_id in neighbours:
+        assert crew.queue.ending(job_id)["attempt"] == 1
+        assert crew.queue.attempts(job_id) == ["crashed", "succeeded"]
+    assert worker_pid(crew) == worker
+    assert not supervisor.said("worker died")
+
+
+def test_a_job_that_kills_its_parent_is_a_dead_letter_and_its_worker_lives(crew: Crew) -> None:
+    kills_of_parents_end_as_a_dead_letter(crew, None)
+
+
+def test_a_job_that_kills_its_parent_strikes_its_neighbours_again_unless_it_is_set_apart(crew: Crew) -> None:
+    apart = Mutant("youtility_tasks.workers.children", "Children.give", "apart=job.crash_count > 0", "apart=False")
+
+    with pytest.raises(AssertionError):
+        kills_of_parents_end_as_a_dead_letter(crew, apart)
 
 
 def test_a_nursery_is_killed_and_everything_runs_again(crew: Crew) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import DataError, IntegrityError, transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
 
 from tests.integration.desk import Claimed, Desk, execute, job, rescue, rows, statuses
 from tests.integration.mutants import must_catch
@@ -131,6 +134,7 @@ def test_the_jobs_of_a_silent_worker_wait_again_with_no_attempt_used(desk: Desk,
     assert (row.status, row.attempts, row.crash_count, row.rescue_count, row.worker_id) == ("todo", 0, 0, 1, None)
     attempt = TaskExecutionHistory.objects.get(job_id=held.id)
     assert (attempt.outcome, attempt.is_final, attempt.worker_id) == ("lost", False, desk.id)
+    assert attempt.error_message == f"worker {desk.id} fell silent"
     assert TaskWorker.objects.get(pk=desk.id).status == "lost"
     assert QueueCounter.objects.get(name="rescued_total").value == 1
 
@@ -200,6 +204,55 @@ def test_a_running_job_whose_worker_was_pruned_is_rescued(desk: Desk, held: Clai
         assert rows("SELECT count(*) FROM procrastinate_workers") == [(0,)]
 
     must_catch(check, STRAYS, "j.status = 'doing' AND j.worker_id IS NULL", "false")
+
+
+LOWEST = -(2**31)
+WRITES = {
+    "deferred": "INSERT INTO procrastinate_jobs (queue_name, task_name, priority) VALUES ('maintenance', 't', %s)",
+    "deferred for later": "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, scheduled_at) "
+    "VALUES ('maintenance', 't', %s, now())",
+    "by hand, while it runs": "UPDATE procrastinate_jobs SET priority = %s",
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+def test_the_one_priority_that_no_index_can_order_is_refused_however_it_comes(held: Claimed, write: str) -> None:
+    with pytest.raises(IntegrityError, match="youtility_tasks_jobs_priority"), transaction.atomic():
+        execute(write, LOWEST)
+
+    execute(write, LOWEST + 1)
+
+
+def test_without_that_guard_one_priority_keeps_everybody_from_rescuing(desk: Desk, held: Claimed) -> None:
+    execute("SET CONSTRAINTS ALL IMMEDIATE")
+    execute("ALTER TABLE procrastinate_jobs DROP CONSTRAINT youtility_tasks_jobs_priority")
+    execute("UPDATE procrastinate_jobs SET priority = %s", LOWEST)
+    desk.fall_silent()
+
+    with pytest.raises(DataError, match="integer out of range"), transaction.atomic():
+        rescue()
+
+
+@pytest.mark.parametrize("priority", [LOWEST + 1, 2**31 - 1])
+def test_a_job_of_an_extreme_priority_is_claimed_rescued_and_finished(
+    desk: Desk, sweep_task: Task, priority: int
+) -> None:
+    app.configure_task("theirs", queue=desk.queue_name, allow_unknown=True, priority=priority).defer()
+    taken = desk.take()
+    desk.fall_silent()
+
+    assert rescue() == {taken.id: "rescued"}
+
+    again = Desk()
+    assert again.finish(again.take(), "failed")
+    assert statuses() == {taken.id: "failed"}
+
+
+def test_a_caller_of_procrastinates_is_told_which_rule_its_priority_breaks(db: None) -> None:
+    with pytest.raises(ConnectorException) as refused, transaction.atomic():
+        app.configure_task("theirs", queue="maintenance", allow_unknown=True, priority=LOWEST).defer()
+
+    assert "youtility_tasks_jobs_priority" in str(refused.value.__cause__)
 
 
 def test_the_jobs_of_other_workers_are_left_alone(
@@ -289,6 +342,7 @@ def test_a_successor_rescues_at_once_what_the_dead_worker_held(db: None, sweep_t
 
     def check() -> None:
         assert Desk(token="b" * 32, dead=["a" * 32]).rescued == {held.id: "rescued"}
+        assert TaskExecutionHistory.objects.get(job_id=held.id).error_message == f"worker {dead.id} died"
 
         row = job(held.id)
         assert (row.status, row.attempts, row.crash_count, row.rescue_count, row.worker_id) == ("todo", 0, 0, 1, None)

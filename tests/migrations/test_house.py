@@ -46,5 +46,20 @@ def test_every_migration_can_be_taken_back_and_done_again_under_live_jobs(fresh_
     assert fresh_database.rows("SELECT task_name, tenant_id, claim_number FROM procrastinate_jobs") == [("t", 0, 0)]
 
 
+def test_a_job_of_the_priority_that_is_refused_from_now_on_is_raised_by_one(fresh_database: Any) -> None:
+    manage(fresh_database, "migrate", "youtility_tasks", "0009_strays")
+    fresh_database.rows(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, scheduled_at) VALUES ('email', 't', %s, now())",
+        -(2**31),
+    )
+
+    manage(fresh_database, "migrate")
+
+    assert fresh_database.rows("SELECT priority FROM procrastinate_jobs") == [(-(2**31) + 1,)]
+    assert fresh_database.rows(
+        "SELECT convalidated FROM pg_constraint WHERE conname = 'youtility_tasks_jobs_priority'"
+    ) == [(True,)]
+
+
 def test_the_models_and_the_migrations_agree(fresh_database: Any) -> None:
     assert "No changes detected" in manage(fresh_database, "makemigrations", "--check", "--dry-run")

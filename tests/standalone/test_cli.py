@@ -129,6 +129,37 @@ def test_words_that_a_command_does_not_know_are_bad_usage(run, fresh_database, w
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run_postgresql_worker", "--processes", "0"], "'0' is not a whole number from 1 to 256"),
+        (["run_postgresql_worker", "--queues", "emial"], "No queue is called 'emial'; known: email, "),
+        (["manage_task_queue", "monitor"], "invalid choice: 'monitor'"),
+        (["manage_task_queue", "show"], "the following arguments are required"),
+        (["up", "--port", "http"], "'http' is not a port"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("database", ["without tables", "out of reach"])
+def test_bad_usage_is_told_before_anything_is_said_of_the_database(run, empty_database, database, words, said):
+    address = empty_database if database == "without tables" else "postgresql://x@127.0.0.1:1/x"
+
+    ran = run(*words, DATABASE_URL=address)
+
+    assert ran.returncode == 2
+    assert ran.stderr.startswith(f"usage: youtility-tasks {words[0]} ")
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_an_app_that_does_not_exist_is_bad_usage_of_check(run):
+    ran = run("check", "extra")
+
+    assert ran.returncode == 2
+    assert re.fullmatch(r"No app is called 'extra'; known: \S.*\byoutility_tasks\b.*\. .*\n", ran.stderr)
+    assert run("check", "youtility_tasks").returncode == 0
+
+
 def test_a_migrated_database_runs_commands(run, empty_database):
     assert run("migrate", "--verbosity=0", DATABASE_URL=empty_database).returncode == 0
 

@@ -21,12 +21,38 @@ from youtility_tasks.workers.children import Children, Job
 Scene = Callable[["FakeNursery", Children, list[dict[str, Any]]], None]
 
 
+class FakeMatron:
+    """Hands out the nurseries that a test looks into."""
+
+    def __init__(self) -> None:
+        self.control, self.other = socket.socketpair()
+        self.nurseries: list[FakeNursery] = []
+        self.told: list[dict[str, int]] = []
+
+    def news(self) -> list[dict[str, int]]:
+        told, self.told = self.told, []
+        return told
+
+    def nursery(self) -> FakeNursery:
+        self.nurseries.append(FakeNursery())
+        return self.nurseries[-1]
+
+    def close(self) -> None:
+        for end in (self.control, self.other):
+            end.close()
+        for nursery in self.nurseries:
+            nursery.clean_up()
+
+
 class FakeNursery:
     """Bears sockets instead of processes."""
 
     def __init__(self) -> None:
         self.control, self.other = socket.socketpair()
         self.control.setblocking(False)
+        self.is_alive = True
+        self.pid: int | None = None
+        self.given_up = False
         self.childs_ends: list[socket.socket] = []
         self.boards: list[Board] = []
         self.told: list[dict[str, int]] = []
@@ -38,11 +64,14 @@ class FakeNursery:
         self.childs_ends.append(theirs)
         return ours
 
-    def news(self) -> list[dict[str, int]]:
+    def news(self) -> list[dict[str, int]] | None:
         told, self.told = self.told, []
-        return told
+        return told if self.is_alive else None
 
     def close(self) -> None:
+        self.control.close()
+
+    def clean_up(self) -> None:
         for end in (self.control, self.other, *self.childs_ends):
             end.close()
 
@@ -67,13 +96,13 @@ def stage() -> Callable[..., list[dict[str, Any]]]:
         reported: list[dict[str, Any]] = []
 
         async def run() -> None:
-            nursery = FakeNursery()
-            children = Children(nursery, QueueSettings(processes=processes, threads=threads), reported.append)  # type: ignore[arg-type]
+            matron = FakeMatron()
+            children = Children(matron, QueueSettings(processes=processes, threads=threads), reported.append)  # type: ignore[arg-type]
             try:
-                scene(nursery, children, reported)
+                scene(matron.nurseries[0], children, reported)
             finally:
                 children.close()
-                nursery.close()
+                matron.close()
 
         asyncio.run(run())
         return reported
@@ -83,7 +112,7 @@ def stage() -> Callable[..., list[dict[str, Any]]]:
 
 def born_and_died(nursery: FakeNursery, children: Children, status: int) -> None:
     nursery.told = [{"born": NO_PROCESS}, {"died": NO_PROCESS, "status": status}]
-    children._hear_nursery()
+    children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [10, 70_000, 150_000])
@@ -246,5 +275,177 @@ def test_a_child_whose_jobs_all_run_is_left_alone(stage: Callable[..., Any], set
         children.members[0].heard_at -= 1
         children.look_at_clocks()
         assert children.stuck() == 0
+
+    stage(scene)
+
+
+def test_a_death_by_a_signal_that_has_no_name_is_a_crash_too(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGRTMIN + 6)
+
+    (report,) = stage(scene)
+
+    assert report["error_message"] == "The process that ran it died (signal 40)."
+
+
+# -- the nursery dies
+
+
+def nursery_died(nursery: FakeNursery, children: Children) -> None:
+    nursery.is_alive = False
+    children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
+
+
+def test_the_death_of_a_nursery_is_blamed_on_what_ran_and_on_nothing_else(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2)])
+        children.give([job(3)])
+        nursery.boards[0].start(1)
+        nursery_died(nursery, children)
+        for child, end in zip(list(children.members), nursery.childs_ends, strict=True):
+            end.close()
+            children._hear_child(child)
+        assert not children.gone.is_set()
+
+    said = {report["id"]: report["happened"] for report in stage(scene, processes=2)}
+
+    assert said == {1: "crashed", 2: "handed_back", 3: "handed_back"}
+
+
+def test_nothing_is_said_of_the_children_of_a_dead_nursery_before_they_are_gone(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, reported: list[dict[str, Any]]) -> None:
+        children.give([job(1)])
+        nursery.boards[0].start(1)
+        nursery_died(nursery, children)
+        children.look_at_clocks()
+        assert reported == []
+        assert children.running() == 1
+
+        nursery.childs_ends[0].sendall(ending(1))
+        nursery.childs_ends[0].close()
+        children._hear_child(children.members[0])
+        children._hear_child(children.members[0])
+        assert children.members == []
+
+    assert [report["happened"] for report in stage(scene)] == ["returned"]
+
+
+def test_a_child_of_a_dead_nursery_that_has_no_process_any_more_is_buried(stage: Callable[..., Any]) -> None:
+    """Something that it started holds its socket still."""
+
+    def scene(nursery: FakeNursery, children: Children, reported: list[dict[str, Any]]) -> None:
+        children.give([job(1)])
+        nursery.boards[0].start(1)
+        nursery.told = [{"born": NO_PROCESS}]
+        children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
+        nursery_died(nursery, children)
+        assert [report["happened"] for report in reported] == ["crashed"]
+
+    stage(scene)
+
+
+def test_after_the_death_of_a_nursery_children_are_born_in_another(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        nursery.boards[0].start(1)
+        nursery_died(nursery, children)
+        children.give([job(2)])
+        assert len(nursery.boards) == 1
+        assert [sorted(child.jobs) for child in children.members] == [[1], [2]]
+
+    stage(scene)
+
+
+def test_a_nursery_that_dies_while_nothing_runs_ends_its_worker(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        nursery_died(nursery, children)
+        assert children.gone.is_set()
+
+    stage(scene)
+
+
+def test_a_job_that_crashed_has_a_nursery_to_itself_which_ends_with_it(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, reported: list[dict[str, Any]]) -> None:
+        children.give([job(1, crash_count=1), job(2)])
+        first, second = children.members
+        own = first.nursery
+        assert own is not second.nursery is nursery  # type: ignore[comparison-overlap]
+        assert isinstance(own, FakeNursery)
+        own.childs_ends[0].sendall(ending(1))
+        born_and_died(own, children, 0)
+        assert own.control.fileno() == -1
+        assert nursery.control.fileno() != -1
+        assert [report["happened"] for report in reported] == ["returned"]
+
+    stage(scene)
+
+
+def told_of_its_birth(children: Children, pid: int) -> None:
+    children.nurseries.matron.told = [{"born": pid}]  # type: ignore[attr-defined]
+    children.nurseries._hear_matron()
+
+
+def pass_the_lease(children: Children) -> None:
+    for child in children.members:
+        child.heard_at -= 60
+    children.look_at_clocks()
+
+
+def test_a_nursery_that_bears_nothing_is_killed_and_its_worker_lives(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, reported: list[dict[str, Any]]) -> None:
+        told_of_its_birth(children, NO_PROCESS)
+        children.give([job(1)])
+        children.look_at_clocks()
+        assert not nursery.given_up, "it still has time"
+
+        pass_the_lease(children)
+
+        assert nursery.given_up
+        nursery.childs_ends[0].close()
+        children._hear_child(children.members[0])
+        nursery_died(nursery, children)
+        assert not children.gone.is_set()
+        assert [report["happened"] for report in reported] == ["handed_back"]
+
+    stage(scene)
+
+
+def test_a_nursery_that_does_not_tell_of_a_death_is_killed_too(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        told_of_its_birth(children, NO_PROCESS)
+        children.give([job(1)])
+        nursery.boards[0].start(1)
+        nursery.told = [{"born": NO_PROCESS + 1}]
+        children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
+        pass_the_lease(children)
+        assert not nursery.given_up, "the child runs"
+
+        nursery.childs_ends[0].close()
+        children._hear_child(children.members[0])
+        pass_the_lease(children)
+
+        assert nursery.given_up
+
+    stage(scene)
+
+
+def test_a_matron_that_bears_nothing_ends_her_worker(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        pass_the_lease(children)
+        assert children.gone.is_set()
+
+    stage(scene)
+
+
+def test_nobody_is_late_in_the_eyes_of_a_worker_that_was_stopped_itself(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        children.looked_at -= 60
+        pass_the_lease(children)
+        assert not children.gone.is_set()
 
     stage(scene)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -108,3 +109,21 @@ def test_a_worker_that_left_nothing_behind_is_called_dead(line: Lifeline) -> Non
     assert post.see_off()
 
     assert list(post.dead) == [line.token]
+
+
+def test_a_supervisor_ends_when_nothing_of_its_workers_runs_any_more(
+    line: Lifeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(family, "freeze", lambda: None)
+    monkeypatch.setattr(family, "adopt_orphans", lambda: None)
+    monkeypatch.setattr(family, "reap", lambda: iter(()))  # this process has children that are not the supervisor's
+    left_behind = holder(line)
+    line.let_go()
+    post = supervisor._Post("email", QueueSettings(), finished=True, line=line, died_at=time.monotonic())
+    served = supervisor.Supervisor({})
+    served.posts = [post]
+    threading.Timer(0.2, bury, [left_behind]).start()
+
+    assert served.run() == 0
+
+    assert list(post.dead) == [line.token], "it has seen the last of them go"

@@ -7,7 +7,7 @@ import io
 import logging
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -26,6 +26,7 @@ def like_a_child() -> Iterator[io.StringIO]:
             yield real
         finally:
             root.handlers[:] = before
+            output._tees.clear()
 
 
 def test_prints_and_log_lines_are_kept_and_go_on_their_way() -> None:
@@ -38,6 +39,70 @@ def test_prints_and_log_lines_are_kept_and_go_on_their_way() -> None:
 
     assert said.text() == "one\nWARNING app two 2\nthree\n"
     assert "one\n" in heard.getvalue() and "outside\n" in heard.getvalue()
+
+
+def no_stdout() -> None:
+    sys.stdout = None  # type: ignore[assignment]
+
+
+def another_stdout() -> None:
+    sys.stdout = io.StringIO()
+
+
+SPOILERS: dict[str, Callable[[], None]] = {
+    "closed": lambda: (sys.stdout.close(), sys.stderr.close()),  # type: ignore[func-returns-value, return-value]
+    "gone": no_stdout,
+    "another": another_stdout,
+    "a log of its own": lambda: logging.basicConfig(force=True, handlers=[logging.NullHandler()]),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILERS.values(), ids=SPOILERS)
+def test_what_a_task_did_to_the_streams_is_undone_for_the_next_one(spoil: Callable[[], None]) -> None:
+    with like_a_child() as heard:
+        with output.kept():
+            spoil()
+        with output.kept() as said:
+            sys.stdout.write("one\n")
+            logging.getLogger("app").warning("two")
+            sys.stderr.write("three\n")
+
+    assert said.text() == "one\nWARNING app two\nthree\n"
+    assert "one\n" in heard.getvalue()
+
+
+def test_a_stream_that_a_running_task_has_put_there_stays() -> None:
+    with like_a_child(), output.kept():
+        with contextlib.redirect_stdout(io.StringIO()) as redirected, output.kept():
+            sys.stdout.write("one")
+        sys.stdout = None  # type: ignore[assignment]
+        with output.kept() as said:
+            sys.stdout.write("two")
+
+    assert redirected.getvalue() == "one"
+    assert said.text() == "two"
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO()], ids=["none", "closed"])
+def test_a_job_does_not_fail_because_nobody_takes_what_it_prints(stream: io.StringIO | None) -> None:
+    if stream is not None:
+        stream.close()
+    with like_a_child(), contextlib.redirect_stdout(stream):
+        output.install()
+        with output.kept() as said:
+            sys.stdout.write("one")
+            sys.stdout.flush()
+
+    assert said.text() == "one"
+
+
+def test_bytes_are_an_error_of_the_task_and_spoil_nothing() -> None:
+    with like_a_child(), output.kept() as said:
+        sys.stdout.write("one")
+        with pytest.raises(TypeError, match="must be str, not bytes"):
+            sys.stdout.write(b"two")  # type: ignore[arg-type]
+
+    assert said.text() == "one"
 
 
 def test_two_threads_do_not_hear_each_other() -> None:

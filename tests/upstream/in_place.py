@@ -54,6 +54,9 @@ class ThreadNursery:
         self._inbox = wire.Inbox()
         self._count = 0
 
+    def nursery(self) -> ThreadNursery:
+        return self
+
     def ask(self, board_fd: int) -> socket.socket:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -67,6 +70,9 @@ class ThreadNursery:
     def _raise(raised: Any, sock: socket.socket) -> None:
         with sock:
             raised.serve()
+
+    def close(self) -> None:
+        self.control.close()
 
     def news(self) -> list[dict[str, int]] | None:
         return wire.receive(self.control, self._inbox)
@@ -142,8 +148,8 @@ class OurWorker:
 
     async def _serve(self) -> None:
         for name in self._names():
-            bearer = cast(nursery.Nursery, ThreadNursery(self.shape.threads))
-            self.ours.append(worker.Worker(name, self.shape, bearer, drain=not self.wait))
+            bearer = cast(nursery.Matron, ThreadNursery(self.shape.threads))
+            self.ours.append(worker.Worker(name, self.shape, bearer, drain=not self.wait, token="", dead=[]))
         running = [asyncio.ensure_future(each.run()) for each in self.ours]
         try:
             await asyncio.shield(asyncio.gather(*running))

@@ -26,16 +26,17 @@ _A_LETTER, _LETTERS = 50, 400
 def seconds(supervisor: int, servers: Iterable[int]) -> dict[str, float]:
     """CPU seconds used so far by the servers and by the parts of one worker's family.
 
-    The family has four generations: supervisor, worker, nursery, children; a nursery's count of what it has reaped is
-    that of children which have been replaced.
+    The family has five generations: supervisor, worker, matron, nurseries, children; what the last but one have reaped
+    are children which have been replaced.
     """
     workers = meter.below(supervisor)
-    nurseries = [pid for worker in workers for pid in meter.below(worker)]
+    matrons = [pid for worker in workers for pid in meter.below(worker)]
+    nurseries = [pid for matron in matrons for pid in meter.below(matron)]
     children = [pid for nursery in nurseries for pid in meter.below(nursery)]
     reaped = sum(sum(meter.ticks(pid)[2:]) for pid in nurseries)
     return {
         "postgresql": meter.cpu_s(servers),
-        "worker": sum(sum(meter.ticks(pid)[:2]) for pid in (supervisor, *workers, *nurseries)) / _TICK,
+        "worker": sum(sum(meter.ticks(pid)[:2]) for pid in (supervisor, *workers, *matrons, *nurseries)) / _TICK,
         "children": (reaped + sum(sum(meter.ticks(pid)[:2]) for pid in children)) / _TICK,
     }
 

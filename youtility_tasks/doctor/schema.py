@@ -66,7 +66,12 @@ INDEXES = (
     "youtility_tasks_history_tenant",
     "youtility_tasks_history_task",
 )
-CONSTRAINTS = ("youtility_tasks_wake", "yt_history_attempt_from_one", "yt_history_status_word")
+CONSTRAINTS = (
+    "youtility_tasks_jobs_priority",
+    "youtility_tasks_wake",
+    "yt_history_attempt_from_one",
+    "yt_history_status_word",
+)
 
 
 def missing() -> list[str]:

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Sequence
 
 import django
-from django.core.management import execute_from_command_line, get_commands
+from django.apps import apps
+from django.core.management import execute_from_command_line, get_commands, load_command_class
+from django.core.management.base import BaseCommand
 
 from . import database
-from .errors import NotSetUp, StandaloneError, UnknownCommand, WrongEnvironment
+from .errors import BadUsage, NotSetUp, StandaloneError, UnknownApp, UnknownCommand, WrongEnvironment
 
 _HELP = {"help", "--help", "-h"}
 _NO_COMMANDS = {*_HELP, "version", "--version"}
@@ -31,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "youtility_tasks.standalone.settings")
     try:
         _refuse_unknown(words)
+        _refuse_bad_usage(words)
         if words[0] in _WITHOUT_DATABASE or not {"--help", "-h"}.isdisjoint(words):
             _run(words)
             return 0
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if missing:
                 raise NotSetUp(f"This database lacks {_listed(missing)}. Run `youtility-tasks setup_task_queue` first.")
             _run(words)
-    except UnknownCommand as error:
+    except BadUsage as error:
         _refuse(error, as_json="--json" in words)
         return 2
     except StandaloneError as error:
@@ -64,6 +67,20 @@ def _refuse_unknown(words: list[str]) -> None:
     if asked[0] not in known:
         ours = [name for name, app in known.items() if str(app).split(".")[0] in _OURS]
         raise UnknownCommand(asked[0], ours, known)
+
+
+def _refuse_bad_usage(words: list[str]) -> None:
+    """Whatever the database is like, words that the command does not take are refused first: by its own parser, with 2."""
+    if words[0] in _NO_COMMANDS:
+        return
+    found = get_commands()[words[0]]
+    command = found if isinstance(found, BaseCommand) else load_command_class(found, words[0])
+    command._called_from_command_line = True  # type: ignore[attr-defined]  # it then ends as it does when Django calls it
+    taken = command.create_parser("youtility-tasks", words[0]).parse_args(words[1:])
+    if words[0] == "check":
+        for label in taken.args:
+            if label not in apps.app_configs:
+                raise UnknownApp(label, apps.app_configs)
 
 
 def _load() -> None:

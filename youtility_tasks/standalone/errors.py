@@ -31,8 +31,21 @@ class WrongEnvironment(StandaloneError):
         super().__init__(f"{name} is {given!r}; right is {right}. Correct it, or unset it for the default.")
 
 
-class UnknownCommand(StandaloneError):
-    """A word that is no command; exit status 2, as for every bad usage."""
+class BadUsage(StandaloneError):
+    """Words that make no sense; exit status 2."""
+
+
+class UnknownApp(BadUsage):
+    """A word where the name of an installed app belongs."""
+
+    def __init__(self, word: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"No app is called {word!r}; known: {', '.join(sorted(known))}. Without a name all are checked."
+        )
+
+
+class UnknownCommand(BadUsage):
+    """A word that is no command."""
 
     def __init__(self, word: str, ours: Iterable[str], known: Iterable[str]) -> None:
         close = difflib.get_close_matches(word, list(known), n=1)

@@ -14,6 +14,10 @@ REJECTED = "write rejected"
 """How the line begins with which a worker says that an ending came too late."""
 
 
+WORKERS = "youtility_tasks.workers"
+"""The logger above those of all their rooms."""
+
+
 class Rejections(logging.Handler):
     """Writes each rejected ending into the ledger: what the queue's own counter must agree with."""
 
@@ -29,4 +33,4 @@ class VerifyConfig(AppConfig):
     def ready(self) -> None:
         """Listen to what this process's worker says, if it is of a run."""
         if os.environ.get(ADDRESS):
-            logging.getLogger("youtility_tasks.workers.worker").addHandler(Rejections())
+            logging.getLogger(WORKERS).addHandler(Rejections())

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psutil
 import psycopg
 
 from .crew import Crew, NotInTime, until
@@ -68,6 +69,14 @@ def kill_child(stage: Stage) -> None:
     pid = _a_child(stage)
     with stage.recorded("kill a child", [pid]):
         _signal(pid, signal.SIGKILL)
+
+
+def kill_nursery(stage: Stage) -> None:
+    """A11: SIGKILL to the parent of a process that runs a task; all its children die with it, and their worker lives."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        pid = psutil.Process(_a_child(stage)).ppid()
+        with stage.recorded("kill a nursery", _pids(stage, pid)):
+            _signal(pid, signal.SIGKILL)
 
 
 def kill_worker(stage: Stage) -> None:
@@ -240,7 +249,7 @@ def kill_generator(stage: Stage) -> None:
 FAULTS: dict[str, Fault] = {
     fault.__name__: fault
     for fault in (
-        kill_child, kill_worker, kill_supervisor, freeze_worker, freeze_family, freeze_child, rolling_restart, stop_twice,
+        kill_child, kill_nursery, kill_worker, kill_supervisor, freeze_worker, freeze_family, freeze_child, rolling_restart, stop_twice,
         restart_database, kill_database, terminate_in_finish, terminate_all, lock_table, go_deaf, cut_claims,
         cut_finishes, cut_enqueues, reset_storm, slow_network, deafen_listeners, exhaust_connections, kill_generator,
     )

@@ -35,7 +35,7 @@ def ledger() -> Ledger:
 def line(pid: int) -> list[int]:
     """The processes above one, up to its supervisor: a fault to any of them is a fault to it."""
     with contextlib.suppress(psutil.Error):
-        return [parent.pid for parent in psutil.Process(pid).parents()[:3]]
+        return [parent.pid for parent in psutil.Process(pid).parents()[:4]]  # nursery, matron, worker, supervisor
     return []
 
 

@@ -1,8 +1,9 @@
 """The processes: a supervisor, one worker a queue, and the children that run tasks.
 
 ```
-supervisor ── worker (high_priority) ── nursery ── child, child, ...
-           ── worker (email)         ── nursery ── child
+supervisor ── worker (high_priority) ── matron ── nursery ── child, child, ...
+                                              ── nursery ── child that runs a job which has crashed before
+           ── worker (email)         ── matron ── nursery ── child
 ```
 
 Everything is forked from the supervisor, which has Django loaded and neither threads nor connections, so a child is

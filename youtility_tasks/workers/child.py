@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import queue
 import select
@@ -13,7 +14,7 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -35,6 +36,9 @@ _CLOCKS_REST_S = 0.05
 _ABORT_PATIENCE_S = 1.0
 _TRUST_CONNECTIONS_S = 1.0
 """While async tasks run side by side, their connections are looked at no more often than this."""
+
+
+logger = logging.getLogger(__name__)
 
 
 def main(sock: socket.socket, board_fd: int, threads: int) -> None:
@@ -61,6 +65,16 @@ def _drop_broken_connections() -> None:
             connection.close()
         else:
             connection.close_if_unusable_or_obsolete()
+
+
+def _give_up() -> NoReturn:
+    """Around a job something of ours has failed (for want of memory?): who waited for its end would wait for ever.
+
+    It stands on the board still, so it has crashed, and is a dead letter if that happens again and again.
+    """
+    with contextlib.suppress(BaseException):
+        logger.exception("child ends, it cannot say what has become of a job")
+    os._exit(1)
 
 
 class _Child:
@@ -165,9 +179,10 @@ class _Child:
             try:
                 ending = run.run_sync(current)
                 self.end_if_forked()
-            finally:
-                self.board.end(place)
-            _drop_broken_connections()
+                _drop_broken_connections()
+            except BaseException:
+                _give_up()
+            self.board.end(place)
             self.note(current, ending)
             at_once = current.task is not None and current.task.record_at_once
             late = time.monotonic() - self.flushed > UNREPORTED_S
@@ -187,16 +202,17 @@ class _Child:
             task.add_done_callback(self.tasks.discard)
 
     async def run_async(self, current: run.Run) -> None:
-        # The async ORM works in a thread of asgiref's, where all async tasks share the connections.
-        if len(self.tasks) == 1 or time.monotonic() > self.trusted_until:
-            self.trusted_until = time.monotonic() + _TRUST_CONNECTIONS_S
-            await sync_to_async(_drop_broken_connections)()
         place = self.board.start(current.assignment.job_id)
         try:
+            # The async ORM works in a thread of asgiref's, where all async tasks share the connections.
+            if len(self.tasks) == 1 or time.monotonic() > self.trusted_until:
+                self.trusted_until = time.monotonic() + _TRUST_CONNECTIONS_S
+                await sync_to_async(_drop_broken_connections)()
             ending = await run.run_async(current)
             self.end_if_forked()
-        finally:
-            self.board.end(place)
+        except BaseException:
+            _give_up()
+        self.board.end(place)
         self.note(current, ending)
         if len(self.endings) == 1:  # the others that end in this turn of the loop go with it
             asyncio.get_running_loop().call_soon(self.flush)

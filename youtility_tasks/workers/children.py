@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
 import socket
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,11 +18,15 @@ from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.finish import Happened
 
-from . import wire
+from . import death, wire
 from .board import Board
-from .nursery import Nursery
+from .nurseries import Nurseries
+from .nursery import Matron, Nursery
 
 logger = logging.getLogger(__name__)
+
+_LONG_BLINK_S = 1.0
+"""This process looks at clocks every half second; after a longer pause it was stopped itself."""
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -61,6 +63,8 @@ class Child:
 
     sock: socket.socket
     board: Board
+    nursery: Nursery | None
+    """None once it has died, and the child with it."""
     alone: bool
     pid: int | None = None
     jobs: dict[int, Job] = field(default_factory=dict)
@@ -69,6 +73,8 @@ class Child:
     heard_at: float = field(default_factory=time.monotonic)
     stuck: bool = False
     """It was asked to give back what no thread has begun, and has not ended anything since."""
+    hung_up: bool = False
+    """It has closed its end, as it does at the latest when it dies."""
     was_frozen: bool = False
     """Its process was stopped (SIGSTOP) at the last look."""
     killed_for: int | None = None
@@ -77,24 +83,28 @@ class Child:
     inbox: wire.Inbox = field(default_factory=wire.Inbox)
     outbox: bytearray = field(default_factory=bytearray)
 
+    def is_unheard_of(self) -> bool:
+        """Whether its nursery should have told of its birth, or its death."""
+        return self.pid is None or (self.hung_up and death.is_dead(self.pid))
+
 
 class Children:
     """The children of one worker. Every method is called on the worker's loop.
 
     `report` is called with each ending. Of what a dead child leaves unfinished, the jobs that were running are reported
     as crashed (each runs alone next time), or by the reason for which the child was killed; the jobs that waited behind
-    them, and the neighbours of one that was killed, are handed back.
+    them, and the neighbours of one that was killed, are handed back. A nursery dies with all its children; since each of
+    them may have killed it, a job that crashed before has a nursery to itself as well.
     """
 
-    def __init__(self, nursery: Nursery, shape: QueueSettings, report: Report) -> None:
-        self.nursery, self.shape, self.report = nursery, shape, report
+    def __init__(self, matron: Matron, shape: QueueSettings, report: Report) -> None:
+        self.shape, self.report = shape, report
         self.members: list[Child] = []
-        self.unborn: deque[Child] = deque()
         self.lease_deadline = 0.0
-        self.gone = asyncio.Event()
-        """Set when the nursery has died, without which no child can be born."""
+        self.looked_at = time.monotonic()
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(nursery.control, self._hear_nursery)
+        self.nurseries = Nurseries(matron, heard=self._hear_nursery, lost=self._lose)
+        self.gone = self.nurseries.gone
 
     def running(self) -> int:
         """How many jobs the children hold, those that wait inside them included."""
@@ -108,7 +118,7 @@ class Children:
         """Hand jobs to children, one message a child: to those with the least, or to new ones; some get one to themselves."""
         letters: dict[Child, list[Job]] = {}
         for job in jobs:
-            child = self._bear(alone=True) if job.runs_alone else self._with_room()
+            child = self._bear(alone=True, apart=job.crash_count > 0) if job.runs_alone else self._with_room()
             child.jobs[job.job_id] = job
             child.taken += 1
             letters.setdefault(child, []).append(job)
@@ -151,7 +161,14 @@ class Children:
     def look_at_clocks(self) -> None:
         """Kill children whose jobs outstayed a hard limit or an abort; call back what waits in one that is held up."""
         now = time.monotonic()
+        was_stopped = now - self.looked_at > _LONG_BLINK_S
+        self.looked_at = now
         for child in list(self.members):
+            if was_stopped:
+                child.heard_at = now  # what it said meanwhile is still to be read
+            self._bury_if_orphan(child)
+            if now - child.heard_at > settings().lease_s and child.nursery is not None and child.is_unheard_of():
+                self.nurseries.give_up(child.nursery)
             running = child.board.running() if child.jobs else set()
             for job_id, job in child.jobs.items():
                 if job.hard_deadline is None and job_id in running and job.task and job.task.timeout_s is not None:
@@ -193,13 +210,10 @@ class Children:
 
     def close(self) -> None:
         """Kill the children that are left."""
-        self._loop.remove_reader(self.nursery.control)
         for child in list(self.members):
             self._kill(child, None, Happened.HANDED_BACK)
-            self._loop.remove_reader(child.sock)
-            child.sock.close()
-            child.board.close()
-        self.nursery.control.close()
+            self._part_from(child)
+        self.nurseries.close()
 
     def _holder(self, job_id: int) -> Child | None:
         return next((child for child in self.members if job_id in child.jobs), None)
@@ -210,18 +224,18 @@ class Children:
         least = min(shared, key=lambda child: (child.stuck, len(child.jobs)), default=None)
         # With work to share, each child has a thread's worth before another one has two.
         if least is None or (least.jobs and len(shared) < self.shape.processes):
-            return self._bear(alone=False)
+            return self._bear(alone=False, apart=False)
         return least
 
-    def _bear(self, *, alone: bool) -> Child:
+    def _bear(self, *, alone: bool, apart: bool) -> Child:
         board, board_fd = Board.make()
         board.extend(self.lease_deadline)
+        nursery = self.nurseries.open() if apart else self.nurseries.shared
         try:
-            child = Child(self.nursery.ask(board_fd), board, alone)
+            child = Child(nursery.ask(board_fd), board, nursery, alone)
         finally:
             os.close(board_fd)
         self.members.append(child)
-        self.unborn.append(child)
         self._loop.add_reader(child.sock, self._hear_child, child)
         return child
 
@@ -247,6 +261,8 @@ class Children:
         messages = wire.receive(child.sock, child.inbox)
         if messages is None:
             self._loop.remove_reader(child.sock)
+            child.hung_up, child.heard_at = True, time.monotonic()
+            self._bury_if_orphan(child)
             return
         self._heard(child, messages)
         if child.retiring or child.alone or child.taken >= settings().max_jobs_per_child:
@@ -277,72 +293,65 @@ class Children:
             return
         child.killed_for, child.killed_how = job_id if job_id is not None else -1, how
         if child.pid is not None:
-            _kill_group(child.pid)
+            death.kill_group(child.pid)
 
-    def _hear_nursery(self) -> None:
-        news = self.nursery.news()
-        if news is None:
-            self._loop.remove_reader(self.nursery.control)
-            self.gone.set()
-            return
-        for item in news:
-            if "born" in item:
-                child = self.unborn.popleft()
-                child.pid = item["born"]
-                if child.killed_for is not None:
-                    _kill_group(child.pid)
-            else:
-                self._bury(item["died"], item["status"])
+    def _hear_nursery(self, nursery: Nursery, item: dict[str, int]) -> None:
+        theirs = (child for child in self.members if child.nursery is nursery)
+        if "born" in item:
+            child = next(each for each in theirs if each.pid is None)
+            child.pid = item["born"]
+            if child.killed_for is not None:
+                death.kill_group(child.pid)
+        else:
+            found = next((each for each in theirs if each.pid == item["died"]), None)
+            if found is not None:
+                self._bury(found, item["status"])
 
-    def _bury(self, pid: int, status: int) -> None:
-        child = next((c for c in self.members if c.pid == pid), None)
-        if child is None:
-            return
+    def _lose(self, nursery: Nursery) -> None:
+        """A nursery has died; its children die with it, and are buried once they are gone."""
+        orphans = [child for child in self.members if child.nursery is nursery]
+        running = [job_id for child in orphans for job_id in child.board.running()]
+        logger.warning("nursery died children=%s running=%s", len(orphans), sorted(running))
+        if not running and not nursery.given_up:
+            self.gone.set()  # no job is to blame, and the next nursery may fare no better: our supervisor has more patience
+        for child in orphans:
+            child.nursery, child.retiring = None, True
+            if child.pid is not None:
+                death.kill_group(child.pid)
+            self._bury_if_orphan(child)
+
+    def _bury_if_orphan(self, child: Child) -> None:
+        if child.nursery is None and (child.hung_up or (child.pid is not None and death.is_dead(child.pid))):
+            self._bury(child, None)
+
+    def _bury(self, child: Child, status: int | None) -> None:
+        """Of what it held, say what has become of it; status: None if it died with its nursery."""
         self._heard(child, wire.receive_rest(child.sock, child.inbox))
         ran = child.board.running()
         if child.killed_for is None and child.board.lease_is_over():
             child.killed_for, child.killed_how = -1, Happened.HANDED_BACK  # it ended itself: its jobs may run elsewhere
-        elif not ran and child.taken == len(child.jobs):
+        elif status is not None and not ran and child.taken == len(child.jobs):
             ran = set(child.jobs)  # it died before it began anything, and would again
         self.members.remove(child)
+        self._part_from(child)
+        died = "with its parent, the nursery" if status is None else death.manner(status)
+        if child.jobs:
+            logger.warning("child died pid=%s how=%r jobs=%s", child.pid, died, sorted(child.jobs))
+        for job_id, job in list(child.jobs.items()):
+            blamed = job_id in ran if child.killed_for is None else child.killed_for in (-1, job_id)
+            how = child.killed_how if blamed else Happened.HANDED_BACK
+            self._ended(child, death.unfinished(job_id, job.claim_number, how, died))
+
+    def _part_from(self, child: Child) -> None:
+        """Close what we have of it, its nursery too if nobody else is in it."""
         self._loop.remove_reader(child.sock)
         self._loop.remove_writer(child.sock)
         child.sock.close()
         child.board.close()
-        if child.jobs:
-            logger.warning(
-                "child died pid=%s status=%s jobs=%s", pid, os.waitstatus_to_exitcode(status), sorted(child.jobs)
-            )
-        for job_id, job in list(child.jobs.items()):
-            blamed = job_id in ran if child.killed_for is None else child.killed_for in (-1, job_id)
-            self._ended(child, _unfinished(job, child.killed_how if blamed else Happened.HANDED_BACK, status))
+        if child.nursery is not None:
+            self.nurseries.leave(child.nursery)
 
 
 def _assignment(job: Job) -> list[Any]:
     """A job on the wire, in the order of `run.Assignment`."""
     return [job.job_id, job.claim_number, job.task_name, job.args, job.attempt, job.tenant_id, job.worker_id]
-
-
-def _kill_group(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)  # it may not have its own group yet
-
-
-def _unfinished(job: Job, how: Happened, status: int) -> dict[str, Any]:
-    code = os.waitstatus_to_exitcode(status)
-    died = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-    said = {
-        Happened.CRASHED: ("ChildDied", f"The process that ran it died ({died})."),
-        Happened.TIMED_OUT: ("HardTimeLimit", "It went on past its time limit, and its process was killed."),
-        Happened.ABORTED: ("AbortRequested", "It was asked to end, did not, and its process was killed."),
-        Happened.HANDED_BACK: ("", ""),
-    }[how]
-    return {
-        "id": job.job_id,
-        "claim_number": job.claim_number,
-        "happened": how,
-        "error_class": f"youtility_tasks.errors.{said[0]}" if said[0] else "",
-        "error_message": said[1],
-    }

@@ -1,6 +1,6 @@
 """How a supervisor knows that nothing of a dead worker runs any more.
 
-A worker, its nursery and its children inherit the one end of a pipe, and nobody else has it: programs that user code
+A worker, its matron, nurseries and children inherit the one end of a pipe, and nobody else has it: programs that user code
 starts close it (O_CLOEXEC). When the last of them is gone, the other end reads as ended. No pid is trusted, since
 pids, and in containers host names too, come back.
 """

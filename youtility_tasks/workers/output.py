@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import logging
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, TextIO
@@ -36,20 +37,32 @@ class Tail:
 
 
 class _Tee:
-    """A text stream that lets the present attempt keep what goes through it."""
+    """A text stream that lets the present attempt keep what goes through it. Whatever becomes of the stream itself: a job
+    does not fail because nobody takes what it prints."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         tail = _current.get()
         if tail is not None:
             tail.add(text)
-        return self._stream.write(text)
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            self._stream.write(text)  # type: ignore[union-attr]
+        return len(text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
             self.write(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            self._stream.flush()  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        """Nothing: the stream is the process's, and the next task prints on it too."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -65,18 +78,43 @@ class _LogKeeper(logging.Handler):
                 tail.add(f"{record.levelname} {record.name} {self.format(record)}\n")
 
 
+_tees: dict[str, _Tee] = {}
+_log_keeper = _LogKeeper()
+_running = 0
+_counting = threading.Lock()
+
+
 def install() -> None:
     """Let `sys.stdout`, `sys.stderr` and the log of this process be kept per attempt. Programs it starts are not heard."""
-    sys.stdout, sys.stderr = _Tee(sys.stdout), _Tee(sys.stderr)
-    logging.getLogger().addHandler(_LogKeeper())
+    _tees.update(stdout=_Tee(sys.stdout), stderr=_Tee(sys.stderr))
+    _listen(alone=True)
+
+
+def _listen(*, alone: bool) -> None:
+    """A task may have left another stream, or none, in the place of ours; what one that still runs has put there stays."""
+    if not _tees:
+        return
+    for name, tee in _tees.items():
+        present = getattr(sys, name)
+        if present is not tee and (alone or present is None or getattr(present, "closed", False)):
+            setattr(sys, name, tee)
+    root = logging.getLogger()
+    if _log_keeper not in root.handlers:
+        root.addHandler(_log_keeper)
 
 
 @contextlib.contextmanager
 def kept() -> Iterator[Tail]:
     """Keep what is printed and logged inside the block, in this thread or asyncio task and in what they start."""
+    global _running
+    with _counting:
+        _listen(alone=not _running)
+        _running += 1
     tail = Tail()
     token = _current.set(tail)
     try:
         yield tail
     finally:
         _current.reset(token)
+        with _counting:
+            _running -= 1

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field, replace
 from django.db import connections
 
 from youtility_tasks import queues
-from youtility_tasks.conf import QueueSettings
+from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.errors import ConfigurationError, did_you_mean
 
 from . import child, family, quiet_log
 from .lifeline import Lifeline
-from .nursery import Nursery
+from .nursery import Matron
 from .worker import STOP_NOW, Worker
 
 _LONGEST_WAIT_S = 5.0
@@ -28,6 +28,8 @@ _LIVED_LONG_S = 30.0
 _FAREWELL_S = 1.0
 """Longest wait for a dead worker's children to be gone; after it their jobs are left to the lease."""
 _GLANCE_S = 0.005
+_LEAVING_S = 5.0
+"""After the grace period, beside one statement's deadline: a worker waits 3 s for children that the kernel does not let go of."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class _Post:
     line: Lifeline | None = None
     """Of the worker that serves now, or of the one that died until its children are gone too."""
     died_at: float = 0.0
+    killed: bool = False
     dead: deque[str] = field(default_factory=lambda: deque(maxlen=8))
     """Tokens of workers that died with all their children; the next worker rescues their jobs when it registers."""
 
@@ -66,14 +69,16 @@ class _Post:
 class Supervisor:
     """Keeps one worker process a queue alive. It has no threads, no connections and runs no user code.
 
-    SIGTERM or SIGINT: workers finish what runs and leave; the second one: at once. `drain`: ends when every worker has
-    found nothing left to do.
+    SIGTERM or SIGINT: workers finish what runs and leave; the second one: at once. One that is still there some seconds
+    after its grace period is killed. `drain`: ends when every worker has found nothing left to do.
     """
 
     def __init__(self, shapes: dict[str, QueueSettings], *, drain: bool = False) -> None:
         self.posts = [_Post(name, shape) for name, shape in shapes.items()]
         self.drain = drain
         self.stops = 0
+        self.kill_at = float("inf")
+        """Monotonic seconds at which workers that were told to stop are killed."""
 
     def run(self) -> int:
         """Serve until stopped; the exit status: 0, or 1 if a draining worker failed."""
@@ -85,20 +90,22 @@ class Supervisor:
         try:
             while True:
                 for post in self.posts:
-                    if self._is_vacant(post) and post.see_off() and time.monotonic() >= post.start_at:
+                    is_free = post.pid is None and post.see_off()
+                    if is_free and self._is_wanted(post) and time.monotonic() >= post.start_at:
                         self._start(post)
-                if all(post.pid is None and (post.finished or self.stops) for post in self.posts):
+                if not any(post.pid or post.line or self._is_wanted(post) for post in self.posts):
                     return 0
-                is_waiting = any(self._is_vacant(post) and post.line is not None for post in self.posts)
+                is_waiting = any(post.pid is None and post.line is not None for post in self.posts)
                 heard = signal.sigtimedwait(watched, _GLANCE_S if is_waiting else 0.5)
                 if heard is not None and heard.si_signo != signal.SIGCHLD:
                     self._stop()
                 self._reap()
+                self._kill_the_late()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _is_vacant(self, post: _Post) -> bool:
-        return post.pid is None and not post.finished and not self.stops
+    def _is_wanted(self, post: _Post) -> bool:
+        return not post.finished and not self.stops
 
     def _start(self, post: _Post) -> None:
         post.started = time.monotonic()
@@ -109,9 +116,24 @@ class Supervisor:
 
     def _stop(self) -> None:
         self.stops += 1
+        patience_s = (
+            settings().statement_deadline_s + _LEAVING_S + (settings().shutdown_grace_s if self.stops == 1 else 0)
+        )
+        self.kill_at = min(self.kill_at, time.monotonic() + patience_s)
         for post in self.posts:
             if post.pid is not None:
                 os.kill(post.pid, signal.SIGTERM if self.stops == 1 else STOP_NOW)
+
+    def _kill_the_late(self) -> None:
+        if time.monotonic() < self.kill_at:
+            return
+        for post in self.posts:
+            if post.pid is not None and not post.killed:
+                logger.error(
+                    "worker killed, it was told to stop and did not queue=%s pid=%s", post.queue_name, post.pid
+                )
+                post.killed = True
+                os.kill(post.pid, signal.SIGKILL)  # and with it go its children
 
     def _reap(self) -> None:
         for pid, status in family.reap():
@@ -163,10 +185,10 @@ def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str]
         _title(f"youtility child {queue_name}")
         child.main(sock, board_fd, shape.threads)
 
-    nursery = Nursery(raise_child)
+    matron = Matron(raise_child)
 
     async def serve() -> None:
-        await Worker(queue_name, shape, nursery, drain=drain, token=line.token, dead=dead).run()
+        await Worker(queue_name, shape, matron, drain=drain, token=line.token, dead=dead).run()
 
     with quiet_log.never_blocking():
         asyncio.run(serve())

@@ -32,7 +32,7 @@ from .children import Children, Job
 from .ended import Ended
 from .holdings import Holdings
 from .link import Link, LinkDown, notifications
-from .nursery import Nursery
+from .nursery import Matron
 
 STOP_NOW = signal.SIGUSR1
 """From the supervisor: no more patience. Not a second SIGTERM, because a service manager sends its own to everyone."""
@@ -58,7 +58,7 @@ class Worker:
     """One process that serves one queue."""
 
     def __init__(
-        self, queue_name: str, shape: QueueSettings, nursery: Nursery, *, drain: bool, token: str, dead: list[str]
+        self, queue_name: str, shape: QueueSettings, matron: Matron, *, drain: bool, token: str, dead: list[str]
     ) -> None:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
         self.token, self.dead = token, dead
@@ -66,7 +66,7 @@ class Worker:
         self.host, self.supervisor_pid = socket.gethostname(), os.getppid()
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
         self.link = Link(self.conninfo)
-        self.children = Children(nursery, shape, self.note_ending)
+        self.children = Children(matron, shape, self.note_ending)
         self.worker_id: int | None = None
         self.appetite = Appetite(shape)
         self.holdings = Holdings()
@@ -423,4 +423,4 @@ class Worker:
 
     async def _nursery_loop(self) -> None:
         await self.children.gone.wait()
-        raise RuntimeError("the nursery died; no child can be born any more")
+        raise RuntimeError("no child can be born any more")

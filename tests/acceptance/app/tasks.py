@@ -215,6 +215,9 @@ def dies(*, how: str, until: str = "/") -> None:
             ctypes.string_at(0)
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        case "parent":
+            os.kill(os.getppid(), signal.SIGKILL)
+            wait_for("/nowhere")
 
 
 @task(tenant="all")
@@ -338,6 +341,18 @@ def talks(*, words: str, times: int) -> None:
     for _ in range(times):
         sys.stdout.write(words)
     logging.getLogger(__name__).warning("said it %s times", times)
+
+
+@task(tenant="all", retry=Retry(1))
+def spoils_its_output(*, how: str) -> None:
+    match how:
+        case "closed":
+            sys.stdout.close()
+            sys.stderr.close()
+        case "gone":
+            sys.stdout = sys.stderr = None  # type: ignore[assignment]
+        case "bytes":
+            sys.stdout.write(b"no text")  # type: ignore[arg-type]
 
 
 # -- effects

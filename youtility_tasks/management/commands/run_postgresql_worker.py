@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import logging
@@ -35,11 +36,22 @@ _TOLD_ALREADY = ("django_tasks", "django.tasks")
 of ours says it. Their errors pass, and a project that sets their level has it."""
 
 
+def _queue(text: str) -> str:
+    """An argparse type: a queue that is configured."""
+    try:
+        shapes_of([text], processes=None, threads=None)
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
 class Command(BaseCommand):
     help = "Run the workers: one process per queue, each with child processes that run the tasks."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--queues", nargs="+", metavar="QUEUE", help="serve only these (default: all configured)")
+        parser.add_argument(
+            "--queues", nargs="+", type=_queue, metavar="QUEUE", help="serve only these (default: all configured)"
+        )
         parser.add_argument("--processes", type=words.whole(1, _MOST), metavar="N", help="child processes per queue")
         parser.add_argument(
             "--threads", type=words.whole(1, _MOST), metavar="N", help="sync tasks side by side in one child"
