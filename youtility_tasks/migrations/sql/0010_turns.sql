@@ -105,8 +105,10 @@ BEGIN
                  CROSS JOIN LATERAL (
                     SELECT i.id FROM procrastinate_jobs i
                      WHERE i.status = 'todo' AND i.lock IS NULL AND (i.scheduled_at IS NULL OR i.parked_by > 0)
-                       AND i.queue_name = p_queue AND i.parked_by = p_parked_by AND -i.priority = here AND i.tenant_id = s.tenant_id AND i.id > s.floor
-                     ORDER BY i.id LIMIT s.n FOR UPDATE SKIP LOCKED) j
+                       AND i.queue_name = p_queue AND i.parked_by = p_parked_by AND -i.priority = here
+                       -- written so that no other index has this order: a plan made on an empty table may choose any that has
+                       AND (i.tenant_id, i.id) > (s.tenant_id, s.floor) AND i.tenant_id <= s.tenant_id
+                     ORDER BY i.tenant_id, i.id LIMIT s.n FOR UPDATE SKIP LOCKED) j
                  ORDER BY tag, s.place, j.id LIMIT need) x;
             EXIT WHEN cardinality(tenants) = 1 OR cardinality(ids) = need;
             IF reach < need THEN
@@ -132,12 +134,13 @@ RETURNS text[] LANGUAGE sql STABLE
 AS $$
     WITH RECURSIVE every (lock, n) AS (
         (SELECT j.lock::text, 1 FROM procrastinate_jobs j
-          WHERE j.status = 'todo' AND j.lock IS NOT NULL AND j.queue_name = p_queue AND j.tenant_id = p_tenant_id AND j.lock >= p_from
-          ORDER BY j.lock LIMIT 1)
+          WHERE j.status = 'todo' AND j.lock IS NOT NULL AND j.queue_name = p_queue
+            AND (j.tenant_id, j.lock) >= (p_tenant_id, p_from) AND j.tenant_id <= p_tenant_id ORDER BY j.tenant_id, j.lock LIMIT 1)
         UNION ALL
         SELECT (SELECT j.lock FROM procrastinate_jobs j
-                 WHERE j.status = 'todo' AND j.lock IS NOT NULL AND j.queue_name = p_queue AND j.tenant_id = p_tenant_id
-                   AND j.lock > e.lock ORDER BY j.lock LIMIT 1), e.n + 1
+                 WHERE j.status = 'todo' AND j.lock IS NOT NULL AND j.queue_name = p_queue
+                   AND (j.tenant_id, j.lock) > (p_tenant_id, e.lock) AND j.tenant_id <= p_tenant_id ORDER BY j.tenant_id, j.lock LIMIT 1),
+               e.n + 1
           FROM every e WHERE e.n < p_most AND e.lock IS NOT NULL AND (p_before IS NULL OR e.lock < p_before)
     )
     SELECT coalesce(array_agg(e.lock ORDER BY e.n) FILTER (WHERE p_before IS NULL OR e.lock < p_before), '{}')
@@ -213,7 +216,7 @@ BEGIN
         END LOOP;
         heads := youtility_tasks_first_of_locks_v1(p_queue, p_now, ARRAY(SELECT DISTINCT l.lock FROM unnest(locks) AS l(lock)));
         EXIT WHEN heads IS NOT NULL OR NOT p_is_idle OR remains = '{}' OR visits >= 10000;
-        visits := visits * 8;
+        visits := least(10000, visits * 8);
     END LOOP;
     PERFORM set_config('youtility_tasks.locks_from', CASE WHEN remains = '{}' THEN '' ELSE remains::text END, false);
     RETURN heads;
@@ -267,7 +270,7 @@ BEGIN
         is_contested := cardinality(ids) = p_n AND NOT (is_lone AND (
             SELECT 1 FROM procrastinate_jobs j
              WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
-               AND -j.priority = last_level AND j.tenant_id > tenants[1] LIMIT 1) IS NULL);
+               AND -j.priority = last_level AND j.tenant_id > tenants[1] ORDER BY j.tenant_id LIMIT 1) IS NULL);
     END IF;
     WHILE is_contested LOOP
         SELECT array_agg(r.id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.level) FILTER (WHERE r.id IS NOT NULL),
