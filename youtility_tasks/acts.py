@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,7 @@ _FROM: dict[Participle, set[JobStatus]] = {
     "discarded": {JobStatus.FAILED},
 }
 _BATCH = 500
+_MOST_LINES = 20
 _LONGEST_REASON = 2_000
 _LARGEST_ID = 2**63 - 1
 
@@ -180,9 +182,20 @@ def _in_batches(
         for job_id in ids:
             if job_id not in answered:
                 acts.refused[job_id] = _refusal(job_id, participle)
-    for each in acts.done:
-        logger.info("job %s by hand id=%s task=%s tenant=%s", participle, each.job_id, each.task_name, each.tenant_id)
+    _log(participle, acts.done)
     return acts
+
+
+def _log(participle: Participle, done: Sequence[Acted]) -> None:
+    """A line a job; of a crowd a line a task and tenant."""
+    if len(done) <= _MOST_LINES:
+        for each in done:
+            logger.info(
+                "job %s by hand id=%s task=%s tenant=%s", participle, each.job_id, each.task_name, each.tenant_id
+            )
+        return
+    for (task_name, tenant_id), n in Counter((each.task_name, each.tenant_id) for each in done).items():
+        logger.info("jobs %s by hand count=%s task=%s tenant=%s", participle, n, task_name, tenant_id)
 
 
 def _as_id(given: object) -> int | None:
@@ -212,6 +225,11 @@ def _refusal(job_id: int, participle: Participle) -> Refused:
     known = history.story(job_id, tenant_id=current_tenant())
     if known is None:
         return JobNotFound(job_id)
+    if participle == "retried" and known.status is JobStatus.FAILED and known.job is not None:
+        return Refused(
+            f"Job {job_id} ({known.task_name}) cannot be retried: tenant {known.job.tenant_id} is not active. "
+            f"`tenants add {known.job.tenant_id} NAME` brings it back."
+        )
     return Refused(f"Job {job_id} ({known.task_name}) cannot be {participle}: {_STANDS[known.status]}")
 
 

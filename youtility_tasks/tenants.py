@@ -10,6 +10,9 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
+from django.db.models.functions import Now
+
+from . import payload
 from .errors import Refused, UnknownTenant
 from .models import Tenant
 
@@ -17,6 +20,7 @@ ALL = 0
 """The tenant id of jobs that serve every tenant."""
 _LARGEST = 2**31 - 1
 """Its column."""
+_LONGEST_REASON = 2_000
 
 _current: contextvars.ContextVar[int | None] = contextvars.ContextVar("youtility_tasks_tenant", default=None)
 
@@ -69,19 +73,26 @@ def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
         found, is_new = Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": name, "weight": weight})
     if is_new:
         return found
-    revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(is_active=True, name=name, weight=weight)
+    revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
+        is_active=True, name=name, weight=weight, deactivated_at=None, deactivated_reason=""
+    )
     if not revived:
         raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
     found.refresh_from_db()
     return found
 
 
-def deactivate(tenant_id: int) -> Tenant:
-    """Let nothing more be enqueued for a tenant, nor its sweeps visit it; jobs that wait already still run.
+def deactivate(tenant_id: int, reason: str = "") -> Tenant:
+    """Let nothing more be enqueued for a tenant, none of its jobs be claimed, nor its sweeps visit it.
 
-    Raises Refused when there is no such tenant or it is not active.
+    `suspension.suspend` does this, and stops its jobs. Raises Refused when there is no such tenant or it is not active.
     """
-    changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(is_active=False)
+    left = {
+        "is_active": False,
+        "deactivated_at": Now(),
+        "deactivated_reason": payload.clean_text(reason, limit=_LONGEST_REASON),
+    }
+    changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(**left)
     found = Tenant.objects.filter(pk=tenant_id).first()
     if found is None:
         raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -242,7 +243,8 @@ def test_tenants_are_added_listed_and_deactivated(manage, db):
     assert manage("tenants", "add", 8, "Beta").code == 0
     assert "ACME [Towers]" in manage("tenants").out
     gone = manage("tenants", "deactivate", 8, "--json")
-    assert (gone.code, gone.json["tenant"]["is_active"], gone.json["live_jobs"]) == (0, False, 0)
+    assert (gone.code, gone.json["tenant"]["is_active"]) == (0, False)
+    assert (gone.json["cancelled"], gone.json["aborting"]) == (0, 0)
 
     listed = manage("tenants", "list", "--json").json["tenants"]
 
@@ -271,10 +273,17 @@ def test_tenants_refuses_what_cannot_be(words, text, manage, acme):
     assert text in said.err
 
 
-def test_deactivating_a_tenant_tells_of_the_jobs_it_leaves(manage, tasks, acme, enqueue):
-    enqueue(acme, tasks.polish_floor)
+def test_deactivating_a_tenant_cancels_its_jobs_for_the_reason_given(manage, tasks, acme, other_tenant, enqueue):
+    gone = enqueue(acme, tasks.polish_floor)
+    stays = enqueue(other_tenant, tasks.polish_floor)
 
-    assert "1 of its jobs wait or run; `cancel --tenant 7 --all`" in manage("tenants", "deactivate", acme).out
+    said = manage("tenants", "deactivate", acme, "--reason", "contract ended").out
+
+    assert "Of its jobs 1 were cancelled, and 0 that run were asked to end." in said
+    shown = manage("show", gone, "--json").json
+    assert shown["job"]["status"] == "cancelled"
+    assert "Tenant 7 was deactivated: contract ended" in json.dumps(shown)
+    assert manage("show", stays, "--json").json["job"]["status"] == "todo"
 
 
 @pytest.fixture

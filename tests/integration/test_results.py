@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.integration.desk import Desk, execute, job
+from tests.integration.desk import Desk, job
 from youtility_tasks import Task, enqueue_many, history, registry, tasks_api, tenant
 from youtility_tasks.testing import assert_enqueued, enqueued, run_jobs
 
@@ -250,14 +250,3 @@ def test_run_jobs_records_a_failure_and_goes_on(declare: Callable[..., Task], er
     assert run_jobs() == 1
 
     assert task.get_result(put.id).status == Status.FAILED
-
-
-def test_a_tenant_that_fell_asleep_after_the_enqueue_does_not_stop_the_job(add_task: Task, acme: int) -> None:
-    """Its jobs are there already; what to do with them is a decision of an operator."""
-    with tenant(acme):
-        put = add_task.enqueue(number=1)
-    execute("UPDATE youtility_tasks_tenant SET is_active = false")
-
-    run_jobs()
-
-    assert add_task.get_result(put.id).return_value == 2

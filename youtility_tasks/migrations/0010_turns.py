@@ -1,4 +1,4 @@
-from django.db import migrations
+from django.db import migrations, models
 
 from ._sql import as_it_was, frozen
 
@@ -12,10 +12,13 @@ class Migration(migrations.Migration):
 
     dependencies = [("youtility_tasks", "0009_strays")]
     operations = [
+        migrations.AddIndex(
+            "tenant", models.Index("id", name="yt_tenant_inactive", condition=models.Q(is_active=False))
+        ),
         migrations.RunSQL(
             frozen("0010_turns.sql"),
             frozen("0010_turns.reverse.sql")
             + as_it_was("0006_engine.sql", "youtility_tasks_lock_heads_v1")
             + as_it_was("0006_engine.sql", "youtility_tasks_claim_v2"),
-        )
+        ),
     ]

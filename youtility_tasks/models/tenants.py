@@ -10,7 +10,7 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
     """Named questions about tenants."""
 
     def active(self) -> TenantQuerySet:
-        """The tenants that may enqueue; jobs that an inactive one has enqueued before still run."""
+        """The tenants that may enqueue and whose jobs run."""
         return self.filter(is_active=True)
 
 
@@ -22,11 +22,14 @@ class Tenant(models.Model):
     is_active = models.BooleanField(default=True)
     weight = models.PositiveSmallIntegerField(default=1)
     created_at = models.DateTimeField(auto_now_add=True)
+    deactivated_at = models.DateTimeField(null=True, blank=True)
+    deactivated_reason = models.TextField(default="", db_default="", blank=True)
 
     objects = TenantQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
+        indexes = [models.Index("id", name="yt_tenant_inactive", condition=Q(is_active=False))]
         constraints = [
             models.CheckConstraint(name="yt_tenant_id_positive", condition=Q(id__gt=0)),
             models.CheckConstraint(name="yt_tenant_weight_positive", condition=Q(weight__gt=0)),

@@ -1,10 +1,11 @@
--- Give dead letters a fresh set of attempts. A queueing lock is dropped when another job already waits under it. The claim
+-- Give dead letters of active tenants a fresh set of attempts. A queueing lock is dropped when another job already waits under it. The claim
 -- number rises, because a final attempt with the job's own number means that the job has ended; it is due from now on, so
 -- that its wait does not count the days that it lay dead.
 WITH chosen AS MATERIALIZED (
     SELECT j.id FROM procrastinate_jobs j
      WHERE j.id = ANY (%(job_ids)s::bigint[]) AND j.status = 'failed'
        AND (%(tenant_id)s::integer IS NULL OR j.tenant_id = %(tenant_id)s::integer)
+       AND NOT EXISTS (SELECT FROM youtility_tasks_tenant t WHERE t.id = j.tenant_id AND NOT t.is_active)
      ORDER BY j.id FOR UPDATE
 )
 UPDATE procrastinate_jobs j

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from youtility_tasks import queries
+from youtility_tasks import queries, suspension
 
 from . import history_days, prune
 
@@ -41,7 +41,11 @@ def _remove_old(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     )  # a day that was postponed waits for the next hour: asking for its lock costs others
 
 
-DUTIES = (Duty("make history days", 600, _make_days), Duty("remove old", 3_600, _remove_old))
+DUTIES = (
+    Duty("make history days", 600, _make_days),
+    Duty("remove old", 3_600, _remove_old),
+    Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),
+)
 
 
 def run_due(leave: Callable[[], bool] = lambda: False) -> dict[str, int]:

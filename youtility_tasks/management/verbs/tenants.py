@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from youtility_tasks import tenants
-from youtility_tasks.models import Job, Tenant
+from youtility_tasks import suspension, tenants
+from youtility_tasks.models import Tenant
 
 from . import arguments
 from .answer import Answer, BadUsage, instant, table
@@ -31,29 +31,29 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--weight", type=arguments.weight, metavar="N", help="add: its share beside others (default: 1)"
     )
+    parser.add_argument(
+        "--reason", type=arguments.words, metavar="TEXT", help="deactivate: why; its cancelled jobs will say so"
+    )
 
 
 def run(options: Namespace) -> Answer:
     given = (options.id is not None, options.name is not None)
     match options.act:
-        case "add" if given == (True, True):
+        case "add" if given == (True, True) and options.reason is None:
             if len(options.name) > _LONGEST_NAME:
                 raise BadUsage(f"A tenant's name has up to {_LONGEST_NAME} characters; this has {len(options.name)}.")
             added = tenants.add(options.id, options.name, weight=options.weight or 1)
             return Answer({"tenant": _shown(added)}, [f"Tenant {added.pk} ({added.name}) is active."])
         case "deactivate" if given == (True, False) and options.weight is None:
-            gone = tenants.deactivate(options.id)
-            waiting = Job.objects.live().for_tenant(gone.pk).count()
-            left = (
-                f" {waiting} of its jobs wait or run; `cancel --tenant {gone.pk} --all` takes them off."
-                if waiting
-                else ""
-            )
+            stopped = suspension.suspend(options.id, options.reason or "")
             return Answer(
-                {"tenant": _shown(gone), "live_jobs": waiting},
-                [f"Tenant {gone.pk} ({gone.name}) is no longer active.{left}"],
+                {"tenant": _shown(stopped.tenant), "cancelled": stopped.cancelled, "aborting": stopped.aborting},
+                [
+                    f"Tenant {stopped.tenant.pk} ({stopped.tenant.name}) is no longer active. "
+                    f"Of its jobs {stopped.cancelled} were cancelled, and {stopped.aborting} that run were asked to end."
+                ],
             )
-        case "list" if given == (False, False) and options.weight is None:
+        case "list" if given == (False, False) and options.weight is None and options.reason is None:
             found = list(Tenant.objects.all())
             rows = [
                 (each.pk, each.name, "yes" if each.is_active else "no", each.weight, each.created_at) for each in found
@@ -62,7 +62,7 @@ def run(options: Namespace) -> Answer:
                 ("id", "name", "active", "weight", "since"), rows, empty="No tenants yet: `tenants add ID NAME`."
             )
             return Answer({"tenants": [_shown(each) for each in found]}, [page])
-    raise BadUsage("Right is: tenants, tenants add ID NAME [--weight N], or tenants deactivate ID.")
+    raise BadUsage("Right is: tenants, tenants add ID NAME [--weight N], or tenants deactivate ID [--reason TEXT].")
 
 
 def _shown(tenant: Tenant) -> dict[str, Any]:
@@ -72,4 +72,6 @@ def _shown(tenant: Tenant) -> dict[str, Any]:
         "is_active": tenant.is_active,
         "weight": tenant.weight,
         "created_at": instant(tenant.created_at),
+        "deactivated_at": instant(tenant.deactivated_at),
+        "deactivated_reason": tenant.deactivated_reason,
     }

@@ -58,7 +58,7 @@ END $$;
 -- tenant gets its share by weight, as far as it has jobs (start-time fair queueing: Goyal, Vin, Cheng 1996). A row
 -- without an id names a tenant that waits.
 --
--- p_levels, p_tenants, p_floors: look only there, for jobs after these ids. NULL: look everywhere, but not at p_without.
+-- p_levels, p_tenants, p_floors: look only there, for jobs after these ids. NULL: look everywhere. Never at p_without.
 CREATE FUNCTION youtility_tasks_ready_v1(
     p_queue text, p_parked_by integer, p_n integer, p_without integer[], p_levels integer[], p_tenants integer[], p_floors bigint[])
 RETURNS TABLE (id bigint, level integer, tenant_id integer) LANGUAGE plpgsql
@@ -86,7 +86,7 @@ BEGIN
             END IF;
         ELSE
             SELECT k.level, array_agg(k.tenant_id) INTO here, tenants FROM unnest(p_levels, p_tenants) AS k(level, tenant_id)
-             WHERE k.level > here GROUP BY k.level ORDER BY k.level LIMIT 1;
+             WHERE k.level > here AND k.tenant_id <> ALL (p_without) GROUP BY k.level ORDER BY k.level LIMIT 1;
             EXIT WHEN here IS NULL;
         END IF;
 
@@ -222,8 +222,8 @@ BEGIN
     RETURN heads;
 END $$;
 
--- Claim up to p_n jobs of one queue for a worker: by priority, fair between tenants, then by id. One statement never takes
--- two of a lock, and every claim draws the job's next claim number: the fence that all later writes must show.
+-- Claim up to p_n jobs of one queue for a worker: by priority, fair between active tenants, then by id. One statement never
+-- takes two of a lock, and every claim draws the job's next claim number: the fence that all later writes must show.
 --
 -- While an old snapshot keeps the rows of ended jobs, each claim would walk past all of them. So once looking was slow
 -- twice, the next claims start after the last job taken of each priority and tenant, for ten times as long as it took to
@@ -247,6 +247,7 @@ DECLARE
     tenants integer[];
     others bigint[];
     waiting integer[];
+    without integer[];
     last_level integer;
     is_lone boolean;
     is_contested boolean := true;
@@ -267,17 +268,21 @@ BEGIN
         SELECT r.*, d.others INTO ids, levels, tenants, last_level, is_lone, others
           FROM (SELECT array_agg(r.id), array_agg(r.level), array_agg(r.tenant_id), max(r.level), min(r.tenant_id) = max(r.tenant_id)
                   FROM ready r) r, (SELECT array_agg(d.id) AS others FROM due d) d;
-        is_contested := cardinality(ids) = p_n AND NOT (is_lone AND (
-            SELECT 1 FROM procrastinate_jobs j
-             WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
-               AND -j.priority = last_level AND j.tenant_id > tenants[1] ORDER BY j.tenant_id LIMIT 1) IS NULL);
+        is_contested := (SELECT 1 FROM youtility_tasks_tenant t WHERE NOT t.is_active AND t.id = ANY (tenants) LIMIT 1) IS NOT NULL
+            OR (cardinality(ids) = p_n AND NOT (is_lone AND (
+                SELECT 1 FROM procrastinate_jobs j
+                 WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
+                   AND -j.priority = last_level AND j.tenant_id > tenants[1] ORDER BY j.tenant_id LIMIT 1) IS NULL));
+    END IF;
+    IF is_contested THEN
+        without := coalesce((SELECT array_agg(t.id) FROM youtility_tasks_tenant t WHERE NOT t.is_active), '{}');
     END IF;
     WHILE is_contested LOOP
         SELECT array_agg(r.id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.level) FILTER (WHERE r.id IS NOT NULL),
                array_agg(r.tenant_id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.tenant_id) FILTER (WHERE r.id IS NULL)
           INTO ids, levels, tenants, waiting
           FROM youtility_tasks_ready_v1(
-            p_queue, 0, p_n, '{}', CASE WHEN is_short THEN floors[2]::integer[] END, floors[3]::integer[], floors[4]::bigint[]) r;
+            p_queue, 0, p_n, without, CASE WHEN is_short THEN floors[2]::integer[] END, floors[3]::integer[], floors[4]::bigint[]) r;
         SELECT array_agg(d.id) INTO others FROM (
             SELECT j.id FROM procrastinate_jobs j
              WHERE j.status = 'todo' AND j.scheduled_at <= instant AND j.scheduled_at >= due_from AND j.lock IS NULL
@@ -305,6 +310,7 @@ BEGIN
                    + (row_number() OVER (PARTITION BY f.level, f.tenant_id ORDER BY f.id) - 1)::float8 / coalesce(w.weight, 1) AS tag
               FROM found f LEFT JOIN youtility_tasks_tenant w ON w.id = f.tenant_id
               LEFT JOIN youtility_tasks_turns_v1() t ON t.tenant_id = f.tenant_id
+             WHERE coalesce(w.is_active, true)
         )
         SELECT array_agg(p.id ORDER BY p.level, p.tag, p.id) INTO ids
           FROM (SELECT p.* FROM placed p ORDER BY p.level, p.tag, p.id LIMIT p_n) p;

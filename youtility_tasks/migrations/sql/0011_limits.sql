@@ -47,7 +47,7 @@ DECLARE
     opens float8[];
     parked integer[];
     scope integer;
-    without integer[] := '{}';
+    without integer[];
     everything_shut boolean := false;
     ids bigint[];
     waiting integer[] := '{}';
@@ -68,6 +68,7 @@ BEGIN
            array_agg(c.opens_in)
       INTO controls, tasks, owners, rooms, budgets, rates, opens FROM youtility_tasks_controls_v1(p_queue, instant) c;
     used := array_fill(0, ARRAY[cardinality(controls)]);
+    without := coalesce((SELECT array_agg(t.id) FROM youtility_tasks_tenant t WHERE NOT t.is_active), '{}');
     scope := 0;
     LOOP
         SELECT j.parked_by INTO scope FROM procrastinate_jobs j
@@ -122,7 +123,8 @@ BEGIN
                 SELECT f.*, coalesce(t.start, 0)
                        + (row_number() OVER (PARTITION BY f.priority, f.tenant_id ORDER BY f.id) - 1)::float8 / coalesce(w.weight, 1) AS tag
                   FROM found f LEFT JOIN youtility_tasks_tenant w ON w.id = f.tenant_id
-                  LEFT JOIN youtility_tasks_turns_v1() t ON t.tenant_id = f.tenant_id) p
+                  LEFT JOIN youtility_tasks_turns_v1() t ON t.tenant_id = f.tenant_id
+                 WHERE coalesce(w.is_active, true)) p
              ORDER BY p.priority DESC, p.tag, p.id
         LOOP
             EXIT WHEN cardinality(rows) + cardinality(accepted) = p_n;
