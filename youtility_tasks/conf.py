@@ -54,6 +54,9 @@ class Settings:
     queues: Mapping[str, Mapping[str, int]] | None = None
     """Queue name -> {"processes": n, "threads": n}. None: the four of `queues.py`."""
 
+    membership_resolver: str | None = None
+    """Dotted name of a function that tells a user's tenants and roles. None: the table `TenantMembership`."""
+
     max_args_bytes: int = 256 * 1024
     """Largest arguments of one job, as JSON in UTF-8. Larger things belong in a table or a blob."""
     max_args_depth: int = 64
@@ -132,6 +135,11 @@ class Settings:
         if self.direct_database is not None and not isinstance(self.direct_database, str):
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: direct_database is {self.direct_database!r}; right is an alias of DATABASES or a DSN."
+            )
+        if self.membership_resolver is not None and not isinstance(self.membership_resolver, str):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: membership_resolver is {self.membership_resolver!r}; right is a dotted name such as "
+                "'people.tasks.memberships_of'."
             )
         _check_days("retention_days_by_outcome", self.retention_days_by_outcome, known=[each.value for each in Outcome])
         _check_days("retention_days_by_task", self.retention_days_by_task, known=None)

@@ -28,7 +28,8 @@
     │       ├── HardTimeLimit       it went on past that, and its process was killed
     │       └── ChildDied           the process that ran it died under it
     ├── Refused                     an act on a job that its status does not allow
-    │   └── JobNotFound
+    │   ├── JobNotFound
+    │   └── NotAllowed              a person's role does not reach so far
     ├── LeaseLost                   a write by a worker that no longer holds the job
     └── EffectInTransaction         an outside effect was asked for inside a transaction
 
@@ -205,6 +206,10 @@ class AbortRequested(BaseException):
 
 class Refused(YoutilityTaskError):
     """An act on a job that its present status does not allow; nothing was changed."""
+
+
+class NotAllowed(Refused):
+    """A person may not do this for this tenant; the text does not tell whether the tenant exists."""
 
 
 class JobNotFound(Refused):

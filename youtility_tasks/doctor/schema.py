@@ -28,6 +28,7 @@ FUNCTIONS = (
     "youtility_tasks_keep_days_v1",
     "youtility_tasks_first_of_locks_v1",
     "youtility_tasks_floors_after_v1",
+    "youtility_tasks_keep_tenant_v1",
     "youtility_tasks_lock_heads_v2",
     "youtility_tasks_locks_v1",
     "youtility_tasks_pump_v3",

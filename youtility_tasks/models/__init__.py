@@ -4,6 +4,7 @@ from .controls import QueueControl
 from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
+from .memberships import Role, TenantMembership
 from .tenants import Tenant
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
@@ -12,9 +13,11 @@ __all__ = [
     "Job",
     "QueueControl",
     "QueueCounter",
+    "Role",
     "TaskEffect",
     "TaskExecutionHistory",
     "TaskWorker",
     "Tenant",
+    "TenantMembership",
     "UpkeepDuty",
 ]
