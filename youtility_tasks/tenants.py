@@ -1,7 +1,8 @@
 """Stamps a job with its tenant on the way in, restores that tenant around the run, refuses to guess.
 
 The tenant is a context variable: it follows threads started through asgiref and asyncio tasks, and it is never read
-from a task's arguments. Tenant 0 in a job row means "every tenant": a sweep, which loops over tenants itself.
+from a task's arguments. Tenant 0 in a job row means "every tenant": a sweep, which loops over tenants itself. To the
+database (`tenancy/`) that is a tenant of its own: it may list the tenants, and sees nobody's rows.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def tenant(tenant_id: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def no_tenant() -> Iterator[None]:
-    """Work for no tenant in particular inside the block, whatever is set outside; for what the house does itself."""
-    token = _current.set(None)
+    """Work for no tenant in particular inside the block, whatever is set outside; for sweeps and what the house does itself."""
+    token = _current.set(ALL)
     try:
         yield
     finally:
@@ -49,15 +50,21 @@ def no_tenant() -> Iterator[None]:
 
 def current_tenant() -> int | None:
     """The tenant of this context, or None."""
+    return _current.get() or None
+
+
+def acting() -> int | None:
+    """For whom the database is told that this context acts: a tenant, 0 for a sweep, None for nobody."""
     return _current.get()
 
 
 def tenants_in_scope() -> list[int]:
     """The current tenant alone, or every active one, by id: what a task declared `tenant="all"` loops over."""
-    current = _current.get()
+    current = current_tenant()
     if current is not None:
         return [current]
-    return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))
+    with no_tenant():
+        return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))
 
 
 def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
