@@ -97,7 +97,7 @@ def _stage() -> Iterator[Scene]:
     _remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
     server = Sink(folder / "mails.jsonl")
-    workers = Workers(queries.conninfo("company day"), server, folder / "workers.log")
+    workers = Workers(queries.conninfo("company day", part=None), server, folder / "workers.log")
     scene = Scene(server, workers, folder)
     try:
         scene.keep_alive()

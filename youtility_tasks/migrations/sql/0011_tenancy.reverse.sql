@@ -3,7 +3,7 @@ ALTER TABLE procrastinate_jobs
 DROP FUNCTION youtility_tasks_queue_sums_v1, youtility_tasks_history_gaps_v1, youtility_tasks_retry_v1, youtility_tasks_abort_v1,
               youtility_tasks_cancel_v1, youtility_tasks_scope_v1, youtility_tasks_any_tenant_v1, youtility_tasks_tenant_v1;
 DROP TABLE youtility_tasks_keys;
-ALTER FUNCTION youtility_tasks_add_history_day_v1 SECURITY INVOKER RESET search_path RESET youtility_tasks.inside;
-ALTER FUNCTION youtility_tasks_drop_history_day_v1 SECURITY INVOKER RESET search_path RESET youtility_tasks.inside;
-ALTER FUNCTION cleanup_old_tasks SECURITY INVOKER RESET search_path RESET youtility_tasks.inside;
+ALTER FUNCTION youtility_tasks_add_history_day_v1 SECURITY INVOKER RESET search_path;
+ALTER FUNCTION youtility_tasks_drop_history_day_v1 SECURITY INVOKER RESET search_path;
+ALTER FUNCTION cleanup_old_tasks SECURITY INVOKER RESET search_path;
 GRANT EXECUTE ON FUNCTION youtility_tasks_add_history_day_v1, youtility_tasks_drop_history_day_v1, cleanup_old_tasks TO PUBLIC;

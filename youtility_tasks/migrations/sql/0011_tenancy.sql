@@ -176,8 +176,9 @@ BEGIN
                    ' INCLUDING INDEXES INCLUDING STORAGE)', part);
     IF (SELECT c.relrowsecurity FROM pg_class c WHERE c.oid = 'youtility_tasks_history'::regclass) THEN
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
-        EXECUTE format('CREATE POLICY yt_owner_all ON %s TO %I USING (current_setting(''youtility_tasks.inside'', true) = ''upkeep'')',
-                       part, current_user);
+        EXECUTE format('CREATE POLICY yt_owner ON %s TO %I USING (current_setting(''search_path'') = %L'
+                       ' AND coalesce(tenant_id = (SELECT youtility_tasks_tenant_v1()), true))',
+                       part, current_user, current_setting('search_path'));
     END IF;
     -- Before looking at the rows: none may come after the look, and none may be seen twice or not at all.
     LOCK TABLE youtility_tasks_history_default IN ACCESS EXCLUSIVE MODE;
@@ -194,27 +195,27 @@ CREATE FUNCTION youtility_tasks_queue_sums_v1()
 RETURNS TABLE (queue_name text, todo bigint, doing bigint, scheduled bigint, failed bigint, oldest_seconds double precision)
 LANGUAGE sql STABLE AS $$ SELECT * FROM get_queue_statistics() $$;
 
--- These run with their owner's rights, and each says in `youtility_tasks.inside` what it is there for: policies for the
--- owner go by that. The clause also takes away what a caller has set there.
+-- These run with their owner's rights, in fixed surroundings. Policies for the owner go by this search_path: outside of
+-- these functions he sees no row of a tenant, either. (A parameter of our own would say it better, and only a superuser may
+-- put one into a function.)
 DO $do$
 DECLARE
     each record;
 BEGIN
-    FOR each IN SELECT f.name::regprocedure AS name, f.inside FROM (VALUES
-        ('youtility_tasks_tenant_v1()', 'token'),
-        ('youtility_tasks_scope_v1(integer)', 'act'),
-        ('youtility_tasks_cancel_v1(bigint[],text,text,integer)', 'act'),
-        ('youtility_tasks_abort_v1(bigint[],integer)', 'act'),
-        ('youtility_tasks_retry_v1(bigint[],integer)', 'act'),
-        ('youtility_tasks_queue_sums_v1()', 'sums'),
-        ('youtility_tasks_history_gaps_v1(timestamptz,integer,integer)', 'upkeep'),
-        ('youtility_tasks_add_history_day_v1(date,integer)', 'upkeep'),
-        ('youtility_tasks_drop_history_day_v1(date)', 'upkeep'),
-        ('cleanup_old_tasks(jsonb,boolean,integer,timestamptz,text,text,integer)', 'upkeep')) f(name, inside) LOOP
-        EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path TO pg_catalog, %I, pg_temp'
-                       ' SET youtility_tasks.inside TO %L', each.name, current_schema(), each.inside);
+    FOR each IN SELECT f.name::regprocedure AS name FROM unnest(ARRAY[
+        'youtility_tasks_tenant_v1()',
+        'youtility_tasks_scope_v1(integer)',
+        'youtility_tasks_cancel_v1(bigint[],text,text,integer)',
+        'youtility_tasks_abort_v1(bigint[],integer)',
+        'youtility_tasks_retry_v1(bigint[],integer)',
+        'youtility_tasks_queue_sums_v1()',
+        'youtility_tasks_history_gaps_v1(timestamptz,integer,integer)',
+        'youtility_tasks_add_history_day_v1(date,integer)',
+        'youtility_tasks_drop_history_day_v1(date)',
+        'cleanup_old_tasks(jsonb,boolean,integer,timestamptz,text,text,integer)']) f(name) LOOP
+        EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path TO pg_catalog, %I, pg_temp', each.name, current_schema());
         -- The token proves itself, and a column's default asks for it.
-        IF each.inside <> 'token' THEN
+        IF each.name <> 'youtility_tasks_tenant_v1()'::regprocedure THEN
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', each.name);
         END IF;
     END LOOP;
