@@ -14,6 +14,7 @@ from . import history, payload, queries, tasks_api, tenants
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
+from .tenancy import guard, token
 
 _ATTEMPTS_AT_A_TWIN = 5
 
@@ -141,6 +142,12 @@ def _storable(task: Task, key: str | None) -> str | None:
 def _write(calls: Sequence[_Call]) -> list[Enqueued]:
     if not calls:
         return []
+    # A sweep belongs to every tenant, and so to none that may be set outside.
+    with tenants.no_tenant() if calls[0].tenant_id == tenants.ALL else contextlib.nullcontext():
+        return _write_as_one(calls)
+
+
+def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
     done: dict[int, Enqueued] = {}
     # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind. One
     # call alone is one statement, which is whole by itself.
@@ -168,6 +175,9 @@ def _write(calls: Sequence[_Call]) -> list[Enqueued]:
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
     rows = [_row(call) for call in calls]
     noted = settings().procrastinate_events
+    if len(rows) == 1 and guard.is_at_rest():
+        signed = {"token": token.current(calls[0].tenant_id).text}
+        return queries.fetch_bound("enqueue_job_signed", {**rows[0], **signed, "noted": noted})
     if len(rows) == 1:
         return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
     columns = {name: [row[name] for row in rows] for name in rows[0]}

@@ -74,6 +74,15 @@ def fetch(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """As `fetch`, with the values beside the statement and not in its text: the server shows and logs texts."""
+    connection = connections[settings().database]
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement(name), dict(parameters))
+        return list(cursor.fetchall())
+
+
 def run(name: str, parameters: Mapping[str, Any]) -> int:
     """Run a statement that returns no rows; return how many rows it touched."""
     with _cursor() as cursor:
