@@ -57,12 +57,10 @@ def refuse_unsafe_database() -> None:
         raise never[0]
     if unless_allowed and not settings().allow_unsafe_database:
         raise unless_allowed[0]
-    if unless_allowed:
-        logger.warning(
-            "NOT FOR PRODUCTION, allow_unsafe_database is set: %s", " ".join(str(each) for each in unless_allowed)
-        )
-    if settings().roles is None:
-        logger.warning("NOT FOR PRODUCTION, %s", ONE_ROLE)
+    said = [f"allow_unsafe_database is set: {' '.join(map(str, unless_allowed))}"] if unless_allowed else []
+    said += [ONE_ROLE] if settings().roles is None else []
+    if said:
+        logger.warning("NOT FOR PRODUCTION, %s", " And ".join(said))
 
 
 def refuse_transaction_pooler() -> None:
