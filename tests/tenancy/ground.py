@@ -82,10 +82,10 @@ class House:
             return cursor.fetchall() if cursor.description else []
 
     @contextlib.contextmanager
-    def settled(self, **more: Any) -> Iterator[None]:
-        """This process works in this house, with these settings; Django connects as the one who migrates."""
+    def settled(self, *, by: str | None = None, **more: Any) -> Iterator[None]:
+        """This process works in this house, with these settings; Django connects as the one who migrates. `by`: a pooler's way."""
         before = dict(connections.databases["default"])
-        point_django_at(self.url)
+        point_django_at(by or self.url)
         try:
             with override_settings(YOUTILITY_TASKS={**django_settings.YOUTILITY_TASKS, **self.settings, **more}):
                 yield

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import re
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import ProgrammingError, connection, connections, transaction
@@ -339,3 +341,51 @@ def test_raw_queries_of_the_house_go_out_for_the_tenant(inside: House) -> None:
         numbers = queries.fetch("queue_numbers", {"tenant_id": None})
     assert [(row[1], row[4]) for row in numbers] == [(1, 1)]
     assert queries.fetch("queue_numbers", {"tenant_id": None}) == []
+
+
+def send_for_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "_SEND", "SELECT set_config('youtility_tasks.token', %s, false)")
+
+
+def forget_savepoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "_BACK", re.compile("never"))
+
+
+def send_once_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    send = guard.Guard._send
+    monkeypatch.setattr(
+        guard.Guard,
+        "_send",
+        lambda self, wanted, execute, sql, *rest: (
+            execute(sql, *rest) if wanted is None else send(self, wanted, execute, sql, *rest)
+        ),
+    )
+
+
+def say_it_in_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard.psycopg, "Cursor", psycopg.ClientCursor)
+
+
+@pytest.mark.parametrize(
+    ("mutate", "check"),
+    [
+        (send_for_the_session, test_nothing_is_left_of_a_transaction),
+        (send_for_the_session, test_each_context_sees_its_own_and_nobody_nothing),
+        (forget_savepoints, test_a_savepoint_that_is_rolled_back_to_by_hand),
+        (send_once_a_transaction, test_a_transaction_follows_its_context),
+    ],
+)
+def test_without_its_care_the_guard_is_caught(
+    inside: House, monkeypatch: pytest.MonkeyPatch, mutate: Any, check: Any
+) -> None:
+    mutate(monkeypatch)
+    with pytest.raises(AssertionError):
+        check(inside)
+
+
+def test_a_token_in_the_text_is_caught(
+    inside: House, own_house: House, enqueued_task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say_it_in_the_text(monkeypatch)
+    with pytest.raises(AssertionError):
+        test_the_token_is_in_no_statements_text(inside, own_house, enqueued_task)

@@ -145,13 +145,24 @@ def test_it_is_verified_once_a_statement_however_many_rows() -> None:
     assert "InitPlan" in str(plan), plan
 
 
-def test_a_job_of_procrastinates_own_is_stamped_by_the_token() -> None:
+def check_that_a_job_is_stamped_by_the_token() -> None:
     deferred = "SELECT procrastinate_defer_jobs_v1(ARRAY[ROW('email', 't', 0, NULL, NULL, '{}', NULL)::procrastinate_job_to_defer_v1])"
     with transaction.atomic():
         execute("SELECT set_config('youtility_tasks.token', %s, true)", minted(7))
         execute("SELECT set_config('youtility_tasks.tenant', '8', true)")  # unsigned: it counts for nothing
         ((ids,),) = rows(deferred)
     assert rows("SELECT tenant_id FROM procrastinate_jobs WHERE id = ANY (%s)", ids) == [(7,)]
+
+
+def test_a_job_of_procrastinates_own_is_stamped_by_the_token() -> None:
+    check_that_a_job_is_stamped_by_the_token()
+
+    execute(
+        "ALTER TABLE procrastinate_jobs ALTER COLUMN tenant_id"
+        " SET DEFAULT coalesce(nullif(current_setting('youtility_tasks.tenant', true), '')::integer, 0)"
+    )
+    with pytest.raises(AssertionError):
+        check_that_a_job_is_stamped_by_the_token()
 
 
 def test_the_same_token_is_sent_until_half_its_life_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
