@@ -290,6 +290,41 @@ def test_a_tenant_that_does_not_exist_is_told_as_ever(inside: House, enqueued_ta
         enqueued_task.enqueue(number=1)
 
 
+def check_that_an_inactive_tenant_is_refused(house: House, task: Task) -> None:
+    house.rows("UPDATE youtility_tasks_tenant SET is_active = false WHERE id = %s", A)
+    try:
+        with tenant(A):
+            task.enqueue(number=1)
+    except UnknownTenant:
+        return
+    finally:
+        house.rows("UPDATE youtility_tasks_tenant SET is_active = true")
+        house.rows("DELETE FROM procrastinate_jobs WHERE task_name = 'count_up'")
+    raise AssertionError("it was enqueued")
+
+
+def test_an_inactive_tenant_enqueues_nothing(inside: House, enqueued_task: Task) -> None:
+    check_that_an_inactive_tenant_is_refused(inside, enqueued_task)
+
+    ((was,),) = inside.rows(
+        "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'youtility_tasks_enqueue_signed_v1'"
+    )
+    assert " AND t.is_active" in was
+    inside.rows(was.replace(" AND t.is_active", "").replace("%", "%%"))
+    with pytest.raises(AssertionError):
+        check_that_an_inactive_tenant_is_refused(inside, enqueued_task)
+    inside.rows(was.replace("%", "%%"))
+
+
+def test_one_key_is_one_job_also_by_itself(inside: House, enqueued_task: Task) -> None:
+    with tenant(A):
+        first, is_new = enqueue.enqueue_or_find(enqueued_task.using(unique="k"), (), {"number": 1})
+        again, is_new_again = enqueue.enqueue_or_find(enqueued_task.using(unique="k"), (), {"number": 2})
+    assert (is_new, is_new_again, again.id) == (True, False, first.id)
+    assert first.enqueued_at == again.enqueued_at
+    inside.rows("DELETE FROM procrastinate_jobs WHERE task_name = 'count_up'")
+
+
 def test_acts_reach_ones_own_jobs_alone(inside: House) -> None:
     others = [
         job_id for (job_id,) in inside.rows("SELECT id FROM procrastinate_jobs WHERE tenant_id = %s ORDER BY status", B)

@@ -260,6 +260,7 @@ _FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_any_tenant_v1": (OPS,),
     "youtility_tasks_enqueue_v1": USERS,
     "youtility_tasks_enqueue_one_v1": USERS,
+    "youtility_tasks_enqueue_signed_v1": USERS,
     "youtility_tasks_tenant_v1": USERS,
     "youtility_tasks_history_gaps_v1": (WORKER, OPS),
     "youtility_tasks_history_days_v1": (OWNER,),

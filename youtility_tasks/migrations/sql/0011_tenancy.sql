@@ -63,6 +63,43 @@ END $$;
 
 ALTER TABLE procrastinate_jobs ALTER COLUMN tenant_id SET DEFAULT coalesce(youtility_tasks_tenant_v1(), 0);
 
+-- A tenant's own dead letters. Under row level security a condition on the enum `status` is no way into an index (its
+-- operator is not leakproof), and without this one its page walked the whole queue: 42 ms with 200,000 jobs waiting.
+CREATE INDEX youtility_tasks_jobs_dead_of_tenant ON procrastinate_jobs (tenant_id, id) WHERE status = 'failed';
+
+-- As youtility_tasks_enqueue_one_v1, for a statement outside of any transaction: it brings its token along. No RETURNING:
+-- under row level security that asks for the token once more (5 us of 170).
+CREATE FUNCTION youtility_tasks_enqueue_signed_v1(
+    p_queue_name text, p_task_name text, p_priority integer, p_lock text, p_queueing_lock text, p_args jsonb,
+    p_scheduled_at timestamptz, p_unique_key text, p_tenant_id integer, p_noted boolean, p_token text,
+    OUT n integer, OUT id bigint, OUT enqueued_at timestamptz, OUT is_written boolean, OUT tenant_is_known boolean)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    token CONSTANT text := set_config('youtility_tasks.token', p_token, true);
+BEGIN
+    n := 1;
+    is_written := false;
+    tenant_is_known := p_tenant_id = 0
+        OR EXISTS (SELECT 1 FROM youtility_tasks_tenant t WHERE t.id = p_tenant_id AND t.is_active);
+    IF NOT tenant_is_known THEN
+        RETURN;
+    END IF;
+    id := nextval('procrastinate_jobs_id_seq');
+    INSERT INTO procrastinate_jobs
+           (id, queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
+    VALUES (id, p_queue_name, p_task_name, p_priority, p_lock, p_queueing_lock, p_args, p_scheduled_at, p_unique_key,
+            p_tenant_id, p_noted)
+    ON CONFLICT DO NOTHING;
+    is_written := FOUND;
+    IF is_written THEN
+        enqueued_at := now();  -- the column's default
+    ELSE
+        id := NULL;
+    END IF;
+END $$;
+
 -- Take waiting jobs, or dead letters, off the queue and record that they were cancelled. Rows are locked in the order of
 -- their ids, so that two people who cancel the same jobs cannot deadlock.
 CREATE FUNCTION youtility_tasks_cancel_v1(p_job_ids bigint[], p_from_status text, p_reason text, p_tenant_id integer)
