@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -14,14 +13,6 @@ from tests.tenancy.ground import A, House
 from youtility_tasks import queries
 
 WAITING = 20_000
-
-
-@pytest.fixture
-def unruled(cluster: Any, template: str) -> Iterator[House]:
-    """The same database without roles and policies."""
-    made = House(cluster, cluster.copy(template))
-    yield made
-    made.pull_down()
 
 
 def fill(house: House) -> None:
@@ -64,26 +55,35 @@ def ways(house: House, part: str | None) -> set[tuple[str, str]]:
         ask("renew", worker_id=worker_id, held="[]", status="running", children="[]", memory_bytes=1)
         ask("rescue", lease_s=1000, max_rescues=3)
         ask("next_due", queue_name="email", worker_id=worker_id)
-    found = [
-        re.findall(r"((?:Index Only|Index|Seq|Bitmap Heap) Scan)(?: Backward)?(?: using (\S+))?", text) for text in said
-    ]
-    return [way for each in found for way in each]
+    way = re.compile(r"((?:Index Only|Index|Seq|Bitmap Heap) Scan)(?: Backward)?(?: using| on) (\S+)")
+    return {found for text in said for found in way.findall(text)}
 
 
-def test_the_workers_statements_keep_their_plans(house: House, unruled: House) -> None:
-    """One by one, nested ones too: `USING (true)` is gone before the planner looks, and hides no index from it."""
+BETTER = {("Index Scan", "idx_procrastinate_jobs_worker_not_null")}
+"""By the worker for its own jobs, where a superuser's planner, which knows that few run, takes any index of those."""
+
+
+def test_the_workers_statements_keep_their_plans(house: House) -> None:
+    """Nested ones too, beside a superuser, whom no policy binds.
+
+    A policy keeps the planner from using what it knows of `status`, even `USING (true)`: what the worker sends must not
+    depend on it.
+    """
     if not house.rows("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_stat_statements'"):
         pytest.skip("this PostgreSQL comes without its contrib modules, auto_explain among them")
     fill(house)
-    fill(unruled)
+    ways(house, None)  # so that both look at a table in the same state of use
 
-    plain, ruled = ways(unruled, None), ways(house, "worker")
+    plain, ruled = ways(house, None), ways(house, "worker")
 
-    assert ("Index Scan", "youtility_tasks_jobs_ready_free") in plain and (
-        "Seq Scan",
-        "procrastinate_jobs",
-    ) not in plain
-    assert ruled == plain
+    assert ("Index Scan", "youtility_tasks_jobs_ready_free") in plain
+    assert ("Seq Scan", "procrastinate_jobs") not in ruled
+    assert plain - ruled <= {("Index Scan", "procrastinate_jobs_lock_idx_v1")}
+    assert ruled - plain <= BETTER
+    house.rows("ALTER FUNCTION youtility_tasks_next_due_v1 SET enable_seqscan = on")
+    assert ("Seq Scan", "procrastinate_jobs") in ways(house, "worker"), (
+        "nothing else keeps it from reading the whole queue"
+    )
 
 
 def pages(house: House, statement: str) -> int:

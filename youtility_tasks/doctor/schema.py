@@ -31,6 +31,7 @@ FUNCTIONS = (
     "youtility_tasks_keep_days_v1",
     "youtility_tasks_first_of_locks_v1",
     "youtility_tasks_lock_heads_v1",
+    "youtility_tasks_next_due_v1",
     "youtility_tasks_pump_v2",
     "youtility_tasks_queue_sums_v1",
     "youtility_tasks_register_v2",

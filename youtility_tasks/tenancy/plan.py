@@ -250,7 +250,7 @@ _ACTS = ("youtility_tasks_cancel_v1", "youtility_tasks_abort_v1", "youtility_tas
 _OF_THE_WORKER = (
     "youtility_tasks_claim_v1", "youtility_tasks_claim_v2", "youtility_tasks_enter_strays_v1", "youtility_tasks_finish_v1",
     "youtility_tasks_finish_v2", "youtility_tasks_first_of_locks_v1", "youtility_tasks_give_back_v1",
-    "youtility_tasks_lock_heads_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_register_v1",
+    "youtility_tasks_lock_heads_v1", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_register_v1",
     "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
     "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1",
 )  # fmt: skip

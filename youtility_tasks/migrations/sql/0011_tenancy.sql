@@ -176,6 +176,36 @@ BEGIN
     RETURNING j.id, j.task_name, j.queue_name, j.tenant_id;
 END $$;
 
+-- Seconds until the queue's next future job is due, NULL when there is none; and whether a due job of the queue waits for a
+-- lock under which another worker runs one, whose end wakes nobody here. A job that came due in the last second counts, as
+-- the claim just before may have been too early for it; one that is overdue for longer waits for a lock, not for time.
+-- A function, so that sequential scans can be off: for a role under row level security the planner may not use what it
+-- knows of `status` (the enum's operator is not leakproof), and read the whole queue to find the few that run.
+CREATE FUNCTION youtility_tasks_next_due_v1(p_queue text, p_worker_id bigint, OUT due_s double precision, OUT waits_for_lock boolean)
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+DECLARE
+    -- A variable, since clock_timestamp() itself cannot bound an index scan.
+    recent CONSTANT timestamptz := clock_timestamp() - interval '1 second';
+BEGIN
+    -- One question an index: those of jobs with a lock and without are apart.
+    due_s := extract(epoch FROM least(
+        (SELECT j.scheduled_at FROM procrastinate_jobs j
+          WHERE j.queue_name = p_queue AND j.status = 'todo' AND j.lock IS NULL AND j.scheduled_at > recent
+          ORDER BY j.scheduled_at LIMIT 1),
+        (SELECT j.scheduled_at FROM procrastinate_jobs j
+          WHERE j.queue_name = p_queue AND j.status = 'todo' AND j.lock IS NOT NULL AND j.scheduled_at > recent
+          ORDER BY j.scheduled_at LIMIT 1)) - clock_timestamp());
+    -- OFFSET and the scalar sub-select: from the few that run to those that wait, never the other way round.
+    waits_for_lock := EXISTS (
+        SELECT 1 FROM (SELECT d.lock FROM procrastinate_jobs d
+                        WHERE d.status = 'doing' AND d.lock IS NOT NULL AND d.worker_id IS DISTINCT FROM p_worker_id OFFSET 0) r
+         WHERE (SELECT 1 FROM procrastinate_jobs j
+                 WHERE j.queue_name = p_queue AND j.lock = r.lock AND j.status = 'todo'
+                   AND (j.scheduled_at IS NULL OR j.scheduled_at <= clock_timestamp()) LIMIT 1) IS NOT NULL);
+END $$;
+
 -- The days that need a partition: today and so many ahead, and those of which DEFAULT holds attempts that nobody may prune yet.
 CREATE FUNCTION youtility_tasks_history_gaps_v1(p_now timestamptz, p_ahead integer, p_keep_days integer)
 RETURNS SETOF date LANGUAGE sql STABLE
