@@ -20,6 +20,8 @@ _OF_THE_SCHEMA = {
 }
 """Commands that work on the database as a whole, and so as whoever DATABASES names."""
 
+_WITH_A_VALUE = {"--settings", "--pythonpath", "--verbosity", "-v"}
+
 _as_configured: dict[str, Mapping[str, str]] = {}
 _acting: str | None = None
 
@@ -47,6 +49,8 @@ def act_as(part: str | None) -> None:
         target.update(login)
     if part != _acting:
         connection.close()
+        if connection.vendor == "postgresql" and hasattr(connection, "close_pool"):
+            connection.close_pool()  # its sessions are the former user's
     _acting = part
 
 
@@ -63,8 +67,18 @@ def acting(part: str | None) -> Iterator[None]:
 
 def begin(arguments: Sequence[str] | None = None) -> None:
     """Decide what this process is, as Django starts: the web, unless its command works on the schema."""
-    words = list(sys.argv if arguments is None else arguments)
-    act_as(MIGRATOR if words[1:2] and words[1] in _OF_THE_SCHEMA else "web")
+    act_as(MIGRATOR if _command(sys.argv if arguments is None else arguments) in _OF_THE_SCHEMA else "web")
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    """The management command of a command line: its first word that is no option, nor the value of one of Django's own."""
+    words = iter(arguments[1:])
+    for word in words:
+        if not word.startswith("-"):
+            return word
+        if word in _WITH_A_VALUE:
+            next(words, None)
+    return None
 
 
 def _login(part: str | None) -> Mapping[str, str]:
