@@ -8,8 +8,8 @@ import pytest
 from django.db import connection, connections, transaction
 
 from tests.tenancy.ground import House
-from youtility_tasks.errors import ConfigurationError
-from youtility_tasks.tenancy import roles
+from youtility_tasks.errors import ConfigurationError, TenantsNotApart
+from youtility_tasks.tenancy import check, guard, roles
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
 
@@ -57,3 +57,41 @@ def test_a_part_that_has_no_user_is_told(shared_house: House, django_db_blocker:
     refused = pytest.raises(ConfigurationError, match="roles has no user for 'exporter'")
     with django_db_blocker.unblock(), shared_house.settled(roles=few), refused:
         roles.act_as("exporter")
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("ALTER ROLE {web} BYPASSRLS", "is BYPASSRLS"),
+        ("ALTER ROLE {web} SUPERUSER", "is SUPERUSER"),
+        ("GRANT {owner} TO {web}", "has the rights of"),
+        ("ALTER TABLE ticket OWNER TO {web}", "owns the table ticket"),
+        ("ALTER TABLE ticket DISABLE ROW LEVEL SECURITY", "ticket has no row level security"),
+        ("ALTER TABLE youtility_tasks_taskeffect NO FORCE ROW LEVEL SECURITY", "does not bind its owner"),
+    ],
+)
+def test_the_web_does_not_connect_where_no_policy_would_bind_it(
+    house: House, django_db_blocker: Any, statement: str, told: str
+) -> None:
+    house.rows(statement.format(web=house.login("web"), owner=house.group("owner")))
+    with django_db_blocker.unblock(), house.settled():
+        roles.act_as("web")
+        for _ in range(2):
+            with pytest.raises(TenantsNotApart, match=told), connection.cursor():
+                pass
+            assert connection.connection is None
+    house.rows("ALTER TABLE ticket OWNER TO youtility")
+
+
+def test_it_looks_once_a_process(shared_house: House, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    voids = check.voids
+    monkeypatch.setattr(check, "voids", lambda: looks.append(1) or voids())
+    monkeypatch.setattr(guard, "_looked_at", set())
+    with django_db_blocker.unblock(), shared_house.settled():
+        roles.act_as("web")
+        for _ in range(3):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            connection.close()
+    assert len(looks) == 1

@@ -35,6 +35,8 @@ class Difference:
     """Who may repair it: whoever makes roles, or whoever owns the tables."""
     new_login: str | None = None
     """The part whose login the repair makes."""
+    voids_all: bool = False
+    """No policy is worth anything while it lasts: then nobody connects, not only no worker."""
     is_closed: bool = False
     """Nothing is open to anybody because of it: it is for people to sort out, and keeps no worker from starting."""
 
@@ -110,6 +112,11 @@ def open_doors() -> list[str]:
     return found
 
 
+def voids() -> list[str]:
+    """What makes all policies worthless for this process: a role that they do not bind, a table without them."""
+    return [each.says for each in differences(planned(), as_migrator=False) if each.voids_all]
+
+
 # -- roles
 
 
@@ -146,7 +153,8 @@ def _roles(plan: Plan, there: Catalogue) -> Iterator[Difference]:
         for table in there.tables.values():
             if table.owner == login:
                 yield Difference(
-                    f"{login}, the user of {part}, owns the table {table.name}: it could open it to everybody"
+                    f"{login}, the user of {part}, owns the table {table.name}: it could open it to everybody",
+                    voids_all=True,
                 )
 
 
@@ -162,7 +170,10 @@ def _too_powerful(role: Role, what: str) -> Iterator[Difference]:
     if held:
         without = " ".join(f"NO{power}" for power in held)
         yield Difference(
-            f"{role.name}, {what}, is {' '.join(held)}", f"ALTER ROLE {_name(role.name)} {without}", "roles"
+            f"{role.name}, {what}, is {' '.join(held)}",
+            f"ALTER ROLE {_name(role.name)} {without}",
+            "roles",
+            voids_all=True,
         )
 
 
@@ -170,7 +181,7 @@ def _memberships(role: Role, allowed: set[str], plan: Plan) -> Iterator[Differen
     ours = set(map(plan.group, GROUPS))
     for other in sorted(set(role.member_of) - allowed):
         repair = f"REVOKE {_name(other)} FROM {_name(role.name)}" if other in ours else None
-        yield Difference(f"{role.name} has the rights of {other}", repair, "roles")
+        yield Difference(f"{role.name} has the rights of {other}", repair, "roles", voids_all=True)
 
 
 def _migrator(plan: Plan, there: Catalogue) -> Iterator[Difference]:
@@ -224,12 +235,15 @@ def _row_security(plan: Plan, there: Catalogue) -> Iterator[Difference]:
             continue
         if not table.has_rls:
             yield Difference(
-                f"{table.name} has no row level security", f"ALTER TABLE {_name(table.name)} ENABLE ROW LEVEL SECURITY"
+                f"{table.name} has no row level security",
+                f"ALTER TABLE {_name(table.name)} ENABLE ROW LEVEL SECURITY",
+                voids_all=True,
             )
         if not table.is_forced:
             yield Difference(
                 f"row level security of {table.name} does not bind its owner (FORCE)",
                 f"ALTER TABLE {_name(table.name)} FORCE ROW LEVEL SECURITY",
+                voids_all=True,
             )
         yield from _policies(plan, there, table, _wanted(table, wanted))
 

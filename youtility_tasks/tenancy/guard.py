@@ -7,6 +7,7 @@ ours (`pg_stat_activity`) and what the server logs never shows it.
 
 from __future__ import annotations
 
+import contextvars
 import re
 from collections.abc import Callable
 from typing import Any
@@ -19,8 +20,9 @@ from psycopg.pq import TransactionStatus
 
 from youtility_tasks import tenants
 from youtility_tasks.conf import settings
+from youtility_tasks.errors import TenantsNotApart
 
-from . import roles, token
+from . import check, roles, token
 from .plan import USERS
 
 _SEND = "SELECT set_config('youtility_tasks.token', %s, true)"
@@ -102,6 +104,25 @@ def _guard(sender: object, connection: BaseDatabaseWrapper, **kwargs: object) ->
     if not any(isinstance(wrapper, Guard) for wrapper in connection.execute_wrappers):
         # In front: `connection.execute_wrapper()` takes its own away from the end.
         connection.execute_wrappers.insert(0, Guard())
+    if roles.acting_as() in USERS:
+        _look_once(connection)
+
+
+_looked_at: set[tuple[str, ...]] = set()
+"""Databases and users at which this process has looked."""
+
+
+def _look_once(connection: BaseDatabaseWrapper) -> None:
+    """Raise TenantsNotApart, and close the connection, where row level security would bind nobody; 10 ms once a process."""
+    way = tuple(str(connection.settings_dict[key]) for key in ("HOST", "PORT", "NAME", "USER"))
+    if way in _looked_at:
+        return
+    # In a context of its own: whoever is the first to connect may be in a tenant's block, or on a connection of his own.
+    found = contextvars.Context().run(check.voids)
+    if found:
+        connection.close()
+        raise TenantsNotApart(found)
+    _looked_at.add(way)
 
 
 def is_at_rest() -> bool:
