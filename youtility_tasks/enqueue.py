@@ -14,7 +14,7 @@ from . import history, payload, queries, tasks_api, tenants
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
-from .tenancy import guard, token
+from .tenancy import guard
 
 _ATTEMPTS_AT_A_TWIN = 5
 
@@ -142,7 +142,7 @@ def _storable(task: Task, key: str | None) -> str | None:
 def _write(calls: Sequence[_Call]) -> list[Enqueued]:
     if not calls:
         return []
-    # A sweep belongs to every tenant, and so to none that may be set outside.
+    # Without a tenant it is a sweep, and the database wants to be told even that.
     with tenants.no_tenant() if calls[0].tenant_id == tenants.ALL else contextlib.nullcontext():
         return _write_as_one(calls)
 
@@ -175,11 +175,11 @@ def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
     rows = [_row(call) for call in calls]
     noted = settings().procrastinate_events
-    if len(rows) == 1 and guard.is_at_rest():
-        signed = {"token": token.current(calls[0].tenant_id).text}
-        return queries.fetch_bound("enqueue_job_signed", {**rows[0], **signed, "noted": noted})
     if len(rows) == 1:
-        return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
+        with guard.bringing() as token:
+            if token is not None:
+                return queries.fetch_bound("enqueue_job_signed", {**rows[0], "noted": noted, "token": token})
+            return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     return queries.fetch("enqueue_jobs", {**columns, "noted": noted})
 

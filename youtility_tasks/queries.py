@@ -78,6 +78,7 @@ def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...
     """As `fetch`, with the values beside the statement and not in its text: the server shows and logs texts."""
     connection = connections[settings().database]
     connection.ensure_connection()
+    connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(statement(name), dict(parameters))
         return list(cursor.fetchall())

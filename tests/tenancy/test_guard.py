@@ -257,7 +257,6 @@ def test_enqueueing_is_for_the_tenant_of_the_context(inside: House, enqueued_tas
     with tenant(A):
         alone = enqueued_task.enqueue(number=1)
         with transaction.atomic():
-            assert guard.is_at_rest() is False
             within = enqueued_task.enqueue(number=2)
         many = enqueue.enqueue_many(enqueued_task, [{"number": n} for n in range(3)])
         assert Job.objects.filter(task_name="count_up").count() >= 5
@@ -278,10 +277,22 @@ def test_enqueueing_is_for_the_tenant_of_the_context(inside: House, enqueued_tas
     inside.rows("DELETE FROM procrastinate_jobs WHERE task_name IN ('sweep_up', 'count_up')")
 
 
-def test_one_job_by_itself_is_one_round_trip(inside: House, enqueued_task: Task) -> None:
-    with tenant(A), protocol() as said:
+def test_a_job_costs_no_round_trip_more(inside: House, enqueued_task: Task) -> None:
+    with tenant(A), protocol() as alone:
         enqueued_task.enqueue(number=1)
-    assert round_trips(said) == 1
+    with tenant(A), protocol() as first, transaction.atomic():
+        enqueued_task.enqueue(number=1)
+        assert seen() == {A}, "the job has told the transaction for whom it is"
+        with tenant(B):
+            assert seen() == {B}
+    with tenant(A), protocol() as second, transaction.atomic():
+        assert seen() == {A}
+        enqueued_task.enqueue(number=1)
+    assert (round_trips(alone), round_trips(first), round_trips(second)) == (1, 5, 4)
+    with transaction.atomic():
+        with tenant(A):
+            enqueued_task.enqueue(number=1)
+        assert seen() == set(), "and with the block it is taken back"
     inside.rows("DELETE FROM procrastinate_jobs WHERE task_name = 'count_up'")
 
 

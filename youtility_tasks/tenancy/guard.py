@@ -7,9 +7,10 @@ ours (`pg_stat_activity`) and what the server logs never shows it.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -125,11 +126,24 @@ def _look_once(connection: BaseDatabaseWrapper) -> None:
     _looked_at.add(way)
 
 
-def is_at_rest() -> bool:
-    """Whether the next statement of this thread stands for itself, and so has to carry its own token."""
-    if settings().roles is None or roles.acting_as() not in USERS:
-        return False
+@contextlib.contextmanager
+def bringing() -> Iterator[str | None]:
+    """Around a statement that can bring this context's token along itself: the token, if the transaction has not had it yet.
+
+    None: there is nothing to bring, and the statement goes the usual way.
+    """
+    acting = tenants.acting()
+    if settings().roles is None or roles.acting_as() not in USERS or acting is None:
+        yield None
+        return
     connection = connections[settings().database]
     connection.ensure_connection()
+    guard = next(wrapper for wrapper in connection.execute_wrappers if isinstance(wrapper, Guard))
     raw: psycopg.Connection[Any] = connection.connection
-    return raw.autocommit and raw.info.transaction_status == TransactionStatus.IDLE
+    status, wanted = raw.info.transaction_status, token.current(acting)
+    if status == TransactionStatus.INERROR or (status != TransactionStatus.IDLE and guard.sent is wanted):
+        yield None
+        return
+    guard.sent = _UNKNOWN
+    yield wanted.text
+    guard.sent = wanted  # by itself it has taken the token with it, and the next statement finds the connection at rest

@@ -67,8 +67,8 @@ ALTER TABLE procrastinate_jobs ALTER COLUMN tenant_id SET DEFAULT coalesce(youti
 -- operator is not leakproof), and without this one its page walked the whole queue: 42 ms with 200,000 jobs waiting.
 CREATE INDEX youtility_tasks_jobs_dead_of_tenant ON procrastinate_jobs (tenant_id, id) WHERE status = 'failed';
 
--- As youtility_tasks_enqueue_one_v1, for a statement outside of any transaction: it brings its token along. No RETURNING:
--- under row level security that asks for the token once more (5 us of 170).
+-- As youtility_tasks_enqueue_one_v1, for the first statement of a transaction, or one by itself: it brings the token along.
+-- No RETURNING: under row level security that asks for the token once more (5 us of 170).
 CREATE FUNCTION youtility_tasks_enqueue_signed_v1(
     p_queue_name text, p_task_name text, p_priority integer, p_lock text, p_queueing_lock text, p_args jsonb,
     p_scheduled_at timestamptz, p_unique_key text, p_tenant_id integer, p_noted boolean, p_token text,
