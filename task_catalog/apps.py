@@ -12,6 +12,8 @@ class TaskCatalogConfig(AppConfig):
     label = "task_catalog"
     verbose_name = "Task catalogue"
     default_auto_field = "django.db.models.BigAutoField"
+    youtility_tenant_tables = {"task_catalog_planfingerprint": "client_id"}
+    youtility_shared_tables = ("task_catalog_heartbeat", "task_catalog_playedclock")
 
     def ready(self) -> None:
         from youtility_tasks import on_final_failure

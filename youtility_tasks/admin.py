@@ -1,7 +1,8 @@
 """Django's admin over jobs, attempts, workers, effects and tenants: to look at, for staff who see every tenant.
 
 Jobs are never edited row by row; acts on them go through `manage_task_queue`, which refuses what a status does not allow.
-Arguments are not shown: they hold people's names.
+Arguments are not shown: they hold people's names. With the setting `roles` the pages show the rows of the tenant that a
+middleware has entered for the request, and none without.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from .models import Job, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
+from .tenancy import roles
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
@@ -58,6 +60,13 @@ class TaskExecutionHistoryAdmin(_ToLookAt):
 class TaskWorkerAdmin(_ToLookAt):
     list_display = ["id", "host", "pid", "queue_name", "status", "slots", "heartbeat_at"]
     list_filter = ["status", "queue_name"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        # The web's user may not read them where the setting `roles` keeps tenants apart; `manage_task_queue workers` shows them.
+        return roles.acting_as() is None and super().has_view_permission(request, obj)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return roles.acting_as() is None and super().has_module_permission(request)
 
 
 @admin.register(TaskEffect)

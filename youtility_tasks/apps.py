@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class YoutilityTasksConfig(AppConfig):
@@ -13,9 +14,18 @@ class YoutilityTasksConfig(AppConfig):
     def ready(self) -> None:
         # Django imports this module before any model exists, so what needs models is imported here.
         from . import checks, registry
+        from .errors import ConfigurationError
+        from .tenancy import guard, roles
         from .workers import adopted, stock
 
         checks.register()
+        guard.install()
+        try:
+            roles.begin()
+        except ConfigurationError:
+            # `manage.py check` tells; but nobody who asked for roles is to connect as whoever migrates.
+            if "roles" in getattr(settings, "YOUTILITY_TASKS", ()):
+                raise
         for declared in registry.registered().values():
             stock.offer(declared)
         registry.on_register.append(stock.offer)

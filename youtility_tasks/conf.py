@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -56,6 +57,20 @@ class Settings:
 
     membership_resolver: str | None = None
     """Dotted name of a function that tells a user's tenants and roles. None: the table `TenantMembership`."""
+    roles: Mapping[str, Mapping[str, str]] | None = None
+    """Part ("worker", "task", "web", "ops", "exporter") -> {"USER": ..., "PASSWORD": ...}: who connects as what. None: everybody
+    connects as DATABASES says, and nothing in the database keeps tenants apart (development)."""
+    role_prefix: str = "tq_"
+    """Before the names of the groups that hold the rights: tq_worker, tq_task, ..., tq_owner. They belong to the server."""
+    tenant_key: str | None = None
+    """Secret that signs tenant tokens. None: derived from SECRET_KEY. Run `setup_task_queue` after a change."""
+    token_s: float = 60.0
+    """Life of a tenant token; a job's lives as long as its time limit, if that is longer."""
+    tenant_tables: Mapping[str, str | Mapping[str, Any]] | None = None
+    """The application's tables with a tenant: table -> its column, or {"column": ..., "shared": [values that everybody may
+    read]}, or {"through": column, "to": table} for rows that belong to the tenant of another row."""
+    shared_tables: Sequence[str] = ("django_*", "auth_*")
+    """The application's tables without a tenant that the web and tasks use, as patterns. Any other table is closed to them."""
 
     max_args_bytes: int = 256 * 1024
     """Largest arguments of one job, as JSON in UTF-8. Larger things belong in a table or a blob."""
@@ -141,6 +156,8 @@ class Settings:
                 f"YOUTILITY_TASKS: membership_resolver is {self.membership_resolver!r}; right is a dotted name such as "
                 "'people.tasks.memberships_of'."
             )
+        _check_roles(self.roles)
+        _check_tenancy(self)
         _check_days("retention_days_by_outcome", self.retention_days_by_outcome, known=[each.value for each in Outcome])
         _check_days("retention_days_by_task", self.retention_days_by_task, known=None)
         if self.lease_s < 3 * self.heartbeat_interval_s:
@@ -179,6 +196,64 @@ def _check_days(name: str, given: object, *, known: Sequence[str] | None) -> Non
             names = f"; known: {', '.join(sorted(known))}.{did_you_mean(key, known)}" if known else "; right is a name."
             raise ConfigurationError(f"YOUTILITY_TASKS: {name} has the key {key!r}{names}")
         _check_number(f"{name}[{key!r}]", days, like=30)
+
+
+PARTS = ("worker", "task", "web", "ops", "exporter")
+"""What a connection to the database may be for."""
+NEEDED_PARTS = ("worker", "task", "web")
+_PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,39}")
+
+
+def _check_roles(given: object) -> None:
+    if given is None:
+        return
+    example = "{'worker': {'USER': 'app_worker', 'PASSWORD': '...'}, 'task': ..., 'web': ...}"
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"YOUTILITY_TASKS: roles is of type {type(given).__name__}; right is {example}.")
+    for part, login in given.items():
+        if part not in PARTS:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: roles has the key {part!r}; known: {', '.join(PARTS)}.{did_you_mean(part, PARTS)}"
+            )
+        # The value itself is not shown: it holds a password.
+        keys = set(login) if isinstance(login, Mapping) else set()
+        if not {"USER"} <= keys <= {"USER", "PASSWORD"} or not all(isinstance(each, str) for each in login.values()):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: roles[{part!r}] has {sorted(map(str, keys)) or 'no keys'}; right are USER and PASSWORD, as text."
+            )
+    lacking = [part for part in NEEDED_PARTS if part not in given]
+    if lacking:
+        raise ConfigurationError(f"YOUTILITY_TASKS: roles lacks {', '.join(lacking)}; right is {example}.")
+    users = [login["USER"] for login in given.values()]
+    if len(set(users)) < len(users) or "" in users:
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: roles names the users {users!r}; right is another one for each part: what one may, another may not."
+        )
+
+
+def _check_tenancy(given: Settings) -> None:
+    if not isinstance(given.role_prefix, str) or not _PREFIX.fullmatch(given.role_prefix):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: role_prefix is {given.role_prefix!r}; right are small letters, digits and _, for example 'tq_'."
+        )
+    if given.tenant_key is not None and (not isinstance(given.tenant_key, str) or len(given.tenant_key) < 32):
+        raise ConfigurationError("YOUTILITY_TASKS: tenant_key is no text of at least 32 characters.")
+    if not _are_names(given.shared_tables):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: shared_tables is {given.shared_tables!r}; right is a list of names, for example ['auth_*']."
+        )
+    if given.tenant_tables is not None and not isinstance(given.tenant_tables, Mapping):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: tenant_tables is {given.tenant_tables!r}; right is a dict, for example {{'ticket': 'client_id'}}."
+        )
+
+
+def _are_names(given: object) -> bool:
+    return (
+        isinstance(given, Sequence)
+        and not isinstance(given, str)
+        and all(isinstance(each, str) and each for each in given)
+    )
 
 
 def _from_django() -> Settings:

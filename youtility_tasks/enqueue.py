@@ -14,6 +14,7 @@ from . import history, payload, queries, tasks_api, tenants
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
+from .tenancy import guard
 
 _ATTEMPTS_AT_A_TWIN = 5
 
@@ -141,6 +142,12 @@ def _storable(task: Task, key: str | None) -> str | None:
 def _write(calls: Sequence[_Call]) -> list[Enqueued]:
     if not calls:
         return []
+    # Without a tenant it is a sweep, and the database wants to be told even that.
+    with tenants.no_tenant() if calls[0].tenant_id == tenants.ALL else contextlib.nullcontext():
+        return _write_as_one(calls)
+
+
+def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
     done: dict[int, Enqueued] = {}
     # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind. One
     # call alone is one statement, which is whole by itself.
@@ -169,7 +176,10 @@ def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
     rows = [_row(call) for call in calls]
     noted = settings().procrastinate_events
     if len(rows) == 1:
-        return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
+        with guard.bringing() as token:
+            if token is not None:
+                return queries.fetch_bound("enqueue_job_signed", {**rows[0], "noted": noted, "token": token})
+            return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     return queries.fetch("enqueue_jobs", {**columns, "noted": noted})
 

@@ -10,7 +10,8 @@
     │       ├── CommitsCanBeLost    what was acknowledged may be gone after a crash
     │       ├── RoleTooPowerful     row level security does not bind it
     │       ├── TransactionPooler   consecutive statements reach different sessions
-    │       └── WrongDirectDatabase it is not the database that Django uses
+    │       ├── WrongDirectDatabase it is not the database that Django uses
+    │       └── TenantsNotApart     roles, rights or policies are not what keeps tenants apart
     ├── EnqueueError                a call that was refused; nothing was written
     │   ├── WrongArguments          they do not fit the task's signature
     │   ├── NotJson                 NaN, NUL, lone surrogate, a set, an object, ...
@@ -41,7 +42,7 @@ Anything else that a task raises is a bug: retried by its policy, then a dead le
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class YoutilityTaskError(Exception):
@@ -108,6 +109,17 @@ class WrongDirectDatabase(UnsafeDatabase):
         super().__init__(
             f"YOUTILITY_TASKS['direct_database'] leads to {direct}, and Django is connected to {through_django}; right is the "
             "same database by another way. Otherwise jobs are enqueued where no worker looks."
+        )
+
+
+class TenantsNotApart(UnsafeDatabase):
+    """The setting `roles` is in force, and the database is not as its plan says."""
+
+    def __init__(self, found: Sequence[str]) -> None:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        super().__init__(
+            f"Nothing may rely on this database to keep tenants apart: {found[0]}{more}. "
+            "`setup_task_queue --check` lists everything, and `setup_task_queue` repairs what it may."
         )
 
 

@@ -8,7 +8,9 @@ from datetime import datetime
 
 from .declaration import LEAST_URGENT
 from .models import Job, TaskExecutionHistory
+from .models.history import TENANTS_OWN
 from .status import JobStatus
+from .tenancy import roles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,8 @@ def _live(wanted: JobFilter, limit: int) -> list[JobLine]:
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
     rows = list(found.defer("args").order_by("-pk")[:limit])
-    last = {attempt.job_id: attempt for attempt in TaskExecutionHistory.objects.last_of_jobs(row.pk for row in rows)}
+    attempts = TaskExecutionHistory.objects.last_of_jobs(row.pk for row in rows).defer(*_unread())
+    last = {attempt.job_id: attempt for attempt in attempts}
     return [_of_job(row, last.get(row.pk)) for row in rows]
 
 
@@ -80,7 +83,7 @@ def _of_job(row: Job, last: TaskExecutionHistory | None) -> JobLine:
         finished_at=row.failed_at,
         abort_requested=row.abort_requested,
         error_class=last.error_class if last else "",
-        error_message=last.error_message if last else "",
+        error_message=_said(last) if last else "",
     )
 
 
@@ -92,7 +95,7 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
         return []
     found = TaskExecutionHistory.objects.filter(is_final=True, status__in=statuses).for_tenant(wanted.tenant_id)
     found = found.of_queue(wanted.queue_name).of_task(wanted.task_name).ended_since(wanted.since)
-    return [_of_attempt(row) for row in found.defer("args", "result", "traceback").order_by("-job_id")[:limit]]
+    return [_of_attempt(row) for row in found.defer(*_unread()).order_by("-job_id")[:limit]]
 
 
 def _of_attempt(row: TaskExecutionHistory) -> JobLine:
@@ -110,5 +113,14 @@ def _of_attempt(row: TaskExecutionHistory) -> JobLine:
         started_at=row.started_at,
         finished_at=row.finished_at,
         error_class=row.error_class,
-        error_message=row.error_message,
+        error_message=_said(row),
     )
+
+
+def _unread() -> Collection[str]:
+    """What a list does not show; and of what is the tenant's an operator may read nothing."""
+    return TENANTS_OWN if roles.acting_as() == "ops" else ("args", "result", "traceback", "output")
+
+
+def _said(row: TaskExecutionHistory) -> str:
+    return "" if "error_message" in row.get_deferred_fields() else row.error_message

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.utils.module_loading import import_string
 
+from . import tenants
 from .conf import settings
 from .errors import ConfigurationError, NotAllowed
 from .models import Role, Tenant, TenantMembership
@@ -35,6 +36,11 @@ def memberships_of(user: Any) -> dict[int, Role]:
     """
     if not (getattr(user, "is_authenticated", False) and getattr(user, "is_active", False)):
         return {}
+    with tenants.no_tenant():  # who somebody is must be known before for which tenant he acts
+        return _memberships_of(user)
+
+
+def _memberships_of(user: Any) -> dict[int, Role]:
     given = _resolver()(user)
     if not isinstance(given, Mapping):
         raise ConfigurationError(_SAYS.format(settings().membership_resolver, given))

@@ -67,4 +67,4 @@ def _resolve(request: Any) -> None:
 
 def _tenant_of(request: Any) -> contextlib.AbstractContextManager[object]:
     _resolve(request)
-    return tenants.no_tenant() if request.tenant_id is None else tenants.tenant(request.tenant_id)
+    return tenants.nobody() if request.tenant_id is None else tenants.tenant(request.tenant_id)

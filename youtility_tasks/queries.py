@@ -37,14 +37,16 @@ def _cursor() -> Any:
 
 
 @contextmanager
-def own_connection(application_name: str, *, deadline_s: float) -> Iterator[psycopg.Connection[Any]]:
+def own_connection(
+    application_name: str, *, deadline_s: float, part: str | None = "worker"
+) -> Iterator[psycopg.Connection[Any]]:
     """Run the statements of this thread's block on a connection of their own, each statement a transaction.
 
-    After `deadline_s` the connection is cut, so that neither a lock nor a half-open connection holds the caller longer.
+    It connects as that part of the setting `roles`; None: as Django does. After `deadline_s` the connection is cut, so that neither a lock nor a half-open connection holds the caller longer.
     """
     # connect_timeout, not the deadline, covers the time before there is a socket to cut.
     parameters: dict[str, Any] = {"connect_timeout": 5, "autocommit": True}
-    with psycopg.connect(conninfo(application_name), **parameters) as connection:
+    with psycopg.connect(conninfo(application_name, part=part), **parameters) as connection:
         descriptor = os.dup(connection.fileno())
         cut = threading.Timer(deadline_s, _cut, [descriptor])
         cut.daemon = True
@@ -72,6 +74,16 @@ def fetch(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         return list(cursor.fetchall())
 
 
+def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """As `fetch`, with the values beside the statement and not in its text: the server shows and logs texts."""
+    connection = connections[settings().database]
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statement(name), dict(parameters))
+        return list(cursor.fetchall())
+
+
 def run(name: str, parameters: Mapping[str, Any]) -> int:
     """Run a statement that returns no rows; return how many rows it touched."""
     with _cursor() as cursor:
@@ -85,10 +97,10 @@ def run_many(name: str, parameters: Sequence[Mapping[str, Any]]) -> None:
         cursor.executemany(statement(name), [dict(p) for p in parameters])
 
 
-def conninfo(application_name: str) -> str:
+def conninfo(application_name: str, *, part: str | None = "worker") -> str:
     """How to reach the queue's database without Django: for the connections that a worker itself holds.
 
-    By `direct_database` if it is set. Raises ConfigurationError if that is neither an alias nor a DSN.
+    By `direct_database` if it is set; as that part of the setting `roles`, if that is set (None: as Django connects). Raises ConfigurationError if that is neither an alias nor a DSN.
     """
     direct = settings().direct_database
     if direct is not None and direct not in connections:
@@ -98,7 +110,7 @@ def conninfo(application_name: str) -> str:
                 f"aliases {', '.join(sorted(connections))}.{did_you_mean(direct, connections)}"
             )
         try:
-            return make_conninfo(direct, application_name=application_name)
+            return make_conninfo(direct, application_name=application_name, **_login(part))
         except psycopg.ProgrammingError as error:
             # Not the text itself: it may hold a password.
             raise ConfigurationError(
@@ -113,4 +125,11 @@ def conninfo(application_name: str) -> str:
         and isinstance(value, str | int)
     }
     kept["application_name"] = application_name
-    return make_conninfo("", **kept)
+    return make_conninfo("", **{**kept, **_login(part)})
+
+
+def _login(part: str | None) -> dict[str, str]:
+    roles = settings().roles
+    if roles is None or part is None:
+        return {}
+    return {"user": roles[part]["USER"], "password": roles[part].get("PASSWORD", "")}

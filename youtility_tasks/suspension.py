@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from . import acts, tenants
+from . import acts, queries, tenants
 from .models import Tenant
 from .status import JobStatus
-
-_STRAGGLERS = timedelta(days=1)
-"""A transaction that was open when its tenant left may bring jobs later; none is open for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +38,12 @@ def suspend(tenant_id: int, reason: str = "") -> Suspended:
 def stop_stragglers(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     """Stop jobs that came for tenants which left in the last day; how many, and whether that was all."""
     stopped = 0
-    for each in Tenant.objects.filter(is_active=False, deactivated_at__gte=now - _STRAGGLERS):
-        if leave():
-            return stopped, False
-        stopped += sum(_stop(each))
-    return stopped, True
+    while not leave():
+        ((found, is_all),) = queries.fetch("stop_stragglers", {"now": now})
+        stopped += found
+        if is_all:
+            return stopped, True
+    return stopped, False
 
 
 def _stop(tenant: Tenant) -> tuple[int, int]:

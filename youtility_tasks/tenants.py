@@ -1,7 +1,8 @@
 """Stamps a job with its tenant on the way in, restores that tenant around the run, refuses to guess.
 
 The tenant is a context variable: it follows threads started through asgiref and asyncio tasks, and it is never read
-from a task's arguments. Tenant 0 in a job row means "every tenant": a sweep, which loops over tenants itself.
+from a task's arguments. Tenant 0 in a job row means "every tenant": a sweep, which loops over tenants itself. To the
+database (`tenancy/`) that is a tenant of its own: it may list the tenants, and sees nobody's rows.
 """
 
 from __future__ import annotations
@@ -43,7 +44,17 @@ def tenant(tenant_id: int) -> Iterator[int]:
 
 @contextlib.contextmanager
 def no_tenant() -> Iterator[None]:
-    """Work for no tenant in particular inside the block, whatever is set outside; for what the house does itself."""
+    """Work for no tenant in particular inside the block, whatever is set outside; for sweeps and what the house does itself."""
+    token = _current.set(ALL)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[None]:
+    """Work for nobody inside the block: a web request of somebody who belongs to no tenant."""
     token = _current.set(None)
     try:
         yield
@@ -53,15 +64,21 @@ def no_tenant() -> Iterator[None]:
 
 def current_tenant() -> int | None:
     """The tenant of this context, or None."""
+    return _current.get() or None
+
+
+def acting() -> int | None:
+    """For whom the database is told that this context acts: a tenant, 0 for a sweep, None for nobody."""
     return _current.get()
 
 
 def tenants_in_scope() -> list[int]:
     """The current tenant alone, or every active one, by id: what a task declared `tenant="all"` loops over."""
-    current = _current.get()
+    current = current_tenant()
     if current is not None:
         return [current]
-    return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))
+    with no_tenant():
+        return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))
 
 
 def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
@@ -71,15 +88,15 @@ def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
     """
     with tenant(tenant_id):  # refuses what is no tenant id
         found, is_new = Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": name, "weight": weight})
-    if is_new:
+        if is_new:
+            return found
+        revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
+            is_active=True, name=name, weight=weight, deactivated_at=None, deactivated_reason=""
+        )
+        if not revived:
+            raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
+        found.refresh_from_db()
         return found
-    revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
-        is_active=True, name=name, weight=weight, deactivated_at=None, deactivated_reason=""
-    )
-    if not revived:
-        raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
-    found.refresh_from_db()
-    return found
 
 
 def deactivate(tenant_id: int, reason: str = "") -> Tenant:
@@ -92,8 +109,9 @@ def deactivate(tenant_id: int, reason: str = "") -> Tenant:
         "deactivated_at": Now(),
         "deactivated_reason": payload.clean_text(reason, limit=_LONGEST_REASON),
     }
-    changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(**left)
-    found = Tenant.objects.filter(pk=tenant_id).first()
+    with tenant(tenant_id):
+        changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(**left)
+        found = Tenant.objects.filter(pk=tenant_id).first()
     if found is None:
         raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
     if not changed:

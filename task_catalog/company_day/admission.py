@@ -9,12 +9,14 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 
+import psycopg
 from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from task_catalog import entities
 from task_catalog.conf import FACILITY_MODELS, catalog
+from youtility_tasks import queries
 from youtility_tasks.conf import settings
 from youtility_tasks.models import TaskWorker, Tenant
 
@@ -28,17 +30,15 @@ _LOOK_S = 0.1
 @contextlib.contextmanager
 def only_day() -> Iterator[None]:
     """Be the only one who plays in this database inside the block. Raises DayInProgress when somebody else does."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [_LOCK])
-        if cursor.fetchone() != (True,):
+    # On a session of its own: Django's is closed whenever this process connects as somebody else.
+    with connection.wrap_database_errors:
+        session = psycopg.connect(queries.conninfo("company day", part=None), autocommit=True, connect_timeout=5)
+    with contextlib.closing(session):
+        if session.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [_LOCK]).fetchone() != (True,):
             raise DayInProgress(
                 "Another company day is being played in this database. Wait until it ends, or use another database."
             )
-    try:
         yield
-    finally:
-        with contextlib.suppress(Exception), connection.cursor() as cursor:  # a lost connection has lost the lock too
-            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [_LOCK])
 
 
 def refuse_foreign_data() -> None:

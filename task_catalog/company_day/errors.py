@@ -36,6 +36,16 @@ class ForeignWorkers(CompanyDayError):
     """Workers run on this database that the day did not start; their clock is another one."""
 
 
+class BoundDirector(CompanyDayError):
+    """Nobody here may see the rows of all clients."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(
+            f"The setting roles keeps tenants apart, and row level security binds the user {role!r} of DATABASES too: nobody "
+            "could count the day's totals. Play it on the embedded server (unset DATABASE_URL), as a superuser, or without roles."
+        )
+
+
 class DayStuck(CompanyDayError):
     """Something that the day waits for did not happen in time."""
 

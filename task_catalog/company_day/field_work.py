@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from task_catalog import entities
+from youtility_tasks import tenant
 
 from .company import Company
 from .seed_plans import HIGH
@@ -27,6 +28,7 @@ class Visit:
     """What becomes of one occurrence, and when somebody comes by."""
 
     id: int
+    client_id: int
     at: datetime
     performer_id: int
     completed: bool
@@ -48,8 +50,13 @@ class FieldWork:
 
     def look(self) -> None:
         """Take note of what was planned meanwhile; called after each planning sweep."""
+        for client_id in self._company.client_ids:
+            with tenant(client_id):
+                self._look(client_id)
+
+    def _look(self, client_id: int) -> None:
         turns: dict[int, int] = defaultdict(int)
-        roots = self._mine().filter(entities.points_nowhere("parent")).order_by("job_id", "plandatetime", "pk")
+        roots = self._of(client_id).filter(entities.points_nowhere("parent")).order_by("job_id", "plandatetime", "pk")
         columns = ("pk", "job_id", "bu_id", "people_id", "plandatetime", "expirydatetime", "cdtz")
         for pk, job_id, bu_id, people_id, planned_at, expires_at, made_at in roots.values_list(*columns):
             k, turns[job_id] = turns[job_id], turns[job_id] + 1
@@ -58,6 +65,7 @@ class FieldWork:
                 continue
             self._waiting[pk] = Visit(
                 id=pk,
+                client_id=client_id,
                 at=max(planned_at + timedelta(minutes=1), made_at),
                 performer_id=self._company.guard_of(bu_id) if entities.is_none(people_id) else people_id,
                 completed=turn % 5 in COMPLETED_TURNS,
@@ -69,17 +77,20 @@ class FieldWork:
         visits = [visit for visit in self._waiting.values() if visit.at <= instant]
         if visits:
             with transaction.atomic():
-                self._write([visit for visit in visits if visit.completed], "COMPLETED")
-                self._write([visit for visit in visits if not visit.completed], "INPROGRESS")
+                for client_id in self._company.client_ids:
+                    theirs = [visit for visit in visits if visit.client_id == client_id]
+                    with tenant(client_id):
+                        self._write(client_id, [visit for visit in theirs if visit.completed], "COMPLETED")
+                        self._write(client_id, [visit for visit in theirs if not visit.completed], "INPROGRESS")
         for visit in visits:
             del self._waiting[visit.id]
             self._done.add(visit.id)
         return len(visits)
 
-    def _write(self, visits: list[Visit], status: str) -> None:
-        roots = {root.pk: root for root in self._mine().filter(pk__in=[visit.id for visit in visits])}
+    def _write(self, client_id: int, visits: list[Visit], status: str) -> None:
+        roots = {root.pk: root for root in self._of(client_id).filter(pk__in=[visit.id for visit in visits])}
         stops = defaultdict(list)
-        for stop in self._mine().filter(parent_id__in=roots).order_by("parent_id", "seqno"):
+        for stop in self._of(client_id).filter(parent_id__in=roots).order_by("parent_id", "seqno"):
             stops[stop.parent_id].append(stop)
         touched = []
         for visit in visits:
@@ -108,7 +119,5 @@ class FieldWork:
         asked.filter(answertype="NUMERIC").update(answer=str(HIGH))
         asked.exclude(answertype__in=["NUMERIC", "NONE"]).update(answer="Yes")
 
-    def _mine(self) -> QuerySet[Jobneed]:
-        return entities.Occurrence.objects.filter(
-            client_id__in=self._company.client_ids, job_id__in=list(self._company.plans)
-        )
+    def _of(self, client_id: int) -> QuerySet[Jobneed]:
+        return entities.Occurrence.objects.filter(client_id=client_id, job_id__in=list(self._company.plans))

@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 
 from youtility_tasks import queries
 
-from . import admission, sink
+from . import admission, scopes, sink
 from .clock import set_played
 from .definitions import midnight
 from .errors import DatabaseLost, DayStuck
@@ -67,15 +67,17 @@ def play_day(
     played here, or got stuck.
     """
     with _database_kept(), admission.only_day():
-        admission.refuse_foreign_data()
-        admission.refuse_foreign_workers()
-        remove_company()
-        company = seed_company(day, scale=scale, seed=seed)
-        set_played(midnight(day))
+        with scopes.director():
+            admission.refuse_foreign_data()
+            admission.refuse_foreign_workers()
+            remove_company()
+            company = seed_company(day, scale=scale, seed=seed)
+            set_played(midnight(day))
         with _stage() as scene:
             on_stage(scene)
             played = Player(company, day, keep_alive=scene.keep_alive, tell=tell).play()
-            checks = reconcile(company, day, scale, played, sink.read(scene.mail_file))
+            with scopes.director():
+                checks = reconcile(company, day, scale, played, sink.read(scene.mail_file))
             scene.keep_files = not all(check.ok for check in checks)
             return checks
 
@@ -97,7 +99,7 @@ def _stage() -> Iterator[Scene]:
     _remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
     server = Sink(folder / "mails.jsonl")
-    workers = Workers(queries.conninfo("company day"), server, folder / "workers.log")
+    workers = Workers(queries.conninfo("company day", part=None), server, folder / "workers.log")
     scene = Scene(server, workers, folder)
     try:
         scene.keep_alive()

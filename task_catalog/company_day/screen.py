@@ -13,6 +13,7 @@ from rich.text import Text
 
 from youtility_tasks.models import TaskExecutionHistory
 
+from . import scopes
 from .expected import Value
 from .reconcile import Check
 
@@ -51,8 +52,8 @@ class DayScreen:
     def begin(self, mail_file: Path) -> None:
         """The company is there and its processes run."""
         self._mail_file = mail_file
-        newest = TaskExecutionHistory.objects.order_by("-id").values_list("id", flat=True).first()
-        self._first_attempt = newest or 0
+        newest = TaskExecutionHistory.objects.order_by("-id").values_list("id", flat=True)
+        self._first_attempt = max(scopes.of_each(lambda _: newest.first() or 0))
 
     def tell(self, instant: datetime) -> None:
         """An instant is over."""
@@ -65,7 +66,8 @@ class DayScreen:
             self._console.print(f"{clock}  {jobs} jobs  {mails} mails", highlight=False)
 
     def _jobs(self) -> int:
-        return TaskExecutionHistory.objects.filter(id__gt=self._first_attempt, is_final=True).count()
+        ended = TaskExecutionHistory.objects.filter(id__gt=self._first_attempt, is_final=True)
+        return sum(scopes.of_each(lambda tenant_id: ended.filter(tenant_id=tenant_id).count()))
 
     def _mails(self) -> int:
         return self._mail_file.read_bytes().count(b"\n") if self._mail_file and self._mail_file.exists() else 0

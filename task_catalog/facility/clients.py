@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
+from youtility_tasks import tenant
 from youtility_tasks.models import Tenant
 
 from .models import Bt, TypeAssist
@@ -24,15 +25,18 @@ def create_client(
     `at` is the instant of creation, `ctzoffset` minutes east of UTC, `columns` any other column of the unit. Needs the
     NONE rows (`ensure_sentinels`). Raises IntegrityError when the code is taken; then there is neither.
     """
-    client = Bt.objects.create(
-        buname=name,
-        bucode=bucode,
-        identifier=_level("CLIENT", at),
-        parent_id=NONE_ID,
-        **_stamps(at, ctzoffset),
-        **columns,
-    )
-    Tenant.objects.create(id=client.pk, name=name, is_active=is_active)
+    level = _level("CLIENT", at)
+    with tenant(_next_id()) as client_id:  # whoever makes it acts for it, also before the database
+        client = Bt.objects.create(
+            id=client_id,
+            buname=name,
+            bucode=bucode,
+            identifier=level,
+            parent_id=NONE_ID,
+            **_stamps(at, ctzoffset),
+            **columns,
+        )
+        Tenant.objects.create(id=client.pk, name=name, is_active=is_active)
     return client
 
 
@@ -45,14 +49,31 @@ def create_site(
     Raises IntegrityError when the code is taken: it begins the numbers of the site's tickets, which are unique over
     all clients.
     """
-    return Bt.objects.create(
-        buname=name,
-        bucode=bucode,
-        identifier=_level("SITE", at),
-        parent=client,
-        **_stamps(at, client.ctzoffset if ctzoffset is None else ctzoffset),
-        **columns,
-    )
+    level = _level("SITE", at)
+    with tenant(client.pk):
+        return Bt.objects.create(
+            buname=name,
+            bucode=bucode,
+            identifier=level,
+            parent=client,
+            **_stamps(at, client.ctzoffset if ctzoffset is None else ctzoffset),
+            **columns,
+        )
+
+
+def ensure_levels(*, at: datetime) -> None:
+    """Make the words for the levels of the tree, if they are missing. They belong to no client, so that with the setting
+    `roles` only whoever sets the database up may."""
+    for code in ("CLIENT", "SITE"):
+        _level(code, at)
+
+
+def _next_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [connection.ops.quote_name(Bt._meta.db_table)]
+        )
+        return int(cursor.fetchone()[0])
 
 
 def _level(code: str, at: datetime) -> TypeAssist:

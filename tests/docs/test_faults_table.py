@@ -10,7 +10,7 @@ from youtility_tasks.verify import nemesis, shapes
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = re.findall(
-    r"^\| ([A-F]\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", (ROOT / "tests/faults/README.md").read_text(), re.M
+    r"^\| ([A-H]\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", (ROOT / "tests/faults/README.md").read_text(), re.M
 )
 FAULTS = [
     *(f"A{n}" for n in range(1, 21)),
@@ -18,6 +18,7 @@ FAULTS = [
     *(f"C{n}" for n in range(40, 48)),
     *(f"E{n}" for n in range(58, 67)),
     *(f"F{n}" for n in (*range(67, 75), 76, 79)),
+    *(f"H{n}" for n in (88, 89, 90, 95, 97)),
 ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 
 import pytest
 from django.utils import timezone
@@ -12,7 +11,7 @@ from tests.integration.desk import Desk, execute, job, statuses
 from tests.integration.mutants import must_catch
 from youtility_tasks import Task, acts, suspension, tenant, tenants
 from youtility_tasks.errors import Refused, UnknownTenant
-from youtility_tasks.models import QueueControl, TaskExecutionHistory, Tenant
+from youtility_tasks.models import QueueControl, TaskExecutionHistory
 from youtility_tasks.upkeep import duties
 
 CLAIM, LIMITED = "youtility_tasks_claim_v2", "youtility_tasks_claim_limited_v1"
@@ -123,13 +122,27 @@ def test_its_dead_letters_stay_and_cannot_be_retried_before_it_returns(desk: Des
     assert statuses() == {dead: "todo"}
 
 
-def test_upkeep_asks_for_no_jobs_of_tenants_that_left_long_ago(
-    desk: Desk, add_task: Task, acme: int, django_assert_num_queries: Callable[..., object]
-) -> None:
-    put(add_task, acme)
-    tenants.deactivate(acme)
-    execute("UPDATE youtility_tasks_tenant SET deactivated_at = now() - interval '2 days'")
+def test_upkeep_asks_for_no_jobs_of_tenants_that_left_long_ago(desk: Desk, add_task: Task, acme: int) -> None:
+    def check() -> None:
+        put(add_task, acme)
+        tenants.deactivate(acme)
+        execute("UPDATE youtility_tasks_tenant SET deactivated_at = now() - interval '2 days'")
 
-    with django_assert_num_queries(1):
         assert suspension.stop_stragglers(timezone.now(), lambda: False) == (0, True)
-    assert not Tenant.objects.active().exists()
+
+    must_catch(check, "youtility_tasks_stop_stragglers_v1", "t.deactivated_at > p_now - interval '1 day'", "true")
+
+
+def test_upkeep_asks_what_runs_for_a_tenant_that_left_to_end_and_says_why_the_rest_went(
+    desk: Desk, add_task: Task, acme: int
+) -> None:
+    running, waiting = put(add_task, acme), put(add_task, acme)
+    assert desk.claim(1)[0].id == running
+    tenants.deactivate(acme, "moved away")
+
+    assert suspension.stop_stragglers(timezone.now(), lambda: False) == (2, True)
+    assert suspension.stop_stragglers(timezone.now(), lambda: False) == (0, True)
+    assert job(running).abort_requested
+    assert (
+        TaskExecutionHistory.objects.get(job_id=waiting).error_message == f"Tenant {acme} was deactivated: moved away"
+    )

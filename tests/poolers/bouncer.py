@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ def bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[str]:
 
 
 @contextmanager
-def a_bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[Pgbouncer]:
-    """A pgbouncer of that mode in front of the target's database."""
+def a_bouncer(target: str, pool_mode: str, *, users: Sequence[str] = (), **options: Any) -> Iterator[Pgbouncer]:
+    """A pgbouncer of that mode in front of the target's database; `users` may go through it beside the target's own."""
     program = require_program("pgbouncer", package="pgbouncer")
     parts = conninfo_to_dict(target)
     user = home.server_user()
@@ -70,7 +70,8 @@ def a_bouncer(target: str, pool_mode: str, **options: Any) -> Iterator[Pgbouncer
         "default_pool_size": 20,
         **options,
     }
-    (folder / "users").write_text(f'"{parts["user"]}" "{parts.get("password", "")}"\n')
+    known = {parts["user"]: parts.get("password", ""), **dict.fromkeys(users, "")}
+    (folder / "users").write_text("".join(f'"{name}" "{password}"\n' for name, password in known.items()))
     (folder / "ini").write_text(
         f"[databases]\n{parts['dbname']} = {way}\n[pgbouncer]\n" + "".join(f"{k} = {v}\n" for k, v in lines.items())
     )

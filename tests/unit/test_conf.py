@@ -76,6 +76,23 @@ def test_a_change_in_the_settings_is_seen(settings: Any) -> None:
         (["lease_s"], r"YOUTILITY_TASKS is \['lease_s'\]; right is a dict"),
         (None, "YOUTILITY_TASKS is None; right is a dict"),
         ({"database": None}, "database is None; right is an alias"),
+        ({"roles": "tq"}, "roles is of type str; right is {'worker'"),
+        ({"roles": {"web": {"USER": "a"}}}, "roles lacks worker, task; right is"),
+        ({"roles": {"wep": {"USER": "a"}}}, "roles has the key 'wep'; known: .*Did you mean 'web'"),
+        (
+            {"roles": {"web": {"USER": "a", "HOST": "b"}}},
+            r"roles\['web'\] has \['HOST', 'USER'\]; right are USER and PASSWORD",
+        ),
+        ({"roles": {"web": {}}}, r"roles\['web'\] has no keys"),
+        (
+            {"roles": {part: {"USER": "a"} for part in ("worker", "task", "web")}},
+            "names the users .*; right is another one for each",
+        ),
+        ({"role_prefix": "Tq-"}, "role_prefix is 'Tq-'; right are small letters"),
+        ({"tenant_key": "short"}, "tenant_key is no text of at least 32 characters"),
+        ({"tenant_tables": ["ticket"]}, r"tenant_tables is \['ticket'\]; right is a dict"),
+        ({"shared_tables": "auth_user"}, "shared_tables is 'auth_user'; right is a list of names"),
+        ({"token_s": 0}, "token_s is 0; right is"),
     ],
     ids=repr,
 )
@@ -237,3 +254,12 @@ def test_queues_that_are_no_dict_of_names_are_refused(settings: Any, given: Any)
 
     with pytest.raises(ConfigurationError, match=r"YOUTILITY_TASKS\['queues'\]"):
         queues.configured()
+
+
+def test_a_password_of_a_role_is_in_no_error(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"roles": {"web": {"USER": "a", "PASSWORD": "hush", "HOST": "hush"}, "task": 7}}
+
+    with pytest.raises(ConfigurationError) as refusal:
+        conf.settings()
+
+    assert "hush" not in str(refusal.value)

@@ -27,6 +27,7 @@ _WITH_DATABASE: dict[str, Look] = {
     "schema": ground.tables_and_functions,
     "history days": ground.history_days,
     "safety": safety.database_is_safe,
+    "tenants": safety.tenants_are_apart,
     "clocks": ground.clocks,
     "workers": work.workers,
     "silent workers": work.silent_workers,

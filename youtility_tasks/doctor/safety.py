@@ -15,16 +15,23 @@ from youtility_tasks.conf import settings
 from youtility_tasks.errors import (
     CommitsCanBeLost,
     RoleTooPowerful,
+    TenantsNotApart,
     TransactionPooler,
     UnsafeDatabase,
     WrongDirectDatabase,
 )
+from youtility_tasks.tenancy import check
 
 from .finding import Finding
 
 DEADLINE_S = 15.0
 SECOND_SESSION_S = 5.0
 """How long a pooler may take for a second session; a worker itself needs two."""
+
+ONE_ROLE = (
+    "the setting roles is None: everything connects as one role, and nothing in the database keeps one tenant from another's "
+    "rows. Set YOUTILITY_TASKS['roles'] and run `setup_task_queue`."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -50,15 +57,16 @@ def refuse_unsafe_database() -> None:
         raise never[0]
     if unless_allowed and not settings().allow_unsafe_database:
         raise unless_allowed[0]
-    if unless_allowed:
-        logger.warning(
-            "NOT FOR PRODUCTION, allow_unsafe_database is set: %s", " ".join(str(each) for each in unless_allowed)
-        )
+    said = [f"allow_unsafe_database is set: {' '.join(map(str, unless_allowed))}"] if unless_allowed else []
+    said += [ONE_ROLE] if settings().roles is None else []
+    if said:
+        logger.warning("NOT FOR PRODUCTION, %s", " And ".join(said))
 
 
 def refuse_transaction_pooler() -> None:
     """Raise TransactionPooler if the workers' way shares its sessions; nothing else is asked of a database to be set up."""
-    _, seen = _workers_way()
+    # As who migrates: the workers' own user may be one that this set-up is about to make.
+    _, seen = _workers_way(part=None)
     if seen:
         raise TransactionPooler(seen)
 
@@ -67,6 +75,9 @@ def reasons() -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
     """Why a worker cannot run here at all, and why it may only with `allow_unsafe_database`."""
     own, pooler = _workers_way()
     never: list[UnsafeDatabase] = [TransactionPooler(pooler)] if pooler else []
+    if settings().roles is not None:
+        apart = tenants_not_apart()
+        never += [apart] if apart else []
     sessions = [own]
     if settings().direct_database is not None:
         with transaction.atomic(using=settings().database):
@@ -76,6 +87,13 @@ def reasons() -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
             never.append(WrongDirectDatabase(own.database, through_django.database))
     # Both ways count: one acknowledges what is enqueued, the other what has ended.
     return never, list({str(each): each for session in sessions for each in _weaknesses(session)}.values())
+
+
+def tenants_not_apart() -> TenantsNotApart | None:
+    """Why nothing may rely on this database to keep tenants apart, if the setting `roles` says that it shall."""
+    with transaction.atomic(using=settings().database):
+        found = check.open_doors()
+    return TenantsNotApart(found) if found else None
 
 
 def database_is_safe() -> Finding:
@@ -92,13 +110,25 @@ def database_is_safe() -> Finding:
     return Finding("safety", True, "commits last, the role is bound by row level security, sessions are direct")
 
 
-def _workers_way() -> tuple[_Session, str | None]:
+def tenants_are_apart() -> Finding:
+    """The doctor's look at roles, rights and policies."""
+    if settings().roles is None:
+        return Finding("tenants", True, f"for development only: {ONE_ROLE}")
+    found = check.open_doors()
+    if found:
+        more = f" and {len(found) - 1} more" if found[1:] else ""
+        advice = "Run `setup_task_queue`; until then no worker starts. `setup_task_queue --check` lists all."
+        return Finding("tenants", False, f"{found[0]}{more}", advice)
+    return Finding("tenants", True, "roles, rights and policies are as planned")
+
+
+def _workers_way(*, part: str | None = "worker") -> tuple[_Session, str | None]:
     """The session that a worker would have, and what proves that a pooler shares it with others, if one does."""
-    with queries.own_connection("youtility check", deadline_s=DEADLINE_S) as connection:
+    with queries.own_connection("youtility check", deadline_s=DEADLINE_S, part=part) as connection:
         own = _look()
         # A pooler names a session of its own when the connection begins; only then is there more to ask.
         is_relayed = connection.pgconn.backend_pid != own.pid
-        return own, _shares_sessions(connection, own.pid) if is_relayed else None
+        return own, _shares_sessions(connection, own.pid, part) if is_relayed else None
 
 
 def _look() -> _Session:
@@ -111,6 +141,8 @@ def _weaknesses(session: _Session) -> list[UnsafeDatabase]:
         for name, value in (("synchronous_commit", session.synchronous_commit), ("fsync", session.fsync))
         if value == "off"
     ]
+    if settings().roles is not None:
+        return found  # who may be what is a matter of the plan, and so is whoever migrates
     if session.is_superuser:
         found.append(RoleTooPowerful(session.role, "SUPERUSER"))
     elif session.bypasses_rls:
@@ -118,7 +150,7 @@ def _weaknesses(session: _Session) -> list[UnsafeDatabase]:
     return found
 
 
-def _shares_sessions(first: psycopg.Connection[Any], pid: int) -> str | None:
+def _shares_sessions(first: psycopg.Connection[Any], pid: int, part: str | None) -> str | None:
     """What proves that a pooler gives each transaction another session; None if every connection keeps its own.
 
     In transaction mode the same connection finds another session at its next statement (when sessions are dealt out in
@@ -129,7 +161,7 @@ def _shares_sessions(first: psycopg.Connection[Any], pid: int) -> str | None:
         return f"one connection met session {pid}, then another"
     began = time.monotonic()
     try:
-        with queries.own_connection("youtility check", deadline_s=SECOND_SESSION_S) as second:
+        with queries.own_connection("youtility check", deadline_s=SECOND_SESSION_S, part=part) as second:
             if _look().pid == pid:
                 return f"two connections met in session {pid}"
             with second.transaction():

@@ -29,7 +29,7 @@ def run() -> list[str]:
     """
     safety.refuse_transaction_pooler()
     # On the workers' way, since the lock belongs to a session: Django's may be a pooler's.
-    with queries.own_connection("youtility setup", deadline_s=_LONGEST_S) as guard:
+    with queries.own_connection("youtility setup", deadline_s=_LONGEST_S, part=None) as guard:
         guard.execute(_LOCK)
         steps = pending()
         if steps:

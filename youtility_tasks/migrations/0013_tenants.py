@@ -66,6 +66,6 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             frozen("0013_tenants.sql"),
             "DROP TRIGGER youtility_tasks_keep_tenant ON youtility_tasks_tenant;"
-            "DROP FUNCTION youtility_tasks_keep_tenant_v1;",
+            "DROP FUNCTION youtility_tasks_keep_tenant_v1, youtility_tasks_stop_stragglers_v1;",
         ),
     ]

@@ -7,6 +7,9 @@ from datetime import datetime
 
 from django.db import models
 
+TENANTS_OWN = ("args", "result", "error_message", "traceback", "output")
+"""Columns that say what a tenant's work is about; an operator may not read them (tenancy/plan.py)."""
+
 
 class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
     """Named questions about attempts; each narrows what it is asked of, and None leaves it as wide."""

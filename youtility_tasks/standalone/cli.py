@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments) or ["help"]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "youtility_tasks.standalone.settings")
+    if "DATABASE_URL" not in os.environ and words[0] not in _WITHOUT_DATABASE:
+        os.environ.setdefault("YOUTILITY_ROLES", "1")  # before the settings are loaded; what we start inherits it
     try:
         _refuse_unknown(words)
         _refuse_bad_usage(words)

@@ -37,6 +37,16 @@ def django_database() -> dict[str, Any]:
     }
 
 
+def role_prefix() -> str:
+    """Before the names of roles, which belong to the whole server: YOUTILITY_ROLE_PREFIX, else tq_."""
+    return os.environ.get("YOUTILITY_ROLE_PREFIX", "tq_")
+
+
+def roles() -> dict[str, dict[str, str]]:
+    """The users of the bundled project's parts. They have no password: the embedded server's socket is closed to others."""
+    return {part: {"USER": f"{role_prefix()}the_{part}"} for part in ("worker", "task", "web", "ops", "exporter")}
+
+
 def from_url(url: str) -> dict[str, Any]:
     """Django's settings for a libpq address (`postgresql://user:password@host:port/name?option=value`).
 

@@ -64,8 +64,12 @@ TASKS = {
 }
 YOUTILITY_TASKS = {
     "retry_delay_factor": environment.number("YOUTILITY_RETRY_DELAY_FACTOR", 1),
-    # The embedded server has one role, its superuser. With a server of your own: YOUTILITY_ALLOW_UNSAFE_DATABASE=0.
+    # With a server of your own: YOUTILITY_ALLOW_UNSAFE_DATABASE=0.
     "allow_unsafe_database": os.environ.get("YOUTILITY_ALLOW_UNSAFE_DATABASE", "1") == "1",
+    # On the embedded server each part connects as a user of its own, which it trusts by its closed socket. With a server of
+    # your own: YOUTILITY_ROLES=1, and passwords in settings of your own.
+    "roles": database.roles() if os.environ.get("YOUTILITY_ROLES", "0") == "1" else None,
+    "role_prefix": database.role_prefix(),
 }
 TASK_CATALOG: dict[str, object] = {"admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split()}
 if os.environ.get("YOUTILITY_CLOCK"):

@@ -22,9 +22,11 @@ from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
+from youtility_tasks.tenancy import token
 
 from . import output
 
+_NO_LIMIT_S = 3_600.0
 _MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
 
 logger = logging.getLogger(__name__)
@@ -194,9 +196,10 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     )
     result = tasks_api.result_of_json(fields)
     backend = type(task.get_backend())
-    token = running.current.set(running.Running(job.job_id, task.name))
+    before = running.current.set(running.Running(job.job_id, task.name))
     try:
-        with tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant():
+        whose = tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
+        with whose, token.living(_longest_s(task)):
             tasks_api.task_started.send(backend, task_result=result)
             try:
                 yield task, [_context(run, task, result), *args] if task.takes_context else args, kwargs
@@ -206,7 +209,12 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
                 raise
             _finished(backend, fields, tasks_api.TaskResultStatus.SUCCESSFUL)
     finally:
-        running.current.reset(token)
+        running.current.reset(before)
+
+
+def _longest_s(task: Task) -> float:
+    """For how long one of its statements may run."""
+    return _NO_LIMIT_S if task.timeout_s is None else task.timeout_s + settings().soft_limit_grace_s
 
 
 def _context(run: Run, task: Task, result: tasks_api.TaskResult[Any]) -> context.TaskContext:

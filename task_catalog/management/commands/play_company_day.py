@@ -21,7 +21,9 @@ from task_catalog.company_day.picture import draw
 from task_catalog.company_day.play import Scene, play_day
 from task_catalog.company_day.reconcile import Check
 from task_catalog.company_day.screen import DayScreen, console_for_results, table_of
+from youtility_tasks.conf import settings
 from youtility_tasks.management import words
+from youtility_tasks.tenancy import apply, roles
 
 DEFAULT_DATE = date(2025, 3, 3)
 
@@ -68,7 +70,8 @@ class Command(BaseCommand):
 
     def _play(self, day: date, scale: int, seed: int) -> list[Check]:
         progress = Console(stderr=True)
-        self._migrate()
+        with roles.acting(roles.MIGRATOR):
+            self._migrate()
         with DayScreen(progress, midnight(day)) as screen:
 
             def on_stage(scene: Scene) -> None:
@@ -85,6 +88,8 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stderr.write("Creating the tables.")
             call_command("migrate", interactive=False, verbosity=0, stdout=self.stderr)
+        if settings().roles is not None:
+            apply.make_true()
 
     def _show(self, checks: list[Check], title: str, options: dict[str, Any]) -> None:
         if not options["json"]:

@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
+from django.db import Error, connection, transaction
 
-from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task
-from youtility_tasks.models import Tenant
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task, tenant
+from youtility_tasks.models import Job, Tenant
 
 from . import diary, theirs
 
@@ -390,3 +390,53 @@ def leaves_a_row(context: TaskContext, *, lock: str = "", fail_once: bool = Fals
         cursor.execute("UPDATE ran SET ended_at = clock_timestamp() WHERE id = %s", [row_id])
     if fail_once and context.attempt == 1:
         raise RuntimeError("the first attempt fails")
+
+
+# -- what a task can reach
+
+
+@task(tenant="all")
+def looks_around() -> dict[str, Any]:
+    """What the database shows to a task of this tenant, and which of the attacker's statements it refuses."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT session_user")
+        (user,) = cursor.fetchone()
+    with transaction.atomic():  # before anybody can run it
+        enqueued_for = Job.objects.get(pk=does_nothing.enqueue().id).tenant_id
+    return {
+        "user": user,
+        "tenants": _tenants_seen("youtility_tasks_tenant", "id"),
+        "jobs_of": _tenants_seen("procrastinate_jobs", "tenant_id"),
+        "entered": {str(each): _entered(each) for each in (7, 8)} if current_tenant() is None else {},
+        "refused": [name for name, statement in _ATTACKS.items() if _is_refused(statement)],
+        "enqueued_for": enqueued_for,
+    }
+
+
+_ATTACKS = {
+    "claim": "SELECT * FROM youtility_tasks_claim_v2('maintenance', 1, 1)",
+    "keys": "SELECT * FROM youtility_tasks_keys",
+    "update": "UPDATE procrastinate_jobs SET tenant_id = 7",
+    "other token": "SET LOCAL youtility_tasks.token = 'v1.x.8.99999999999.00'; SELECT * FROM procrastinate_jobs",
+    "set role": "SET ROLE tq_owner",
+}
+
+
+def _tenants_seen(table: str, column: str) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1")
+        return [tenant_id for (tenant_id,) in cursor.fetchall()]
+
+
+def _entered(tenant_id: int) -> list[int]:
+    with tenant(tenant_id):
+        return _tenants_seen("procrastinate_jobs", "tenant_id")
+
+
+def _is_refused(statement: str) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(statement)
+    except Error:
+        return True
+    return False

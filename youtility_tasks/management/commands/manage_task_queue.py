@@ -30,7 +30,7 @@ from django.db import Error, OperationalError
 
 from youtility_tasks.errors import YoutilityTaskError
 from youtility_tasks.management import printing
-from youtility_tasks.management.verbs import VERBS
+from youtility_tasks.management.verbs import VERBS, scope
 from youtility_tasks.management.verbs.answer import BAD_USAGE, REFUSED, BadUsage
 
 
@@ -54,7 +54,9 @@ class Command(BaseCommand):
         verb = next(each for each in VERBS if options["verb"] == each.NAME)
         as_json = options["as_json"]
         try:
-            answer = verb.run(Namespace(**options))
+            words = Namespace(**options)
+            with scope.entered(verb.SCOPE, words):
+                answer = verb.run(words)
         except BadUsage as error:
             self._end(error, BAD_USAGE, as_json=False)
         except YoutilityTaskError as error:

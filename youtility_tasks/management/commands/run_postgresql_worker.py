@@ -23,6 +23,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import words
+from youtility_tasks.tenancy import roles
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _log_to_stderr(as_json=options["json_logs"])
+        roles.act_as("task")  # what Django's connections are for in the children; a worker has its own
         try:
             shapes = shapes_of(options["queues"], processes=options["processes"], threads=options["threads"])
         except ConfigurationError as error:

@@ -10,33 +10,51 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, OperationalError
 
 from youtility_tasks import metrics
+from youtility_tasks.conf import settings
 from youtility_tasks.doctor import safety, schema, steps
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import printing
+from youtility_tasks.tenancy import apply, check, plan, roles
 from youtility_tasks.upkeep import history_days
 
 
 class Command(BaseCommand):
     help = (
-        "Run all migrations that are pending, then check that every column, index and function is there, that "
-        "procrastinate is a version we have tested, and that a worker may run on this database. Exit status: 0 ready, 1 not."
+        "Run all migrations that are pending, make roles, rights and policies what the setting `roles` asks for, then check "
+        "that every column, index and function is there, that procrastinate is a version we have tested, and that a worker "
+        "may run on this database. Exit status: 0 ready, 1 not."
     )
     requires_system_checks = ()  # the database comes before what stands on it
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="change nothing; exit 1 and list what is missing")
+        parser.add_argument(
+            "--retire-keys",
+            action="store_true",
+            help="let only the present tenant_key sign; run it a while after a change",
+        )
         parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         applied: list[str] = []
         days = 0
+        apart: dict[str, Any] | None = None
+        roles.act_as(roles.MIGRATOR)
         try:
             if not options["check"]:
                 applied = steps.run()
+                apart = _keep_apart(retire_keys=options["retire_keys"])
                 days = history_days.make_days(metrics.database_clock())
             pending = steps.pending()
             # With migrations to be run, what they will make is no news.
             lacking = [] if pending else schema.missing()
+            if apart is None and not pending and not lacking:
+                apart = _look_whether_apart()
+            if apart is not None and not apart["ok"]:  # then its workers cannot even connect
+                self._end(
+                    options, {"ok": False, "applied": applied, "pending": pending, "missing": lacking, "tenants": apart}
+                )
+                return
             safe = safety.database_is_safe()
         except (ConfigurationError, Error, psycopg.Error) as error:
             self._end(options, {"ok": False, "error": {"type": type(error).__name__, "message": _said(error)}})
@@ -52,6 +70,7 @@ class Command(BaseCommand):
                 "pending": pending,
                 "missing": lacking,
                 "safety": {"ok": safe.ok, "found": safe.found},
+                "tenants": apart,
                 "procrastinate": {"version": version, "tested": schema.tested_range(), "ok": tested},
             },
         )
@@ -63,6 +82,41 @@ class Command(BaseCommand):
             printing.as_page(self.stdout, _lines(document))
         if not document["ok"]:
             sys.exit(1)
+
+
+def _keep_apart(*, retire_keys: bool) -> dict[str, Any] | None:
+    if settings().roles is None:
+        return None
+    applied = apply.make_true(retire_keys=retire_keys)
+    return {**_look_whether_apart(), "changed": applied.done, "for_the_dba": applied.for_the_dba}
+
+
+def _look_whether_apart() -> dict[str, Any]:
+    if settings().roles is None:
+        return {"ok": True, "one_role": safety.ONE_ROLE}
+    left = check.differences(plan.plan(), as_migrator=True)
+    wrong = [each.says for each in left if not each.is_closed]
+    if not wrong and not apply.key_is_installed():
+        wrong.append("the database does not know the key that signs tenant tokens")
+    return {
+        "ok": not wrong,
+        "wrong": wrong,
+        "closed": [each.says for each in left if each.is_closed],
+        "for_the_dba": [f"{each.repair};" for each in left if each.by == "roles" and each.repair],
+        "changed": [],
+    }
+
+
+def _told(apart: dict[str, Any]) -> list[str]:
+    if "one_role" in apart:
+        return [f"warning  NOT FOR PRODUCTION, {apart['one_role']}"]
+    lines = [f"changed  {len(apart['changed'])} roles, rights and policies"] if apart["changed"] else []
+    lines += [f"wrong    {each}" for each in apart["wrong"]]
+    lines += [f"closed   {each}" for each in apart["closed"]]
+    if apart["for_the_dba"]:
+        lines.append("Whoever administers the server has to run this, with passwords as in YOUTILITY_TASKS['roles']:")
+        lines += [f"    {each}" for each in apart["for_the_dba"]]
+    return lines
 
 
 def _said(error: Exception) -> str:
@@ -77,10 +131,15 @@ def _said(error: Exception) -> str:
 def _lines(document: dict[str, Any]) -> list[str]:
     if "error" in document:
         return [f"Not ready: {document['error']['message']}"]
+    apart = document.get("tenants") or {"one_role": safety.ONE_ROLE}
+    if not apart.get("ok", True):
+        lines = [f"applied  {name}" for name in document["applied"]] + _told(apart)
+        return [*lines, "Not ready: the database does not keep tenants apart; run `setup_task_queue` (again)."]
     procrastinate = document["procrastinate"]
     lines = [f"applied  {name}" for name in document["applied"]]
     if document["history_days_made"]:
         lines.append(f"made     {document['history_days_made']} days of the history")
+    lines += [] if "one_role" in apart else _told(apart)
     lines += [f"pending  {name}" for name in document["pending"]]
     lines += [f"missing  {name}" for name in document["missing"]]
     if not procrastinate["ok"]:
@@ -100,4 +159,5 @@ def _lines(document: dict[str, Any]) -> list[str]:
     return [
         *lines,
         f"Ready: {done}; every column, index and function is there; procrastinate {procrastinate['version']}.",
+        *(_told(apart) if "one_role" in apart else ()),
     ]

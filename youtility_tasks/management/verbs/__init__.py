@@ -23,12 +23,14 @@ from . import (
     workers,
 )
 from .answer import Answer
+from .scope import Scope
 
 
 class Verb(Protocol):
     """What each module here offers."""
 
     NAME: str
+    SCOPE: Scope
     HELP: str
 
     def add_arguments(self, parser: CommandParser) -> None:

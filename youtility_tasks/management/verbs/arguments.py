@@ -20,10 +20,10 @@ _UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def add_filters(parser: CommandParser, *, since: bool = True, default_limit: int | None = 50) -> None:
-    """`--queue --task --tenant --limit [--since]`."""
+    """`--queue --task --tenant|--all-tenants --limit [--since]`."""
     parser.add_argument("--queue", metavar="QUEUE", help="only of this queue")
     parser.add_argument("--task", metavar="TASK", help="only of this task")
-    add_tenant(parser)
+    add_tenant_or_all(parser)
     shown = "all" if default_limit is None else default_limit
     parser.add_argument(
         "--limit", type=count, default=default_limit, metavar="N", help=f"at most so many (default: {shown})"
@@ -40,6 +40,17 @@ def add_filters(parser: CommandParser, *, since: bool = True, default_limit: int
 def add_tenant(parser: CommandParser, help: str = "only of this tenant (default: all)") -> None:
     """`--tenant N`."""
     parser.add_argument("--tenant", type=tenant_id, metavar="N", help=help)
+
+
+def add_tenant_or_all(parser: CommandParser) -> None:
+    """`--tenant N | --all-tenants`; with the setting `roles` one of them is needed."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--tenant", type=tenant_id, metavar="N", help="only of this tenant")
+    either.add_argument(
+        "--all-tenants",
+        action="store_true",
+        help="of all tenants, as an operator: without arguments, results and error texts",
+    )
 
 
 def job_id(text: str) -> int:

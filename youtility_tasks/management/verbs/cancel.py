@@ -11,8 +11,10 @@ from youtility_tasks.status import JobStatus
 
 from . import act_on
 from .answer import Answer
+from .scope import Scope
 
 NAME = "cancel"
+SCOPE = Scope.CHOSEN
 HELP = "Take waiting jobs off their queue; a running one that is named by its id is asked to end."
 
 

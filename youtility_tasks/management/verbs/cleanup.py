@@ -16,8 +16,10 @@ from youtility_tasks.upkeep.prune import Removed
 
 from . import arguments
 from .answer import Answer, table
+from .scope import Scope
 
 NAME = "cleanup"
+SCOPE = Scope.OPERATOR
 HELP = (
     "Remove history past its retention, and what stock workers left in the queue; dead letters and their attempts stay."
 )

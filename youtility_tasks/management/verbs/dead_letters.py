@@ -10,8 +10,10 @@ from youtility_tasks.status import JobStatus
 
 from . import arguments, job_lines
 from .answer import Answer
+from .scope import Scope
 
 NAME = "dead-letters"
+SCOPE = Scope.CHOSEN
 HELP = "List the jobs that have failed for good; `retry` or `discard` decides about them."
 
 

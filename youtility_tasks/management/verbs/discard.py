@@ -11,8 +11,10 @@ from youtility_tasks.status import JobStatus
 
 from . import act_on
 from .answer import Answer
+from .scope import Scope
 
 NAME = "discard"
+SCOPE = Scope.CHOSEN
 HELP = "Take dead letters out of the queue for good; their history stays."
 
 

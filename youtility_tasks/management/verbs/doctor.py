@@ -9,8 +9,10 @@ from django.core.management.base import CommandParser
 from youtility_tasks.doctor.examine import examine
 
 from .answer import OK, REFUSED, Answer, table
+from .scope import Scope
 
 NAME = "doctor"
+SCOPE = Scope.OPERATOR
 HELP = "Look at everything and say what is wrong and what to do; changes nothing."
 
 

@@ -10,8 +10,10 @@ from youtility_tasks.status import JobStatus
 
 from . import arguments, job_lines
 from .answer import Answer
+from .scope import Scope
 
 NAME = "jobs"
+SCOPE = Scope.CHOSEN
 HELP = "List jobs, newest first: those that wait, run or have failed, and those that have ended."
 
 

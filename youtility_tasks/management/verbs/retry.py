@@ -11,8 +11,10 @@ from youtility_tasks.status import JobStatus
 
 from . import act_on
 from .answer import Answer
+from .scope import Scope
 
 NAME = "retry"
+SCOPE = Scope.CHOSEN
 HELP = "Give dead letters a fresh set of attempts, beginning now."
 
 

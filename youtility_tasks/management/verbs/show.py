@@ -17,8 +17,10 @@ from youtility_tasks.models import TaskExecutionHistory
 
 from . import arguments
 from .answer import Answer, instant, span_ms, table
+from .scope import Scope
 
 NAME = "show"
+SCOPE = Scope.TENANT
 HELP = "Show one job with every attempt, its error and its traceback."
 
 _LONGEST_SHOWN = 4_000

@@ -12,13 +12,15 @@ from youtility_tasks.metrics import Performance, QueueNumbers
 
 from . import arguments
 from .answer import Answer, instant, span, span_ms, table
+from .scope import Scope
 
 NAME = "stats"
+SCOPE = Scope.CHOSEN
 HELP = "Show the queues now, and what ended in the last hour."
 
 
 def add_arguments(parser: CommandParser) -> None:
-    arguments.add_tenant(parser)
+    arguments.add_tenant_or_all(parser)
 
 
 def run(options: Namespace) -> Answer:

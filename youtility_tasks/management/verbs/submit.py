@@ -18,8 +18,10 @@ from youtility_tasks.tenants import tenant
 
 from . import arguments
 from .answer import Answer, instant
+from .scope import Scope
 
 NAME = "submit"
+SCOPE = Scope.ITS_OWN
 HELP = "Enqueue one job of a task."
 
 

@@ -12,8 +12,10 @@ from youtility_tasks.declaration import Task
 
 from . import arguments
 from .answer import Answer, first_line, span, table
+from .scope import Scope
 
 NAME = "tasks"
+SCOPE = Scope.ITS_OWN
 HELP = "List the registered tasks and what each declares."
 
 

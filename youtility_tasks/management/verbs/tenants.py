@@ -12,8 +12,10 @@ from youtility_tasks.models import Tenant
 
 from . import arguments
 from .answer import Answer, BadUsage, instant, table
+from .scope import Scope
 
 NAME = "tenants"
+SCOPE = Scope.OPERATOR
 HELP = "List the tenants, add one, or deactivate one."
 
 _LONGEST_NAME = 200

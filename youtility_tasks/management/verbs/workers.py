@@ -12,8 +12,10 @@ from youtility_tasks.models import TaskWorker
 from youtility_tasks.status import WorkerStatus
 
 from .answer import Answer, instant, span, table
+from .scope import Scope
 
 NAME = "workers"
+SCOPE = Scope.OPERATOR
 HELP = "Show the worker processes and their children."
 
 _MIB = 1024 * 1024

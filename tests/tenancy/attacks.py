@@ -1,0 +1,501 @@
+"""What somebody with SQL in the session of tenant A tries; each attack fails by an assertion where it gets anywhere.
+
+They are functions, so that the same ones run against a house as it should be and against houses that lack one guard.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import psycopg
+from psycopg import errors
+
+from tests.tenancy.ground import A, B, Connection, House, become
+
+Attack = Callable[[House, str], None]
+"""`attack(house, part)`: as "web" or "task"."""
+
+KEPT_APART = {
+    "procrastinate_jobs": "tenant_id",
+    "youtility_tasks_history": "tenant_id",
+    "youtility_tasks_taskeffect": "tenant_id",
+    "youtility_tasks_tenant": "id",
+}
+REFUSED = (errors.InsufficientPrivilege, errors.FeatureNotSupported)
+
+
+@contextlib.contextmanager
+def refused(connection: Connection, *kinds: type[psycopg.Error]) -> Iterator[None]:
+    """The block's statement is refused, and the transaction goes on."""
+    try:
+        with connection.transaction(force_rollback=True):
+            yield
+    except kinds or REFUSED as error:  # noqa: B030
+        assert "Bolt" not in str(error), f"the refusal tells something of B: {error}"
+        return
+    raise AssertionError("it was let through")
+
+
+def everything_of_b(house: House) -> list[object]:
+    return [
+        house.rows(f"SELECT md5(array_agg(t ORDER BY t::text)::text) FROM {table} t WHERE {column} = %s", B)
+        for table, column in KEPT_APART.items()
+    ]
+
+
+def reads(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for table, column in KEPT_APART.items():
+            found = session.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1").fetchall()
+            assert [tenant for tenant, _ in found] == [A], f"{table}: {found}"
+            assert session.execute(f"SELECT count(*) FROM {table} WHERE {column} = %s", [B]).fetchone() == (0,)
+
+
+def reads_without_a_tenant(house: House, part: str) -> None:
+    with house.connect(part) as session:
+        for table in KEPT_APART:
+            assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+
+
+def reads_as_a_sweep(house: House, part: str) -> None:
+    with house.connect(part, 0) as session:
+        assert session.execute("SELECT array_agg(id ORDER BY id) FROM youtility_tasks_tenant").fetchone() == ([A, B],)
+        for table in KEPT_APART.keys() - {"youtility_tasks_tenant"}:
+            assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+
+
+def reads_in_a_roundabout_way(house: House, part: str) -> None:
+    ways = (
+        "SELECT count(*) FROM procrastinate_jobs a JOIN procrastinate_jobs b ON b.tenant_id <> a.tenant_id",
+        "WITH x AS MATERIALIZED (SELECT * FROM procrastinate_jobs) SELECT count(*) FROM x WHERE tenant_id <> 7",
+        "SELECT count(*) FROM procrastinate_jobs WHERE tenant_id <> 7 OR true AND tenant_id = 8",
+        "SELECT count(*) FROM ONLY procrastinate_jobs WHERE tenant_id = 8",
+        "SELECT count(*) FROM procrastinate_jobs j, LATERAL (SELECT * FROM youtility_tasks_tenant t WHERE t.id = 8) l",
+        "SELECT count(*) FROM youtility_tasks_history h FULL JOIN youtility_tasks_tenant t ON t.id = h.tenant_id WHERE h.tenant_id = 8 OR t.id = 8",
+        "SELECT count(*) FROM pg_stats WHERE tablename = 'procrastinate_jobs' AND most_common_vals::text LIKE '%Bolt%'",
+        "SELECT count(*) FROM procrastinate_events e JOIN procrastinate_jobs j ON j.id = e.job_id WHERE j.tenant_id = 8",
+    )
+    with house.connect(part, A) as session:
+        for way in ways:
+            assert session.execute(way).fetchone() == (0,), way
+
+
+def copies_out(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for what in ("procrastinate_jobs", "(SELECT * FROM procrastinate_jobs)"):
+            with session.cursor().copy(f"COPY {what} TO STDOUT") as copy:
+                text = b"".join(bytes(each) for each in copy)
+            assert b"Acme" in text and b"Bolt" not in text
+
+
+def copies_in(house: House, part: str) -> None:
+    statement = "COPY procrastinate_jobs (queue_name, task_name, tenant_id) FROM STDIN"
+    with house.connect(part, A) as session, refused(session), session.cursor().copy(statement) as copy:
+        copy.write(b"email\tt\t8\n")
+
+
+def looks_through_a_function(house: House, part: str) -> None:
+    """A function of the attacker's own in WHERE, as cheap as can be, must not meet a row before the policy has."""
+    heard: list[str] = []
+    with house.connect(part, A) as session:
+        session.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
+        session.execute(
+            "CREATE FUNCTION pg_temp.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS "
+            "$$ BEGIN RAISE NOTICE '%', $1; RETURN true; END $$"
+        )
+        for table in KEPT_APART.keys() - {"youtility_tasks_tenant"}:
+            session.execute(f"SELECT count(*) FROM {table} t WHERE pg_temp.tell(t::text)")
+    assert heard and not [line for line in heard if "Bolt" in line], heard
+
+
+def divides_by_zero(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        session.execute("SELECT count(*) FROM procrastinate_jobs WHERE 1 / (tenant_id - 8) <> 2")
+        session.execute(
+            "SELECT count(*) FROM procrastinate_jobs WHERE (args ->> 'secret') || '!' <> 'x' OR (args ->> 'none')::int = 1"
+        )
+
+
+def changes_rows(house: House, part: str) -> None:
+    before = everything_of_b(house)
+    with house.connect(part, A) as session:
+        for statement in (
+            "UPDATE procrastinate_jobs SET status = 'cancelled'",
+            "UPDATE procrastinate_jobs SET tenant_id = 7 WHERE tenant_id = 8",
+            "DELETE FROM procrastinate_jobs",
+            "SELECT * FROM procrastinate_jobs FOR UPDATE",
+            "UPDATE youtility_tasks_history SET args = NULL",
+            "DELETE FROM youtility_tasks_history",
+            "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number,"
+            " enqueued_at, finished_at, status, outcome, is_final)"
+            " VALUES (1, 't', 'email', 7, 5, 1, 1, now(), now(), 'succeeded', 'succeeded', true)",
+            "TRUNCATE procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers",
+            "TRUNCATE youtility_tasks_taskeffect",
+            "DELETE FROM youtility_tasks_tenant",
+            "SELECT * FROM youtility_tasks_history_default",
+        ):
+            with refused(session):
+                session.execute(statement)
+        for statement in (
+            "UPDATE youtility_tasks_taskeffect SET note = 'hacked' WHERE tenant_id = 8",
+            "DELETE FROM youtility_tasks_taskeffect WHERE tenant_id = 8",
+        ):
+            assert session.execute(statement).rowcount == 0, statement
+        session.execute("UPDATE youtility_tasks_taskeffect SET note = 'mine'")
+        session.execute("DELETE FROM youtility_tasks_taskeffect")
+        session.commit()
+    house.rows(
+        "INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note, done_at)"
+        " VALUES (%s, 'same key', 'done', 't', '', now())",
+        A,
+    )
+    assert everything_of_b(house) == before
+
+
+def moves_rows(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        with refused(session):
+            session.execute("UPDATE youtility_tasks_taskeffect SET tenant_id = 8, key = 'moved'")
+        with refused(session):
+            session.execute(
+                "INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status) VALUES (8, 'x', 'pending')"
+            )
+        with refused(session):
+            session.execute(
+                "INSERT INTO youtility_tasks_tenant (id, name, is_active, weight, created_at) VALUES (9, 'x', true, 1, now())"
+            )
+
+
+def enqueues_for_another(house: House, part: str) -> None:
+    one = "SELECT * FROM youtility_tasks_enqueue_one_v1('email', 't', 5, NULL, NULL, '{}', NULL, NULL, 8, false)"
+    many = (
+        "SELECT * FROM youtility_tasks_enqueue_v1(ARRAY['email'], ARRAY['t'], ARRAY[5], ARRAY[NULL]::text[], ARRAY[NULL]::text[],"
+        " ARRAY['{}'], ARRAY[NULL]::timestamptz[], ARRAY[NULL]::text[], ARRAY[8], false)"
+    )
+    plain = "INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, noted) VALUES ('email', 't', 8, false)"
+    before = house.rows("SELECT count(*) FROM procrastinate_jobs")
+    with house.connect(part, A) as session:
+        with refused(session):
+            session.execute(plain)
+        for statement in (one, many):
+            with session.transaction():
+                # B is nobody that A knows, so that the functions say so and write nothing
+                assert session.execute(statement).fetchall()[0][-2:] == (False, False)
+        session.commit()
+    assert house.rows("SELECT count(*) FROM procrastinate_jobs") == before
+
+
+def enqueues_for_nobody(house: House, part: str) -> None:
+    with house.connect(part) as session, refused(session):
+        session.execute("INSERT INTO procrastinate_jobs (queue_name, task_name, noted) VALUES ('email', 't', false)")
+
+
+def takes_the_locks_of_another(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for column in ("lock", "queueing_lock"):
+            with refused(session):
+                session.execute(
+                    f"INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, {column}) VALUES ('email', 't', 7, '8:key')"
+                )
+            session.execute(
+                f"INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, {column}) VALUES ('email', 't', 7, '7:key')"
+            )
+
+
+def learns_of_keys(house: House, part: str) -> None:
+    """B has this effect key and this unique key too: neither may be in A's way, or tell him so."""
+    with house.connect(part, A) as session:
+        session.execute("DELETE FROM youtility_tasks_taskeffect")
+        try:
+            session.execute(
+                "INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note) VALUES (7, 'same key', 'pending', '', '')"
+            )
+        except errors.UniqueViolation as told:
+            raise AssertionError("the key of another is in the way") from told
+        (written,) = session.execute(
+            "SELECT is_written FROM youtility_tasks_enqueue_one_v1('email', 't', 5, NULL, NULL, '{}', NULL, 'kfailed', 7, false)"
+        ).fetchall()
+        assert written == (True,)
+
+
+def forges_a_token(house: House, part: str) -> None:
+    own = house.token(A)
+    version, key, _, until, signature = own.split(".")
+    for text in (
+        f"{version}.{key}.8.{until}.{signature}",
+        f"{version}.{key}.8.{until}.{'0' * 64}",
+        f"{version}.x' OR true --.8.{until}.{signature}",
+        house.token(B, life_s=-2),
+        "8",
+    ):
+        with house.connect(part) as session:
+            session.autocommit = False
+            become(session, text)
+            with refused(session):
+                session.execute("SELECT * FROM procrastinate_jobs")
+    with house.connect(part, A) as session:
+        session.execute("SET LOCAL youtility_tasks.tenant = '8'")
+        session.execute("SET LOCAL search_path = pg_catalog, public, pg_temp")
+        assert session.execute("SELECT count(*) FROM procrastinate_jobs WHERE tenant_id <> 7").fetchone() == (0,)
+
+
+def becomes_another_role(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for group in ("worker", "ops", "owner"):
+            with refused(session):
+                session.execute(f'SET ROLE "{house.group(group)}"')
+        for login in ("worker", "ops"):
+            with refused(session):
+                session.execute(f'SET ROLE "{house.login(login)}"')
+            with refused(session):
+                session.execute(f'SET SESSION AUTHORIZATION "{house.login(login)}"')
+        with refused(session):
+            session.execute(f'GRANT "{house.group("owner")}" TO "{house.login(part)}"')
+
+
+def switches_the_guards_off(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for statement in (
+            "ALTER TABLE procrastinate_jobs DISABLE ROW LEVEL SECURITY",
+            "ALTER TABLE youtility_tasks_history NO FORCE ROW LEVEL SECURITY",
+            "DROP POLICY yt_own ON procrastinate_jobs",
+            "CREATE POLICY mine ON procrastinate_jobs USING (true)",
+            "CREATE TRIGGER mine BEFORE INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION youtility_tasks_wake_v1()",
+            "CREATE VIEW mine AS SELECT * FROM procrastinate_jobs",
+            "CREATE TABLE public.mine (id integer)",
+            "CREATE OR REPLACE FUNCTION youtility_tasks_tenant_v1() RETURNS integer LANGUAGE sql AS 'SELECT 8'",
+            "ALTER FUNCTION youtility_tasks_tenant_v1() SECURITY INVOKER",
+        ):
+            with refused(session):
+                session.execute(statement)
+        with refused(session):  # asked to do without row security, PostgreSQL refuses rather than shows
+            session.execute("SET LOCAL row_security = off")
+            session.execute("SELECT * FROM procrastinate_jobs")
+
+
+def reads_the_keys(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for statement in (
+            "SELECT * FROM youtility_tasks_keys",
+            "SELECT count(*) FROM youtility_tasks_keys",
+            "INSERT INTO youtility_tasks_keys (id, inner_pad, outer_pad) VALUES ('00000000', repeat('6', 64)::bytea, repeat('6', 64)::bytea)",
+            "COPY youtility_tasks_keys TO STDOUT",
+        ):
+            with refused(session):
+                session.execute(statement)
+
+
+def stands_in_for_tables(house: House, part: str) -> None:
+    """Tables of the attacker's own, under the names that functions with their owner's rights read."""
+    before = everything_of_b(house)
+    with house.connect(part) as session:
+        session.autocommit = False
+        session.execute("CREATE TEMP TABLE youtility_tasks_keys (id text, inner_pad bytea, outer_pad bytea)")
+        session.execute(
+            "INSERT INTO youtility_tasks_keys VALUES ('00000000', decode(repeat('36', 64), 'hex'), decode(repeat('5c', 64), 'hex'))"
+        )
+        session.execute("GRANT ALL ON youtility_tasks_keys TO PUBLIC")
+        session.execute("SET LOCAL search_path = pg_temp, public")
+        said = "v1.00000000.8.99999999999"
+        session.execute(
+            "SELECT set_config('youtility_tasks.token', %s || '.' || encode(sha256(decode(repeat('5c', 64), 'hex')"
+            " || sha256(decode(repeat('36', 64), 'hex') || convert_to(%s, 'UTF8'))), 'hex'), true)",
+            [said, said],
+        )
+        with refused(session):
+            session.execute("SELECT * FROM public.procrastinate_jobs")
+    assert everything_of_b(house) == before
+
+
+def calls_what_is_not_for_him(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for call in (
+            "cleanup_old_tasks('{\"days\": 0}')",
+            "youtility_tasks_add_history_day_v1('2020-01-01')",
+            "youtility_tasks_drop_history_day_v1('2020-01-01')",
+            "youtility_tasks_history_gaps_v1(now(), 1, 1)",
+            "youtility_tasks_queue_sums_v1()",
+            "youtility_tasks_any_tenant_v1()",
+            "youtility_tasks_scope_v1(8)",
+            "youtility_tasks_claim_v2('email', 1, 1)",
+            "youtility_tasks_pump_v2(1, '', NULL, 'email', 1)",
+            "youtility_tasks_rescue_all_v1(0, 0, 1)",
+            "procrastinate_fetch_job_v2(NULL, NULL)",
+        ):
+            with refused(session):
+                session.execute(f"SELECT * FROM {call}")
+        found = session.execute("SELECT sum(todo), sum(failed) FROM get_queue_statistics()").fetchone()
+        assert found == (1, 1), "he may ask for the numbers of all queues, and has those of his own jobs"
+
+
+def acts_on_jobs_of_another(house: House, part: str) -> None:
+    before = everything_of_b(house)
+    all_ids = [job_id for (job_id,) in house.rows("SELECT id FROM procrastinate_jobs")]
+    calls = {
+        "youtility_tasks_cancel_v1(%(ids)s, 'todo', '', %(tenant)s)": 1,
+        "youtility_tasks_cancel_v1(%(ids)s, 'failed', '', %(tenant)s)": 1,
+        "youtility_tasks_abort_v1(%(ids)s, %(tenant)s)": 0,
+        "youtility_tasks_retry_v1(%(ids)s, %(tenant)s)": 1,
+    }
+    with house.connect(part, A) as session:
+        session.execute("SET LOCAL search_path = pg_catalog, public, pg_temp")
+        for call, own in calls.items():
+            with session.transaction(force_rollback=True):
+                done = session.execute(f"SELECT tenant_id FROM {call}", {"ids": all_ids, "tenant": None}).fetchall()
+                assert done == [(A,)] * own, call
+            with refused(session):
+                session.execute(f"SELECT tenant_id FROM {call}", {"ids": all_ids, "tenant": B})
+    with house.connect(part) as session:
+        session.autocommit = False
+        for call in calls:
+            for tenant in (None, B):
+                with refused(session):
+                    session.execute(f"SELECT tenant_id FROM {call}", {"ids": all_ids, "tenant": tenant})
+    assert everything_of_b(house) == before
+
+
+def keeps_a_plan(house: House, part: str) -> None:
+    """One prepared statement, as many executions as make PostgreSQL keep its plan, one tenant after the other."""
+    with psycopg.connect(house.conninfo(part)) as session:
+        for tenant in [A] * 12 + [B] + [A] * 3 + [0]:
+            become(session, house.token(tenant))
+            found = session.execute("SELECT tenant_id FROM procrastinate_jobs", prepare=True).fetchall()
+            assert {row[0] for row in found} == {tenant} - {0}, f"as {tenant}: {found}"
+            session.commit()
+        assert session.execute("SELECT tenant_id FROM procrastinate_jobs", prepare=True).fetchall() == []
+
+
+def goes_back_to_a_savepoint(house: House, part: str) -> None:
+    """The tenant is what the transaction says at each moment, and nothing of it is left when it has ended."""
+    with psycopg.connect(house.conninfo(part)) as session:
+
+        def tenants() -> set[int]:
+            return {row[0] for row in session.execute("SELECT tenant_id FROM procrastinate_jobs").fetchall()}
+
+        become(session, house.token(A))
+        session.execute("SAVEPOINT one")
+        become(session, house.token(B))
+        assert tenants() == {B}
+        session.execute("ROLLBACK TO SAVEPOINT one")
+        assert tenants() == {A}
+        for end in (session.commit, session.rollback):
+            become(session, house.token(A))
+            assert tenants() == {A}
+            end()
+            assert tenants() == set()
+            session.rollback()
+
+
+AS_TENANT: tuple[Attack, ...] = (
+    reads,
+    reads_without_a_tenant,
+    reads_as_a_sweep,
+    reads_in_a_roundabout_way,
+    copies_out,
+    copies_in,
+    looks_through_a_function,
+    divides_by_zero,
+    changes_rows,
+    moves_rows,
+    enqueues_for_another,
+    enqueues_for_nobody,
+    takes_the_locks_of_another,
+    learns_of_keys,
+    forges_a_token,
+    becomes_another_role,
+    switches_the_guards_off,
+    reads_the_keys,
+    stands_in_for_tables,
+    calls_what_is_not_for_him,
+    acts_on_jobs_of_another,
+    keeps_a_plan,
+    goes_back_to_a_savepoint,
+)
+
+
+# -- the parts that see every tenant
+
+
+def the_worker_goes_beyond_the_queue(house: House, part: str = "worker") -> None:
+    with house.connect("worker") as session:
+        session.autocommit = False
+        assert session.execute("SELECT count(DISTINCT tenant_id) FROM procrastinate_jobs").fetchone() == (2,)
+        for statement in (
+            "UPDATE procrastinate_jobs SET tenant_id = 7 WHERE status = 'failed'",
+            "UPDATE procrastinate_jobs SET args = '{}'",
+            "UPDATE procrastinate_jobs SET task_name = 'other'",
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id) VALUES ('email', 't', 8)",
+            "SELECT * FROM youtility_tasks_history",
+            "DELETE FROM youtility_tasks_history",
+            "SELECT * FROM youtility_tasks_taskeffect",
+            "SELECT * FROM youtility_tasks_tenant",
+            "SELECT * FROM youtility_tasks_keys",
+            "SELECT * FROM auth_user",
+            "SELECT * FROM django_session",
+            "SELECT * FROM ticket",
+            "SELECT * FROM youtility_tasks_cancel_v1('{1}', 'todo', '', NULL)",
+            f'SET ROLE "{house.group("owner")}"',
+        ):
+            with refused(session):
+                session.execute(statement)
+
+
+def an_operator_reads_what_is_the_tenants(house: House, part: str = "ops") -> None:
+    with house.connect("ops") as session:
+        session.autocommit = False
+        for statement in (
+            "SELECT id, task_name, status, tenant_id FROM procrastinate_jobs",
+            "SELECT job_id, outcome, error_class, tenant_id FROM youtility_tasks_history",
+            "SELECT status, tenant_id FROM youtility_tasks_taskeffect",
+        ):
+            assert {row[-1] for row in session.execute(statement)} == {A, B}
+        for statement in (
+            "SELECT args FROM procrastinate_jobs",
+            "SELECT * FROM procrastinate_jobs",
+            "SELECT j FROM procrastinate_jobs j",
+            "SELECT result FROM youtility_tasks_history",
+            "SELECT args FROM youtility_tasks_history",
+            "SELECT output FROM youtility_tasks_history",
+            "SELECT error_message FROM youtility_tasks_history",
+            "SELECT traceback FROM youtility_tasks_history",
+            "SELECT payload FROM youtility_tasks_taskeffect",
+            "SELECT key FROM youtility_tasks_taskeffect",
+            "SELECT * FROM ticket",
+            "SELECT * FROM youtility_tasks_keys",
+            "DELETE FROM procrastinate_jobs",
+            "UPDATE procrastinate_jobs SET status = 'todo'",
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id) VALUES ('email', 't', 8)",
+        ):
+            with refused(session):
+                session.execute(statement)
+
+
+def the_exporter_sees_rows(house: House, part: str = "exporter") -> None:
+    with house.connect("exporter") as session:
+        session.autocommit = False
+        assert session.execute("SELECT sum(todo), sum(failed) FROM youtility_tasks_queue_sums_v1()").fetchone() == (
+            2,
+            2,
+        )
+        for table in (*KEPT_APART, "youtility_tasks_keys", "youtility_tasks_taskworker", "auth_user", "ticket"):
+            with refused(session):
+                session.execute(f"SELECT 1 FROM {table}")
+
+
+def the_owner_looks_around(house: House, part: str = "owner") -> None:
+    """FORCE: who owns a table sees none of it either, outside the functions that he lends his rights to."""
+    with house.connect() as session:
+        session.autocommit = False
+        for table in KEPT_APART.keys() - {"youtility_tasks_tenant", "youtility_tasks_taskeffect"}:
+            for owner in (house.group("owner"), *house.owners(table)):
+                session.execute(f'SET LOCAL ROLE "{owner}"')
+                assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), f"{table} to {owner}"
+
+
+ACROSS_TENANTS: tuple[Attack, ...] = (
+    the_worker_goes_beyond_the_queue,
+    an_operator_reads_what_is_the_tenants,
+    the_exporter_sees_rows,
+    the_owner_looks_around,
+)

@@ -1,0 +1,151 @@
+"""A database with real roles in it, and connections as each of them."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from django.conf import settings as django_settings
+from django.db import connections
+from django.test import override_settings
+from psycopg.conninfo import make_conninfo
+
+from tests.conftest import Cluster, point_django_at
+from youtility_tasks.conf import PARTS
+from youtility_tasks.tenancy import apply, roles, token
+
+A, B = 7, 8
+"""Two tenants that there are in every house."""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass
+class House:
+    """One database, its roles, and the settings that name them. The roles are the cluster's, so each house has its own."""
+
+    cluster: Cluster
+    name: str
+    prefix: str = field(default_factory=lambda: f"t{secrets.token_hex(3)}_")
+    tenant_key: str = field(default_factory=lambda: secrets.token_hex(32))
+    migrator: str = "youtility"
+
+    @property
+    def url(self) -> str:
+        return self.cluster.url(self.name)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """YOUTILITY_TASKS of this house."""
+        return {
+            "role_prefix": self.prefix,
+            "roles": {part: {"USER": self.login(part), "PASSWORD": f"of {part}"} for part in PARTS},
+            "tenant_key": self.tenant_key,
+        }
+
+    def login(self, part: str) -> str:
+        return f"{self.prefix}the_{part}"
+
+    def group(self, part: str) -> str:
+        return f"{self.prefix}{part}"
+
+    def conninfo(self, part: str | None = None, *, url: str | None = None) -> str:
+        """To the database as one of the parts; without one as the tests' superuser. `url`: by another way, a pooler's."""
+        login = {} if part is None else {"user": self.login(part), "password": f"of {part}"}
+        return make_conninfo(url or self.url, **login)
+
+    def key(self) -> token.Key:
+        return token.derive(self.tenant_key)
+
+    def token(self, tenant: int, *, life_s: float = 60) -> str:
+        return token.mint(tenant, life_s=life_s, by=self.key())
+
+    @contextlib.contextmanager
+    def connect(
+        self, part: str | None = None, tenant: int | None = None, *, url: str | None = None
+    ) -> Iterator[Connection]:
+        """A session as that part; with a tenant in one open transaction that carries its token and is rolled back."""
+        with psycopg.connect(self.conninfo(part, url=url), autocommit=tenant is None) as connection:
+            if tenant is not None:
+                become(connection, self.token(tenant))
+            yield connection
+            connection.rollback()
+
+    def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """As the superuser, committed."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextlib.contextmanager
+    def settled(self, *, by: str | None = None, **more: Any) -> Iterator[None]:
+        """This process works in this house, with these settings; Django connects as the one who migrates. `by`: a pooler's way."""
+        before = dict(connections.databases["default"])
+        point_django_at(by or self.url)
+        try:
+            with override_settings(YOUTILITY_TASKS={**django_settings.YOUTILITY_TASKS, **self.settings, **more}):
+                yield
+                roles.act_as(roles.MIGRATOR)
+        finally:
+            connections["default"].close()
+            connections.databases["default"].update(before)
+
+    def owners(self, table: str) -> list[str]:
+        """Who owns a table, if row level security could bind him at all."""
+        found = self.rows(
+            "SELECT r.rolname FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner WHERE c.oid = %s::regclass AND NOT r.rolsuper",
+            table,
+        )
+        return [name for (name,) in found]
+
+    def pull_down(self) -> None:
+        """The database, then the roles."""
+        self.cluster.drop(self.name)
+        for each in [*map(self.login, PARTS), *map(self.group, (*PARTS, "owner"))]:
+            self.cluster.run(f'DROP ROLE IF EXISTS "{each}"')
+
+
+def become(connection: Connection, text: str, *, local: bool = True) -> None:
+    """Send a token, as the guard does."""
+    connection.execute("SELECT set_config('youtility_tasks.token', %s, %s)", [text, local])
+
+
+def build(cluster: Cluster, template: str) -> House:
+    """A house with its roles, two tenants, and two jobs, an attempt and an effect of each."""
+    house = House(cluster, cluster.copy(template))
+    with house.settled():
+        applied = apply.make_true()
+        assert not [*applied.for_the_dba, *(each for each in applied.left if "closed" not in each)], applied
+    furnish(house)
+    return house
+
+
+def furnish(house: House) -> None:
+    for tenant, name in ((A, "Acme"), (B, "Bolt")):
+        house.rows(
+            "INSERT INTO youtility_tasks_tenant (id, name, is_active, weight, created_at) VALUES (%s, %s, true, 1, now())",
+            tenant,
+            name,
+        )
+        secret = f'{{"secret": "of {name}"}}'
+        for status in ("todo", "failed"):
+            house.rows(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, tenant_id, lock, unique_key)"
+                " VALUES ('email', 't', %s, %s::text::procrastinate_job_status, %s, %s, 'k' || %s)",
+                secret, status, tenant, f"{tenant}:lock-{status}", status,
+            )  # fmt: skip
+        house.rows(
+            "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number,"
+            " enqueued_at, finished_at, status, outcome, is_final, args) VALUES (1000000 + %s, 't', 'email', %s, 5, 1, 1, now(),"
+            " now(), 'succeeded', 'succeeded', true, %s)",
+            tenant, tenant, secret,
+        )  # fmt: skip
+        house.rows(
+            "INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note, done_at)"
+            " VALUES (%s, 'same key', 'done', 't', '', now())",
+            tenant,
+        )

@@ -1,0 +1,136 @@
+"""On the command line a tenant is named, or everybody as an operator, who sees nothing of what a tenant's work is about."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from tests.tenancy.ground import A, B, House
+from youtility_tasks.tenancy import roles
+
+pytestmark = pytest.mark.usefixtures("django_db_setup")
+
+Manage = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture
+def manage(house: House, django_db_blocker: Any) -> Iterator[Manage]:
+    """`manage(*words)`: exit status, and the JSON document or, for bad usage, what was said."""
+
+    def run(*words: str, **settings: Any) -> tuple[int, Any]:
+        out, err = io.StringIO(), io.StringIO()
+        with house.settled(**settings):
+            roles.act_as("web")
+            try:
+                call_command("manage_task_queue", *words, "--json", stdout=out, stderr=err)
+                code = 0
+            except SystemExit as end:
+                code = int(end.code or 0)
+            assert roles.acting_as() == "web", "the part is put back"
+            connections["default"].close()
+        return code, json.loads(out.getvalue()) if out.getvalue() else err.getvalue()
+
+    with django_db_blocker.unblock():
+        yield run
+
+
+def ids(document: Any, key: str = "jobs") -> set[int]:
+    return {job["tenant"] for job in document[key]}
+
+
+NAMED = (
+    ["jobs"],
+    ["dead-letters"],
+    ["stats"],
+    ["show", "1"],
+    ["retry", "--all"],
+    ["cancel", "--all"],
+    ["discard", "--all"],
+)
+
+
+@pytest.mark.parametrize("words", NAMED, ids=lambda words: words[0])
+def test_a_command_that_reads_or_changes_tenants_rows_wants_to_be_told_whose(manage: Manage, words: list[str]) -> None:
+    code, said = manage(*words)
+
+    assert code == 2
+    assert "For which tenant? Give --tenant N" in said
+
+
+def test_both_at_once_make_no_sense(manage: Manage) -> None:
+    with pytest.raises(Exception, match="not allowed with argument"):
+        manage("jobs", "--tenant", "7", "--all-tenants")
+
+
+def test_a_tenant_that_is_named_is_seen_whole_and_alone(manage: Manage, house: House) -> None:
+    assert ids(manage("jobs", "--tenant", "7")[1]) == {A}
+    assert ids(manage("dead-letters", "--tenant", "8")[1], "dead_letters") == {B}
+    (mine,) = house.rows("SELECT id FROM procrastinate_jobs WHERE tenant_id = 7 AND status = 'todo'")
+    code, document = manage("show", str(mine[0]), "--tenant", "7", "--args")
+    assert (code, document["job"]["args"]) == (0, {"secret": "of Acme"})
+    code, document = manage("show", str(mine[0]), "--tenant", "8")
+    assert (code, document["error"]["type"]) == (1, "JobNotFound")
+    code, document = manage("jobs", "--tenant", "99")
+    assert (code, document["error"]["message"].split(".")[0]) == (1, "No tenant has the id 99")
+
+
+def test_an_operator_sees_everybody_and_no_content(manage: Manage) -> None:
+    code, document = manage("jobs", "--all-tenants")
+    assert (code, ids(document)) == (0, {A, B})
+    assert "Acme" not in json.dumps(document) and {job["error_message"] for job in document["jobs"]} == {""}
+    code, document = manage("stats", "--all-tenants")
+    assert (code, sum(queue["failed"] for queue in document["queues"])) == (0, 2)
+
+
+def test_acts_for_one_and_for_all(manage: Manage, house: House) -> None:
+    code, document = manage("cancel", "--all", "--tenant", "7")
+    assert (code, ids(document, "done")) == (0, {A})
+    assert house.rows("SELECT tenant_id, status::text FROM procrastinate_jobs ORDER BY 1, 2") == [
+        (A, "failed"), (B, "failed"), (B, "todo"),
+    ]  # fmt: skip
+    (other,) = house.rows("SELECT id FROM procrastinate_jobs WHERE tenant_id = 8 AND status = 'failed'")
+    code, document = manage("discard", str(other[0]), "--tenant", "7")
+    assert (code, document["refused"][0]["error"]) == (1, "JobNotFound")
+    code, document = manage("retry", "--all", "--all-tenants")
+    assert (code, ids(document, "done")) == (0, {A, B})
+    code, document = manage("retry", str(other[0]), "--all-tenants")
+    assert (code, document["refused"][0]["error"]) == (1, "Refused")
+
+
+def test_what_belongs_to_the_installation_is_an_operators(manage: Manage, house: House) -> None:
+    assert manage("workers")[0] == 0
+    code, document = manage("tenants")
+    assert {each["id"] for each in document["tenants"]} == {A, B}
+    assert manage("tenants", "add", "9", "Nine")[0] == 0
+    assert manage("tenants", "deactivate", "9")[0] == 0
+    assert house.rows("SELECT is_active FROM youtility_tasks_tenant WHERE id = 9") == [(False,)]
+    house.rows("UPDATE youtility_tasks_history SET finished_at = now() - interval '900 days'")
+    code, document = manage("cleanup", "--older-than", "10", "--tenant", "7")
+    assert (code, document["attempts"]) == (0, 1), document
+    code, document = manage("cleanup")
+    assert (code, document["attempts"]) == (0, 1), document
+    found = {each["name"]: each for each in manage("doctor")[1]["checks"]}
+    assert found["tenants"]["ok"] and found["tenants"]["found"] == "roles, rights and policies are as planned"
+    assert not [name for name, each in found.items() if "could not be looked at" in each["found"]], found
+
+
+def test_jobs_are_submitted_for_the_tenant_that_is_named(manage: Manage, house: House) -> None:
+    assert manage("submit", "auto_close_jobs")[0] == 0
+    assert manage("submit", "auto_close_jobs", "--tenant", "8")[0] == 0
+    assert house.rows("SELECT tenant_id FROM procrastinate_jobs WHERE task_name = 'auto_close_jobs' ORDER BY 1") == [
+        (0,),
+        (B,),
+    ]
+
+
+def test_without_an_operator_it_says_so(manage: Manage, house: House) -> None:
+    few = {part: login for part, login in house.settings["roles"].items() if part in {"worker", "task", "web"}}
+    code, document = manage("jobs", "--all-tenants", roles=few)
+    assert (code, document["error"]["type"]) == (1, "ConfigurationError")
+    assert "roles has no user for 'ops'" in document["error"]["message"]

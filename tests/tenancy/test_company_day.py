@@ -1,0 +1,114 @@
+"""The company's day with real roles: every total agrees, and nobody but the stage manager saw more than one client at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from task_catalog.facility.clients import create_client, create_site, ensure_levels
+from task_catalog.facility.models import Bt
+from task_catalog.facility.sentinels import ensure_sentinels
+from tests.tenancy.ground import A, House
+from youtility_tasks.models import Tenant
+from youtility_tasks.tenancy import roles
+from youtility_tasks.tenants import tenant
+
+NONE = 1
+"""The row that stands for none, of which every client may read."""
+COMMAND = [sys.executable, "-m", "youtility_tasks.standalone"]
+
+
+@pytest.fixture
+def stage(cluster: Any, template: str) -> Any:
+    house = House(cluster, cluster.copy(template))
+    yield house
+    house.pull_down()
+
+
+@pytest.mark.timeout(280)
+def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House) -> None:
+    env = {
+        **os.environ,
+        "DATABASE_URL": stage.url,
+        "YOUTILITY_ROLES": "1",
+        "YOUTILITY_ROLE_PREFIX": stage.prefix,
+        "SECRET_KEY": stage.tenant_key,  # from which the signing key is made, as no other is named
+    }
+    day = subprocess.Popen(
+        [*COMMAND, "play_company_day", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    seen: dict[str, set[str]] = {}
+    with psycopg.connect(stage.url, autocommit=True) as eye:
+        while day.poll() is None:
+            for name, application in eye.execute(
+                "SELECT usename, application_name FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+                [stage.name],
+            ).fetchall():
+                seen.setdefault(name, set()).add(application)
+            time.sleep(0.02)
+    output, errors = day.communicate()
+    assert day.returncode == 0, errors
+
+    document = json.loads(output)
+    assert document["ok"] and len(document["checks"]) == 85
+    assert {stage.login("worker"), stage.login("task"), stage.login("web")} <= seen.keys()
+    assert all("youtility worker" in each or "youtility" in each for each in seen[stage.login("worker")])
+    forced = stage.rows(
+        "SELECT count(*) FROM pg_class WHERE relforcerowsecurity AND relrowsecurity AND NOT relispartition AND relkind IN ('r', 'p')"
+    )
+    assert forced[0][0] >= 30
+    for (client_id,) in stage.rows("SELECT id FROM youtility_tasks_tenant"):
+        with stage.connect("web", client_id) as session:
+            for table in ("jobneed", "ticket", "people", "asset", "job"):
+                found = session.execute(f"SELECT DISTINCT client_id FROM {table} ORDER BY 1").fetchall()
+                assert found == [(NONE,), (client_id,)], f"{table} to client {client_id}"
+            for through in (
+                "SELECT DISTINCT n.client_id FROM jobneeddetails d LEFT JOIN jobneed n ON n.id = d.jobneed_id",
+                "SELECT DISTINCT j.client_id FROM reminder r LEFT JOIN job j ON j.id = r.job_id",
+            ):
+                assert session.execute(through).fetchall() == [(client_id,)], through
+            names = session.execute(
+                "SELECT count(*) FROM bt WHERE id <> %s AND parent_id <> %s AND id <> %s", [client_id, client_id, NONE]
+            )
+            assert names.fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("django_db_setup")
+def test_the_web_makes_a_client_and_its_sites(house: House, django_db_blocker: Any) -> None:
+    at = datetime(2025, 1, 1, tzinfo=UTC)
+    with django_db_blocker.unblock(), house.settled():
+        ensure_sentinels()
+        ensure_levels(at=at)
+        roles.act_as("web")
+        client = create_client("Nine", "NINE", at=at)
+        site = create_site(client, "Gate", "NINE-1", at=at)
+        assert Bt.objects.count() == 1, "outside of it only the row that stands for none is to be seen"
+        with tenant(client.pk):
+            assert set(Bt.objects.exclude(pk=NONE).values_list("pk", flat=True)) == {client.pk, site.pk}
+            assert list(Tenant.objects.values_list("pk", flat=True)) == [client.pk]
+
+
+@pytest.mark.usefixtures("django_db_setup")
+def test_the_admins_pages_open_for_the_web(house: House, django_db_blocker: Any) -> None:
+    with django_db_blocker.unblock(), house.settled():
+        roles.act_as("web")
+        chief = User.objects.create_superuser("chief", password="x")
+        browser = Client()
+        browser.force_login(chief)
+        assert "taskworker" not in browser.get("/admin/").content.decode()
+        assert browser.get("/admin/youtility_tasks/taskworker/").status_code == 403
+        for model in ("job", "taskexecutionhistory", "taskeffect", "tenant"):
+            page = browser.get(f"/admin/youtility_tasks/{model}/")
+            assert page.status_code == 200 and "Acme" not in page.content.decode()
+            with tenant(A):
+                assert browser.get(f"/admin/youtility_tasks/{model}/").status_code == 200

@@ -1,0 +1,157 @@
+"""Each guard is taken away once, and an attack gets through: the attacks are worth something, and so is each guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.tenancy import attacks
+from tests.tenancy.attacks import Attack
+from tests.tenancy.ground import House
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What is taken away, the attack that then succeeds, and in whose session."""
+
+    name: str
+    sql: str
+    attack: Attack
+    part: str = "web"
+
+
+def swap(function: str, guard: str, instead: str) -> str:
+    """SQL that makes the function anew without a guard; fails if the guard is not in it."""
+    return (
+        "DO $m$ DECLARE was text := pg_get_functiondef((SELECT oid FROM pg_proc WHERE proname = '"
+        + function
+        + "')); BEGIN"
+        " IF position($g$" + guard + "$g$ IN was) = 0 THEN RAISE 'the function has no such guard'; END IF;"
+        " EXECUTE replace(was, $g$" + guard + "$g$, $g$" + instead + "$g$); END $m$"
+    )
+
+
+NO_SCOPE = swap(
+    "youtility_tasks_scope_v1",
+    "IF verified IS NOT NULL AND coalesce(p_tenant_id, verified) = verified THEN",
+    "RETURN p_tenant_id; IF false THEN",
+)
+OWNER_SEES_ALL = "ALTER POLICY yt_owner ON procrastinate_jobs USING (true); ALTER POLICY yt_owner ON youtility_tasks_history USING (true)"
+
+MUTANTS = (
+    Mutant("FORCE dropped", "ALTER TABLE youtility_tasks_history NO FORCE ROW LEVEL SECURITY", attacks.the_owner_looks_around),
+    Mutant("row security disabled", "ALTER TABLE youtility_tasks_taskeffect DISABLE ROW LEVEL SECURITY", attacks.reads),
+    Mutant("USING (true)", "ALTER POLICY yt_own ON procrastinate_jobs USING (true)", attacks.reads),
+    Mutant("USING (true), to a task", "ALTER POLICY yt_own ON procrastinate_jobs USING (true)", attacks.copies_out, "task"),
+    Mutant("a policy for PUBLIC", "CREATE POLICY more ON youtility_tasks_history USING (true)", attacks.reads_without_a_tenant),
+    Mutant("WITH CHECK (true)", "ALTER POLICY yt_own_new ON procrastinate_jobs WITH CHECK (true)", attacks.enqueues_for_nobody),
+    Mutant(
+        "locks without their tenant",
+        "ALTER POLICY yt_own_new ON procrastinate_jobs WITH CHECK (tenant_id = (SELECT youtility_tasks_tenant_v1()))",
+        attacks.takes_the_locks_of_another,
+    ),
+    Mutant(
+        "checked on the way out only",
+        "ALTER POLICY yt_own ON youtility_tasks_taskeffect WITH CHECK (true)",
+        attacks.moves_rows,
+    ),
+    Mutant("no such tenant as 0", "ALTER POLICY yt_own ON youtility_tasks_tenant USING (id = (SELECT youtility_tasks_tenant_v1()))", attacks.reads_as_a_sweep),
+    Mutant("a sweep sees rows", "ALTER POLICY yt_own ON procrastinate_jobs USING (tenant_id = (SELECT youtility_tasks_tenant_v1()) OR (SELECT youtility_tasks_tenant_v1()) = 0)", attacks.reads_as_a_sweep),
+    Mutant("signature not checked", swap("youtility_tasks_tenant_v1", "said[5] = signature", "true"), attacks.forges_a_token),
+    Mutant(
+        "expiry not checked",
+        swap("youtility_tasks_tenant_v1", "said[4]::bigint < extract(epoch FROM clock_timestamp())", "false"),
+        attacks.forges_a_token,
+    ),
+    Mutant(
+        "a plain setting instead of a token",
+        "CREATE OR REPLACE FUNCTION youtility_tasks_tenant_v1() RETURNS integer LANGUAGE sql STABLE SECURITY DEFINER"
+        " SET search_path = pg_catalog, public, pg_temp AS"
+        " $$ SELECT substring(current_setting('youtility_tasks.token', true) FROM '^v1[.][^.]*[.]([0-9]+)')::integer $$",
+        attacks.forges_a_token,
+    ),
+    Mutant("keys readable", "GRANT SELECT ON youtility_tasks_keys TO PUBLIC", attacks.reads_the_keys),
+    Mutant("keys writable", "GRANT INSERT ON youtility_tasks_keys TO {web}", attacks.reads_the_keys),
+    Mutant("the caller's search_path", "ALTER FUNCTION youtility_tasks_tenant_v1 SET search_path = pg_temp, public", attacks.stands_in_for_tables),
+    Mutant("UPDATE on jobs", "GRANT UPDATE ON procrastinate_jobs TO {web}", attacks.changes_rows),
+    Mutant("DELETE on jobs", "GRANT DELETE ON procrastinate_jobs TO {task}", attacks.changes_rows, "task"),
+    Mutant("history to be written", "GRANT INSERT ON youtility_tasks_history TO {web}; CREATE POLICY more ON youtility_tasks_history FOR INSERT TO {web} WITH CHECK (true)", attacks.changes_rows),
+    Mutant("TRUNCATE", "GRANT TRUNCATE ON youtility_tasks_taskeffect TO {web}", attacks.changes_rows),
+    Mutant("a partition open", "GRANT SELECT ON youtility_tasks_history_default TO {web}", attacks.changes_rows),
+    Mutant("member of the worker", "GRANT {worker} TO {web}", attacks.becomes_another_role),
+    Mutant("member of the owner", "GRANT {owner} TO {web}", attacks.becomes_another_role),
+    Mutant("BYPASSRLS", "ALTER ROLE {login} BYPASSRLS", attacks.reads),
+    Mutant("SUPERUSER", "ALTER ROLE {login} SUPERUSER", attacks.switches_the_guards_off),
+    Mutant("owner of the table", "ALTER TABLE procrastinate_jobs OWNER TO {login}", attacks.switches_the_guards_off),
+    Mutant("may make tables", "GRANT CREATE ON SCHEMA public TO {web}", attacks.switches_the_guards_off),
+    Mutant("cleanup for everybody", "GRANT EXECUTE ON FUNCTION cleanup_old_tasks TO PUBLIC", attacks.calls_what_is_not_for_him),
+    Mutant("acts for every tenant", "GRANT EXECUTE ON FUNCTION youtility_tasks_any_tenant_v1 TO {web}", attacks.acts_on_jobs_of_another),
+    Mutant("scope not asked, owner sees all", f"{NO_SCOPE}; {OWNER_SEES_ALL}", attacks.acts_on_jobs_of_another),
+    Mutant(
+        "unique over all tenants",
+        "CREATE UNIQUE INDEX everybodys ON youtility_tasks_taskeffect (key) WHERE status = 'pending';"
+        " INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note) SELECT 99, key, 'pending', '', ''"
+        " FROM youtility_tasks_taskeffect LIMIT 1",
+        attacks.learns_of_keys,
+    ),
+    Mutant(
+        "a function that may look first",
+        "ALTER POLICY yt_own ON procrastinate_jobs USING (true);"
+        " ALTER POLICY yt_own ON youtility_tasks_history USING (true)",
+        attacks.looks_through_a_function,
+    ),
+    Mutant("a view of its owner's", "ALTER TABLE procrastinate_jobs RENAME TO all_jobs; CREATE VIEW procrastinate_jobs AS SELECT * FROM all_jobs; GRANT SELECT ON procrastinate_jobs TO {web}", attacks.reads_without_a_tenant),
+    Mutant("the worker rewrites tenants", "GRANT UPDATE (tenant_id) ON procrastinate_jobs TO {worker}", attacks.the_worker_goes_beyond_the_queue, "worker"),
+    Mutant("the worker rewrites arguments", "GRANT UPDATE ON procrastinate_jobs TO {worker}", attacks.the_worker_goes_beyond_the_queue, "worker"),
+    Mutant("the worker reads business rows", "GRANT SELECT ON ticket TO {worker}", attacks.the_worker_goes_beyond_the_queue, "worker"),
+    Mutant("an operator reads arguments", "GRANT SELECT (args) ON procrastinate_jobs TO {ops}", attacks.an_operator_reads_what_is_the_tenants, "ops"),
+    Mutant("an operator reads errors", "GRANT SELECT (error_message) ON youtility_tasks_history TO {ops}", attacks.an_operator_reads_what_is_the_tenants, "ops"),
+    Mutant("the exporter reads rows", "GRANT SELECT ON procrastinate_jobs TO {exporter}", attacks.the_exporter_sees_rows, "exporter"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_without_a_guard_an_attack_gets_through(house: House, mutant: Mutant) -> None:
+    groups = {part: f'"{house.group(part)}"' for part in ("worker", "task", "web", "ops", "exporter", "owner")}
+    for statement in parts_of(mutant.sql):
+        house.rows(
+            statement if "$m$" in statement else statement.format(login=f'"{house.login(mutant.part)}"', **groups)
+        )
+
+    assert gets_through(mutant.attack, house, mutant.part)
+
+
+def gets_through(attack: Callable[[House, str], Any], house: House, part: str) -> bool:
+    try:
+        attack(house, part)
+    except AssertionError:
+        return True
+    finally:
+        house.rows(f'REASSIGN OWNED BY "{house.login(part)}" TO youtility')
+    return False
+
+
+def parts_of(sql: str) -> list[str]:
+    """Its statements; a block has semicolons of its own and comes first."""
+    block, end, rest = sql.rpartition("END $m$")
+    return [*([block + end] if end else []), *(each for each in rest.split("; ") if each.strip())]
+
+
+@pytest.mark.parametrize(
+    "sql", [NO_SCOPE, OWNER_SEES_ALL], ids=["the function forgets to ask", "the policy lets its owner see all"]
+)
+def test_an_act_is_bound_twice(house: House, sql: str) -> None:
+    """By what its function asks, and by the policy for that function's owner: either alone holds."""
+    for statement in parts_of(sql):
+        house.rows(statement)
+    before = attacks.everything_of_b(house)
+
+    ids = [job_id for (job_id,) in house.rows("SELECT id FROM procrastinate_jobs")]
+    with house.connect("web", attacks.A) as session:
+        session.execute("SELECT * FROM youtility_tasks_cancel_v1(%s, 'failed', '', NULL)", [ids])
+        session.commit()
+
+    assert attacks.everything_of_b(house) == before

@@ -1,0 +1,122 @@
+"""Real workers, each process as the role that it is: what their tasks can reach, and that everything still works."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.crew import Crew, Queue, until
+from tests.tenancy.ground import A, B, House
+
+
+@pytest.fixture
+def crew(house: House, tmp_path: Path) -> Iterator[Crew]:
+    house.rows("DELETE FROM procrastinate_jobs")
+    house.rows("DELETE FROM youtility_tasks_history")
+    made = Crew(Queue(house.url), {**os.environ, "DATABASE_URL": house.url}, tmp_path)
+    yield made
+    made.close()
+
+
+def start(crew: Crew, house: House, **more: Any) -> Any:
+    return crew.start(**{**house.settings, **more})
+
+
+def test_every_process_connects_as_what_it_is_and_a_task_sees_its_tenant_alone(crew: Crew, house: House) -> None:
+    start(crew, house)
+    ids = {tenant: crew.queue.put("looks_around", tenant_id=tenant) for tenant in (A, B, 0)}
+    found = {tenant: crew.queue.ending(job_id)["result"] for tenant, job_id in ids.items()}
+
+    for tenant in (A, B):
+        assert found[tenant]["user"] == house.login("task")
+        assert found[tenant]["tenants"] == [tenant]
+        assert found[tenant]["jobs_of"] == [tenant]
+        assert set(found[tenant]["refused"]) == {"claim", "keys", "update", "other token", "set role"}
+        assert found[tenant]["enqueued_for"] == tenant
+    assert found[0]["tenants"] == [A, B], "a sweep lists the tenants"
+    assert found[0]["jobs_of"] == [0], "and sees none of their rows"
+    assert found[0]["entered"] == {str(A): [A], str(B): [B]}, "until it enters one"
+    names = dict(
+        house.rows(
+            "SELECT usename, count(*) FROM pg_stat_activity WHERE datname = %s AND usename LIKE %s GROUP BY 1",
+            house.name,
+            f"{house.prefix}%",
+        )
+    )
+    assert names.keys() == {house.login("worker"), house.login("task")}, names
+
+
+def test_the_whole_life_of_a_job_under_the_roles(crew: Crew, house: House) -> None:
+    """Success, retry, dead letter, abort, crash, rescue, hand-back: what the worker's role may do is enough for each."""
+    start(crew, house, max_crashes=2)
+    done = crew.queue.put("adds", tenant_id=A, a=1, b=2)
+    failing = crew.queue.put("always_fails", tenant_id=B)
+    crashing = crew.queue.put("dies", tenant_id=A, how="kill")
+    assert crew.queue.ending(done)["status"] == "succeeded"
+    assert crew.queue.ending(failing)["status"] == "failed"
+    assert crew.queue.attempts(failing) == ["retry", "retry", "failed"]
+    assert crew.queue.ending(crashing)["outcome"] == "crashed"
+    held = crew.queue.put("waits", tenant_id=A)
+    until(lambda: crew.queue.statuses().get(held) == "doing")
+    crew.queue.rows("UPDATE procrastinate_jobs SET abort_requested = true WHERE id = %s", held)
+    assert crew.queue.ending(held)["status"] == "aborted"
+    async_job = crew.queue.put("adds_async", tenant_id=B, a=1, b=2, _noted=False)
+    assert crew.queue.ending(async_job)["status"] == "succeeded"
+    assert {row[0] for row in house.rows("SELECT DISTINCT tenant_id FROM youtility_tasks_history")} == {A, B}
+
+
+def test_the_jobs_of_a_worker_that_dies_go_to_another(crew: Crew, house: House) -> None:
+    first = start(crew, house)
+    held = crew.queue.put("waits", tenant_id=A, until=str(crew.gate()))
+    crew.began(1)
+    first.signal(signal.SIGKILL)
+    start(crew, house)
+    crew.gate().touch()
+    assert crew.queue.ending(held)["status"] == "succeeded"
+    assert crew.queue.attempts(held) == ["lost", "succeeded"]
+
+
+def test_upkeep_is_done_in_the_workers_name(crew: Crew, house: House) -> None:
+    house.rows("SELECT youtility_tasks_drop_history_day_v1((now() AT TIME ZONE 'UTC')::date + 3)")
+    start(crew, house, upkeep_interval_s=0.2)
+    until(
+        lambda: house.rows(
+            "SELECT 1 FROM youtility_tasks_upkeepduty WHERE name = 'remove old' AND ended_at IS NOT NULL"
+        )
+    )
+    assert house.rows("SELECT name, error FROM youtility_tasks_upkeepduty WHERE error <> ''") == []
+    days = [str(day) for (day,) in house.rows("SELECT day FROM youtility_tasks_history_days_v1()")]
+    assert len(days) >= 8
+    open_days = house.rows(
+        "SELECT relname FROM pg_class WHERE relname LIKE 'youtility_tasks_history%%' AND relkind IN ('r', 'p')"
+        " AND NOT (relrowsecurity AND relforcerowsecurity)"
+    )
+    assert open_days == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "told"),
+    [
+        ("ALTER ROLE {task} BYPASSRLS", "is BYPASSRLS"),
+        ("ALTER ROLE {worker} SUPERUSER", "is SUPERUSER"),
+        ("ALTER TABLE ticket NO FORCE ROW LEVEL SECURITY", "does not bind its owner"),
+        ("GRANT {group} TO {task}", "has the rights of"),
+        ("ALTER TABLE procrastinate_workers OWNER TO {worker}", "owns the table procrastinate_workers"),
+        ("UPDATE youtility_tasks_keys SET id = '0123456789abcdef'", "not signed with a key of this database"),
+    ],
+)
+def test_a_worker_does_not_start_where_tenants_are_not_apart(
+    crew: Crew, house: House, statement: str, told: str
+) -> None:
+    house.rows(statement.format(task=house.login("task"), worker=house.login("worker"), group=house.group("worker")))
+
+    supervisor = start(crew, house, ready=False)
+
+    assert supervisor.wait() == 1
+    assert supervisor.said(told), supervisor.log.read_text()
+    house.rows("ALTER TABLE procrastinate_workers OWNER TO youtility")

@@ -1,0 +1,1 @@
+DELETE FROM youtility_tasks_keys k WHERE k.id <> %(id)s

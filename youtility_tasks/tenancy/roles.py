@@ -1,0 +1,100 @@
+"""Lets a process connect as what it is: the web, a task, an operator, a worker."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+from django.db import connections
+
+from youtility_tasks.conf import settings
+from youtility_tasks.errors import ConfigurationError
+
+MIGRATOR = None
+"""The user that DATABASES names: for migrations and set-up."""
+
+_OF_THE_SCHEMA = {
+    *("migrate", "setup_task_queue", "makemigrations", "showmigrations", "sqlmigrate", "squashmigrations", "sqlflush"),
+    *("flush", "inspectdb", "createcachetable", "dumpdata", "loaddata", "test", "dbshell"),
+}
+"""Commands that work on the database as a whole, and so as whoever DATABASES names."""
+
+_WITH_A_VALUE = {"--settings", "--pythonpath", "--verbosity", "-v"}
+
+_as_configured: dict[str, Mapping[str, str]] = {}
+_acting: str | None = None
+
+
+def acting_as() -> str | None:
+    """The part that this process plays: one of `conf.PARTS`, or None for the user of DATABASES."""
+    return _acting
+
+
+def act_as(part: str | None) -> None:
+    """Let Django's connection to the queue's database be that part's from now on; None: the user that DATABASES names.
+
+    Of each thread's connection: one that is open is closed, so do it before there are threads and outside a
+    transaction. Without the setting `roles` nothing changes. Raises ConfigurationError for a part that has no user.
+    """
+    global _acting
+    if settings().roles is None:
+        return
+    login = _login(part)
+    alias = settings().database
+    connection = connections[alias]
+    if connection.in_atomic_block:
+        raise ConfigurationError(f"act_as({part!r}) inside a transaction: call it where the process begins.")
+    for target in (connections.databases[alias], connection.settings_dict):
+        target.update(login)
+    if part != _acting:
+        connection.close()
+        if connection.vendor == "postgresql" and hasattr(connection, "close_pool"):
+            connection.close_pool()  # its sessions are the former user's
+    _acting = part
+
+
+@contextlib.contextmanager
+def acting(part: str | None) -> Iterator[None]:
+    """`act_as` for the length of a block."""
+    before = _acting
+    act_as(part)
+    try:
+        yield
+    finally:
+        act_as(before)
+
+
+def begin(arguments: Sequence[str] | None = None) -> None:
+    """Decide what this process is, as Django starts: the web, unless its command works on the schema."""
+    act_as(MIGRATOR if _command(sys.argv if arguments is None else arguments) in _OF_THE_SCHEMA else "web")
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    """The management command of a command line: its first word that is no option, nor the value of one of Django's own."""
+    words = iter(arguments[1:])
+    for word in words:
+        if not word.startswith("-"):
+            return word
+        if word in _WITH_A_VALUE:
+            next(words, None)
+    return None
+
+
+def _login(part: str | None) -> Mapping[str, str]:
+    alias = settings().database
+    if _acting is None:
+        _as_configured[alias] = {key: connections.databases[alias].get(key, "") for key in ("USER", "PASSWORD")}
+    if part is None:
+        return _as_configured[alias]
+    return {"PASSWORD": "", **credentials(part)}
+
+
+def credentials(part: str) -> Mapping[str, str]:
+    """USER and PASSWORD of a part. Raises ConfigurationError if there are none."""
+    found = (settings().roles or {}).get(part)
+    if found is None:
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: roles has no user for {part!r}; add one and run `setup_task_queue`, or name a tenant instead."
+        )
+    return found
