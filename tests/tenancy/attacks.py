@@ -159,7 +159,7 @@ def moves_rows(house: House, part: str) -> None:
             session.execute("UPDATE youtility_tasks_taskeffect SET tenant_id = 8, key = 'moved'")
         with refused(session):
             session.execute(
-                "INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status) VALUES (8, 'x', 'pending')"
+                "INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note) VALUES (8, 'x', 'pending', '', '')"
             )
         with refused(session):
             session.execute(
@@ -201,6 +201,19 @@ def takes_the_locks_of_another(house: House, part: str) -> None:
             session.execute(
                 f"INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, {column}) VALUES ('email', 't', 7, '7:key')"
             )
+
+
+def takes_ids_that_others_will_draw(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for statement in (
+            "INSERT INTO procrastinate_jobs (id, queue_name, task_name, tenant_id, noted)"
+            " SELECT pg_sequence_last_value('procrastinate_jobs_id_seq') + 1, 'email', 't', 7, false",
+            "SELECT setval('procrastinate_jobs_id_seq', 1)",
+            "INSERT INTO youtility_tasks_taskeffect (id, tenant_id, key, status, task_name, note) VALUES (1000000, 7, 'x', 'pending', '', '')",
+            "UPDATE youtility_tasks_taskeffect SET id = 1000000",
+        ):
+            with refused(session):
+                session.execute(statement)
 
 
 def learns_of_keys(house: House, part: str) -> None:
@@ -401,6 +414,7 @@ AS_TENANT: tuple[Attack, ...] = (
     enqueues_for_another,
     enqueues_for_nobody,
     takes_the_locks_of_another,
+    takes_ids_that_others_will_draw,
     learns_of_keys,
     forges_a_token,
     becomes_another_role,

@@ -88,8 +88,11 @@ class House:
         point_django_at(by or self.url)
         try:
             with override_settings(YOUTILITY_TASKS={**django_settings.YOUTILITY_TASKS, **self.settings, **more}):
-                yield
-                roles.act_as(roles.MIGRATOR)
+                try:
+                    yield
+                finally:  # also after a test that fails, or all that follow would go astray
+                    connections["default"].close()
+                    roles.act_as(roles.MIGRATOR)
         finally:
             connections["default"].close()
             connections.databases["default"].update(before)

@@ -54,6 +54,12 @@ MUTANTS = (
         attacks.takes_the_locks_of_another,
     ),
     Mutant(
+        "any id",
+        "ALTER POLICY yt_own_new ON procrastinate_jobs WITH CHECK (tenant_id = (SELECT youtility_tasks_tenant_v1()))",
+        attacks.takes_ids_that_others_will_draw,
+    ),
+    Mutant("any id of an effect", "GRANT INSERT (id) ON youtility_tasks_taskeffect TO {web}", attacks.takes_ids_that_others_will_draw),
+    Mutant(
         "checked on the way out only",
         "ALTER POLICY yt_own ON youtility_tasks_taskeffect WITH CHECK (true)",
         attacks.moves_rows,

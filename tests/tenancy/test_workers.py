@@ -56,10 +56,10 @@ def test_the_whole_life_of_a_job_under_the_roles(crew: Crew, house: House) -> No
     start(crew, house, max_crashes=2)
     done = crew.queue.put("adds", tenant_id=A, a=1, b=2)
     failing = crew.queue.put("always_fails", tenant_id=B)
-    crashing = crew.queue.put("dies", tenant_id=A, how="kill")
     assert crew.queue.ending(done)["status"] == "succeeded"
     assert crew.queue.ending(failing)["status"] == "failed"
     assert crew.queue.attempts(failing) == ["retry", "retry", "failed"]
+    crashing = crew.queue.put("dies", tenant_id=A, how="kill")  # alone, as it takes its neighbours' process with it
     assert crew.queue.ending(crashing)["outcome"] == "crashed"
     held = crew.queue.put("waits", tenant_id=A)
     until(lambda: crew.queue.statuses().get(held) == "doing")

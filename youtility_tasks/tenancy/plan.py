@@ -100,10 +100,12 @@ PATH = "{path}"
 # transaction may, if it has one, whatever the function forgets to ask.
 _INSIDE = f"current_setting('search_path') = '{PATH}'"
 _LENT = f"{_INSIDE} AND coalesce(tenant_id = {TENANT}, true)"
-# procrastinate compares locks over the whole table, so a tenant may only take those that begin with its name.
+# procrastinate compares locks over the whole table, so a tenant may only take those that begin with its name. Nor may it
+# take ids that the sequence has yet to draw: others would run into them.
 _OWN_LOCKS = (
     f"{_own('tenant_id')} AND coalesce(starts_with(lock, tenant_id || ':'), true)"
     " AND coalesce(starts_with(queueing_lock, tenant_id || ':'), true)"
+    " AND id <= pg_sequence_last_value('procrastinate_jobs_id_seq'::regclass)"
 )
 _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrastinate_events.job_id)"
 
@@ -207,7 +209,30 @@ _HOUSE = (
     ),
     Table(
         "youtility_tasks_taskeffect",
-        {**_each(USERS, _READ_AND_WRITE), OPS: {"SELECT": _EFFECT_METADATA}},
+        {
+            **_each(
+                USERS,
+                {
+                    "SELECT": ALL_COLUMNS,
+                    "INSERT": (
+                        "tenant_id",
+                        "key",
+                        "task_name",
+                        "bu_id",
+                        "status",
+                        "job_id",
+                        "lease_until",
+                        "payload",
+                        "note",
+                        "created_at",
+                        "done_at",
+                    ),
+                    "UPDATE": ("status", "job_id", "lease_until", "payload", "note", "done_at"),
+                    "DELETE": ALL_COLUMNS,
+                },
+            ),
+            OPS: {"SELECT": _EFFECT_METADATA},
+        },
         (
             Policy("yt_own", USERS, "ALL", _own("tenant_id")),
             Policy("yt_ops", (OPS,), "SELECT", "true"),
