@@ -332,7 +332,7 @@ def calls_what_is_not_for_him(house: House, part: str) -> None:
             "youtility_tasks_any_tenant_v1()",
             "youtility_tasks_scope_v1(8)",
             "youtility_tasks_claim_v2('email', 1, 1)",
-            "youtility_tasks_pump_v2(1, '', NULL, 'email', 1)",
+            "youtility_tasks_pump_v3(1, '', NULL, 'email', 1)",
             "youtility_tasks_rescue_all_v1(0, 0, 1)",
             "procrastinate_fetch_job_v2(NULL, NULL)",
         ):

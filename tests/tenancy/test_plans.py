@@ -45,13 +45,13 @@ def ways(house: House, part: str | None) -> set[tuple[str, str]]:
         me = {"host": "h", "pid": 1, "supervisor_pid": None, "queue_name": "email", "slots": 4, "token": "", "dead": []}
         worker_id = ask("register_worker", **me, lease_s=10, max_rescues=3)[0][0]
         pump = {"worker_id": worker_id, "host": "h", "queue_name": "email"}
-        claimed = ask("pump", **pump, ended=None, n=50)[1:]
+        claimed = ask("pump", **pump, ended=None, n=50)[:-1]
         verdicts = ["succeeded", "retry", "failed", "crashed", "released"]
         ended = [
-            {"id": row[1], "claim_number": row[6], "verdict": verdicts[n % 5], "outcome": "retry", "delay_s": 60}
+            {"id": row[3], "claim_number": row[8], "verdict": verdicts[n % 5], "outcome": "retry", "delay_s": 60}
             for n, row in enumerate(claimed)
         ]
-        assert len(ask("pump", **pump, ended=json.dumps(ended), n=50)[0][0]) == 50
+        assert len(ask("pump", **pump, ended=json.dumps(ended), n=50)[-1][0]) == 50
         ask("renew", worker_id=worker_id, held="[]", status="running", children="[]", memory_bytes=1)
         ask("rescue", lease_s=1000, max_rescues=3)
         ask("next_due", queue_name="email", worker_id=worker_id)
