@@ -235,7 +235,7 @@ def test_a_crowd_behind_one_lock_hides_nobody(desk: Desk, locked_task: Task, is_
 
         assert ids(desk.claim(5)) == others
 
-    must_catch(check, HEADS, "IF seen < walk OR", "IF true OR")
+    must_catch(check, HEADS, "IF seen < walk THEN", "IF true THEN")
 
 
 def test_a_head_that_was_put_back_for_later_is_not_run_early(desk: Desk, locked_task: Task) -> None:
