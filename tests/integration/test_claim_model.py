@@ -104,7 +104,7 @@ class Model:
         few = lock is not None and sum(row.lock is not None for row in self.jobs.values()) > 60
         for _ in range(0 if few else self.random.choice([1, 1, 5, 30])):
             ((job_id,),) = self.sql.execute(
-                "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, tenant_id, scheduled_at, noted)"  # noqa: S608
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, tenant_id, scheduled_at, noted)"
                 f" VALUES (%s, 't', %s, %s, %s, {when}, false) RETURNING id",
                 [queue, priority, lock, tenant_id],
             ).fetchall()
