@@ -235,3 +235,27 @@ def test_a_finish_that_was_planned_on_an_empty_table_never_reads_a_long_queue(
         connection.execute(insert + " FROM generate_series(1, 30000)")
 
         assert pages_of_a_finish() < 1.5 * few + 100
+
+
+@pytest.mark.parametrize("how", ["leaves", "is rescued"])
+def test_the_end_of_a_worker_never_reads_a_long_queue(fresh_database: Any, how: str) -> None:
+    """The rows of jobs name it by a foreign key, and their table is asked for it as it goes."""
+    insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, noted) SELECT 'email', 't', false"
+    with psycopg.connect(fresh_database.url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE procrastinate_jobs")
+
+        def pages_of_an_end() -> int:
+            ((worker,),) = connection.execute("SELECT youtility_tasks_register_v1('h', 1, 1, 'email', 10)").fetchall()
+            if how == "leaves":
+                return pages(connection, "SELECT youtility_tasks_unregister_v1(%s)", [worker])
+            connection.execute("UPDATE procrastinate_workers SET last_heartbeat = 'epoch' WHERE id = %s", [worker])
+            return pages(connection, "SELECT * FROM youtility_tasks_rescue_v1(10, 3)", [])
+
+        def pages_of_ends() -> int:
+            return min(pages_of_an_end() for _ in range(4))
+
+        few = pages_of_ends()
+        connection.execute(insert + " FROM generate_series(1, 30000)")
+        assert pages_of_ends() < few + 50
+        connection.execute("DROP INDEX youtility_tasks_jobs_worker")
+        assert pages_of_ends() > few + 50

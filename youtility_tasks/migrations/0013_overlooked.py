@@ -6,7 +6,7 @@ from ._sql import as_it_was, frozen
 class Migration(migrations.Migration):
     """The claim overlooks nobody: neither the urgent among many that came due, nor one tenant or lock among thousands.
 
-    Lock: writers of procrastinate_jobs wait while an index of the scheduled jobs is built. Workers of the release before
+    Lock: writers of procrastinate_jobs wait while two small indexes are built. Workers of the release before
     may run: what they call claims in the new way. Reverse: puts the former functions back; no data is touched.
     """
 
@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 for name in ("ready_v1", "lock_heads_v2", "claim_v2")
             )
             + frozen("0013_overlooked.reverse.sql")
-            + as_it_was("0011_limits.sql", "youtility_tasks_claim_limited_v1"),
+            + as_it_was("0011_limits.sql", "youtility_tasks_claim_limited_v1")
+            + as_it_was("0012_rescues.sql", "youtility_tasks_rescue_v1"),
         )
     ]

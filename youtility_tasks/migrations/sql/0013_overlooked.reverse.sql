@@ -1,5 +1,5 @@
 DROP FUNCTION youtility_tasks_due_v1;
-DROP INDEX youtility_tasks_jobs_due_order;
+DROP INDEX youtility_tasks_jobs_due_order, youtility_tasks_jobs_worker;
 CREATE OR REPLACE FUNCTION youtility_tasks_turns_after_v1(p_waiting integer[], p_rows procrastinate_jobs[])
 RETURNS text LANGUAGE sql STABLE
 AS $$
