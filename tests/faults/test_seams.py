@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import Crew, until
 from youtility_tasks import queries
 
@@ -259,3 +260,24 @@ def test_the_end_of_a_worker_never_reads_a_long_queue(fresh_database: Any, how: 
         assert pages_of_ends() < few + 50
         connection.execute("DROP INDEX youtility_tasks_jobs_worker")
         assert pages_of_ends() > few + 50
+
+
+@pytest.mark.parametrize("is_bounded", [True, False])
+def test_statements_that_nobody_waits_for_any_more_end_by_themselves(crew: Crew, is_bounded: bool) -> None:
+    """Somebody holds a job's row for long: each try to finish it was a session of the server that stayed, and kept its locks."""
+    mutant = Mutant("youtility_tasks.workers.link", "Link._open", 'queries.statement("bound_statements")', '"SELECT 1"')
+    crew.start(threads=1, mutant=None if is_bounded else mutant, statement_deadline_s=0.4, reconnect_cap_s=0.2)
+    gate = crew.gate()
+    job_id = crew.queue.put("waits", until=str(gate), name="a")
+    crew.began(1)
+    with psycopg.connect(crew.queue.url) as hog:
+        hog.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job_id])
+        gate.touch()
+        log = crew.supervisors[0].log
+        until(lambda: log.read_text().count("queue out of reach") >= 6, why="the finish is tried again and again")
+        ((waiting,),) = crew.queue.rows(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        assert (waiting <= 2) == is_bounded
+
+    assert crew.queue.ending(job_id)["status"] == "succeeded"

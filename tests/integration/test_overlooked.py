@@ -204,3 +204,27 @@ def test_after_one_very_long_look_a_claim_does_not_look_away_for_long(desk: Desk
         assert not is_far
 
     must_catch(check, CLAIM, "least(longest, 10 * took)", "10 * took")
+
+
+def test_who_stops_half_way_in_taking_a_lock_keeps_nobody_from_the_other_jobs(
+    two: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+) -> None:
+    """A stock worker frozen inside its transaction, then a more urgent job of the lock: its place in the index is taken, perhaps."""
+    connection, stock = two
+    connection.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, noted, lock) VALUES ('email', 't', false, 'one')"
+    )
+    stock.execute("SELECT procrastinate_fetch_job_v2(ARRAY['email']::varchar[], NULL)")
+    connection.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, noted, lock, priority)"
+        " VALUES ('email', 't', false, 'one', 9), ('email', 'free', false, NULL, 0)"
+    )
+    ((worker,),) = connection.execute("SELECT youtility_tasks_register_v1('h', 1, 1, 'email', 10)").fetchall()
+    claim = "SELECT task_name, lock FROM youtility_tasks_claim_v2('email', %s, 10)"
+
+    assert connection.execute(claim, [worker]).fetchall() == [("free", None)]
+
+    connection.execute("UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE task_name = 'free'")
+    connection.execute("ALTER FUNCTION youtility_tasks_claim_v2 RESET lock_timeout")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        connection.execute(claim, [worker])

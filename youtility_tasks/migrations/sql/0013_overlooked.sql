@@ -251,6 +251,7 @@ RETURNS SETOF procrastinate_jobs LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
 -- until ANALYZE has seen a backlog, reading all of it to sort or hash it looks cheaper than walking an index
 SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
     -- A variable, since clock_timestamp() itself cannot bound an index scan: every future job would be looked at.
@@ -359,9 +360,9 @@ BEGIN
         PERFORM set_config('youtility_tasks.floors', '', false);
     END IF;
     RETURN QUERY SELECT r.* FROM unnest(rows) r;
-EXCEPTION WHEN unique_violation THEN
-    -- Another worker has just taken the same lock through a job this snapshot could not see: leave locked jobs for the
-    -- next round, never fail the worker.
+EXCEPTION WHEN unique_violation OR lock_not_available THEN
+    -- Another worker has just taken the same lock through a job this snapshot could not see, or is about to and has stopped
+    -- half-way, as a stock worker may: leave locked jobs for the next round, never fail the worker.
     IF NOT p_locks THEN
         RAISE;
     END IF;
