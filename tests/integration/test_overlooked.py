@@ -76,6 +76,7 @@ def test_what_came_due_is_taken_by_priority_and_then_by_time(desk: Desk) -> None
 # -- very many tenants
 
 
+@pytest.mark.usefixtures("never_slow")
 def test_the_last_tenant_number_of_all_is_one_like_the_others(desk: Desk) -> None:
     def check() -> None:
         put(128, tenant="2147483647 - g % 64")
@@ -87,6 +88,7 @@ def test_the_last_tenant_number_of_all_is_one_like_the_others(desk: Desk) -> Non
     must_catch(check, READY, "least(tenants[need] + 1::bigint, 2147483647)", "(tenants[need] + 1)")
 
 
+@pytest.mark.usefixtures("never_slow")
 def test_among_thousands_of_tenants_a_session_remembers_only_some(desk: Desk) -> None:
     def check() -> None:
         put(600, tenant="g % 300 + 1")
@@ -161,7 +163,7 @@ def busy_locks(desk: Desk, other_desk: Desk) -> None:
     put(240, **their_locks)
 
 
-@pytest.mark.usefixtures("busy_locks")
+@pytest.mark.usefixtures("never_slow", "busy_locks")
 def test_beside_other_work_each_lock_of_many_tenants_is_looked_at_in_the_end(desk: Desk) -> None:
     def check() -> None:
         free = put(40, tenant="100 + g % 40", lock="(100 + g % 40) || ':z'")
@@ -174,7 +176,7 @@ def test_beside_other_work_each_lock_of_many_tenants_is_looked_at_in_the_end(des
     must_catch(check, HEADS, "WHERE r.key::integer < first_tenant OR", "WHERE false AND")
 
 
-@pytest.mark.usefixtures("busy_locks")
+@pytest.mark.usefixtures("never_slow", "busy_locks")
 def test_an_idle_worker_looks_at_the_locks_of_every_tenant_in_one_go(desk: Desk) -> None:
     def check() -> None:
         (free,) = put(1, tenant="139", lock="'139:z'", priority=1)

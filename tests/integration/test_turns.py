@@ -13,6 +13,8 @@ from youtility_tasks import Task, tenant
 from youtility_tasks.enqueue import enqueue_many
 from youtility_tasks.models import Tenant
 
+pytestmark = pytest.mark.usefixtures("never_slow")
+
 CLAIM, READY = "youtility_tasks_claim_v2", "youtility_tasks_ready_v1"
 
 
