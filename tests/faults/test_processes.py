@@ -196,6 +196,29 @@ def test_the_supervisor_is_killed_and_all_its_processes_with_it(crew: Crew) -> N
     assert crew.queue.attempts(job_id) == ["lost", "succeeded"]
 
 
+@pytest.mark.parametrize("who", ["the supervisor", "the worker"])
+def test_what_a_task_started_outlives_neither_the_supervisor_nor_the_worker(crew: Crew, who: str) -> None:
+    def lives_on(mutant: Mutant | None) -> bool:
+        supervisor = crew.start(mutant=mutant)
+        seen = len(crew.diary("grandchild"))
+        crew.queue.put("has_a_daemon", until="/nowhere")
+        until(lambda: len(crew.diary("grandchild")) > seen, why="the grandchild lives")
+        pid = crew.diary("grandchild")[-1]["pid"]
+        kill(supervisor.pid if who == "the supervisor" else crew.queue.workers()[-1][1])
+        deadline = time.monotonic() + 1
+        while is_alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if not is_alive(pid):
+            return False
+        kill(pid)
+        return True
+
+    assert not lives_on(None)
+    if who == "the supervisor":  # it would end what outlived the worker
+        crew.queue.rows("DELETE FROM procrastinate_jobs")
+        assert lives_on(Mutant("youtility_tasks.workers.nursery", "_keep", "if last:", "if False:"))
+
+
 # -- frozen, and awake again
 
 

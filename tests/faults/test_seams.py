@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import Crew, until
 from youtility_tasks import queries
 
@@ -235,3 +236,48 @@ def test_a_finish_that_was_planned_on_an_empty_table_never_reads_a_long_queue(
         connection.execute(insert + " FROM generate_series(1, 30000)")
 
         assert pages_of_a_finish() < 1.5 * few + 100
+
+
+@pytest.mark.parametrize("how", ["leaves", "is rescued"])
+def test_the_end_of_a_worker_never_reads_a_long_queue(fresh_database: Any, how: str) -> None:
+    """The rows of jobs name it by a foreign key, and their table is asked for it as it goes."""
+    insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, noted) SELECT 'email', 't', false"
+    with psycopg.connect(fresh_database.url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE procrastinate_jobs")
+
+        def pages_of_an_end() -> int:
+            ((worker,),) = connection.execute("SELECT youtility_tasks_register_v1('h', 1, 1, 'email', 10)").fetchall()
+            if how == "leaves":
+                return pages(connection, "SELECT youtility_tasks_unregister_v1(%s)", [worker])
+            connection.execute("UPDATE procrastinate_workers SET last_heartbeat = 'epoch' WHERE id = %s", [worker])
+            return pages(connection, "SELECT * FROM youtility_tasks_rescue_v1(10, 3)", [])
+
+        def pages_of_ends() -> int:
+            return min(pages_of_an_end() for _ in range(4))
+
+        few = pages_of_ends()
+        connection.execute(insert + " FROM generate_series(1, 30000)")
+        assert pages_of_ends() < few + 50
+        connection.execute("DROP INDEX youtility_tasks_jobs_worker")
+        assert pages_of_ends() > few + 50
+
+
+@pytest.mark.parametrize("is_bounded", [True, False])
+def test_statements_that_nobody_waits_for_any_more_end_by_themselves(crew: Crew, is_bounded: bool) -> None:
+    """Somebody holds a job's row for long: each try to finish it was a session of the server that stayed, and kept its locks."""
+    mutant = Mutant("youtility_tasks.workers.link", "Link._open", 'queries.statement("bound_statements")', '"SELECT 1"')
+    crew.start(threads=1, mutant=None if is_bounded else mutant, statement_deadline_s=0.4, reconnect_cap_s=0.2)
+    gate = crew.gate()
+    job_id = crew.queue.put("waits", until=str(gate), name="a")
+    crew.began(1)
+    with psycopg.connect(crew.queue.url) as hog:
+        hog.execute("SELECT 1 FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job_id])
+        gate.touch()
+        log = crew.supervisors[0].log
+        until(lambda: log.read_text().count("queue out of reach") >= 6, why="the finish is tried again and again")
+        ((waiting,),) = crew.queue.rows(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        assert (waiting <= 2) == is_bounded
+
+    assert crew.queue.ending(job_id)["status"] == "succeeded"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.desk import Desk, execute
+from tests.integration.mutants import definition
 from youtility_tasks import Retry, Task, TaskContext
 from youtility_tasks.models import Tenant
 
@@ -96,3 +97,11 @@ def desk(db: None) -> Desk:
 @pytest.fixture
 def other_desk(db: None) -> Desk:
     return Desk()
+
+
+@pytest.fixture
+def never_slow(db: None) -> None:
+    """After slow looks a claim leaves some jobs for a moment; on a machine that is busy with other things that may be any claim."""
+    text = definition("youtility_tasks_claim_v2")
+    assert "interval := '3 ms'" in text
+    execute(text.replace("interval := '3 ms'", "interval := '1 hour'").replace("%", "%%"))

@@ -235,7 +235,7 @@ def test_a_crowd_behind_one_lock_hides_nobody(desk: Desk, locked_task: Task, is_
 
         assert ids(desk.claim(5)) == others
 
-    must_catch(check, HEADS, "IF seen < walk OR", "IF true OR")
+    must_catch(check, HEADS, "IF seen < walk THEN", "IF true THEN")
 
 
 def test_a_head_that_was_put_back_for_later_is_not_run_early(desk: Desk, locked_task: Task) -> None:
@@ -259,6 +259,7 @@ def look_again(desk: Desk, n: int) -> tuple[list[int], bool]:
     return [row[3] for row in claimed], bool(again)
 
 
+@pytest.mark.usefixtures("never_slow")
 def test_neither_a_crowd_nor_many_locks_hide_a_job_whose_lock_is_free(
     desk: Desk, other_desk: Desk, locked_task: Task, sweep_task: Task
 ) -> None:
@@ -283,6 +284,7 @@ def test_neither_a_crowd_nor_many_locks_hide_a_job_whose_lock_is_free(
     must_catch(check, HEADS, "IF cardinality(visited) > visits THEN", "IF false THEN")
 
 
+@pytest.mark.usefixtures("never_slow")
 def test_a_worker_that_is_idle_looks_at_every_lock_in_one_go(desk: Desk, other_desk: Desk, locked_task: Task) -> None:
     def check() -> None:
         for number in range(200):
@@ -297,6 +299,7 @@ def test_a_worker_that_is_idle_looks_at_every_lock_in_one_go(desk: Desk, other_d
     must_catch(check, HEADS, "heads IS NOT NULL OR NOT p_is_idle OR", "true OR")
 
 
+@pytest.mark.usefixtures("never_slow")
 def test_a_look_that_began_among_the_later_locks_ends_with_the_earlier_ones(
     desk: Desk, other_desk: Desk, locked_task: Task, sweep_task: Task
 ) -> None:

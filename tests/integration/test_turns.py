@@ -13,6 +13,8 @@ from youtility_tasks import Task, tenant
 from youtility_tasks.enqueue import enqueue_many
 from youtility_tasks.models import Tenant
 
+pytestmark = pytest.mark.usefixtures("never_slow")
+
 CLAIM, READY = "youtility_tasks_claim_v2", "youtility_tasks_ready_v1"
 
 
@@ -62,7 +64,7 @@ def test_weights_are_the_shares(desk: Desk, add_task: Task, acme: int, other_ten
         assert total == 200 // n * n
         assert abs(shares[acme] - 0.75 * total) <= 1
 
-    if n > 2:
+    if n == 7:
         must_catch(check, READY, ") - 1) / s.weight AS tag", ") - 1) AS tag")
     if n < 40:
         must_catch(check, READY, "coalesce(t.start, 0) AS start", "0 AS start")
@@ -79,7 +81,7 @@ def test_a_share_that_nobody_wants_goes_to_the_others(desk: Desk, add_task: Task
         assert set(few) < set(claimed)
         assert claimed[-30:] == many[7:37]
 
-    must_catch(check, READY, "IF reach < need THEN", "IF false THEN")
+    must_catch(check, READY, "OR reach >= need;", "OR true;")
 
 
 def test_alone_a_tenant_runs_in_the_order_of_its_jobs_and_owes_nothing_for_it(
@@ -159,4 +161,4 @@ def test_a_tenant_with_thousands_of_locks_does_not_hide_another_with_one(
 
         assert single in [each.id for each in desk.claim(4)]
 
-    must_catch(check, "youtility_tasks_lock_heads_v2", "(cardinality(tenants) = 1 AND", "(")
+    must_catch(check, "youtility_tasks_lock_heads_v2", "IF cardinality(tenants) = 1 AND", "IF")

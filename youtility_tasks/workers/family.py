@@ -14,10 +14,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def fork(body: Callable[[], None], *, die_with_parent: bool = True) -> int:
+def fork(body: Callable[[], None], *, die_with_parent: bool = True, told_by: signal.Signals = signal.SIGKILL) -> int:
     """Run `body` in a forked process and return its pid; the process ends when `body` returns.
 
-    It starts with default signal handlers and an empty signal mask, and is killed when its parent dies (Linux).
+    It starts with default signal handlers and an empty signal mask, and is sent `told_by` when its parent dies (Linux).
     """
     parent = os.getpid()
     sys.stdout.flush()
@@ -31,7 +31,7 @@ def fork(body: Callable[[], None], *, die_with_parent: bool = True) -> int:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
         if die_with_parent:
-            _die_with(parent)
+            _die_with(parent, told_by)
         body()
         status = 0
     except SystemExit as leaving:
@@ -46,8 +46,8 @@ def fork(body: Callable[[], None], *, die_with_parent: bool = True) -> int:
     return 0
 
 
-def _die_with(parent: int) -> None:
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _die_with(parent: int, told_by: signal.Signals) -> None:
+    _prctl(_PR_SET_PDEATHSIG, told_by)
     if os.getppid() != parent:  # it died before we could ask
         os._exit(1)
 

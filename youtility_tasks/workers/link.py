@@ -66,6 +66,8 @@ class Link:
     async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
             self._connection = await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True)
+            deadline_ms = max(1, round(settings().statement_deadline_s * 1000))
+            await self._connection.execute(queries.statement("bound_statements"), {"deadline_ms": deadline_ms})
         return self._connection
 
     def close(self) -> None:

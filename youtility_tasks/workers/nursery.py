@@ -3,6 +3,9 @@
 A worker holds a connection and an event loop, which must not be forked. So before it opens either it forks a matron,
 which stays as it was born and forks nurseries; a nursery forks a child for every socket that the worker hands it, and
 reports births and deaths. A task can kill the nursery, which is its parent: then the worker asks for another one.
+
+When the worker dies, by itself or with its supervisor, the matron is killed (Linux) and the nursery is told: it is the one that
+ends what the children had started, as nobody else may be left to do it.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from . import family, wire
+from . import death, family, wire
 
 RaiseChild = Callable[[socket.socket, int], None]
 """What each child runs: its socket, and the file descriptor of its board."""
@@ -64,7 +67,7 @@ class Matron(_Mother):
     def __init__(self, raise_child: RaiseChild) -> None:
         """Fork the matron; `raise_child` is what each child of her nurseries will run."""
         control, other = socket.socketpair()
-        family.fork(lambda: _keep(other, control, lambda sock: _keep(sock, None, raise_child)))
+        family.fork(lambda: _keep(other, control, lambda sock: _keep(sock, None, raise_child, last=True), last=False))
         other.close()
         super().__init__(control)
 
@@ -73,39 +76,62 @@ class Matron(_Mother):
         return Nursery(self._ask())
 
 
-def _keep(control: socket.socket, others_end: socket.socket | None, raise_one: Callable[..., None]) -> None:
-    """Fork for each request a process that runs `raise_one` with the socket and the file descriptors that came with it."""
+def _keep(
+    control: socket.socket, others_end: socket.socket | None, raise_one: Callable[..., None], *, last: bool
+) -> None:
+    """Fork for each request a process that runs `raise_one` with the socket and the file descriptors that came with it.
+
+    `last`: what it forks is killed when it leaves, and what that has started; if not, it is told that its mother has left.
+    """
     if others_end is not None:
         others_end.close()
     woken, waker = socket.socketpair()
     waker.setblocking(False)
     woken.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    for number in (signal.SIGCHLD, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno())
     family.leave_stopping_to_the_worker()
+    alive: set[int] = set()
+    told_by = signal.SIGKILL if last else signal.SIGHUP
     try:
-        _serve(control, woken, waker, raise_one)
+        with contextlib.suppress(ConnectionError):  # the worker left with news of ours unread
+            _serve(control, woken, waker, raise_one, alive, told_by)
     finally:
         signal.set_wakeup_fd(-1)  # children may still die, and the sockets are closed as we leave
+        if last:
+            for pid in alive:
+                death.kill_group(pid)
 
 
-def _serve(control: socket.socket, woken: socket.socket, waker: socket.socket, raise_one: Callable[..., None]) -> None:
+def _serve(
+    control: socket.socket,
+    woken: socket.socket,
+    waker: socket.socket,
+    raise_one: Callable[..., None],
+    alive: set[int],
+    told_by: signal.Signals,
+) -> None:
+    mother = os.getppid()
     while True:
         ready, _, _ = select.select([control, woken], [], [])
         if woken in ready:
             with contextlib.suppress(BlockingIOError):
                 woken.recv(4096)
-            _report_deaths(control)
-        if control in ready:
-            try:
-                asked, fds, _, _ = socket.recv_fds(control, 1, 2)
-            except ConnectionError:  # it left with news of ours unread
+            if os.getppid() != mother:
                 return
+            for pid, status in family.reap():
+                alive.discard(pid)
+                control.sendall(wire.pack({"died": pid, "status": status}))
+        if control in ready:
+            asked, fds, _, _ = socket.recv_fds(control, 1, 2)
             if not asked:
                 return  # the worker is gone, and with us go the children
             first, *rest = fds
             with socket.socket(fileno=first) as theirs:
-                pid = family.fork(functools.partial(_raise, [control, woken, waker], raise_one, theirs, *rest))
+                body = functools.partial(_raise, [control, woken, waker], raise_one, theirs, *rest)
+                pid = family.fork(body, told_by=told_by)
+            alive.add(pid)
             for fd in rest:
                 os.close(fd)
             control.sendall(wire.pack({"born": pid}))
@@ -118,8 +144,3 @@ def _raise(not_ours: list[socket.socket], raise_one: Callable[..., None], sock: 
     family.leave_stopping_to_the_worker()
     os.setpgid(0, 0)
     raise_one(sock, *fds)
-
-
-def _report_deaths(control: socket.socket) -> None:
-    for pid, status in family.reap():
-        control.sendall(wire.pack({"died": pid, "status": status}))

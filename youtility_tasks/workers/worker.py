@@ -50,6 +50,8 @@ _LOOK_AGAIN_S = 0.05
 """After a claim that left a due job behind: it came due a moment later, or waits for a lock."""
 _LOOK_FOR_LOCK_S = 0.25
 """While a due job waits for a lock that another worker holds: its end wakes nobody in this queue."""
+_OTHERS_START_S = 2.0
+"""A draining worker waits so long for the worker of another queue, begun with it, to register."""
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +79,7 @@ class Worker:
         self.later_looks: list[asyncio.TimerHandle] = []
         self.controlled: asyncio.TimerHandle | None = None
         """The next look, while a control keeps jobs back; an ending of ours may make room before."""
-        self.renewed_at = time.monotonic()
+        self.began_at = self.renewed_at = time.monotonic()
 
     async def run(self) -> None:
         """Serve until told to stop or, draining, until nothing is left that is due."""
@@ -158,7 +160,9 @@ class Worker:
             due_s, waits_for_lock = await self._next_due() if self._room() else (None, False)
             is_late = waits_for_lock or (due_s is not None and due_s <= 0)
             if self.drain and not (self.holdings.jobs or self.may_have_work or is_late or self.controlled is not None):
-                return
+                if not await self._waits_elsewhere():
+                    return
+                waits_for_lock = True
             idle_s = settings().poll_interval_s
             if waits_for_lock:
                 idle_s = min(idle_s, _LOOK_FOR_LOCK_S)
@@ -276,6 +280,17 @@ class Worker:
         due_s: float | None
         due_s, waits_for_lock = rows[0]
         return due_s, waits_for_lock
+
+    async def _waits_elsewhere(self) -> bool:
+        """Whether a due job of this queue waits for its lock behind one of another queue that is being served."""
+        try:
+            async with self.link.turn:
+                rows = await self.link.ask("waits_elsewhere", queue_name=self.queue_name, lease_s=settings().lease_s)
+        except LinkDown:
+            await self.link.pause()
+            return True
+        is_behind, is_served = rows[0]
+        return bool(is_served or (is_behind and time.monotonic() < self.began_at + _OTHERS_START_S))
 
     # -- the lease
 

@@ -1,0 +1,30 @@
+-- Whether a due job of the queue waits for its lock behind a due job of another queue, which nobody has paused; and whether a
+-- worker that is heard of serves that queue. `next_due` knows of the locks under which a job runs; here none runs yet.
+-- Asked by a draining worker before it leaves. Of more than 10,000 such jobs it sees the most urgent.
+WITH waiting AS (
+    SELECT w.lock FROM (
+        (SELECT j.lock FROM procrastinate_jobs j
+          WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NOT NULL AND j.queue_name = %(queue_name)s
+          ORDER BY -j.priority, j.id LIMIT 10000)
+        UNION ALL
+        (SELECT j.lock FROM procrastinate_jobs j
+          WHERE j.status = 'todo' AND j.scheduled_at <= now() AND j.lock IS NOT NULL AND j.queue_name = %(queue_name)s
+          ORDER BY j.scheduled_at LIMIT 10000)) w
+     GROUP BY w.lock
+), elsewhere AS (
+    SELECT DISTINCT h.queue_name
+      FROM waiting w
+     CROSS JOIN LATERAL (
+        SELECT o.queue_name, o.scheduled_at FROM procrastinate_jobs o
+         WHERE o.lock = w.lock AND o.status = 'todo' ORDER BY -o.priority, o.id LIMIT 1) h
+     WHERE h.queue_name <> %(queue_name)s AND (h.scheduled_at IS NULL OR h.scheduled_at <= now())
+)
+SELECT count(*) > 0,
+       coalesce(bool_or(EXISTS (
+           SELECT FROM youtility_tasks_taskworker t JOIN procrastinate_workers w ON w.id = t.id
+            WHERE t.queue_name = e.queue_name AND t.status = 'running'
+              AND w.last_heartbeat > now() - %(lease_s)s * interval '1 second')), false)
+  FROM elsewhere e
+ WHERE NOT EXISTS (
+           SELECT FROM youtility_tasks_queuecontrol c
+            WHERE c.queue_name IN (e.queue_name, '') AND c.is_paused AND (c.paused_until IS NULL OR c.paused_until > now()))
