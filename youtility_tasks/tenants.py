@@ -10,6 +10,10 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
+from django.db import transaction
+
+from . import audit
+from .conf import settings
 from .errors import Refused, UnknownTenant
 from .models import Tenant
 
@@ -65,14 +69,18 @@ def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
 
     Raises Refused when an active tenant has the id, UnknownTenant for an id that cannot be one.
     """
-    with tenant(tenant_id):  # refuses what is no tenant id
+    with tenant(tenant_id), transaction.atomic(using=settings().database):  # `tenant` refuses what is no tenant id
         found, is_new = Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": name, "weight": weight})
-    if is_new:
-        return found
-    revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(is_active=True, name=name, weight=weight)
-    if not revived:
-        raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
-    found.refresh_from_db()
+        before = None
+        if not is_new:
+            before = _state(found)
+            revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
+                is_active=True, name=name, weight=weight
+            )
+            if not revived:
+                raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
+            found.refresh_from_db()
+        audit.write("add tenant", f"tenant {tenant_id}", tenant_id=tenant_id, before=before, after=_state(found))
     return found
 
 
@@ -81,10 +89,18 @@ def deactivate(tenant_id: int) -> Tenant:
 
     Raises Refused when there is no such tenant or it is not active.
     """
-    changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(is_active=False)
-    found = Tenant.objects.filter(pk=tenant_id).first()
-    if found is None:
-        raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
-    if not changed:
-        raise Refused(f"Tenant {tenant_id} ({found.name}) is not active already.")
+    with transaction.atomic(using=settings().database):
+        changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(is_active=False)
+        found = Tenant.objects.filter(pk=tenant_id).first()
+        if found is None:
+            raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
+        if not changed:
+            raise Refused(f"Tenant {tenant_id} ({found.name}) is not active already.")
+        after = _state(found)
+        before = {**after, "is_active": True}
+        audit.write("deactivate tenant", f"tenant {tenant_id}", tenant_id=tenant_id, before=before, after=after)
     return found
+
+
+def _state(of: Tenant) -> dict[str, object]:
+    return {"name": of.name, "weight": of.weight, "is_active": of.is_active}

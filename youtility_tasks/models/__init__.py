@@ -1,5 +1,6 @@
 """The tables, a file a subject."""
 
+from .audit import TaskAuditLog
 from .controls import QueueControl
 from .effects import TaskEffect
 from .history import TaskExecutionHistory
@@ -12,6 +13,7 @@ __all__ = [
     "Job",
     "QueueControl",
     "QueueCounter",
+    "TaskAuditLog",
     "TaskEffect",
     "TaskExecutionHistory",
     "TaskWorker",

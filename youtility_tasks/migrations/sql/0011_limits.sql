@@ -64,8 +64,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('youtility_tasks_control'), c.id)
        FROM (SELECT q.id FROM youtility_tasks_queuecontrol q WHERE q.queue_name IN (p_queue, '') ORDER BY q.id) c;
     instant := clock_timestamp();
-    SELECT array_agg(c.id), array_agg(c.task_name), array_agg(c.tenant_id), array_agg(c.room), array_agg(c.tokens), array_agg(c.rate_per_s),
-           array_agg(c.opens_in)
+    -- none of them is left if upkeep took the last one away while this claim waited for its lock
+    SELECT coalesce(array_agg(c.id), '{}'), array_agg(c.task_name), array_agg(c.tenant_id), array_agg(c.room), array_agg(c.tokens),
+           array_agg(c.rate_per_s), array_agg(c.opens_in)
       INTO controls, tasks, owners, rooms, budgets, rates, opens FROM youtility_tasks_controls_v1(p_queue, instant) c;
     used := array_fill(0, ARRAY[cardinality(controls)]);
     scope := 0;

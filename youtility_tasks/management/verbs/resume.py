@@ -1,0 +1,26 @@
+"""`resume`: end a pause."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from django.core.management.base import CommandParser
+
+from youtility_tasks import controls
+
+from . import arguments, control_lines
+from .answer import Answer
+
+NAME = "resume"
+HELP = "End a pause: name what was paused, exactly."
+
+
+def add_arguments(parser: CommandParser) -> None:
+    arguments.add_target(parser)
+    parser.add_argument("--reason", default="", help="kept in the audit log")
+
+
+def run(options: Namespace) -> Answer:
+    control_lines.must_name(options)
+    made = controls.resume(queue=options.queue, task=options.task, tenant=options.tenant, reason=options.reason)
+    return control_lines.answer(made)

@@ -1,0 +1,3 @@
+SELECT b.more_urgent, b.own, b.others, b.tenants,
+       (SELECT count(*) FROM procrastinate_jobs j WHERE j.status = 'doing' AND j.queue_name = %(queue_name)s)
+  FROM youtility_tasks_before_v1(%(queue_name)s, %(priority)s, %(tenant_id)s, %(job_id)s, %(most)s) b
