@@ -295,7 +295,7 @@ def _in_turn(job: Job, now: datetime) -> _Found:
     is_exact = max(urgent, own, others) < COUNTED_UP_TO
     pace = _pace(job.queue_name, slots)
     start_at = now + timedelta(seconds=(before + 1) / pace) if pace and is_exact else None
-    if before == 0 and running < slots:
+    if is_exact and running + before < slots:
         return _Found(
             Because.READY, f"Nothing keeps it: a worker of {job.queue_name} takes it in a moment.", facts, now
         )

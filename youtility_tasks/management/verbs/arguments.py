@@ -89,8 +89,10 @@ def _number(text: str) -> float:
     return float(text) if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text, re.ASCII) else -1.0
 
 
-def add_target(parser: CommandParser) -> None:
-    """`--queue --task --tenant`: the jobs that a limit or a pause is for."""
+def add_target(parser: CommandParser, *, alone: bool = False) -> None:
+    """`--queue --task --tenant`: the jobs that a limit or a pause is for; `alone`: the queue's name may stand by itself."""
+    if alone:
+        parser.add_argument("alone", nargs="?", type=words, metavar="QUEUE", help="the same as --queue QUEUE")
     parser.add_argument("--queue", type=words, metavar="QUEUE", help="the jobs of this queue")
     parser.add_argument("--task", type=words, metavar="TASK", help="the jobs of this task")
     parser.add_argument("--tenant", type=tenant_id, metavar="N", help="the jobs of this tenant")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from datetime import UTC
 from typing import Any
 
 from youtility_tasks.controls import COUNTED_UP_TO, Control
@@ -10,10 +11,16 @@ from youtility_tasks.controls import COUNTED_UP_TO, Control
 from .answer import Answer, BadUsage, instant
 
 
-def must_name(options: Namespace) -> None:
-    """Raise BadUsage unless the words name a queue, a task or a tenant."""
+def named(options: Namespace) -> dict[str, Any]:
+    """The jobs that the words name, for `controls`. Raises BadUsage if they name none, or a queue twice."""
+    alone = getattr(options, "alone", None)
+    if alone is not None and options.queue is not None:
+        raise BadUsage("Give the queue once: alone, or as --queue.")
+    if alone is not None:
+        options.queue = alone
     if options.queue is None and options.task is None and options.tenant is None:
         raise BadUsage("Which jobs? Give --queue, --task or --tenant, or two or three of them together.")
+    return {"queue": options.queue, "task": options.task, "tenant": options.tenant}
 
 
 def answer(made: Control) -> Answer:
@@ -48,7 +55,7 @@ def said(each: Control) -> str:
     """What is set, in words."""
     parts = []
     if each.is_paused:
-        until = f" until {each.paused_until:%Y-%m-%d %H:%M:%SZ}" if each.paused_until else ""
+        until = f" until {each.paused_until.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if each.paused_until else ""
         parts.append(f"paused{until}")
     if each.max_running is not None:
         parts.append(f"{each.running_count} of {each.max_running} run")

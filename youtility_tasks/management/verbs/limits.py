@@ -31,10 +31,9 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(options: Namespace) -> Answer:
     given = [each is not None for each in (options.running, options.rate, options.burst)]
-    named = {"queue": options.queue, "task": options.task, "tenant": options.tenant}
     match options.act:
         case "set":
-            control_lines.must_name(options)
+            named = control_lines.named(options)
             if not any(given):
                 raise BadUsage("Which limit? Give --running, --rate or both (and --burst with a rate).")
             made = controls.limit(
@@ -46,8 +45,9 @@ def run(options: Namespace) -> Answer:
             )
             return control_lines.answer(made)
         case "clear" if not any(given):
-            control_lines.must_name(options)
-            made = controls.limit(**named, running=None, rate_per_s=None, reason=options.reason or "")
+            made = controls.limit(
+                **control_lines.named(options), running=None, rate_per_s=None, reason=options.reason or ""
+            )
             return control_lines.answer(made)
         case "list" if not any(given) and options.reason is None:
             return _list(options)

@@ -16,7 +16,7 @@ HELP = "Let no job of a queue, a task, a tenant, or of what they share start; th
 
 
 def add_arguments(parser: CommandParser) -> None:
-    arguments.add_target(parser)
+    arguments.add_target(parser, alone=True)
     ends = parser.add_mutually_exclusive_group()
     ends.add_argument("--minutes", type=arguments.minutes, metavar="N", help="resume by itself after so many minutes")
     ends.add_argument(
@@ -26,11 +26,8 @@ def add_arguments(parser: CommandParser) -> None:
 
 
 def run(options: Namespace) -> Answer:
-    control_lines.must_name(options)
     made = controls.pause(
-        queue=options.queue,
-        task=options.task,
-        tenant=options.tenant,
+        **control_lines.named(options),
         minutes=options.minutes,
         until=options.until,
         reason=options.reason,

@@ -16,11 +16,10 @@ HELP = "End a pause: name what was paused, exactly."
 
 
 def add_arguments(parser: CommandParser) -> None:
-    arguments.add_target(parser)
+    arguments.add_target(parser, alone=True)
     parser.add_argument("--reason", default="", help="kept in the audit log")
 
 
 def run(options: Namespace) -> Answer:
-    control_lines.must_name(options)
-    made = controls.resume(queue=options.queue, task=options.task, tenant=options.tenant, reason=options.reason)
+    made = controls.resume(**control_lines.named(options), reason=options.reason)
     return control_lines.answer(made)

@@ -12,14 +12,15 @@ CREATE TRIGGER youtility_tasks_keep_audit BEFORE UPDATE OR DELETE ON youtility_t
 -- index probes a queue and a control, however many jobs wait beside.
 CREATE FUNCTION youtility_tasks_parked_v1(p_most integer)
 RETURNS TABLE (queue_name text, control_id integer, job_count bigint) LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_sort = off SET enable_incremental_sort = off
 AS $$
 BEGIN
     queue_name := '';
     LOOP
         SELECT j.queue_name INTO queue_name FROM procrastinate_jobs j
          WHERE j.status = 'todo' AND j.lock IS NULL AND (j.scheduled_at IS NULL OR j.parked_by > 0)
-           AND j.queue_name > youtility_tasks_parked_v1.queue_name ORDER BY j.queue_name LIMIT 1;
+           AND j.queue_name > youtility_tasks_parked_v1.queue_name ORDER BY j.queue_name, j.parked_by LIMIT 1;
         EXIT WHEN queue_name IS NULL;
         control_id := 0;
         LOOP
@@ -30,7 +31,8 @@ BEGIN
             SELECT count(*) INTO job_count FROM (
                 SELECT FROM procrastinate_jobs j
                  WHERE j.status = 'todo' AND j.lock IS NULL AND (j.scheduled_at IS NULL OR j.parked_by > 0)
-                   AND j.queue_name = youtility_tasks_parked_v1.queue_name AND j.parked_by = control_id LIMIT p_most) b;
+                   AND j.queue_name = youtility_tasks_parked_v1.queue_name AND j.parked_by = control_id
+                 ORDER BY -j.priority, j.tenant_id LIMIT p_most) b;
             RETURN NEXT;
         END LOOP;
     END LOOP;
@@ -78,19 +80,20 @@ END $$;
 
 -- How many jobs stand before one in its queue: more urgent ones (ready, due, with a lock), those of its own tenant, those that
 -- other tenants have in their turns until its own turn comes, and of how many tenants (of up to 64). Each is counted up to
--- p_most by indexes alone: with sequential scans allowed, a LIMIT of 10,000 makes reading a queue of a million look cheap.
+-- p_most by the index whose order it asks for: without one, or with sorts allowed, reading a queue of a million looks cheaper.
 CREATE FUNCTION youtility_tasks_before_v1(p_queue text, p_priority integer, p_tenant_id integer, p_id bigint, p_most integer)
 RETURNS TABLE (more_urgent bigint, own bigint, others bigint, tenants bigint) LANGUAGE sql STABLE
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
+SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_sort = off SET enable_incremental_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
     WITH urgent AS (
         (SELECT FROM procrastinate_jobs j
           WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
-            AND -j.priority < -p_priority LIMIT p_most)
+            AND -j.priority < -p_priority ORDER BY -j.priority, j.tenant_id LIMIT p_most)
         UNION ALL
         (SELECT FROM procrastinate_jobs j
           WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NOT NULL AND j.queue_name = p_queue
-            AND -j.priority < -p_priority LIMIT p_most)
+            AND -j.priority < -p_priority ORDER BY -j.priority, j.id LIMIT p_most)
         UNION ALL
         (SELECT FROM (
             SELECT j.priority FROM procrastinate_jobs j
@@ -100,7 +103,7 @@ AS $$
         SELECT count(*) AS n FROM (
             SELECT FROM procrastinate_jobs j
              WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
-               AND -j.priority = -p_priority AND j.tenant_id = p_tenant_id AND j.id < p_id LIMIT p_most) o
+               AND -j.priority = -p_priority AND j.tenant_id = p_tenant_id AND j.id < p_id ORDER BY j.id LIMIT p_most) o
     ), waiting AS (
         SELECT t.tenant_id, coalesce(w.weight, 1)::float8 / coalesce(m.weight, 1) AS share, count(*) OVER () AS n
           FROM unnest(youtility_tasks_tenants_ready_v1(p_queue, 0, -p_priority, 0, 64, ARRAY[p_tenant_id])) AS t(tenant_id)
@@ -113,7 +116,7 @@ AS $$
                 SELECT FROM procrastinate_jobs j
                  WHERE j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
                    AND -j.priority = -p_priority AND j.tenant_id = t.tenant_id
-                 LIMIT least(ceil((own.n + 1) * t.share), p_most / t.n + 1)) b) c),
+                 ORDER BY j.id LIMIT least(ceil((own.n + 1) * t.share), p_most / t.n + 1)) b) c),
            (SELECT count(*) FROM waiting)
       FROM own
 $$;
@@ -122,15 +125,17 @@ $$;
 CREATE FUNCTION youtility_tasks_parked_before_v1(
     p_queue text, p_control integer, p_priority integer, p_tenant_id integer, p_id bigint, p_most integer)
 RETURNS bigint LANGUAGE sql STABLE
-SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
+SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
+SET enable_sort = off SET enable_incremental_sort = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
     SELECT count(*) FROM (
         (SELECT FROM procrastinate_jobs j
           WHERE j.status = 'todo' AND j.lock IS NULL AND (j.scheduled_at IS NULL OR j.parked_by > 0) AND j.queue_name = p_queue
-            AND j.parked_by = p_control AND -j.priority < -p_priority LIMIT p_most)
+            AND j.parked_by = p_control AND -j.priority < -p_priority ORDER BY -j.priority, j.tenant_id LIMIT p_most)
         UNION ALL
         (SELECT FROM procrastinate_jobs j
           WHERE j.status = 'todo' AND j.lock IS NULL AND (j.scheduled_at IS NULL OR j.parked_by > 0) AND j.queue_name = p_queue
-            AND j.parked_by = p_control AND -j.priority = -p_priority AND j.tenant_id = p_tenant_id AND j.id < p_id LIMIT p_most)
+            AND j.parked_by = p_control AND -j.priority = -p_priority AND j.tenant_id = p_tenant_id AND j.id < p_id
+          ORDER BY j.id LIMIT p_most)
         LIMIT p_most) b
 $$;
