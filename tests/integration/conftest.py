@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.desk import Desk, execute
+from tests.integration.mutants import definition
 from youtility_tasks import Retry, Task, TaskContext
 from youtility_tasks.models import Tenant
 
@@ -96,3 +97,11 @@ def desk(db: None) -> Desk:
 @pytest.fixture
 def other_desk(db: None) -> Desk:
     return Desk()
+
+
+@pytest.fixture
+def looking_is_never_slow(db: None) -> None:
+    """However busy this machine is: a claim that found looking slow would look less far for a moment."""
+    text = definition("youtility_tasks_claim_v2")
+    assert "'3 ms'" in text
+    execute(text.replace("'3 ms'", "'1 hour'").replace("%", "%%"))

@@ -259,6 +259,7 @@ def look_again(desk: Desk, n: int) -> tuple[list[int], bool]:
     return [row[3] for row in claimed], bool(again)
 
 
+@pytest.mark.usefixtures("looking_is_never_slow")
 def test_neither_a_crowd_nor_many_locks_hide_a_job_whose_lock_is_free(
     desk: Desk, other_desk: Desk, locked_task: Task, sweep_task: Task
 ) -> None:

@@ -244,6 +244,7 @@ DECLARE
     tenants integer[];
     others bigint[];
     waiting integer[];
+    waiting_levels integer[];
     last_level integer;
     is_lone boolean;
     is_contested boolean := true;
@@ -271,8 +272,9 @@ BEGIN
     END IF;
     WHILE is_contested LOOP
         SELECT array_agg(r.id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.level) FILTER (WHERE r.id IS NOT NULL),
-               array_agg(r.tenant_id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.tenant_id) FILTER (WHERE r.id IS NULL)
-          INTO ids, levels, tenants, waiting
+               array_agg(r.tenant_id) FILTER (WHERE r.id IS NOT NULL), array_agg(r.tenant_id) FILTER (WHERE r.id IS NULL),
+               array_agg(r.level) FILTER (WHERE r.id IS NULL)
+          INTO ids, levels, tenants, waiting, waiting_levels
           FROM youtility_tasks_ready_v1(
             p_queue, 0, p_n, '{}', CASE WHEN is_short THEN floors[2]::integer[] END, floors[3]::integer[], floors[4]::bigint[]) r;
         SELECT array_agg(d.id) INTO others FROM (
@@ -329,7 +331,7 @@ BEGIN
             'youtility_tasks.floors',
             youtility_tasks_floors_after_v1(CASE WHEN is_short THEN floors[1] WHEN floors IS NULL THEN '-infinity'
                                                  ELSE (clock_timestamp() + 10 * took)::text END,
-                                            CASE WHEN is_short THEN floors END, rows), false);
+                                            CASE WHEN is_short THEN floors END, rows, waiting_levels, waiting), false);
     ELSIF floors IS NOT NULL THEN
         PERFORM set_config('youtility_tasks.floors', '', false);
     END IF;
@@ -366,8 +368,9 @@ AS $$
       FROM reached r CROSS JOIN least l WHERE r.start - l.start > 1e-9
 $$;
 
--- Until when claims may start where this one ended, and where that is.
-CREATE FUNCTION youtility_tasks_floors_after_v1(p_until text, p_floors text[], p_rows procrastinate_jobs[])
+-- Until when claims may start where this one ended, and where that is: for tenants that got nothing but wait, at the beginning.
+CREATE FUNCTION youtility_tasks_floors_after_v1(
+    p_until text, p_floors text[], p_rows procrastinate_jobs[], p_waiting_levels integer[], p_waiting integer[])
 RETURNS text LANGUAGE sql STABLE
 AS $$
     WITH reached AS (
@@ -375,6 +378,8 @@ AS $$
             SELECT * FROM unnest(p_floors[2]::integer[], p_floors[3]::integer[], p_floors[4]::bigint[])
             UNION ALL
             SELECT -r.priority, r.tenant_id, r.id FROM unnest(p_rows) r WHERE r.lock IS NULL AND r.scheduled_at IS NULL
+            UNION ALL
+            SELECT w.level, w.tenant_id, -1 FROM unnest(p_waiting_levels, p_waiting) AS w(level, tenant_id)
           ) AS f(level, tenant_id, id) GROUP BY f.level, f.tenant_id
     )
     SELECT concat_ws('|', p_until, coalesce(array_agg(f.level), '{}'), coalesce(array_agg(f.tenant_id), '{}'), coalesce(array_agg(f.id), '{}'),
