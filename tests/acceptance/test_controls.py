@@ -29,9 +29,14 @@ def hall_of_workers(cluster: Any, template: str, tmp_path_factory: pytest.TempPa
         "INSERT INTO youtility_tasks_tenant (id, name, is_active, weight, created_at)"
         " VALUES (7, 'Acme', true, 1, now()), (8, 'Other', true, 1, now())"
     )
+    made.queue.rows("SELECT youtility_tasks_add_history_day_v1((now() AT TIME ZONE 'UTC')::date)")
+    patient: dict[str, Any] = {
+        "lease_s": 30.0,
+        "heartbeat_interval_s": 1.0,
+    }  # nothing dies here, however busy the machine
     for _ in range(WORKERS):
-        made.start(threads=THREADS, ready=False)
-    made.start(queues=("email",), threads=THREADS, ready=False)
+        made.start(threads=THREADS, ready=False, **patient)
+    made.start(queues=("email",), threads=THREADS, ready=False, **patient)
     until(lambda: len(made.queue.workers()) == WORKERS + 1, why="all workers are registered")
     yield made
     made.close()
@@ -103,12 +108,12 @@ def test_without_the_lock_of_a_limit_more_would_run(hall: Crew, manage: Callable
     ((text,),) = hall.queue.rows("SELECT pg_get_functiondef('youtility_tasks_claim_limited_v1'::regproc)")
     guard, after = "pg_advisory_xact_lock(", "used := array_fill"
     assert guard in text and after in text
-    mutant = text.replace(guard, "pg_advisory_xact_lock_shared(").replace(after, f"PERFORM pg_sleep(0.02); {after}", 1)
+    mutant = text.replace(guard, "pg_advisory_xact_lock_shared(").replace(after, f"PERFORM pg_sleep(0.3); {after}", 1)
     manage("limits", "set", "--task", "takes", "--running", 5)
     hall.queue.rows(mutant.replace("%", "%%"))
     try:
-        put(hall, 200, name="more than five", s=0.02)
-        all_end(hall, "more than five", 200)
+        put(hall, 30, name="more than five", s=0.1)
+        all_end(hall, "more than five", 30)
     finally:
         hall.queue.rows(text.replace("%", "%%"))
 
