@@ -268,7 +268,7 @@ def _change(act: str, row: QueueControl, wanted: Mapping[str, Any], *, is_new: b
     row.save(using=settings().database, update_fields=[*wanted, "changed_at", "changed_by"])
     audit.write(act, str(row), tenant_id=row.tenant_id, reason=reason, before=before, after=_state(row))
     for queue_name in _queues_of(row):
-        queries.fetch("notify_queue", {"queue_name": queue_name})
+        queries.fetch("notify_controls", {"queue_name": queue_name})
     logger.info("%s by hand target=%r by=%s", act, str(row), row.changed_by)
     return _read(control_id=row.pk)[0]
 

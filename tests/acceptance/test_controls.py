@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.clerk import Clerk
 from tests.acceptance.crew import Crew, Queue, until
+from youtility_tasks import queries
 
 WORKERS, THREADS = 4, 4
 ACME, OTHER = 7, 8
@@ -108,11 +110,11 @@ def test_without_the_lock_of_a_limit_more_would_run(hall: Crew, manage: Callable
     ((text,),) = hall.queue.rows("SELECT pg_get_functiondef('youtility_tasks_claim_limited_v1'::regproc)")
     guard, after = "pg_advisory_xact_lock(", "used := array_fill"
     assert guard in text and after in text
-    mutant = text.replace(guard, "pg_advisory_xact_lock_shared(").replace(after, f"PERFORM pg_sleep(0.3); {after}", 1)
+    mutant = text.replace(guard, "pg_advisory_xact_lock_shared(").replace(after, f"PERFORM pg_sleep(1); {after}", 1)
     manage("limits", "set", "--task", "takes", "--running", 5)
     hall.queue.rows(mutant.replace("%", "%%"))
     try:
-        put(hall, 30, name="more than five", s=0.1)
+        put(hall, 30, name="more than five", s=0.5)
         all_end(hall, "more than five", 30)
     finally:
         hall.queue.rows(text.replace("%", "%%"))
@@ -153,6 +155,32 @@ def test_a_pause_takes_effect_at_once_what_runs_goes_on_and_it_resumes_by_itself
     sys.stdout.write(f"paused after {before[-1] - paused_at:.3f} s, resumed after {resumed_at - paused_at:.3f} s\n")
     assert before[-1] < paused_at + 1, "effective within a second"
     assert resumed_at - paused_at == pytest.approx(1.8, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "mutant", [None, Mutant("youtility_tasks.workers.children", "Children.recall", "if child.jobs", "if False")]
+)
+def test_what_was_claimed_ahead_of_a_pause_is_called_back(crew: Crew, mutant: Mutant | None) -> None:
+    """The worker believed these jobs to be as short as those before, and holds a hundred of them: ten seconds' work."""
+    crew.start(threads=1, mutant=mutant)
+    with crew.queue.transaction():
+        put(crew, 300, name="short")
+        put(crew, 100, name="long", s=0.1)
+    crew.began(2, name="long")
+    ((held,),) = crew.queue.rows("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'")
+
+    with crew.queue.transaction():
+        crew.queue.rows(
+            "INSERT INTO youtility_tasks_queuecontrol (queue_name, task_name, burst, is_paused, reason, changed_by, paused_by)"
+            " VALUES ('maintenance', '', 1, true, '', '', '')"
+        )
+        crew.queue.rows(queries.statement("notify_controls").replace("%(queue_name)s", "'maintenance'"))
+    paused_at = time.monotonic()
+    until(lambda: time.monotonic() > paused_at + 1.5)
+
+    assert held > 20
+    late = [at for at in begins(crew, "long") if at > paused_at + 1]
+    assert late == [] if mutant is None else late != []
 
 
 def test_a_pause_without_end_stays_until_somebody_resumes(hall: Crew, manage: Callable[..., Any]) -> None:
