@@ -151,8 +151,9 @@ DROP FUNCTION youtility_tasks_lock_heads_v1;
 -- A bounded walk in claim order names the locks first. When it did not see all that wait, some locks of each tenant are
 -- visited one by one besides (each costs a few index probes, however many jobs wait behind it), and the next claim goes on
 -- where this one stopped: neither a crowd behind one lock nor a crowd of locks hides anybody. Only an idle worker
--- looks at very many in one go.
-CREATE FUNCTION youtility_tasks_lock_heads_v2(p_queue text, p_now timestamptz, p_n integer, p_is_idle boolean)
+-- looks at very many in one go. p_all: go on also when the walk has found enough, since controls may keep all of that.
+CREATE FUNCTION youtility_tasks_lock_heads_v2(
+    p_queue text, p_now timestamptz, p_n integer, p_is_idle boolean, p_all boolean DEFAULT false)
 RETURNS bigint[] LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -192,7 +193,7 @@ BEGIN
             tenants := tenants || each;
         END LOOP;
     END IF;
-    IF seen < walk OR (cardinality(tenants) = 1 AND first_tenant = 0 AND cardinality(heads) >= p_n) THEN
+    IF seen < walk OR (NOT p_all AND cardinality(tenants) = 1 AND first_tenant = 0 AND cardinality(heads) >= p_n) THEN
         PERFORM set_config('youtility_tasks.locks_from', '', false);
         RETURN heads;
     END IF;

@@ -105,7 +105,7 @@ BEGIN
              WHERE j.status = 'todo' AND j.scheduled_at <= instant AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
              ORDER BY j.scheduled_at LIMIT p_n FOR UPDATE SKIP LOCKED) d;
         IF p_locks THEN
-            ids := ids || youtility_tasks_lock_heads_v2(p_queue, instant, p_n, cardinality(ids) = 0);
+            ids := ids || youtility_tasks_lock_heads_v2(p_queue, instant, p_n, cardinality(ids) = 0, true);
         END IF;
         EXIT WHEN cardinality(ids) = 0;
 
@@ -148,6 +148,9 @@ BEGIN
             ELSE
                 look_after := least(look_after, opens[blocked_by]);
                 is_over := is_over AND candidate.lock IS NOT NULL;
+                IF candidate.lock IS NOT NULL AND current_setting('youtility_tasks.locks_from', true) <> '' THEN
+                    look_after := least(look_after, 0.1);  -- it is not parked, and hides other locks from all but the next look
+                END IF;
                 -- A tenant's ready jobs are passed over in the index, those that came due are not.
                 IF candidate.lock IS NULL AND (tasks[blocked_by] <> '' OR candidate.scheduled_at IS NOT NULL) THEN
                     to_park := to_park || candidate.id;
