@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import effects, errors, queues
+    from . import audit, controls, effects, errors, queues
     from .context import TaskContext
     from .declaration import Retry, Task
     from .enqueue import enqueue_many
@@ -27,6 +27,8 @@ __all__ = [
     "Task",
     "TaskContext",
     "Transient",
+    "audit",
+    "controls",
     "current_tenant",
     "effects",
     "enqueue_many",

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 
-from . import history, payload, queries
+from . import audit, history, queries
 from .conf import settings
 from .errors import JobNotFound, Refused
 from .models import Job
@@ -31,7 +31,6 @@ _FROM: dict[Participle, set[JobStatus]] = {
 }
 _BATCH = 500
 _MOST_LINES = 20
-_LONGEST_REASON = 2_000
 _LARGEST_ID = 2**63 - 1
 
 logger = logging.getLogger(__name__)
@@ -98,7 +97,7 @@ def cancel_many(job_ids: Iterable[int], reason: str = "") -> Acts:
         left = set(ids)
         for _ in range(2):  # a job that is claimed, or goes back, between two statements is met by the next one
             for name, becomes in (("cancel_jobs", Becomes.CANCELLED), ("abort_jobs", Becomes.ABORTING)):
-                changed = _change(name, left, becomes, from_status=JobStatus.TODO, reason=_storable(reason))
+                changed = _change("cancel", name, left, becomes, from_status=JobStatus.TODO, reason=reason)
                 acts.done.extend(changed)
                 left -= {each.job_id for each in changed}
 
@@ -114,9 +113,8 @@ def discard_many(job_ids: Iterable[int], reason: str = "") -> Acts:
     """`discard` for many jobs, in batches of one transaction each unless the caller has opened one."""
 
     def one_batch(ids: Sequence[int], acts: Acts) -> None:
-        acts.done.extend(
-            _change("cancel_jobs", ids, Becomes.CANCELLED, from_status=JobStatus.FAILED, reason=_storable(reason))
-        )
+        changed = _change("discard", "cancel_jobs", ids, Becomes.CANCELLED, from_status=JobStatus.FAILED, reason=reason)
+        acts.done.extend(changed)
 
     return _in_batches(job_ids, "discarded", one_batch)
 
@@ -144,7 +142,7 @@ def choose(
 def _retry_batch(ids: Sequence[int], acts: Acts) -> None:
     try:
         with transaction.atomic(using=settings().database):
-            changed = _change("retry_dead_letters", ids, Becomes.TODO)
+            changed = _change("retry", "retry_dead_letters", ids, Becomes.TODO)
             for queue_name in sorted({each.queue_name for each in changed}):
                 queries.fetch("notify_queue", {"queue_name": queue_name})
     except IntegrityError:
@@ -161,12 +159,26 @@ def _retry_batch(ids: Sequence[int], acts: Acts) -> None:
     acts.done.extend(changed)
 
 
-def _change(name: str, ids: Iterable[int], becomes: Becomes, **parameters: Any) -> list[Acted]:
-    rows = queries.fetch(name, {"job_ids": sorted(ids), "tenant_id": current_tenant(), **parameters})
-    return [
-        Acted(job_id, task_name, queue_name, tenant_id, becomes)
-        for job_id, task_name, queue_name, tenant_id in sorted(rows)
-    ]
+def _change(
+    act: str, name: str, ids: Iterable[int], becomes: Becomes, *, reason: str = "", **parameters: Any
+) -> list[Acted]:
+    """Run one statement on these jobs and enter what it did, a row a tenant, in one transaction."""
+    said = audit.storable(reason)
+    with transaction.atomic(using=settings().database):
+        rows = queries.fetch(
+            name, {"job_ids": sorted(ids), "tenant_id": current_tenant(), "reason": said, **parameters}
+        )
+        changed = [
+            Acted(job_id, task_name, queue_name, tenant_id, becomes)
+            for job_id, task_name, queue_name, tenant_id in sorted(rows)
+        ]
+        for tenant_id in sorted({each.tenant_id for each in changed}):
+            its = [each for each in changed if each.tenant_id == tenant_id]
+            one = f"job {its[0].job_id} ({its[0].task_name})"
+            target = one if len(its) == 1 else f"{one} and {len(its) - 1} more"
+            after = {"status": becomes, "jobs": [each.job_id for each in its]}
+            audit.write(act, target, tenant_id=tenant_id, reason=said, after=after)
+    return changed
 
 
 def _in_batches(
@@ -231,7 +243,3 @@ def _refusal(job_id: int, participle: Participle) -> Refused:
             f"`tenants add {known.job.tenant_id} NAME` brings it back."
         )
     return Refused(f"Job {job_id} ({known.task_name}) cannot be {participle}: {_STANDS[known.status]}")
-
-
-def _storable(reason: str) -> str:
-    return payload.clean_text(reason, limit=_LONGEST_REASON)

@@ -30,7 +30,10 @@
     │       └── ChildDied           the process that ran it died under it
     ├── Refused                     an act on a job that its status does not allow
     │   ├── JobNotFound
-    │   └── NotAllowed              a person's role does not reach so far
+    │   ├── NotAllowed              a person's role does not reach so far
+    │   └── WrongControl            a limit or a pause that cannot be meant; nothing was changed
+    │       ├── UnknownTarget       it names a queue, a task or a tenant that does not exist
+    │       └── NothingToLift       no such limit or pause is set
     ├── LeaseLost                   a write by a worker that no longer holds the job
     └── EffectInTransaction         an outside effect was asked for inside a transaction
 
@@ -229,6 +232,26 @@ class JobNotFound(Refused):
 
     def __init__(self, job_id: object) -> None:
         super().__init__(f"No job has the id {job_id!r} here. `manage_task_queue jobs` lists jobs.")
+
+
+class WrongControl(Refused):
+    """A limit, a rate or a pause that cannot be meant; nothing was changed."""
+
+
+class UnknownTarget(WrongControl):
+    """A limit or a pause of a queue, a task or a tenant that does not exist."""
+
+    def __init__(self, kind: str, given: object, known: Iterable[str], lists: str) -> None:
+        names = sorted(known)
+        shown = f"; known: {', '.join(names)}." if len(names) <= 8 else "."
+        super().__init__(f"No {kind} is called {given!r}{shown}{did_you_mean(given, names)} `{lists}` lists them.")
+
+
+class NothingToLift(WrongControl):
+    """There is no such limit or pause."""
+
+    def __init__(self, what: str, target: object) -> None:
+        super().__init__(f"There is no {what} of {target}. `manage_task_queue limits` lists what is set.")
 
 
 class LeaseLost(YoutilityTaskError):

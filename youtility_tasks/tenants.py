@@ -11,9 +11,11 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
+from django.db import transaction
 from django.db.models.functions import Now
 
-from . import payload
+from . import audit
+from .conf import settings
 from .errors import Refused, UnknownTenant
 from .models import Tenant
 
@@ -21,7 +23,6 @@ ALL = 0
 """The tenant id of jobs that serve every tenant."""
 _LARGEST = 2**31 - 1
 """Its column."""
-_LONGEST_REASON = 2_000
 
 _current: contextvars.ContextVar[int | None] = contextvars.ContextVar("youtility_tasks_tenant", default=None)
 
@@ -86,17 +87,19 @@ def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
 
     Raises Refused when an active tenant has the id, UnknownTenant for an id that cannot be one.
     """
-    with tenant(tenant_id):  # refuses what is no tenant id
+    with tenant(tenant_id), transaction.atomic(using=settings().database):  # `tenant` refuses what is no tenant id
         found, is_new = Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": name, "weight": weight})
-        if is_new:
-            return found
-        revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
-            is_active=True, name=name, weight=weight, deactivated_at=None, deactivated_reason=""
-        )
-        if not revived:
-            raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
-        found.refresh_from_db()
-        return found
+        before = None
+        if not is_new:
+            before = _state(found)
+            revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
+                is_active=True, name=name, weight=weight, deactivated_at=None, deactivated_reason=""
+            )
+            if not revived:
+                raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
+            found.refresh_from_db()
+        audit.write("add tenant", f"tenant {tenant_id}", tenant_id=tenant_id, before=before, after=_state(found))
+    return found
 
 
 def deactivate(tenant_id: int, reason: str = "") -> Tenant:
@@ -107,13 +110,27 @@ def deactivate(tenant_id: int, reason: str = "") -> Tenant:
     left = {
         "is_active": False,
         "deactivated_at": Now(),
-        "deactivated_reason": payload.clean_text(reason, limit=_LONGEST_REASON),
+        "deactivated_reason": audit.storable(reason),
     }
-    with tenant(tenant_id):
+    with tenant(tenant_id), transaction.atomic(using=settings().database):
         changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(**left)
         found = Tenant.objects.filter(pk=tenant_id).first()
-    if found is None:
-        raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
-    if not changed:
-        raise Refused(f"Tenant {tenant_id} ({found.name}) is not active already.")
+        if found is None:
+            raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
+        if not changed:
+            raise Refused(f"Tenant {tenant_id} ({found.name}) is not active already.")
+        after = _state(found)
+        before = {**after, "is_active": True}
+        audit.write(
+            "deactivate tenant",
+            f"tenant {tenant_id}",
+            tenant_id=tenant_id,
+            reason=reason,
+            before=before,
+            after=after,
+        )
     return found
+
+
+def _state(of: Tenant) -> dict[str, object]:
+    return {"name": of.name, "weight": of.weight, "is_active": of.is_active}

@@ -10,9 +10,9 @@ from django.core import checks
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from youtility_tasks import metrics, queries, queues
+from youtility_tasks import audit, controls, metrics, queries, queues
 from youtility_tasks.doctor import ground, schema, work
-from youtility_tasks.models import Job, TaskEffect, TaskWorker, UpkeepDuty
+from youtility_tasks.models import Job, QueueControl, TaskEffect, TaskWorker, UpkeepDuty
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import history_days
 
@@ -49,7 +49,7 @@ def test_all_is_well(examine, manage, staff, tasks):
     assert (problems(found), code) == (set(), 0)
     assert found.keys() == {
         "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "tenants", "clocks",
-        "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "effects",
+        "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "effects", "pauses", "limits", "parked jobs",
         "old snapshots",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())
@@ -63,7 +63,7 @@ def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
     assert said.code == 1
     assert "nobody serves email, high_priority, maintenance, reports" in said.out
     assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
-    assert "1 of 18 need attention." in said.out
+    assert "1 of 21 need attention." in said.out
 
 
 def test_days_that_are_not_made_ahead(examine, staff):
@@ -237,3 +237,45 @@ def test_a_transaction_that_is_left_open_holds_back_vacuum(limit_s, is_problem, 
 
     assert problems(found) == ({"old snapshots"} if is_problem else set())
     assert ("a report that forgot to end, idle in transaction" in found["old snapshots"]["found"]) is is_problem
+
+
+def test_a_pause_that_somebody_forgot(examine, staff, acme):
+    with audit.acting("ada"):
+        controls.pause(queue="email", reason="until the server is back")
+    controls.pause(tenant=acme, minutes=3_000)
+    assert problems(examine()[0]) == set()
+    QueueControl.objects.update(paused_at=timezone.now() - timedelta(days=2))
+    controls.limit(queue="email", running=4)
+
+    found, code = examine()
+
+    assert (problems(found), code) == ({"pauses"}, 1)
+    assert (
+        found["pauses"]["found"]
+        == "for more than a day, without an end: queue email (by ada: until the server is back)"
+    )
+
+
+def test_a_limit_of_what_does_not_exist(examine, staff, tasks):
+    controls.limit(task="polish_floor", queue="email", running=4)
+    assert problems(examine()[0]) == set()
+    QueueControl.objects.create(queue_name="letters", max_running=1)
+    QueueControl.objects.create(task_name="wax_floor", max_running=1)
+
+    found, _ = examine()
+
+    assert problems(found) == {"limits"}
+    assert found["limits"]["found"] == "for what does not exist (any more): queue letters, task wax_floor"
+
+
+def test_jobs_parked_under_a_limit_that_is_gone(examine, staff, tasks, acme, enqueue):
+    job_ids = [enqueue(acme, tasks.polish_floor) for _ in range(3)]
+    made = controls.limit(task="polish_floor", running=1)
+    Job.objects.filter(pk__in=job_ids[:2]).update(parked_by=made.control_id)
+    assert problems(examine()[0]) == set()
+    QueueControl.objects.all().delete()
+
+    found, _ = examine()
+
+    assert problems(found) == {"parked jobs"}
+    assert found["parked jobs"]["found"] == "under a limit or a pause that is gone: 2 in maintenance"

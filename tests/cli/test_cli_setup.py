@@ -24,7 +24,7 @@ from youtility_tasks.management.commands import manage_task_queue
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = {
     "stats", "workers", "tasks", "jobs", "show", "submit", "retry", "cancel", "discard", "dead-letters", "cleanup",
-    "doctor", "tenants",
+    "pause", "resume", "limits", "why", "doctor", "tenants",
 }  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def test_an_empty_database_is_refused_by_the_worker_then_made_ready_once(empty_d
 def test_json_is_one_document_on_stdout_and_exit_statuses_are_0_1_2(fresh_database):
     fine = call(fresh_database.env, "manage_task_queue", "stats", "--json")
     not_found = call(fresh_database.env, "manage_task_queue", "show", 1, "--json")
-    usage = call(fresh_database.env, "manage_task_queue", "pause", "email")
+    usage = call(fresh_database.env, "manage_task_queue", "frobnicate", "email")
 
     assert [each.returncode for each in (fine, not_found, usage)] == [0, 1, 2]
     assert [each["queue"] for each in json.loads(fine.stdout)["queues"]] == sorted(
@@ -191,7 +191,7 @@ def test_json_is_one_document_on_stdout_and_exit_statuses_are_0_1_2(fresh_databa
     )
     assert json.loads(not_found.stdout)["error"]["type"] == "JobNotFound"
     assert usage.stdout == ""
-    assert "invalid choice: 'pause'" in usage.stderr
+    assert "invalid choice: 'frobnicate'" in usage.stderr
 
 
 def test_a_database_that_does_not_answer_is_a_finding_and_no_traceback():

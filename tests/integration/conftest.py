@@ -18,6 +18,7 @@ TABLES = (
     "youtility_tasks_history",
     "youtility_tasks_queuecontrol",
     "youtility_tasks_queuecounter",
+    "youtility_tasks_taskauditlog",
     "youtility_tasks_taskeffect",
     "youtility_tasks_taskworker",
     "youtility_tasks_tenant",

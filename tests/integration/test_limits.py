@@ -22,6 +22,10 @@ def heavy(*, number: int = 0) -> int:
     return number
 
 
+def also_one_at_a_time(*, key: str = "k") -> None:
+    return None
+
+
 @pytest.fixture
 def heavy_task(declare: Callable[..., Task]) -> Task:
     return declare(heavy, tenant="all")
@@ -187,6 +191,29 @@ def test_a_crowd_that_is_parked_hides_nobody(desk: Desk, heavy_task: Task, sweep
             break
         assert again or after == 0
     assert other in taken
+
+
+def test_a_crowd_that_is_paused_behind_its_locks_hides_no_other_lock(
+    desk: Desk, locked_task: Task, declare: Callable[..., Task]
+) -> None:
+    """Jobs with a lock are not parked: claims go through the locks instead, some each time, and soon again."""
+
+    def check() -> None:
+        limit(task_name=locked_task.name, is_paused=True)
+        enqueue_many(locked_task, ({"key": f"a {number:03}"} for number in range(400)))
+        other = int(other_locked.enqueue(key="z").id)
+
+        for _ in range(20):
+            *claimed, (_, again, after, *_) = desk.pump(4)
+            if claimed:
+                assert [row[3] for row in claimed] == [other]
+                return
+            assert again or (after is not None and after <= 0.1)
+        raise AssertionError("it was never found")
+
+    other_locked = declare(also_one_at_a_time, tenant="all", lock=lambda args: args["key"])
+    must_catch(check, "youtility_tasks_lock_heads_v2", "NOT p_all AND ", "")
+    must_catch(check, LIMITED, "look_after := least(look_after, 0.1)", "NULL")
 
 
 # -- rates

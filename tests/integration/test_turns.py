@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.integration.desk import Claimed, Desk, execute
-from tests.integration.mutants import must_catch
+from tests.integration.mutants import definition, must_catch
 from youtility_tasks import Task, tenant
 from youtility_tasks.enqueue import enqueue_many
 from youtility_tasks.models import Tenant
@@ -69,6 +69,22 @@ def test_weights_are_the_shares(desk: Desk, add_task: Task, acme: int, other_ten
     if n < 40:
         must_catch(check, READY, "coalesce(t.start, 0) AS start", "0 AS start")
         must_catch(check, CLAIM, "IF waiting IS NOT NULL THEN", "IF false THEN")
+
+
+def test_weights_are_the_shares_while_looking_is_slow(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:
+    """Claims that start where the one before ended see the tenants that got nothing in that one."""
+
+    def check() -> None:
+        text = definition(CLAIM)
+        assert "'1 hour'" in text and "10 * took" in text
+        execute(text.replace("'1 hour'", "'-1 ms'").replace("10 * took", "interval '1 hour'").replace("%", "%%"))
+        Tenant.objects.filter(pk=acme).update(weight=3)
+        put(add_task, acme, 300)
+        put(add_task, other_tenant, 300)
+
+        assert abs(served(desk, claims=80, n=1)[acme] - 60) <= 1
+
+    must_catch(check, "youtility_tasks_floors_after_v1", "SELECT w.level, w.tenant_id, -1", "SELECT 0, -1, -1")
 
 
 def test_a_share_that_nobody_wants_goes_to_the_others(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:

@@ -35,6 +35,9 @@ _WITH_DATABASE: dict[str, Look] = {
     "dead letters": work.dead_letters,
     "unknown tasks": work.unknown_tasks,
     "effects": work.open_effects,
+    "pauses": work.forgotten_pauses,
+    "limits": work.controls_of_nothing,
+    "parked jobs": work.orphans,
     "old snapshots": work.old_snapshots,
 }
 

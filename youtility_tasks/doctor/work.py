@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.db.models import Count, Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from youtility_tasks import metrics, queries, queues, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import schedule_flaw
-from youtility_tasks.models import Job, TaskEffect, TaskWorker
+from youtility_tasks.models import Job, QueueControl, TaskEffect, TaskWorker
 
 from .finding import Finding
 
@@ -19,6 +19,8 @@ LONGEST_WAIT_S = 300
 LONGEST_OPEN_EFFECT_S = 3_600
 """An outside effect that was promised, or begun, longer ago than this was left behind."""
 
+LONGEST_PAUSE_S = 86_400
+"""A pause without an end that is older was forgotten."""
 LONGEST_SNAPSHOT_S = 300
 """Each second that a snapshot is open, claims walk past the jobs that ended in it: 20 ms a claim after half a million."""
 
@@ -112,6 +114,60 @@ def open_effects() -> Finding:
             "The next run of their task does them: see that it is not a dead letter, and that its mail or broker answers.",
         )
     return Finding("effects", True, "none left behind")
+
+
+def forgotten_pauses() -> Finding:
+    """A pause without an end that somebody may have forgotten."""
+    old = QueueControl.objects.shut().filter(paused_until=None)
+    old = old.annotate(since=Coalesce("paused_at", "changed_at")).filter(
+        since__lt=Now() - timedelta(seconds=LONGEST_PAUSE_S)
+    )
+    names = [
+        f"{each} (by {each.paused_by or 'unknown'}{f': {each.reason}' if each.reason else ''})"
+        for each in old.order_by("pk")
+    ]
+    if names:
+        return Finding(
+            "pauses",
+            False,
+            f"for more than a day, without an end: {', '.join(names[:5])}",
+            "`manage_task_queue resume` what may go on; `pause --until` says when it does by itself.",
+        )
+    return Finding("pauses", True, "none is older than a day")
+
+
+def controls_of_nothing() -> Finding:
+    """Limits and pauses of a queue or a task that no configuration or code knows."""
+    gone = [
+        str(each)
+        for each in QueueControl.objects.order_by("pk")
+        if (each.queue_name and each.queue_name not in queues.configured())
+        or (each.task_name and registry.resolve(each.task_name) is None)
+    ]
+    if gone:
+        return Finding(
+            "limits",
+            False,
+            f"for what does not exist (any more): {', '.join(gone[:5])}",
+            "Deploy the code that declares it, or lift them: `limits clear` and `resume` with the same words.",
+        )
+    return Finding("limits", True, "each names what exists")
+
+
+def orphans() -> Finding:
+    """Jobs that are parked under a control which somebody deleted by hand."""
+    left = [(queue_name, count) for queue_name, _, count in queries.fetch("orphans", {"most": 10_000})]
+    if left:
+        told = ", ".join(
+            f"{count}{' or more' if count == 10_000 else ''} in {queue_name}" for queue_name, count in left[:5]
+        )
+        return Finding(
+            "parked jobs",
+            False,
+            f"under a limit or a pause that is gone: {told}",
+            "A worker's upkeep lets them go within minutes: start one. Lift limits by `limits clear`, never by DELETE.",
+        )
+    return Finding("parked jobs", True, "each under a limit or a pause that is there")
 
 
 def old_snapshots() -> Finding:

@@ -1,5 +1,6 @@
 """The tables, a file a subject."""
 
+from .audit import TaskAuditLog
 from .controls import QueueControl
 from .effects import TaskEffect
 from .history import TaskExecutionHistory
@@ -14,6 +15,7 @@ __all__ = [
     "QueueControl",
     "QueueCounter",
     "Role",
+    "TaskAuditLog",
     "TaskEffect",
     "TaskExecutionHistory",
     "TaskWorker",

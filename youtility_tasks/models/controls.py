@@ -7,6 +7,18 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 
+class ControlQuerySet(models.QuerySet["QueueControl"]):
+    """Named questions about controls; each narrows what it is asked of."""
+
+    def for_tenant(self, tenant_id: int | None) -> ControlQuerySet:
+        """The controls of this tenant alone; None is an operator, who sees all."""
+        return self if tenant_id is None else self.filter(tenant_id=tenant_id)
+
+    def shut(self) -> ControlQuerySet:
+        """Those that are paused now."""
+        return self.filter(Q(is_paused=True), Q(paused_until=None) | Q(paused_until__gt=Now()))
+
+
 class QueueControl(models.Model):
     """How much of some jobs may run: those of a queue, of a task, of a tenant, or of what two or three of them share.
 
@@ -22,11 +34,15 @@ class QueueControl(models.Model):
     burst = models.FloatField(default=1, help_text="jobs that may start at once after a quiet time")
     is_paused = models.BooleanField(default=False)
     paused_until = models.DateTimeField(null=True, blank=True, help_text="none: until somebody resumes")
-    reason = models.TextField(default="", blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    paused_by = models.CharField(max_length=200, default="", blank=True)
+    reason = models.TextField(default="", blank=True, help_text="of the pause; of the limits the audit log has it")
     changed_at = models.DateTimeField(db_default=Now())
     changed_by = models.CharField(max_length=200, default="", blank=True)
     tokens = models.FloatField(db_default=1.0, help_text="starts that are left of the rate at `refilled_at`")
     refilled_at = models.DateTimeField(db_default=Now())
+
+    objects = ControlQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -39,5 +55,10 @@ class QueueControl(models.Model):
         ]
 
     def __str__(self) -> str:
-        whose = "" if self.tenant_id is None else f"tenant {self.tenant_id}"
-        return " ".join(filter(None, [self.queue_name or "every queue", self.task_name, whose]))
+        whose = [
+            f"task {self.task_name}" if self.task_name else "",
+            f"tenant {self.tenant_id}" if self.tenant_id is not None else "",
+        ]
+        what = " of ".join(filter(None, whose))
+        where = self.queue_name and f"queue {self.queue_name}"
+        return " in ".join(filter(None, [what, where])) or "everything"

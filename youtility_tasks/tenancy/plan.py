@@ -276,10 +276,23 @@ _HOUSE = (
         "youtility_tasks_queuecontrol",
         {
             WORKER: {**_READ, "UPDATE": ("tokens", "refilled_at"), "DELETE": ALL_COLUMNS},
-            OPS: _READ_AND_WRITE,
+            TASK: _READ,
+            **_each((WEB, OPS), _READ_AND_WRITE),
         },
         (
             Policy("yt_worker", (WORKER,), "ALL", "true"),
+            # What is set for all tenants keeps each of them, and each may learn why his job waits.
+            Policy("yt_own", USERS, "SELECT", f"{_own('tenant_id')} OR tenant_id IS NULL"),
+            Policy("yt_own_changed", (WEB,), "ALL", _own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_taskauditlog",
+        {**_each((TASK, WEB, OPS), {"SELECT": ALL_COLUMNS, "INSERT": ALL_COLUMNS})},
+        (
+            Policy("yt_own", USERS, "SELECT", _own("tenant_id")),
+            Policy("yt_own_new", USERS, "INSERT", None, _own("tenant_id")),
             Policy("yt_ops", (OPS,), "ALL", "true"),
         ),
     ),
@@ -304,10 +317,18 @@ _HOUSE = (
 )
 
 _ACTS = ("youtility_tasks_cancel_v1", "youtility_tasks_abort_v1", "youtility_tasks_retry_v1")
+_OF_REASONS = (
+    "youtility_tasks_before_v1",
+    "youtility_tasks_controls_v1",
+    "youtility_tasks_parked_before_v1",
+    "youtility_tasks_parked_v1",
+    "youtility_tasks_tenants_ready_v1",
+)
+"""Why a job waits; each part sees no more rows in them than anywhere else."""
 _OF_THE_WORKER = (
-    "youtility_tasks_claim_v1", "youtility_tasks_claim_v2", "youtility_tasks_claim_limited_v1", "youtility_tasks_controls_v1",
-    "youtility_tasks_floors_after_v1", "youtility_tasks_locks_v1", "youtility_tasks_ready_v1", "youtility_tasks_tenants_ready_v1",
-    "youtility_tasks_turns_after_v1", "youtility_tasks_turns_v1", "youtility_tasks_enter_strays_v1", "youtility_tasks_finish_v1",
+    "youtility_tasks_claim_v1", "youtility_tasks_claim_v2", "youtility_tasks_claim_limited_v1", "youtility_tasks_due_v1", "youtility_tasks_forget_control_v1", "youtility_tasks_unpark_v1",
+    "youtility_tasks_floors_after_v1", "youtility_tasks_locks_v1", "youtility_tasks_ready_v1", "youtility_tasks_turns_after_v1",
+    "youtility_tasks_turns_v1", "youtility_tasks_enter_strays_v1", "youtility_tasks_finish_v1",
     "youtility_tasks_finish_v2", "youtility_tasks_first_of_locks_v1", "youtility_tasks_give_back_v1",
     "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_register_v1",
     "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
@@ -316,6 +337,7 @@ _OF_THE_WORKER = (
 _FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_OF_THE_WORKER, (WORKER,)),
     **dict.fromkeys(_ACTS, (*USERS, OPS)),
+    **dict.fromkeys(_OF_REASONS, (WORKER, *USERS, OPS)),
     "youtility_tasks_any_tenant_v1": (OPS,),
     "youtility_tasks_enqueue_v1": USERS,
     "youtility_tasks_enqueue_one_v1": USERS,

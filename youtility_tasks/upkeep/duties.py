@@ -11,7 +11,7 @@ from datetime import datetime
 
 from youtility_tasks import queries, suspension
 
-from . import history_days, prune
+from . import controls, history_days, prune
 
 logger = logging.getLogger(__name__)
 
@@ -41,10 +41,15 @@ def _remove_old(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     )  # a day that was postponed waits for the next hour: asking for its lock costs others
 
 
+def _tidy_controls(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    return controls.forget_idle(now) + controls.free_orphans(now), True
+
+
 DUTIES = (
     Duty("make history days", 600, _make_days),
     Duty("remove old", 3_600, _remove_old),
     Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),
+    Duty("tidy controls", 300, _tidy_controls),
 )
 
 

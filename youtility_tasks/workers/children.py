@@ -186,6 +186,12 @@ class Children:
                 logger.warning("child killed, it begins nothing pid=%s jobs=%s", child.pid, len(child.jobs))
                 self._kill(child, None, Happened.HANDED_BACK)
 
+    def recall(self) -> None:
+        """Ask each child for what no thread of it has begun: it goes back to the queue."""
+        for child in self.members:
+            if child.jobs and child.killed_for is None:
+                self._send(child, {"recall": True})
+
     def snapshot(self) -> list[dict[str, Any]]:
         """For the heartbeat: pid, resident bytes and number of jobs of each child; retires the ones grown too large and
         kills those that have been stopped for two heartbeats."""

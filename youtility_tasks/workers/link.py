@@ -78,8 +78,8 @@ class Link:
                 connection.pgconn.finish()
 
 
-async def notifications(conninfo: str, channel: str) -> AsyncIterator[None]:
-    """Yield whenever the channel is notified, and once after each (re)connection; never ends.
+async def notifications(conninfo: str, channel: str) -> AsyncIterator[str]:
+    """Yield the payload whenever the channel is notified, and "" after each (re)connection; never ends.
 
     A listener that is deaf without knowing it costs delay, not work: the worker also polls.
     """
@@ -89,12 +89,12 @@ async def notifications(conninfo: str, channel: str) -> AsyncIterator[None]:
             async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
                 await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
                 failures = 0
-                yield
+                yield ""
                 while True:
                     heard = False
-                    async for _ in connection.notifies(timeout=_SILENCE_S, stop_after=1):
+                    async for told in connection.notifies(timeout=_SILENCE_S, stop_after=1):
                         heard = True
-                        yield
+                        yield told.payload
                     if not heard:
                         async with asyncio.timeout(settings().statement_deadline_s):
                             await connection.execute("SELECT 1")

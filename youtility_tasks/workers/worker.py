@@ -53,6 +53,8 @@ _LOOK_FOR_LOCK_S = 0.25
 _OTHERS_START_S = 2.0
 """A draining worker waits so long for the worker of another queue, begun with it, to register."""
 
+_CONTROLS_CHANGED = '"controls_changed"'
+
 logger = logging.getLogger(__name__)
 
 
@@ -403,7 +405,9 @@ class Worker:
             self._look_again()
 
     async def _listen_loop(self) -> None:
-        async for _ in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):
+        async for payload in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):
+            if _CONTROLS_CHANGED in payload:
+                self.children.recall()  # claimed under the old limits, and not begun
             self._look_again()
             self._look_once_more()
             if self.holdings.jobs:

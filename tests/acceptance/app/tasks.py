@@ -129,6 +129,23 @@ def waits(*, until: str = "/nowhere", name: str = "", key: str = "") -> str:
     return name
 
 
+@task(tenant="all")
+def takes(*, s: float = 0.0, name: str = "") -> None:
+    """So many seconds."""
+    diary.write("begin", task="takes", name=name)
+    time.sleep(s)
+    diary.write("end", task="takes", name=name)
+
+
+@task()
+def takes_for_a_tenant(*, s: float = 0.0, name: str = "", until: str = "/") -> None:
+    """So many seconds, for one tenant."""
+    diary.write("begin", task="takes_for_a_tenant", name=name, tenant=current_tenant())
+    wait_for(until)
+    time.sleep(s)
+    diary.write("end", task="takes_for_a_tenant", name=name, tenant=current_tenant())
+
+
 @task(tenant="all", retry=Retry(3))
 async def waits_async(*, until: str = "/nowhere", name: str = "") -> str:
     diary.write("begin", task="waits_async", name=name)

@@ -10,6 +10,10 @@ retry         give dead letters a fresh set of attempts
 cancel        take waiting jobs off, ask running ones to end
 discard       take dead letters out for good
 dead-letters  what has failed for good
+pause         let no job of a queue, a task or a tenant start
+resume        end a pause
+limits        list what is limited or paused; set, clear
+why           why a job does not run, and when it may
 cleanup       remove what is past its retention
 doctor        what is wrong, and what to do
 tenants       list, add, deactivate

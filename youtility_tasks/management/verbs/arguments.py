@@ -63,6 +63,52 @@ def tenant_id(text: str) -> int:
     return _whole(text, 1, 2**31 - 1, "a tenant's id")
 
 
+def running(text: str) -> int:
+    """How many may run at once, from 1."""
+    return _whole(text, 1, 2**31 - 1, "how many may run at once")
+
+
+def rate(text: str) -> float:
+    """Starts a second, from a text such as 10/s, 600/min, 100/h or 0.5 (a second)."""
+    number, slash, unit = text.partition("/")
+    seconds = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}.get(unit if slash else "s")
+    found = _number(number)
+    if seconds is None or not 0 < found / seconds <= 1e6:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no rate: a number above 0 and a unit, as 10/s, 600/min, 100/h or 5/d"
+        )
+    return found / seconds
+
+
+def burst(text: str) -> float:
+    """How many may start at once after a quiet time, from 1."""
+    found = _number(text)
+    if not 1 <= found <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no burst: a number from 1")
+    return found
+
+
+def minutes(text: str) -> float:
+    """A number of minutes above 0, up to ten years."""
+    found = _number(text)
+    if not 0 < found <= 5_256_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes: above 0, up to 5256000")
+    return found
+
+
+def _number(text: str) -> float:
+    return float(text) if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text, re.ASCII) else -1.0
+
+
+def add_target(parser: CommandParser, *, alone: bool = False) -> None:
+    """`--queue --task --tenant`: the jobs that a limit or a pause is for; `alone`: the queue's name may stand by itself."""
+    if alone:
+        parser.add_argument("alone", nargs="?", type=words, metavar="QUEUE", help="the same as --queue QUEUE")
+    parser.add_argument("--queue", type=words, metavar="QUEUE", help="the jobs of this queue")
+    parser.add_argument("--task", type=words, metavar="TASK", help="the jobs of this task")
+    parser.add_argument("--tenant", type=tenant_id, metavar="N", help="the jobs of this tenant")
+
+
 def count(text: str) -> int:
     """How many, from 1 to 10,000."""
     return _whole(text, 1, 10_000, "a number of jobs")

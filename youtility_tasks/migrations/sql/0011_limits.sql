@@ -64,8 +64,9 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('youtility_tasks_control'), c.id)
        FROM (SELECT q.id FROM youtility_tasks_queuecontrol q WHERE q.queue_name IN (p_queue, '') ORDER BY q.id) c;
     instant := clock_timestamp();
-    SELECT array_agg(c.id), array_agg(c.task_name), array_agg(c.tenant_id), array_agg(c.room), array_agg(c.tokens), array_agg(c.rate_per_s),
-           array_agg(c.opens_in)
+    -- none of them is left if upkeep took the last one away while this claim waited for its lock
+    SELECT coalesce(array_agg(c.id), '{}'), array_agg(c.task_name), array_agg(c.tenant_id), array_agg(c.room), array_agg(c.tokens),
+           array_agg(c.rate_per_s), array_agg(c.opens_in)
       INTO controls, tasks, owners, rooms, budgets, rates, opens FROM youtility_tasks_controls_v1(p_queue, instant) c;
     used := array_fill(0, ARRAY[cardinality(controls)]);
     without := coalesce((SELECT array_agg(t.id) FROM youtility_tasks_tenant t WHERE NOT t.is_active), '{}');
@@ -100,12 +101,9 @@ BEGIN
               INTO ids, waiting
               FROM youtility_tasks_ready_v1(p_queue, scope, p_n - cardinality(rows), without, NULL, NULL, NULL) r;
         END LOOP;
-        SELECT ids || array_agg(d.id) INTO ids FROM (
-            SELECT j.id FROM procrastinate_jobs j
-             WHERE j.status = 'todo' AND j.scheduled_at <= instant AND j.lock IS NULL AND j.queue_name = p_queue AND j.parked_by = 0
-             ORDER BY j.scheduled_at LIMIT p_n FOR UPDATE SKIP LOCKED) d;
+        ids := ids || youtility_tasks_due_v1(p_queue, '-infinity', instant, p_n);
         IF p_locks THEN
-            ids := ids || youtility_tasks_lock_heads_v2(p_queue, instant, p_n, cardinality(ids) = 0);
+            ids := ids || youtility_tasks_lock_heads_v2(p_queue, instant, p_n, cardinality(ids) = 0, true);
         END IF;
         EXIT WHEN cardinality(ids) = 0;
 
@@ -149,6 +147,9 @@ BEGIN
             ELSE
                 look_after := least(look_after, opens[blocked_by]);
                 is_over := is_over AND candidate.lock IS NOT NULL;
+                IF candidate.lock IS NOT NULL AND current_setting('youtility_tasks.locks_from', true) <> '' THEN
+                    look_after := least(look_after, 0.1);  -- it is not parked, and hides other locks from all but the next look
+                END IF;
                 -- A tenant's ready jobs are passed over in the index, those that came due are not.
                 IF candidate.lock IS NULL AND (tasks[blocked_by] <> '' OR candidate.scheduled_at IS NOT NULL) THEN
                     to_park := to_park || candidate.id;

@@ -4,11 +4,13 @@ ALTER TABLE procrastinate_jobs DROP CONSTRAINT IF EXISTS youtility_tasks_jobs_pr
 ALTER TABLE procrastinate_jobs ADD CONSTRAINT youtility_tasks_jobs_priority CHECK (priority > -2147483648) NOT VALID;
 
 -- As in 0009, but the history says whether the worker died (its supervisor saw it, and youtility_tasks_register_v2 made it
--- as silent as can be) or was only not heard of.
+-- as silent as can be) or was only not heard of. And no plan reads the whole queue: one that was made when the queue was short
+-- compared all of a long one with each orphan, and a rescue then took longer than a statement may.
 CREATE OR REPLACE FUNCTION youtility_tasks_rescue_v1(p_lease_s double precision, p_max_rescues integer, p_looks integer DEFAULT 2)
 RETURNS TABLE (worker_id bigint, job_id bigint, task_name varchar, verdict text) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
+-- The table is always read by a list of ids, as in youtility_tasks_finish_v2.
 DECLARE
     silent bigint[];
     died bigint[];
@@ -27,7 +29,8 @@ BEGIN
                CASE WHEN j.abort_requested THEN 'aborted'
                     WHEN j.rescue_count + 1 >= p_max_rescues THEN 'failed' ELSE 'rescued' END AS verdict
           FROM procrastinate_jobs j JOIN youtility_tasks_taskworker t ON t.id = j.worker_id
-         WHERE j.worker_id = ANY (silent) AND j.status = 'doing' ORDER BY j.id FOR UPDATE OF j
+         WHERE j.id = ANY (ARRAY(SELECT n.id FROM procrastinate_jobs n WHERE n.worker_id = ANY (silent)))
+           AND j.worker_id = ANY (silent) AND j.status = 'doing' ORDER BY j.id FOR UPDATE OF j
     ), moved AS (
         UPDATE procrastinate_jobs j
            SET status = CASE o.verdict WHEN 'rescued' THEN 'todo' ELSE o.verdict END::procrastinate_job_status,
@@ -41,9 +44,10 @@ BEGIN
                                            WHERE q.queueing_lock = o.queueing_lock AND q.id < o.id
                                              AND q.verdict = 'rescued' LIMIT 1) IS NULL
                                     THEN o.queueing_lock END
-          FROM orphans o WHERE j.id = o.id AND o.verdict <> 'aborted'
+          FROM orphans o
+         WHERE j.id = o.id AND o.verdict <> 'aborted' AND j.id = ANY (ARRAY(SELECT n.id FROM orphans n WHERE n.verdict <> 'aborted'))
     ), left_table AS (
-        DELETE FROM procrastinate_jobs j USING orphans o WHERE j.id = o.id AND o.verdict = 'aborted'
+        DELETE FROM procrastinate_jobs j WHERE j.id = ANY (ARRAY(SELECT o.id FROM orphans o WHERE o.verdict = 'aborted'))
     ), recorded AS (
         INSERT INTO youtility_tasks_history (
             job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, worker_id, host, enqueued_at,

@@ -12,11 +12,11 @@ class Migration(migrations.Migration):
     drops them with the keys; run it with no policies in place (`roles` unset, tables NO FORCE and DISABLE).
     """
 
-    dependencies = [("youtility_tasks", "0013_tenants")]
+    dependencies = [("youtility_tasks", "0014_tenants")]
     operations = [
         migrations.RunSQL(
-            frozen("0014_tenancy.sql"),
-            frozen("0014_tenancy.reverse.sql")
+            frozen("0015_tenancy.sql"),
+            frozen("0015_tenancy.reverse.sql")
             + as_it_was("0005_history_days.sql", "youtility_tasks_add_history_day_v1"),
         )
     ]

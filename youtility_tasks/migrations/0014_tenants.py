@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("youtility_tasks", "0012_rescues"),
+        ("youtility_tasks", "0013_audit"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [
@@ -64,7 +64,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(
-            frozen("0013_tenants.sql"),
+            frozen("0014_tenants.sql"),
             "DROP TRIGGER youtility_tasks_keep_tenant ON youtility_tasks_tenant;"
             "DROP FUNCTION youtility_tasks_keep_tenant_v1, youtility_tasks_stop_stragglers_v1;",
         ),
