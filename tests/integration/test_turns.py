@@ -177,4 +177,4 @@ def test_a_tenant_with_thousands_of_locks_does_not_hide_another_with_one(
 
         assert single in [each.id for each in desk.claim(4)]
 
-    must_catch(check, "youtility_tasks_lock_heads_v2", "IF cardinality(tenants) = 1 AND", "IF")
+    must_catch(check, "youtility_tasks_lock_heads_v2", "AND cardinality(tenants) = 1 AND", "AND")
