@@ -29,6 +29,8 @@ def start(crew: Crew, house: House, **more: Any) -> Any:
 
 def test_every_process_connects_as_what_it_is_and_a_task_sees_its_tenant_alone(crew: Crew, house: House) -> None:
     start(crew, house)
+    for tenant in (A, B):
+        crew.queue.put("does_nothing", tenant_id=tenant, _scheduled_at="2100-01-01")  # something to be seen throughout
     ids = {tenant: crew.queue.put("looks_around", tenant_id=tenant) for tenant in (A, B, 0)}
     found = {tenant: crew.queue.ending(job_id)["result"] for tenant, job_id in ids.items()}
 
