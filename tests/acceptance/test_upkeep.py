@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.acceptance.crew import Crew, until
+import pytest
+
+from tests.acceptance.app.mutants import Mutant
+from tests.acceptance.crew import Crew, Queue, until
 
 
 def test_a_worker_makes_the_days_of_the_history(crew: Crew) -> None:
@@ -32,3 +35,23 @@ def test_a_failure_of_upkeep_is_logged_and_the_worker_works_on(crew: Crew) -> No
     assert "no room" in error
     until(lambda: crew.queue.rows("SELECT 1 FROM youtility_tasks_upkeepduty WHERE name = 'remove old' AND error = ''"))
     assert crew.queue.workers() == [worker]
+
+
+@pytest.mark.parametrize(
+    "mutant", [None, Mutant("youtility_tasks.workers.link", "Link.ask", "psycopg.errors.CheckViolation, ", "")]
+)
+def test_a_job_that_ends_while_its_day_is_made_is_recorded_by_the_same_worker(
+    crew: Crew, mutant: Mutant | None
+) -> None:
+    """Its row was on the way to the DEFAULT partition, which may hold no row of that day any more."""
+    supervisor = crew.start(mutant=mutant)
+    with crew.queue.transaction():
+        crew.queue.rows("SELECT youtility_tasks_add_history_day_v1((now() AT TIME ZONE 'UTC')::date)")
+        other = Queue(crew.queue.url)
+        job_id = other.put("adds", a=1, b=2)
+        crew_waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        until(lambda: other.rows(crew_waits), within_s=5, why="the ending waits for the partition")
+        other.close()
+
+    assert crew.queue.ending(job_id)["outcome"] == "succeeded"
+    assert supervisor.said("worker died") is (mutant is not None)
