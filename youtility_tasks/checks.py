@@ -49,6 +49,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                     id="youtility_tasks.E004",
                 )
             )
+    found += _check_secret_keys()
     for task_name in settings().retention_days_by_task or {}:
         if registry.find(task_name) is None:
             found.append(
@@ -60,6 +61,21 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 )
             )
     return found
+
+
+def _check_secret_keys() -> list[checks.CheckMessage]:
+    is_production = not django_settings.DEBUG and not settings().allow_unsafe_database
+    marked = [name for name, declared in registry.registered().items() if declared.marks]
+    if not marked or settings().secret_keys is not None or not is_production:
+        return []
+    return [
+        checks.Warning(
+            f"{', '.join(marked[:5])}: marked arguments are sealed with a key made from SECRET_KEY.",
+            hint="Give them keys of their own, which can be replaced one by one: YOUTILITY_TASKS['secret_keys'] = {'<id>': "
+            "'<32 bytes in base64>'}. What was sealed before can still be opened.",
+            id="youtility_tasks.W002",
+        )
+    ]
 
 
 def _check_database(alias: str) -> list[checks.CheckMessage]:

@@ -15,6 +15,7 @@ from croniter import croniter
 
 from . import queues, tasks_api
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
+from .secrets import keyring, marks
 
 MOST_URGENT, LEAST_URGENT = 1, 10
 
@@ -67,6 +68,14 @@ def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.
     return full.replace(
         parameters=parameters[1:] if takes_context else parameters, return_annotation=bare(full.return_annotation)
     )
+
+
+@functools.lru_cache(maxsize=1024)
+def _marks(function: Callable[..., Any], *, takes_context: bool) -> marks.Marks:
+    found = marks.read(function, _signature(function, takes_context=takes_context))
+    if found:
+        keyring.load()
+    return found
 
 
 @functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
@@ -141,7 +150,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """Each ending is reported the moment it happens, not within milliseconds together with its neighbours': fewer
     repetitions after a kill, more work a job."""
     lock: Key = None
-    """At most one running job per lock (within the tenant)."""
+    """At most one running job per lock (within the tenant). A function of the arguments is given digests of marked ones."""
     queueing_lock: Key = None
     """At most one waiting job per queueing lock (within the tenant)."""
     unique: str | None = None
@@ -153,15 +162,18 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     seed_class: str = ""
     """The class the task had in the plan it came from; for listings only."""
     guard: Callable[[dict[str, Any]], None] | None = None
-    """Called with the arguments at enqueue; raises to refuse the call."""
+    """Called with the arguments at enqueue, marked ones in clear; raises to refuse the call."""
     verbatim: bool = False
     """Arguments are stored as they were called (`{"args": [], "kwargs": {}}`) and not by name; for adopted tasks."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
+    marks: marks.Marks = field(init=False, repr=False, compare=False)
+    """Which arguments are marked `Secret` or `Pii`; false when none is."""
     is_async: bool = field(init=False, repr=False, compare=False)
     """Whether the function is a coroutine's: it then runs on the child's loop, not in a thread."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signature", _signature(self.func, takes_context=self.takes_context))
+        object.__setattr__(self, "marks", _marks(self.func, takes_context=self.takes_context))
         object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.func))
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)

@@ -49,7 +49,7 @@ def test_all_is_well(examine, manage, staff, tasks):
     assert (problems(found), code) == (set(), 0)
     assert found.keys() == {
         "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "clocks",
-        "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "effects",
+        "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "secret keys", "effects",
         "old snapshots",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())

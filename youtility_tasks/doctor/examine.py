@@ -33,6 +33,7 @@ _WITH_DATABASE: dict[str, Look] = {
     "oldest waiting job": work.oldest_waiting_job,
     "dead letters": work.dead_letters,
     "unknown tasks": work.unknown_tasks,
+    "secret keys": work.secret_keys,
     "effects": work.open_effects,
     "old snapshots": work.old_snapshots,
 }

@@ -54,11 +54,11 @@ def offer(task: Task) -> None:
         job = context.job
         if job.id is None:
             raise ValueError("procrastinate ran a job that has no id")
-        row = Job.objects.only("tenant_id", "claim_number").get(pk=job.id)
+        row = Job.objects.only("tenant_id", "claim_number", "task_name").get(pk=job.id)
         assignment = run.Assignment(
             job_id=row.pk,
             claim_number=row.claim_number,
-            task_name=task.name,
+            task_name=row.task_name,  # sealed arguments open under the name they were enqueued by
             args=kwargs,
             attempt=job.attempts + 1,
             tenant_id=row.tenant_id,

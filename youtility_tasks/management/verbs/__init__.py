@@ -14,6 +14,7 @@ from . import (
     discard,
     doctor,
     jobs,
+    rekey,
     retry,
     show,
     stats,
@@ -52,4 +53,5 @@ VERBS: tuple[Verb, ...] = (
     cleanup,
     doctor,
     tenants,
+    rekey,
 )
