@@ -179,15 +179,18 @@ def _scrub_json(value: Any) -> Any:
 
 
 def watch_log() -> None:
-    """Let every record of this process go through `scrub_record`, whoever logs it and whichever handlers there are.
+    """Let every record of this process go through `scrub_record`, whoever logs it and whichever handlers there are; once.
 
     At `Logger.handle` and not in a filter or a record factory: filters of a parent do not see what its children log, a
     factory does not see `extra`.
     """
     handle = logging.Logger.handle
+    if getattr(handle, "is_scrubbed", False):
+        return
 
     def scrubbed(self: logging.Logger, record: logging.LogRecord) -> None:
         scrub_record(record)
         handle(self, record)
 
+    scrubbed.is_scrubbed = True  # type: ignore[attr-defined]
     logging.Logger.handle = scrubbed  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested
 from youtility_tasks.finish import Verdict, classify, decide
 from youtility_tasks.models import Job
+from youtility_tasks.secrets import scrubbing
 
 from . import run
 
@@ -64,6 +65,8 @@ def offer(task: Task) -> None:
             tenant_id=row.tenant_id,
             worker_id=job.worker_id or 0,
         )
+        if task.marks:
+            scrubbing.watch_log()
         try:
             return run.call_in_place(run.Run(assignment, task, abort=_Asked(context)))
         except AbortRequested as error:

@@ -20,9 +20,9 @@ from django.db import connection
 from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task
 from youtility_tasks.models import Tenant
 
-from . import diary, theirs
+from . import diary, hidden, theirs
 
-__all__ = ["theirs"]  # imported for what it declares
+__all__ = ["hidden", "theirs"]  # imported for what they declare
 
 TICK_S = 0.01
 
