@@ -115,7 +115,11 @@ class _Unknown:
     def __init__(self, seen: set[str], inside: tuple[Any, ...] = ()) -> None:
         self._seen, self._inside = seen, inside
 
+    __iter__ = None  # or `__getitem__` makes it an endless list
+
     def __getattr__(self, name: str) -> _Unknown:
+        if name.startswith("__"):
+            raise AttributeError(name)
         self._seen.add(name)
         return self
 

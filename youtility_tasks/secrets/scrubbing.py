@@ -156,8 +156,9 @@ def scrub_record(record: logging.LogRecord) -> None:
         return
     try:
         said = record.getMessage()
-    except Exception:  # a line that cannot be formatted is its author's mistake; logging will say so, through the tee
-        said = ""
+    except Exception:  # its author's mistake, which every handler would print in full
+        said, record.msg, record.args = "", f"{record.msg} {safe(repr, record.args)}", None
+        record.msg = scrub(record.msg)
     if (scrubbed := scrub(said)) != said:
         record.msg, record.args = scrubbed, None
     if record.exc_info:

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import time
 import urllib.parse
 from typing import Any
 
@@ -40,6 +41,7 @@ def tells(token: str, person: Any, *, prints: bool = True) -> None:
 def ends(how: str, token: str, person: Any, attempt: int) -> Any:
     if how == "segfault":
         os.kill(os.getpid(), 11)
+        time.sleep(60)  # the signal may reach another thread first
     if how == "exit":
         os._exit(3)
     if how == "retry" and attempt == 1:
