@@ -56,7 +56,6 @@ class _Bare(str):
         return str(self)
 
 
-@functools.lru_cache(maxsize=1024)  # `using` makes a new Task at every call
 def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.Signature:
     """What a caller may give, readable: without the context, annotations without quotes."""
 
@@ -70,12 +69,14 @@ def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.
     )
 
 
-@functools.lru_cache(maxsize=1024)
-def _marks(function: Callable[..., Any], *, takes_context: bool) -> marks.Marks:
-    found = marks.read(function, _signature(function, takes_context=takes_context))
+@functools.lru_cache(maxsize=1024)  # `using` makes a new Task at every call
+def _shape(function: Callable[..., Any], takes_context: bool) -> tuple[inspect.Signature, marks.Marks, bool]:
+    """What a caller may give, which of it is marked, and whether the function is a coroutine's."""
+    signature = _signature(function, takes_context=takes_context)
+    found = marks.read(function, signature)
     if found:
         keyring.load()
-    return found
+    return signature, found, inspect.iscoroutinefunction(function)
 
 
 @functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
@@ -172,9 +173,10 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """Whether the function is a coroutine's: it then runs on the child's loop, not in a thread."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signature", _signature(self.func, takes_context=self.takes_context))
-        object.__setattr__(self, "marks", _marks(self.func, takes_context=self.takes_context))
-        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.func))
+        signature, found, is_async = _shape(self.func, self.takes_context)
+        object.__setattr__(self, "signature", signature)
+        object.__setattr__(self, "marks", found)
+        object.__setattr__(self, "is_async", is_async)
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 

@@ -61,8 +61,7 @@ def arguments(job: Job) -> dict[str, Any]:
     """A job's arguments in clear, those marked `Secret` or `Pii` too; its row has them sealed."""
     declared = registry.resolve(job.task_name)
     marked, verbatim = (declared.marks, declared.verbatim) if declared else (marks.NONE, False)
-    opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, marked, verbatim), job.args)
-    return dict(job.args) if opened is None else opened.stored
+    return sealing.unseal(sealing.Place(job.tenant_id, job.task_name, marked, verbatim), job.args).stored
 
 
 def _me(queue_name: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.acceptance.app import mutants
 from youtility_tasks import BadInput, NotReady, Transient, errors
 from youtility_tasks.secrets import scrubbing
 from youtility_tasks.secrets.marks import Mark
@@ -181,6 +182,47 @@ def test_what_an_attempt_has_started_may_speak_after_its_end(heard: list[logging
     assert scrubbing.scrub("late canary-value") == "late canary-value"
     scrubbing._ended.clear()
     assert not scrubbing._watched
+
+
+SCRUBBING, OUTPUT = "youtility_tasks.secrets.scrubbing", "youtility_tasks.workers.output"
+
+
+@pytest.mark.parametrize(
+    ("owner", "guard", "instead"),
+    [
+        ("scrub_record", "record.msg, record.args = scrubbed, None", "pass"),
+        ("scrub_record", "record.exc_info, record.exc_text = None, scrubbed", "pass"),
+        ("scrub_record", "_scrub_json(record.__dict__[name])", "record.__dict__[name]"),
+        ("scrub_record", "record.msg = scrub(record.msg)", "pass"),
+    ],
+    ids=["message", "exception", "extra", "wrong format"],
+)
+def test_each_part_of_a_record_needs_its_guard(
+    owner: str, guard: str, instead: str, watched: Scrubber, heard: list[logging.LogRecord], monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(scrubbing, owner, getattr(scrubbing, owner))  # put back at the end
+    mutants.apply(mutants.Mutant(SCRUBBING, owner, guard, instead))
+
+    with pytest.raises((AssertionError, TypeError)):
+        test_no_handler_hears_a_value(watched, heard)
+
+
+@pytest.mark.parametrize(
+    ("guard", "instead"),
+    [
+        ("text = hidden.without_remnant(text)", "pass"),
+        ("text = hidden.text(text)", "pass"),
+        ('"".join(self._pieces)', '"".join(self._pieces)[-self.limit :]; self._is_cut = False'),
+    ],
+    ids=["remnant", "whole", "scrub before the cut"],
+)
+def test_each_step_of_the_kept_output_is_needed(guard: str, instead: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(output.Tail, "text", output.Tail.text)
+    mutants.apply(mutants.Mutant(OUTPUT, "Tail.text", guard, instead))
+
+    with pytest.raises(AssertionError):
+        test_a_value_that_the_limit_of_the_output_cuts_is_taken_out()
+        test_a_value_that_one_long_write_cuts_is_taken_out()
 
 
 # -- errors for those who print them themselves

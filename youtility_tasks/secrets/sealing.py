@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from youtility_tasks import payload
@@ -42,7 +42,7 @@ class SealedCall:
     """What is stored, as JSON."""
     shown: dict[str, Any]
     """What everybody else is shown."""
-    keyed: dict[str, Any]
+    keyed: dict[str, Any] = field(repr=False)
     """What locks are made of: digests in the place of values."""
     scrubber: Scrubber
 
@@ -58,7 +58,7 @@ class SealedCall:
 class OpenedCall:
     """The arguments of one job, for the one who runs it."""
 
-    stored: dict[str, Any]
+    stored: dict[str, Any] = field(repr=False)
     """In clear."""
     shown: dict[str, Any]
     scrubber: Scrubber
@@ -117,13 +117,23 @@ def seal(place: Place, stored: dict[str, Any], *, max_bytes: int, max_depth: int
     )
 
 
-def unseal(place: Place, stored: dict[str, Any]) -> OpenedCall | None:
-    """The arguments in clear, sealed ones whatever the signature says of them by now; None when nothing is hidden.
+def holds_sealed(stored: dict[str, Any], *, verbatim: bool = False) -> bool:
+    """Whether any of these arguments is sealed."""
+    if verbatim:
+        values = [*stored.get("args", []), *stored.get("kwargs", {}).values()]
+        return any(is_sealed(value) for value in values)
+    # A loop and not `any`: a generator costs more than all that it looks at.
+    for value in stored.values():  # noqa: SIM110
+        if type(value) is dict and TAG in value and is_sealed(value):
+            return True
+    return False
+
+
+def unseal(place: Place, stored: dict[str, Any]) -> OpenedCall:
+    """The arguments in clear, sealed ones whatever the signature says of them by now.
 
     Raises UnknownSecretKey (another attempt may find the key), BrokenSecret.
     """
-    if not place.marks and not _holds_sealed(place, stored):
-        return None
     scrubber = Scrubber()
 
     def in_clear(argument: str, mark: Mark | None, value: Any) -> Any:
@@ -224,17 +234,6 @@ def _hidden(argument: str, mark: Mark | None, value: Any) -> Any:
 
 def _kept(edited: Any, before: Any) -> Any:
     return before if is_sealed(before) and edited in {mark.shown for mark in Mark} else edited
-
-
-def _holds_sealed(place: Place, stored: dict[str, Any]) -> bool:
-    if place.verbatim:
-        values = [*stored.get("args", []), *stored.get("kwargs", {}).values()]
-        return any(is_sealed(value) for value in values)
-    # A loop and not `any`: a generator costs more than all that it looks at.
-    for value in stored.values():  # noqa: SIM110
-        if type(value) is dict and TAG in value and is_sealed(value):
-            return True
-    return False
 
 
 def _check_hidden(place: Place, stored: dict[str, Any], max_bytes: int, max_depth: int) -> None:

@@ -38,7 +38,7 @@ class Tail:
     def text(self, hidden: scrubbing.Scrubber | None = None) -> str:
         """The last `limit` characters of all that was added, without what is hidden."""
         text = "".join(self._pieces)
-        if hidden is not None:
+        if text and hidden is not None:
             text = hidden.text(text)
             if self._is_cut:
                 text = hidden.without_remnant(text)

@@ -200,7 +200,9 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     if job.tenant_id == tenants.ALL and task.tenant == "one":
         raise BadInput(str(NoTenant(task.name)))
     failpoints.reach("before_start")
-    opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), job.args)
+    opened = None
+    if task.marks or sealing.holds_sealed(job.args, verbatim=task.verbatim):
+        opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), job.args)
     args, kwargs = history.unpack(task, job.args if opened is None else opened.stored)
     shown_args, shown_kwargs = (args, kwargs) if opened is None else history.unpack(task, opened.shown)
     fields = context.running(
