@@ -90,7 +90,9 @@ def _check_marked(task: Task, stored: dict[str, Any]) -> _Call:
     sealed = sealing.seal(place, stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth)
     if task.guard is not None:
         task.guard(stored)
-    call = _call(task, tenant_id, sealed.text, shown=sealed.shown, keyed=sealed.keyed)
+    needs_digests = callable(task.lock) or callable(task.queueing_lock)
+    keyed = sealing.digests(place, stored) if needs_digests else {}
+    call = _call(task, tenant_id, sealed.text, shown=sealed.shown, keyed=keyed)
     sealed.refuse_in_key(
         task.name, lock=call.lock, **{"queueing lock": call.queueing_lock, "unique key": call.unique_key}
     )

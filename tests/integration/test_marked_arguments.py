@@ -387,7 +387,7 @@ ENQUEUE = "youtility_tasks.enqueue"
     [
         ((ENQUEUE, "_check", "if task.marks:", "if False:"), test_the_row_has_the_value_sealed_and_the_task_has_it_plain, ()),
         ((ENQUEUE, "_check_marked", "shown=sealed.shown", "shown=stored"), test_the_row_has_the_value_sealed_and_the_task_has_it_plain, ()),
-        ((ENQUEUE, "_check_marked", "keyed=sealed.keyed", "keyed=stored"), test_a_lock_made_of_a_marked_argument_is_the_same_for_the_same_value_and_shows_none, ("declare", "other_tenant")),
+        ((ENQUEUE, "_check_marked", "keyed=keyed", "keyed=stored"), test_a_lock_made_of_a_marked_argument_is_the_same_for_the_same_value_and_shows_none, ("declare", "other_tenant")),
         ((SEALING, "SealedCall.refuse_in_key", "if mark is not None:", "if False:"), test_a_key_that_shows_a_value_is_refused, ("key",)),
         ((SEALING, "redact", "if is_sealed(stored):", "if False:"), test_a_job_from_before_the_mark_was_taken_away_still_runs, ("declare",)),
         ((HISTORY, "_as_result", ", declared.marks, verbatim", ", verbatim"), test_a_job_from_before_the_mark_still_runs_and_is_hidden_from_then_on, ("declare",)),

@@ -275,6 +275,17 @@ def test_a_marked_value_that_cannot_be_stored_is_refused_and_not_shown(value: An
     assert "canary" not in f"{no.value!r} {no.value.__cause__!r} {no.value.__context__!r}"
 
 
+def test_nesting_of_any_depth_is_refused_without_a_recursion_error() -> None:
+    value: list[Any] = []
+    for _ in range(100_000):
+        value = [value]
+
+    with pytest.raises(errors.TooDeep):
+        seal({"token": value})
+    while value:  # or taking it down recurses
+        value = value.pop()
+
+
 def test_the_size_of_all_arguments_counts_not_of_each() -> None:
     with pytest.raises(errors.TooLarge):
         seal({"token": "x" * 6_000, "phone": "x" * 6_000})
@@ -288,10 +299,10 @@ def test_the_size_of_all_arguments_counts_not_of_each() -> None:
 def test_sealing_anew_changes_the_key_and_nothing_else() -> None:
     with keys(("old", OLD)):
         before = seal({"token": "abcd", "phone": "5550100", "n": 1})
-        old_digest = sealing.seal(PLACE, {"token": "abcd"}, **LIMITS).keyed["token"]
+        old_digest = sealing.digests(PLACE, {"token": "abcd"})["token"]
     with keys(("new", NEW), ("old", OLD)):
         after, digests = sealing.reseal(replace(PLACE, marks=NONE), before)
-        assert digests[old_digest] == sealing.seal(PLACE, {"token": "abcd"}, **LIMITS).keyed["token"]
+        assert digests[old_digest] == sealing.digests(PLACE, {"token": "abcd"})["token"]
     with keys(("new", NEW)):
         assert opened(after) == {"token": "abcd", "phone": "5550100", "n": 1}
         assert [after[name]["$sealed"] for name in ("token", "phone")] == ["secret", "pii"]
@@ -300,8 +311,8 @@ def test_sealing_anew_changes_the_key_and_nothing_else() -> None:
 
 def test_a_digest_is_of_the_tenant_and_the_value_alone() -> None:
     def digest(value: Any, **place: Any) -> str:
-        return str(sealing.seal(replace(PLACE, **place), {"token": value}, **LIMITS).keyed["token"])
+        return str(sealing.digests(replace(PLACE, **place), {"token": value})["token"])
 
     assert digest("abcd") == digest("abcd") == digest("abcd", task_name="another")
     assert len({digest("abcd"), digest("abce"), digest("abcd", tenant_id=8), digest(["abcd"]), digest('"abcd"')}) == 5
-    assert sealing.seal(PLACE, {"token": None, "n": 1}, **LIMITS).keyed == {"token": None, "n": 1}
+    assert sealing.digests(PLACE, {"token": None, "n": 1}) == {"token": None, "n": 1}

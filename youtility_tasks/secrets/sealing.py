@@ -42,8 +42,6 @@ class SealedCall:
     """What is stored, as JSON."""
     shown: dict[str, Any]
     """What everybody else is shown."""
-    keyed: dict[str, Any] = field(repr=False)
-    """What locks are made of: digests in the place of values."""
     scrubber: Scrubber
 
     def refuse_in_key(self, task_name: str, **keys: str | None) -> None:
@@ -80,8 +78,7 @@ def seal(place: Place, stored: dict[str, Any], *, max_bytes: int, max_depth: int
     Raises NotJson, TooDeep or TooLarge, without a word of a marked value; WrongArguments for the mark that stands for
     a hidden value, or for what was sealed elsewhere.
     """
-    text = f"Task {place.task_name!r}"
-    _check_hidden(place, stored, max_bytes, max_depth)
+    what = f"Task {place.task_name!r}"
     scrubber, key = Scrubber(), keyring.current()
 
     def keep(argument: str, mark: Mark | None, value: Any) -> Any:
@@ -89,32 +86,30 @@ def seal(place: Place, stored: dict[str, Any], *, max_bytes: int, max_depth: int
             return value
         if value == mark.shown:
             raise WrongArguments(
-                f"{text}: argument {argument!r} is {value!r}, which stands for a hidden value. Pass the value itself."
+                f"{what}: argument {argument!r} is {value!r}, which stands for a hidden value. Pass the value itself."
             )
         if is_sealed(value):
-            plain = _open_given(place, argument, value)
-            scrubber.learn(plain, mark)
+            scrubber.learn(_open_given(place, argument, value), mark)
             return value
+        text = _checked(what, argument, mark, value, max_bytes=max_bytes, max_depth=max_depth)
         scrubber.learn(value, mark)
-        plain_bytes = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        return {
-            TAG: mark.value,
-            "key": key.key_id,
-            "value": key.seal(plain_bytes, _aad(key.key_id, mark.value, place, argument)),
-        }
+        return _sealed(key, mark.value, text, place, argument)
+
+    sealed = _each(place, stored, keep)
+    text = payload.check(what, sealed, max_bytes=max_bytes, max_depth=max_depth)
+    return SealedCall(text, _each(place, stored, _hidden), scrubber)
+
+
+def digests(place: Place, stored: dict[str, Any]) -> dict[str, Any]:
+    """What locks are made of: the arguments of a call, with a digest in the place of each marked value."""
+    key = keyring.current()
 
     def digest(argument: str, mark: Mark | None, value: Any) -> Any:
         if mark is None or value is None:
             return value
         return key.digest(place.tenant_id, _open_given(place, argument, value) if is_sealed(value) else value)
 
-    sealed = _each(place, stored, keep)
-    return SealedCall(
-        text=json.dumps(sealed, ensure_ascii=False, separators=(",", ":")),
-        shown=_each(place, stored, _hidden),
-        keyed=_each(place, stored, digest),
-        scrubber=scrubber,
-    )
+    return _each(place, stored, digest)
 
 
 def holds_sealed(stored: dict[str, Any], *, verbatim: bool = False) -> bool:
@@ -194,22 +189,18 @@ def reseal(place: Place, stored: dict[str, Any]) -> tuple[dict[str, Any], dict[s
 
     Raises UnknownSecretKey, BrokenSecret.
     """
-    key, digests = keyring.current(), {}
+    key, moved = keyring.current(), {}
 
     def again(argument: str, _: Mark | None, value: Any) -> Any:
         if not is_sealed(value) or value["key"] == key.key_id:
             return value
         plain = _open(place, argument, value)
         old = keyring.get(value["key"]).digest(place.tenant_id, plain)
-        digests[old] = key.digest(place.tenant_id, plain)
-        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
-        return {
-            TAG: value[TAG],
-            "key": key.key_id,
-            "value": key.seal(text, _aad(key.key_id, value[TAG], place, argument)),
-        }
+        moved[old] = key.digest(place.tenant_id, plain)
+        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+        return _sealed(key, value[TAG], text, place, argument)
 
-    return _each(place, stored, again), digests
+    return _each(place, stored, again), moved
 
 
 # -- inside
@@ -236,30 +227,21 @@ def _kept(edited: Any, before: Any) -> Any:
     return before if is_sealed(before) and edited in {mark.shown for mark in Mark} else edited
 
 
-def _check_hidden(place: Place, stored: dict[str, Any], max_bytes: int, max_depth: int) -> None:
-    """What `payload.check` asks of the whole; of a marked value it says no more than that it will not do."""
-    what = f"Task {place.task_name!r}"
-    size = 0
+def _checked(what: str, argument: str, mark: Mark, value: Any, *, max_bytes: int, max_depth: int) -> str:
+    """The JSON of a marked value; of one that will not do it says no more than that."""
+    try:
+        return payload.check(what, value, max_bytes=max_bytes, max_depth=max_depth)
+    except EnqueueError as error:
+        refused = type(error)(
+            f"{what}: argument {argument!r}, marked {mark!r}, cannot be stored ({_FLAWS.get(type(error).__name__, '')}); "
+            "its value is not shown."
+        )
+    raise refused  # here, so that the error with the value in its text is not its context
 
-    def look(argument: str, mark: Mark | None, value: Any) -> Any:
-        if mark is None:
-            return value
-        nonlocal size
-        try:
-            size += len(
-                payload.check(what, {argument: value}, max_bytes=max_bytes - size, max_depth=max_depth).encode()
-            )
-        except EnqueueError as error:
-            refused = type(error)(
-                f"{what}: argument {argument!r}, marked {mark!r}, cannot be stored ({_FLAWS.get(type(error).__name__, '')}); "
-                "its value is not shown."
-            )
-        else:
-            return None
-        raise refused  # outside, so that the error with the value in its text is not its context
 
-    others = _each(place, stored, look)
-    payload.check(what, others, max_bytes=max_bytes - size, max_depth=max_depth)
+def _sealed(key: keyring.Key, mark: str, text: str, place: Place, argument: str) -> dict[str, str]:
+    sealed = key.seal(text.encode(), _aad(key.key_id, mark, place, argument))
+    return {TAG: mark, "key": key.key_id, "value": sealed}
 
 
 _FLAWS = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,16 @@ from youtility_tasks.status import JobStatus
 
 BATCH = 500
 """Jobs that one transaction changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Resealed:
+    job_id: int
+    args: str
+    lock: str | None
+    queueing_lock: str | None
+    new_lock: str | None
+    new_queueing_lock: str | None
 
 
 @dataclass(slots=True)
@@ -59,8 +70,9 @@ def rekey(
             rows = queries.fetch(
                 "jobs_under_old_keys", {"after": after, "n": n, "key_id": done.key_id, "tenant_id": tenant_id}
             )
-            for row in rows:
-                _one(row, done, dry_run=dry_run)
+            resealed = [each for row in rows if (each := _reseal(row, done)) is not None]
+            if not dry_run:
+                _write(resealed)
         if len(rows) < n:
             return done
         after, left = rows[-1][0], None if left is None else left - len(rows)
@@ -68,7 +80,8 @@ def rekey(
     return done
 
 
-def _one(row: tuple[Any, ...], done: Rekeyed, *, dry_run: bool) -> None:
+def _reseal(row: tuple[Any, ...], done: Rekeyed) -> _Resealed | None:
+    """The job anew, counted; None when it is left as it is."""
     job_id, task_name, tenant_id, args, lock, queueing_lock, status = row
     before, declared = json.loads(args), registry.resolve(task_name)
     verbatim = declared.verbatim if declared is not None else before.keys() == {"args", "kwargs"}
@@ -76,22 +89,40 @@ def _one(row: tuple[Any, ...], done: Rekeyed, *, dry_run: bool) -> None:
         stored, digests = sealing.reseal(sealing.Place(tenant_id, task_name, marks.NONE, verbatim), before)
     except UnknownSecretKey as error:
         done.unknown[error.key_id] += 1
-        return
+        return None
     except BrokenSecret:
         done.broken.append(job_id)
-        return
+        return None
     if stored == before:  # it only looks like ours, somewhere inside an argument
-        return
-    if not dry_run:
-        text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
-        locks = {"lock": lock, "queueing_lock": queueing_lock}
-        moved = {kind: _moved(key, digests) if status != JobStatus.DOING else key for kind, key in locks.items()}
-        try:
-            with transaction.atomic(using=settings().database):
-                queries.run("replace_arguments", {"id": job_id, "args": text, **moved})
-        except IntegrityError:  # another job waits under the new lock: this one keeps its own
-            queries.run("replace_arguments", {"id": job_id, "args": text, **locks})
+        return None
     done.by_status[status] += 1
+    text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
+    if status == JobStatus.DOING:
+        digests = {}
+    return _Resealed(job_id, text, lock, queueing_lock, _moved(lock, digests), _moved(queueing_lock, digests))
+
+
+def _write(jobs: Sequence[_Resealed], *, keep_locks: bool = False) -> None:
+    if not jobs:
+        return
+    locks = [
+        (each.lock, each.queueing_lock) if keep_locks else (each.new_lock, each.new_queueing_lock) for each in jobs
+    ]
+    parameters = {
+        "ids": [each.job_id for each in jobs],
+        "args": [each.args for each in jobs],
+        "locks": [lock for lock, _ in locks],
+        "queueing_locks": [queueing_lock for _, queueing_lock in locks],
+    }
+    try:
+        with transaction.atomic(using=settings().database):
+            queries.run("replace_arguments", parameters)
+    except IntegrityError:
+        # Another job waits under a new lock already: one by one, and that one keeps its own.
+        if len(jobs) == 1 and keep_locks:
+            raise
+        for each in jobs:
+            _write([each], keep_locks=len(jobs) == 1)
 
 
 def _moved(key: str | None, digests: dict[str, str]) -> str | None:
