@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,6 +16,8 @@ import pytest
 from tests.acceptance import stock
 from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import QUICK, REPOSITORY, Crew, until
+from tests.conftest import Cluster
+from youtility_tasks.standalone.server import Server
 
 CORES = ["canary5f21", "second77c0line", "birdname93aa", "bird83b1@nest.example"]
 """What is looked for: parts of the values, without the characters that some notation writes otherwise."""
@@ -32,6 +35,15 @@ class Aviary:
     def __init__(self, crew: Crew, **settings: Any) -> None:
         self.crew, self.settings = crew, settings
         self.said: list[str] = []
+        self.server_log: tuple[Path, int] | None = None
+
+    def note_statements(self, server: Server | None) -> None:
+        """Let the server write down every statement with its parameters, from now on; one that is not ours is not asked."""
+        if server is not None:
+            ((name,),) = self.crew.queue.rows("SELECT current_database()")
+            self.crew.queue.rows(f"ALTER DATABASE {name} SET log_statement = 'all'")
+            self.crew.queue.rows(f"ALTER DATABASE {name} SET log_parameter_max_length = -1")
+            self.server_log = server.log, server.log.stat().st_size
 
     def run(self, *arguments: str, stdin: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
         """A command of the project, at DEBUG; what it says is remembered."""
@@ -87,6 +99,11 @@ class Aviary:
             if file.is_file():
                 yield f"{file.name}: {file.read_text(errors='replace')}"
         yield from self.tables()
+        if self.server_log is not None:
+            path, begin = self.server_log
+            written = path.read_bytes()[begin:].decode(errors="replace")
+            assert "youtility_tasks_pump" in written and "$sealed" in written
+            yield f"statements: {written}"
 
     def sightings(self) -> list[str]:
         """Where a canary is to be read: some words around each."""
@@ -118,8 +135,9 @@ def test_a_search_that_would_see_a_canary_sees_one(aviary: Aviary) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("as_json", [False, True], ids=["text logs", "JSON logs"])
-def test_a_canary_is_nowhere_to_be_read(aviary: Aviary, as_json: bool) -> None:
+def test_a_canary_is_nowhere_to_be_read(aviary: Aviary, cluster: Cluster, as_json: bool) -> None:
     crew = aviary.crew
+    aviary.note_statements(cluster.server)
     crew.start(*(["--json-logs"] if as_json else []), processes=2, log_level="DEBUG", max_crashes=2, **FIRST)
 
     sync = aviary.enqueue("ok", "retry", "bug", "bad", "segfault", "exit")
@@ -148,12 +166,11 @@ def test_a_canary_is_nowhere_to_be_read(aviary: Aviary, as_json: bool) -> None:
     assert endings[sync[0]]["args"]["how"] == "ok" and endings[sync[0]]["args"]["token"]["key"] == "first"
 
     # People look, and act.
-    for job_id in jobs:
+    for job_id in jobs[:2] if as_json else jobs:
         shown = json.loads(aviary.manage("show", str(job_id), "--args", "--json").stdout)
         assert shown["job"]["args"]["token"] == "[secret]"
-        aviary.manage("show", str(job_id), "--args")
-    for words in (["jobs"], ["dead-letters"], ["stats"], ["doctor"], ["workers"], ["tasks"]):
-        aviary.manage(*words), aviary.manage(*words, "--json")
+    for words in (["jobs"], ["dead-letters"], ["stats"], ["doctor"], ["workers"], ["show", str(sync[2]), "--args"]):
+        aviary.manage(*words, *(["--json"] if as_json else []))
     aviary.run("-m", "django", "procrastinate", "shell", stdin="list_jobs details=true\nlist_tasks\nlist_queues\nEOF\n")
     assert aviary.manage("rekey", "--json", **SECOND).returncode == 0
 
@@ -208,12 +225,22 @@ def test_a_canary_is_seen_where_its_guard_is_gone(aviary: Aviary, mutant: Mutant
     assert seen == seen_in
 
 
-def test_a_canary_that_a_stock_worker_runs_is_in_neither_its_log_nor_the_database(crew: Crew) -> None:
+def test_a_canary_is_seen_in_a_stock_workers_log_where_its_guard_is_gone(crew: Crew) -> None:
+    mutant = Mutant(RUN, "call_in_place", "error if run.hidden is None else run.hidden.error(error)", "error")
+
+    with pytest.raises(AssertionError):
+        test_a_canary_that_a_stock_worker_runs_is_in_neither_its_log_nor_the_database(crew, mutant)
+
+
+def test_a_canary_that_a_stock_worker_runs_is_in_neither_its_log_nor_the_database(
+    crew: Crew, mutant: Mutant | None = None
+) -> None:
     """What a task prints there is procrastinate's process's own; what it logs goes through us."""
     aviary = Aviary(crew)
     aviary.enqueue("ok", "bug", prints=False)
 
-    with stock.worker(crew, "--one-shot", LOG_LEVEL="DEBUG") as worker:
+    env = {} if mutant is None else {"TEST_MUTANT": json.dumps(mutant)}
+    with stock.worker(crew, "--one-shot", LOG_LEVEL="DEBUG", **env) as worker:
         said, _ = worker.communicate(timeout=60)
 
     aviary.said.append(said.decode())

@@ -173,18 +173,15 @@ def run_in_place(run: Run) -> dict[str, Any]:
 
 
 def call_in_place(run: Run) -> Any:
-    """Run the task here and now, in its tenant; returns its result or raises its error, without values of marked arguments."""
+    """Run the task here and now, in its tenant; returns its result, or raises its error without values of marked arguments."""
     try:
         with _surroundings(run) as (task, args, kwargs):
-            result = task.call(*args, **kwargs)
+            return task.call(*args, **kwargs)
     except BaseException as error:
         told = error if run.hidden is None else run.hidden.error(error)
         if told is error:
             raise
         raise told from None
-    if run.hidden is None:
-        return result
-    return run.hidden.json(payload.clean(result, max_bytes=settings().max_result_bytes))
 
 
 def is_async(run: Run) -> bool:
