@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db.utils import load_backend
 from . import queries, queues, registry
 from .conf import settings
 from .errors import ConfigurationError, did_you_mean
+from .secrets import marks
 
 
 def register() -> None:
@@ -50,6 +52,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 )
             )
     found += _check_secret_keys()
+    found += _check_marks_of_others()
     for task_name in settings().retention_days_by_task or {}:
         if registry.find(task_name) is None:
             found.append(
@@ -75,6 +78,23 @@ def _check_secret_keys() -> list[checks.CheckMessage]:
             "'<32 bytes in base64>'}. What was sealed before can still be opened.",
             id="youtility_tasks.W002",
         )
+    ]
+
+
+def _check_marks_of_others() -> list[checks.CheckMessage]:
+    if not apps.is_installed("procrastinate.contrib.django"):
+        return []
+    from procrastinate.contrib.django import app  # it needs what was just asked for
+
+    # Ours are in its registry, too, as functions that take anything.
+    marked = [theirs.name for theirs in app.tasks.values() if marks.read(theirs.func, inspect.signature(theirs.func))]
+    return [
+        checks.Warning(
+            f"Task {name!r} is declared for procrastinate and has arguments marked Secret or Pii, which it stores in clear.",
+            hint="Declare it with youtility_tasks.task, and enqueue it with `enqueue`.",
+            id="youtility_tasks.W003",
+        )
+        for name in sorted(set(marked))
     ]
 
 

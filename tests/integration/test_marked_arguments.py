@@ -444,6 +444,17 @@ def test_production_without_keys_is_warned_of_once_a_task_is_marked(declare: Cal
         assert "youtility_tasks.W002" not in found()
 
 
+def test_a_mark_on_a_task_declared_for_procrastinate_is_warned_of() -> None:
+    assert "youtility_tasks.W003" not in [each.id for each in checks.check_settings(None)]
+    app.task(name="their_send")(send)
+    try:
+        (found,) = [each for each in checks.check_settings(None) if each.id == "youtility_tasks.W003"]
+    finally:
+        app.tasks.pop("their_send")
+
+    assert "Task 'their_send'" in found.msg and "in clear" in found.msg
+
+
 # -- a new key
 
 
