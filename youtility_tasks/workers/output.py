@@ -55,7 +55,8 @@ class _Tee:
         tail = _current.get()
         if tail is not None:
             tail.add(text)
-        return self._stream.write(scrubbing.scrub(text))
+        self._stream.write(scrubbing.scrub(text))
+        return len(text)
 
     def writelines(self, lines: Any) -> None:
         for line in lines:
