@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .errors import BadInput, NotReady, NotYetBuilt, Transient
     from .finish import FinalFailure, on_final_failure
     from .registry import task
+    from .secrets.marks import Pii, Secret
     from .tenants import current_tenant, tenant, tenants_in_scope
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "FinalFailure",
     "NotReady",
     "NotYetBuilt",
+    "Pii",
     "Retry",
+    "Secret",
     "Task",
     "TaskContext",
     "Transient",
@@ -45,7 +48,9 @@ _HOME = {
     "FinalFailure": "finish",
     "NotReady": "errors",
     "NotYetBuilt": "errors",
+    "Pii": "secrets.marks",
     "Retry": "declaration",
+    "Secret": "secrets.marks",
     "Task": "declaration",
     "TaskContext": "context",
     "Transient": "errors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.db.utils import load_backend
 from . import queries, queues, registry
 from .conf import settings
 from .errors import ConfigurationError, did_you_mean
+from .secrets import marks
 
 
 def register() -> None:
@@ -49,6 +51,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                     id="youtility_tasks.E004",
                 )
             )
+    found += _check_secret_keys()
+    found += _check_marks_of_others()
     for task_name in settings().retention_days_by_task or {}:
         if registry.find(task_name) is None:
             found.append(
@@ -60,6 +64,38 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 )
             )
     return found
+
+
+def _check_secret_keys() -> list[checks.CheckMessage]:
+    is_production = not django_settings.DEBUG and not settings().allow_unsafe_database
+    marked = [name for name, declared in registry.registered().items() if declared.marks]
+    if not marked or settings().secret_keys is not None or not is_production:
+        return []
+    return [
+        checks.Warning(
+            f"{', '.join(marked[:5])}: marked arguments are sealed with a key made from SECRET_KEY.",
+            hint="Give them keys of their own, which can be replaced one by one: YOUTILITY_TASKS['secret_keys'] = {'<id>': "
+            "'<32 bytes in base64>'}. What was sealed before can still be opened.",
+            id="youtility_tasks.W002",
+        )
+    ]
+
+
+def _check_marks_of_others() -> list[checks.CheckMessage]:
+    if not apps.is_installed("procrastinate.contrib.django"):
+        return []
+    from procrastinate.contrib.django import app  # it needs what was just asked for
+
+    # Ours are in its registry, too, as functions that take anything.
+    marked = [theirs.name for theirs in app.tasks.values() if marks.read(theirs.func, inspect.signature(theirs.func))]
+    return [
+        checks.Warning(
+            f"Task {name!r} is declared for procrastinate and has arguments marked Secret or Pii, which it stores in clear.",
+            hint="Declare it with youtility_tasks.task, and enqueue it with `enqueue`.",
+            id="youtility_tasks.W003",
+        )
+        for name in sorted(set(marked))
+    ]
 
 
 def _check_database(alias: str) -> list[checks.CheckMessage]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -40,6 +42,10 @@ _MAY_BE_ZERO = {
     "abort_grace_s",
     "shutdown_grace_s",
 }
+
+
+_KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
+_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +128,10 @@ class Settings:
     """Write procrastinate's event rows and notifications for jobs enqueued here: three rows a job, a third of the
     database's work, that only its own admin and shell read."""
 
+    secret_keys: Mapping[str, str] | Sequence[tuple[str, str]] | None = field(default=None, repr=False)
+    """Key id -> 32 bytes in base64, newest first: the first seals arguments marked `Secret` or `Pii`, all of them open. None:
+    one made from SECRET_KEY."""
+
     history_retention_days: int = 365
     """Whole UTC days that ended attempts are kept; a day that is past it is dropped at once. Dead letters stay."""
     retention_days_by_outcome: Mapping[str, int] | None = None
@@ -140,11 +150,11 @@ class Settings:
         return min([self.history_retention_days, *by_outcome.values(), *by_task.values()])
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if isinstance(field.default, bool):
-                _check_switch(field.name, getattr(self, field.name))
-            elif isinstance(field.default, int | float):
-                _check_number(field.name, getattr(self, field.name), like=field.default)
+        for each in fields(self):
+            if isinstance(each.default, bool):
+                _check_switch(each.name, getattr(self, each.name))
+            elif isinstance(each.default, int | float):
+                _check_number(each.name, getattr(self, each.name), like=each.default)
         if not isinstance(self.database, str):
             raise ConfigurationError(f"YOUTILITY_TASKS: database is {self.database!r}; right is an alias of DATABASES.")
         if self.direct_database is not None and not isinstance(self.direct_database, str):
@@ -160,6 +170,7 @@ class Settings:
         _check_tenancy(self)
         _check_days("retention_days_by_outcome", self.retention_days_by_outcome, known=[each.value for each in Outcome])
         _check_days("retention_days_by_task", self.retention_days_by_task, known=None)
+        _check_secret_keys(self.secret_keys)
         if self.lease_s < 3 * self.heartbeat_interval_s:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "
@@ -254,6 +265,39 @@ def _are_names(given: object) -> bool:
         and not isinstance(given, str)
         and all(isinstance(each, str) and each for each in given)
     )
+
+
+def _check_secret_keys(given: object) -> None:
+    """Never shows a key; its place is enough."""
+    if given is None:
+        return
+    says = "YOUTILITY_TASKS: secret_keys"
+    make = """`python -c "import base64, os; print(base64.b64encode(os.urandom(32)).decode())"` makes one"""
+    pairs = list(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(pairs, list | tuple) or not pairs or not all(_is_pair(each) for each in pairs):
+        raise ConfigurationError(
+            f"{says} is {type(given).__name__}; right is a dict of key id -> 32 bytes in base64, newest first, or a list of such "
+            f"pairs, with at least one; {make}."
+        )
+    for n, (key_id, text) in enumerate(pairs):
+        if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id) or key_id.startswith("django-"):
+            raise ConfigurationError(
+                f"{says}: the id of key {n + 1} is no id; right is 1 to 32 letters, digits, '.', '_' or '-', not beginning with "
+                "'django-', for example '2026-11'."
+            )
+        try:
+            size = len(base64.b64decode(text, validate=True)) if isinstance(text, str) else None
+        except (binascii.Error, ValueError):
+            size = None
+        if size != _KEY_BYTES:
+            found = "no base64" if size is None else f"base64 of {size} bytes"
+            raise ConfigurationError(f"{says}[{key_id!r}] is {found}; right is base64 of {_KEY_BYTES} bytes; {make}.")
+    if len({key_id for key_id, _ in pairs}) < len(pairs):
+        raise ConfigurationError(f"{says} names one id twice; right is an id of its own for each key.")
+
+
+def _is_pair(given: object) -> bool:
+    return isinstance(given, list | tuple) and len(given) == 2
 
 
 def _from_django() -> Settings:

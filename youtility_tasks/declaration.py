@@ -15,6 +15,7 @@ from croniter import croniter
 
 from . import queues, tasks_api
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
+from .secrets import keyring, marks
 
 MOST_URGENT, LEAST_URGENT = 1, 10
 
@@ -55,7 +56,6 @@ class _Bare(str):
         return str(self)
 
 
-@functools.lru_cache(maxsize=1024)  # `using` makes a new Task at every call
 def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.Signature:
     """What a caller may give, readable: without the context, annotations without quotes."""
 
@@ -67,6 +67,16 @@ def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.
     return full.replace(
         parameters=parameters[1:] if takes_context else parameters, return_annotation=bare(full.return_annotation)
     )
+
+
+@functools.lru_cache(maxsize=1024)  # `using` makes a new Task at every call
+def _shape(function: Callable[..., Any], takes_context: bool) -> tuple[inspect.Signature, marks.Marks, bool]:
+    """What a caller may give, which of it is marked, and whether the function is a coroutine's."""
+    signature = _signature(function, takes_context=takes_context)
+    found = marks.read(function, signature)
+    if found:
+        keyring.load()
+    return signature, found, inspect.iscoroutinefunction(function)
 
 
 @functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
@@ -141,7 +151,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """Each ending is reported the moment it happens, not within milliseconds together with its neighbours': fewer
     repetitions after a kill, more work a job."""
     lock: Key = None
-    """At most one running job per lock (within the tenant)."""
+    """At most one running job per lock (within the tenant). A function of the arguments is given digests of marked ones."""
     queueing_lock: Key = None
     """At most one waiting job per queueing lock (within the tenant)."""
     unique: str | None = None
@@ -153,16 +163,20 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     seed_class: str = ""
     """The class the task had in the plan it came from; for listings only."""
     guard: Callable[[dict[str, Any]], None] | None = None
-    """Called with the arguments at enqueue; raises to refuse the call."""
+    """Called with the arguments at enqueue, marked ones in clear; raises to refuse the call."""
     verbatim: bool = False
     """Arguments are stored as they were called (`{"args": [], "kwargs": {}}`) and not by name; for adopted tasks."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
+    marks: marks.Marks = field(init=False, repr=False, compare=False)
+    """Which arguments are marked `Secret` or `Pii`; false when none is."""
     is_async: bool = field(init=False, repr=False, compare=False)
     """Whether the function is a coroutine's: it then runs on the child's loop, not in a thread."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signature", _signature(self.func, takes_context=self.takes_context))
-        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.func))
+        signature, found, is_async = _shape(self.func, self.takes_context)
+        object.__setattr__(self, "signature", signature)
+        object.__setattr__(self, "marks", found)
+        object.__setattr__(self, "is_async", is_async)
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 

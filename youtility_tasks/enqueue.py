@@ -14,6 +14,7 @@ from . import history, payload, queries, tasks_api, tenants
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
+from .secrets import sealing
 from .tenancy import guard
 
 _ATTEMPTS_AT_A_TWIN = 5
@@ -24,7 +25,8 @@ class _Call:
     """One checked call, ready to be written."""
 
     task: Task
-    stored: dict[str, Any]
+    shown: dict[str, Any]
+    """Its arguments, the values of marked ones left out."""
     text: str
     tenant_id: int
     lock: str | None
@@ -72,21 +74,46 @@ def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_a
 def _check(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Call:
     task.validate()
     stored = _arguments(task, args, kwargs)
+    if task.marks:
+        return _check_marked(task, stored)
     limits = settings()
     text = payload.check(
         f"Task {task.name!r}", stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth
     )
     if task.guard is not None:
         task.guard(stored)
+    return _call(task, _tenant(task), text, shown=stored, keyed=stored)
+
+
+def _check_marked(task: Task, stored: dict[str, Any]) -> _Call:
+    limits, tenant_id = settings(), _tenant(task)
+    place = sealing.Place(tenant_id, task.name, task.marks, task.verbatim)
+    sealed = sealing.seal(place, stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth)
+    if task.guard is not None:
+        task.guard(stored)
+    needs_digests = callable(task.lock) or callable(task.queueing_lock)
+    keyed = sealing.digests(place, stored) if needs_digests else {}
+    call = _call(task, tenant_id, sealed.text, shown=sealed.shown, keyed=keyed)
+    sealed.refuse_in_key(
+        task.name, lock=call.lock, **{"queueing lock": call.queueing_lock, "unique key": call.unique_key}
+    )
+    return call
+
+
+def _tenant(task: Task) -> int:
     tenant_id = tenants.current_tenant()
     if tenant_id is None:
         if task.tenant == "one":
             raise NoTenant(task.name)
-        tenant_id = tenants.ALL
-    lock, queueing_lock = task.key(task.lock, stored), task.key(task.queueing_lock, stored)
+        return tenants.ALL
+    return tenant_id
+
+
+def _call(task: Task, tenant_id: int, text: str, *, shown: dict[str, Any], keyed: dict[str, Any]) -> _Call:
+    lock, queueing_lock = task.key(task.lock, keyed), task.key(task.queueing_lock, keyed)
     return _Call(
         task=task,
-        stored=stored,
+        shown=shown,
         text=text,
         tenant_id=tenant_id,
         lock=_of_tenant(task, tenant_id, lock),
@@ -222,8 +249,8 @@ def _result(call: _Call, written: Enqueued) -> tasks_api.TaskResult[Any]:
         started_at=None,
         last_attempted_at=None,
         finished_at=None,
-        args=call.stored["args"] if call.task.verbatim else [],
-        kwargs=call.stored["kwargs"] if call.task.verbatim else call.stored,
+        args=call.shown["args"] if call.task.verbatim else [],
+        kwargs=call.shown["kwargs"] if call.task.verbatim else call.shown,
         backend=call.task.backend,
         errors=[],
         worker_ids=[],

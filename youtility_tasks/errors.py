@@ -19,11 +19,14 @@
     │   ├── NaiveDatetime
     │   ├── NoTenant / UnknownTenant
     │   ├── UnknownTask
+    │   ├── SecretInKey             a lock or unique key that would show a marked argument
     │   └── NotYetBuilt
     ├── TaskError                   what a task raises to say how its failure is meant
     │   ├── BadInput                never retried
-    │   │   └── NotRetried          procrastinate's retry strategy said so of a task of its own
+    │   │   ├── NotRetried          procrastinate's retry strategy said so of a task of its own
+    │   │   └── BrokenSecret        a sealed argument was changed, or stands in another place than its own
     │   ├── NotReady                retried: what it needs is not visible yet
+    │   │   └── UnknownSecretKey    a sealed argument's key is not in the settings here; retried until it is
     │   └── Transient               retried: somebody else's fault (SMTP, broker, lock)
     │       ├── SoftTimeLimit       the time limit passed while the task ran
     │       ├── HardTimeLimit       it went on past that, and its process was killed
@@ -174,6 +177,17 @@ class UnknownTask(EnqueueError):
         )
 
 
+class SecretInKey(EnqueueError):
+    """A lock or unique key that would show the value of a marked argument in a column."""
+
+    def __init__(self, task_name: str, kind: str, mark: str) -> None:
+        super().__init__(
+            f"Task {task_name!r}: its {kind} holds the value of an argument marked {mark}, and would show it in a column. Make "
+            "the lock in the declaration from the argument (`lock=lambda args: args['token']`): it is given a digest there, "
+            "the same for the same value. Or use an id. Nothing was written."
+        )
+
+
 class NotYetBuilt(EnqueueError):
     """A task that is registered but whose body is still to come."""
 
@@ -197,6 +211,29 @@ class NotRetried(BadInput):
 
 class NotReady(TaskError):
     """What the task needs is not there yet: another attempt will follow."""
+
+
+class UnknownSecretKey(NotReady):
+    """A sealed argument names a key that the settings here do not have; the job waits until a worker has it."""
+
+    def __init__(self, key_id: str, known: Iterable[str]) -> None:
+        self.key_id = key_id
+        super().__init__(
+            f"An argument was sealed with the key {key_id!r}; known here: {', '.join(known)}. Put that key back into "
+            "YOUTILITY_TASKS['secret_keys'] (into SECRET_KEY_FALLBACKS, if it begins with 'django-'), behind the present one; "
+            "after `manage_task_queue rekey` it can go."
+        )
+
+
+class BrokenSecret(BadInput):
+    """A sealed argument that was changed, or taken from another tenant, task or argument."""
+
+    def __init__(self, task_name: str, argument: str, tenant_id: int, key_id: str) -> None:
+        super().__init__(
+            f"Task {task_name!r}: argument {argument!r} cannot be opened for tenant {tenant_id} with the key {key_id!r}. It was "
+            "changed, or it was sealed for another tenant, task or argument, or the key is another one of the same id. Enqueue "
+            "the task again with the value."
+        )
 
 
 class Transient(TaskError):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .conf import settings
-from .declaration import Task
-from .errors import AbortRequested, BadInput, SoftTimeLimit
+from .declaration import Retry, Task
+from .errors import AbortRequested, BadInput, SoftTimeLimit, UnknownSecretKey
 from .status import Outcome
 
 
@@ -19,6 +19,8 @@ class Happened(StrEnum):
     BAD_INPUT = "bad_input"
     RAISED = "raised"
     """NotReady, Transient or a bug: all are retried by the task's policy."""
+    NO_KEY = "no_key"
+    """A sealed argument could not be opened here: it is retried until the key is there, whatever the task's policy says."""
     TIMED_OUT = "timed_out"
     ABORTED = "aborted"
     CRASHED = "crashed"
@@ -35,6 +37,9 @@ class Verdict(StrEnum):
     RETRY = "retry"
     CRASHED = "crashed"
     RELEASED = "released"
+
+
+_UNTIL_THE_KEY_IS_THERE = Retry(2**31, base=30, factor=2, cap=900)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,8 @@ def classify(error: BaseException) -> Happened:
         return Happened.ABORTED
     if isinstance(error, BadInput):
         return Happened.BAD_INPUT
+    if isinstance(error, UnknownSecretKey):
+        return Happened.NO_KEY
     if isinstance(error, SoftTimeLimit):
         return Happened.TIMED_OUT
     return Happened.RAISED
@@ -88,6 +95,9 @@ def decide(happened: Happened, task: Task, *, attempt: int, crash_count: int) ->
             return Decision(Verdict.ABORTED, Outcome.ABORTED)
         case Happened.HANDED_BACK:
             return Decision(Verdict.RELEASED, Outcome.LOST)
+        case Happened.NO_KEY:
+            delay_s = _UNTIL_THE_KEY_IS_THERE.jittered_delay_s(attempt) * settings().retry_delay_factor
+            return Decision(Verdict.RETRY, Outcome.RETRY, delay_s)
         case Happened.CRASHED:
             poison = crash_count + 1 >= settings().max_crashes
             return Decision(Verdict.FAILED if poison else Verdict.CRASHED, Outcome.CRASHED)

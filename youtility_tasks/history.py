@@ -10,6 +10,7 @@ from . import registry, tasks_api
 from .declaration import Task
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
+from .secrets import sealing
 from .status import JobStatus
 from .tenancy import roles
 from .tenants import current_tenant
@@ -45,8 +46,13 @@ class JobStory:
         return self.job.task_name if self.job else self.attempts[-1].task_name
 
     @property
+    def tenant_id(self) -> int:
+        """Whose job it is."""
+        return self.job.tenant_id if self.job else self.attempts[-1].tenant_id
+
+    @property
     def args(self) -> dict[str, Any]:
-        """The arguments as stored (`unpack` makes a call of them); empty where no attempt has kept them."""
+        """The arguments as stored (`unpack` makes a call of them), marked ones sealed; empty where no attempt has kept them."""
         return dict((self.job.args if self.job else self.attempts[-1].args) or {})
 
 
@@ -83,7 +89,7 @@ def _as_result(known: JobStory, declared: Task) -> tasks_api.TaskResult[Any]:
     starts = [attempt.started_at for attempt in known.attempts if attempt.started_at]
     if job is not None and job.status == JobStatus.DOING and job.claimed_at is not None:
         starts.append(job.claimed_at)
-    args, kwargs = unpack(declared, known.args)
+    args, kwargs = unpack(declared, sealing.redact(known.args, declared.marks, verbatim=declared.verbatim))
     made: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
         task=declared,
         id=str(known.job_id),

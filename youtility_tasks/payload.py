@@ -16,7 +16,7 @@ from .errors import NotJson, TooDeep, TooLarge
 _MAX_INT_BITS = 1024  # Python itself refuses to print integers of more than 4,300 digits
 
 
-def check(what: str, args: dict[str, Any], *, max_bytes: int, max_depth: int, root: str = "args") -> str:
+def check(what: str, args: Any, *, max_bytes: int, max_depth: int, root: str = "args") -> str:
     """The JSON text of a job's arguments, or of an effect's payload; `what` and `root` are what an error calls them.
 
     Raises NotJson, TooDeep or TooLarge, naming the place (`args.ids[3]`). A walk counts the bytes before any text is

@@ -15,6 +15,7 @@ from youtility_tasks import queries, queues, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.finish import Happened, Verdict, decide
 from youtility_tasks.models import Job
+from youtility_tasks.secrets import marks, sealing
 from youtility_tasks.status import JobStatus
 from youtility_tasks.workers import run
 
@@ -47,12 +48,20 @@ def enqueued(task_name: str | None = None) -> list[Job]:
 
 
 def assert_enqueued(task_name: str, **args: Any) -> Job:
-    """The waiting job of that task whose arguments include `args`; fails, saying what does wait, if there is none."""
+    """The waiting job of that task whose arguments include `args` (in clear); fails, saying what does wait, if there is none."""
     found = enqueued(task_name)
     for job in found:
-        if args.items() <= job.args.items():
+        if args.items() <= arguments(job).items():
             return job
-    raise AssertionError(f"No waiting {task_name} with {args!r}; waiting: {[job.args for job in found]!r}.")
+    shown = [sealing.redact(job.args) for job in found]
+    raise AssertionError(f"No waiting {task_name} with {args!r}; waiting: {shown!r}.")
+
+
+def arguments(job: Job) -> dict[str, Any]:
+    """A job's arguments in clear, those marked `Secret` or `Pii` too; its row has them sealed."""
+    declared = registry.resolve(job.task_name)
+    marked, verbatim = (declared.marks, declared.verbatim) if declared else (marks.NONE, False)
+    return sealing.unseal(sealing.Place(job.tenant_id, job.task_name, marked, verbatim), job.args).stored
 
 
 def _me(queue_name: str) -> dict[str, Any]:

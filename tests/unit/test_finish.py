@@ -39,6 +39,8 @@ def thrice(declare: Callable[..., Task]) -> Task:
         (errors.SoftTimeLimit(), Happened.TIMED_OUT),
         (errors.AbortRequested(), Happened.ABORTED),
         (errors.NoTenant("t"), Happened.RAISED),
+        (errors.UnknownSecretKey("2024", ["2026"]), Happened.NO_KEY),
+        (errors.BrokenSecret("t", "token", 7, "2026"), Happened.BAD_INPUT),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -62,7 +64,8 @@ def expected(happened: Happened, attempt: int, crash_count: int) -> tuple[Verdic
 
 
 @pytest.mark.parametrize(
-    ("happened", "attempt", "crash_count"), list(itertools.product(Happened, (1, 2, 3, 4, 25), (0, 1, 2, 3, 7)))
+    ("happened", "attempt", "crash_count"),
+    list(itertools.product(set(Happened) - {Happened.NO_KEY}, (1, 2, 3, 4, 25), (0, 1, 2, 3, 7))),
 )
 def test_the_verdict_follows_the_table(thrice: Task, happened: Happened, attempt: int, crash_count: int) -> None:
     decision = decide(happened, thrice, attempt=attempt, crash_count=crash_count)
@@ -73,6 +76,18 @@ def test_the_verdict_follows_the_table(thrice: Task, happened: Happened, attempt
         assert 90 <= decision.delay_s <= 110
     else:
         assert decision.delay_s == 0
+
+
+@pytest.mark.parametrize(("attempt", "wait_s"), [(1, 30), (2, 60), (25, 900), (2_000, 900)])
+def test_a_job_whose_key_is_not_here_waits_however_few_attempts_its_task_has(
+    declare: Callable[..., Task], attempt: int, wait_s: float
+) -> None:
+    once = declare(body, name="once")
+
+    decision = decide(Happened.NO_KEY, once, attempt=attempt, crash_count=0)
+
+    assert (decision.verdict, decision.outcome) == (Verdict.RETRY, Outcome.RETRY)
+    assert 0.9 * wait_s <= decision.delay_s <= 1.1 * wait_s
 
 
 def test_a_task_without_a_policy_runs_once(declare: Callable[..., Task]) -> None:

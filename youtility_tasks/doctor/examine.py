@@ -34,6 +34,7 @@ _WITH_DATABASE: dict[str, Look] = {
     "oldest waiting job": work.oldest_waiting_job,
     "dead letters": work.dead_letters,
     "unknown tasks": work.unknown_tasks,
+    "secret keys": work.secret_keys,
     "effects": work.open_effects,
     "pauses": work.forgotten_pauses,
     "limits": work.controls_of_nothing,

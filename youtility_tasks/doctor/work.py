@@ -11,6 +11,7 @@ from youtility_tasks import metrics, queries, queues, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import schedule_flaw
 from youtility_tasks.models import Job, QueueControl, TaskEffect, TaskWorker
+from youtility_tasks.secrets import keyring
 
 from .finding import Finding
 
@@ -96,6 +97,23 @@ def unknown_tasks() -> Finding:
             "Deploy the code that declares them, give the renamed task its old name in `aliases`, or cancel the jobs.",
         )
     return Finding("unknown tasks", True, "every job's task is declared")
+
+
+def secret_keys() -> Finding:
+    """A key for every job whose arguments are sealed."""
+    by_key = [(key_id, int(n)) for key_id, n in queries.fetch("sealed_keys", {})]
+    lacking = [f"{key_id!r} ({n} jobs)" for key_id, n in by_key if not keyring.has(key_id)]
+    if lacking:
+        return Finding(
+            "secret keys",
+            False,
+            f"not in the settings: {', '.join(lacking[:5])}",
+            "Put them back into YOUTILITY_TASKS['secret_keys'] (into SECRET_KEY_FALLBACKS, if they begin with 'django-'): "
+            "until then these jobs wait. Then `manage_task_queue rekey`.",
+        )
+    old = sum(n for key_id, n in by_key if key_id != keyring.current().key_id)
+    found = f"all {sum(n for _, n in by_key)} sealed jobs can be opened" if by_key else "no job has a sealed argument"
+    return Finding("secret keys", True, f"{found}; {old} of them with an older key: `rekey`" if old else found)
 
 
 def open_effects() -> Finding:

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from youtility_tasks.secrets import scrubbing
+
 KEPT_CHARACTERS = 64 * 1024
 
 _current: contextvars.ContextVar[Tail | None] = contextvars.ContextVar("youtility_tasks_output", default=None)
@@ -23,17 +25,25 @@ class Tail:
         self.limit = limit
         self._pieces: deque[str] = deque()
         self._length = 0
+        self._is_cut = False
 
     def add(self, text: str) -> None:
         """Write a bit more; memory stays below twice `limit` characters."""
+        self._is_cut = self._is_cut or len(text) > self.limit
         self._pieces.append(text[-self.limit :])
         self._length += len(self._pieces[-1])
         while self._length - len(self._pieces[0]) >= self.limit:
             self._length -= len(self._pieces.popleft())
+            self._is_cut = True
 
-    def text(self) -> str:
-        """The last `limit` characters of all that was added."""
-        return "".join(self._pieces)[-self.limit :]
+    def text(self, hidden: scrubbing.Scrubber | None = None) -> str:
+        """The last `limit` characters of all that was added, without what is hidden."""
+        text = "".join(self._pieces)
+        if text and hidden is not None:
+            text = hidden.text(text)
+            if self._is_cut:
+                text = hidden.without_remnant(text)
+        return text[-self.limit :]
 
 
 class _Tee:
@@ -50,7 +60,7 @@ class _Tee:
         if tail is not None:
             tail.add(text)
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            self._stream.write(text)  # type: ignore[union-attr]
+            self._stream.write(scrubbing.scrub(text))  # type: ignore[union-attr]
         return len(text)
 
     def writelines(self, lines: Any) -> None:
@@ -88,6 +98,7 @@ def install() -> None:
     """Let `sys.stdout`, `sys.stderr` and the log of this process be kept per attempt. Programs it starts are not heard."""
     _tees.update(stdout=_Tee(sys.stdout), stderr=_Tee(sys.stderr))
     _listen(alone=True)
+    scrubbing.watch_log()
 
 
 def _listen(*, alone: bool) -> None:

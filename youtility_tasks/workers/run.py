@@ -22,6 +22,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
+from youtility_tasks.secrets import scrubbing, sealing
 from youtility_tasks.tenancy import token
 
 from . import output
@@ -53,6 +54,8 @@ class Run:
     task: Task | None
     started: float | None = None
     """Monotonic seconds; None while it waits for a thread."""
+    hidden: scrubbing.Scrubber | None = None
+    """What must not be seen of its arguments, once they are open; None when none is marked."""
     interrupted: bool = False
     abort: threading.Event | None = None
     """What the task's context shows of an abort; made for a task that takes its context, or given."""
@@ -172,9 +175,15 @@ def run_in_place(run: Run) -> dict[str, Any]:
 
 
 def call_in_place(run: Run) -> Any:
-    """Run the task here and now, in its tenant; returns its result or raises its error."""
-    with _surroundings(run) as (task, args, kwargs):
-        return task.call(*args, **kwargs)
+    """Run the task here and now, in its tenant; returns its result, or raises its error without values of marked arguments."""
+    try:
+        with _surroundings(run) as (task, args, kwargs):
+            return task.call(*args, **kwargs)
+    except BaseException as error:
+        told = error if run.hidden is None else run.hidden.error(error)
+        if told is error:
+            raise
+        raise told from None
 
 
 def is_async(run: Run) -> bool:
@@ -190,13 +199,20 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     if job.tenant_id == tenants.ALL and task.tenant == "one":
         raise BadInput(str(NoTenant(task.name)))
     failpoints.reach("before_start")
-    args, kwargs = history.unpack(task, job.args)
+    opened = None
+    if task.marks or sealing.holds_sealed(job.args, verbatim=task.verbatim):
+        opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), job.args)
+    args, kwargs = history.unpack(task, job.args if opened is None else opened.stored)
+    shown_args, shown_kwargs = (args, kwargs) if opened is None else history.unpack(task, opened.shown)
     fields = context.running(
-        task, job_id=job.job_id, attempt=job.attempt, args=args, kwargs=kwargs, worker_id=job.worker_id
+        task, job_id=job.job_id, attempt=job.attempt, args=shown_args, kwargs=shown_kwargs, worker_id=job.worker_id
     )
     result = tasks_api.result_of_json(fields)
     backend = type(task.get_backend())
     before = running.current.set(running.Running(job.job_id, task.name))
+    if opened is not None:
+        run.hidden = opened.scrubber
+        scrubbing.watch(run.hidden)
     try:
         whose = tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
         with whose, token.living(_longest_s(task)):
@@ -210,6 +226,8 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
             _finished(backend, fields, tasks_api.TaskResultStatus.SUCCESSFUL)
     finally:
         running.current.reset(before)
+        if run.hidden is not None:
+            scrubbing.unwatch(run.hidden)
 
 
 def _longest_s(task: Task) -> float:
@@ -253,21 +271,25 @@ def _ending(
         "cpu_ms": None if before is None else round((_cpu_s(after) - _cpu_s(before)) * 1000, 3),
         "peak_memory_kib": after.ru_maxrss,
     }
-    printed = said.text()
+    hidden = run.hidden
+    printed = said.text(hidden)
     if printed:
         ending["output"] = payload.clean_text(printed)
     if error is None and result is None:
         return ending
     if error is None:
-        ending["result"] = payload.clean(result, max_bytes=settings().max_result_bytes)
+        cleaned = payload.clean(result, max_bytes=settings().max_result_bytes)
+        ending["result"] = cleaned if hidden is None else hidden.json(cleaned)
     else:
         kind = type(error)
         ending["happened"] = Happened.ABORTED if run._reason is AbortRequested else classify(error)
         if run._reason is SoftTimeLimit:
             ending["happened"] = Happened.TIMED_OUT
         ending["error_class"] = payload.clean_text(f"{kind.__module__}.{kind.__qualname__}", limit=_MAX_NAME)
-        ending["error_message"] = payload.clean_text(payload.safe(str, error), limit=_MAX_MESSAGE)
-        ending["traceback"] = _traceback(error)
+        # Scrubbed before it is cut: half a value is a value, too.
+        scrub = str if hidden is None else hidden.text
+        ending["error_message"] = payload.clean_text(scrub(payload.safe(str, error)), limit=_MAX_MESSAGE)
+        ending["traceback"] = payload.clean_text(scrub(_traceback(error)), limit=_MAX_TRACEBACK)
     return ending
 
 
@@ -295,4 +317,4 @@ def _traceback(error: BaseException) -> str:
         lines = traceback.format_exception(error)
     except BaseException as broken:  # whatever the error's own text raises
         lines = [f"{type(error).__name__} whose traceback could not be made: {type(broken).__name__}"]
-    return payload.clean_text("".join(lines), limit=_MAX_TRACEBACK)
+    return "".join(lines)

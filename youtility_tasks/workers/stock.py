@@ -13,6 +13,7 @@ from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested
 from youtility_tasks.finish import Verdict, classify, decide
 from youtility_tasks.models import Job
+from youtility_tasks.secrets import scrubbing
 
 from . import run
 
@@ -54,16 +55,18 @@ def offer(task: Task) -> None:
         job = context.job
         if job.id is None:
             raise ValueError("procrastinate ran a job that has no id")
-        row = Job.objects.only("tenant_id", "claim_number").get(pk=job.id)
+        row = Job.objects.only("tenant_id", "claim_number", "task_name").get(pk=job.id)
         assignment = run.Assignment(
             job_id=row.pk,
             claim_number=row.claim_number,
-            task_name=task.name,
+            task_name=row.task_name,  # sealed arguments open under the name they were enqueued by
             args=kwargs,
             attempt=job.attempts + 1,
             tenant_id=row.tenant_id,
             worker_id=job.worker_id or 0,
         )
+        if task.marks:
+            scrubbing.watch_log()
         try:
             return run.call_in_place(run.Run(assignment, task, abort=_Asked(context)))
         except AbortRequested as error:

@@ -20,9 +20,9 @@ from django.db import Error, connection, transaction
 from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task, tenant
 from youtility_tasks.models import Job, Tenant
 
-from . import diary, theirs
+from . import diary, hidden, theirs
 
-__all__ = ["theirs"]  # imported for what it declares
+__all__ = ["hidden", "theirs"]  # imported for what they declare
 
 TICK_S = 0.01
 

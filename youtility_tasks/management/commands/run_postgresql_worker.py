@@ -120,8 +120,8 @@ class _JsonLines(logging.Formatter):
             "message": record.getMessage(),
             "pid": record.process,
         }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+        if record.exc_info or record.exc_text:  # the text alone, where values were taken out of it
+            line["exception"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
         return json.dumps(line)
 
 

@@ -16,6 +16,7 @@ from . import (
     jobs,
     limits,
     pause,
+    rekey,
     resume,
     retry,
     show,
@@ -62,4 +63,5 @@ VERBS: tuple[Verb, ...] = (
     cleanup,
     doctor,
     tenants,
+    rekey,
 )

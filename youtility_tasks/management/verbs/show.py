@@ -14,9 +14,10 @@ from youtility_tasks.declaration import LEAST_URGENT
 from youtility_tasks.errors import JobNotFound
 from youtility_tasks.history import JobStory
 from youtility_tasks.models import TaskExecutionHistory
+from youtility_tasks.secrets import marks, sealing
 
 from . import arguments
-from .answer import Answer, instant, span_ms, table
+from .answer import Answer, BadUsage, instant, span_ms, table
 from .scope import Scope
 
 NAME = "show"
@@ -31,16 +32,21 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--args", action="store_true", dest="with_args", help="its arguments, too: they may hold people's names"
     )
+    parser.add_argument(
+        "--pii", action="store_true", help="with --args: those marked `Pii`, too; those marked `Secret` are never shown"
+    )
     arguments.add_tenant(parser, help="look only among this tenant's jobs")
 
 
 def run(options: Namespace) -> Answer:
+    if options.pii and not options.with_args:
+        raise BadUsage("--pii says which arguments are shown: give --args with it.")
     known = history.story(options.id, tenant_id=options.tenant)
     if known is None:
         raise JobNotFound(options.id)
     job = _job(known)
     if options.with_args:
-        job["args"] = known.args
+        job["args"] = _args(known, with_pii=options.pii)
     attempts = [_attempt(each) for each in known.attempts]
     return Answer({"job": job, "attempts": attempts}, _page(job, known))
 
@@ -84,6 +90,17 @@ def _job(known: JobStory) -> dict[str, Any]:
             "scheduled_at": instant(last.scheduled_at),
             "finished_at": instant(last.finished_at),
         }
+    return shown
+
+
+def _args(known: JobStory, *, with_pii: bool) -> dict[str, Any]:
+    declared = registry.resolve(known.task_name)
+    marked, verbatim = (declared.marks, declared.verbatim) if declared else (marks.NONE, False)
+    stored = known.args
+    if with_pii:
+        stored = sealing.with_pii(sealing.Place(known.tenant_id, known.task_name, marked, verbatim), stored)
+        marked = marks.NONE  # what may not be shown is no longer in it
+    shown: dict[str, Any] = sealing.redact(stored, marked, verbatim=verbatim)
     return shown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import sys
 from argparse import Namespace
 from typing import Any
 
@@ -29,7 +30,11 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("task", metavar="TASK", help="the task's name; `tasks` lists them")
     arguments.add_tenant(parser, help="the tenant it is for; a sweep needs none")
     parser.add_argument(
-        "--json-args", type=_json_object, default={}, metavar="JSON", help="""arguments by name: '{"id": 7}'"""
+        "--json-args",
+        type=_json_object,
+        default={},
+        metavar="JSON",
+        help="""arguments by name: '{"id": 7}'; `-` reads them from stdin, where no list of processes shows them""",
     )
     parser.add_argument("--at", type=arguments.aware, metavar="INSTANT", help="not before: 2026-11-24T06:00:00Z")
     parser.add_argument(
@@ -79,10 +84,11 @@ def run(options: Namespace) -> Answer:
 
 
 def _json_object(text: str) -> dict[str, Any]:
+    given_as, text = ("what came from stdin", sys.stdin.read()) if text == "-" else (repr(text[:80]), text)
     try:
         given = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not JSON ({error})") from None
+        raise argparse.ArgumentTypeError(f"{given_as} is not JSON ({error})") from None
     if not isinstance(given, dict):
-        raise argparse.ArgumentTypeError(f"""{text[:80]!r} is not an object: arguments go by name, '{{"id": 7}}'""")
+        raise argparse.ArgumentTypeError(f"""{given_as} is not an object: arguments go by name, '{{"id": 7}}'""")
     return given

@@ -1,0 +1,131 @@
+"""Seals the arguments of jobs in the queue anew under the present key, so that an old one can go.
+
+What has ended keeps its arguments in the history as they were sealed: without their key nobody opens them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from youtility_tasks import queries, registry
+from youtility_tasks.conf import settings
+from youtility_tasks.errors import BrokenSecret, UnknownSecretKey
+from youtility_tasks.secrets import keyring, marks, sealing
+from youtility_tasks.status import JobStatus
+
+BATCH = 500
+"""Jobs that one transaction changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Resealed:
+    job_id: int
+    args: str
+    lock: str | None
+    queueing_lock: str | None
+    new_lock: str | None
+    new_queueing_lock: str | None
+
+
+@dataclass(slots=True)
+class Rekeyed:
+    """What was sealed anew, or would be, and what was left."""
+
+    key_id: str
+    """The present key."""
+    by_status: Counter[str] = field(default_factory=Counter)
+    """Jobs that now are under the present key, by status."""
+    unknown: Counter[str] = field(default_factory=Counter)
+    """Jobs left as they are by the id of a key that the settings do not have."""
+    broken: list[int] = field(default_factory=list)
+    """Jobs left as they are: their arguments do not open with the key they name."""
+    is_all: bool = True
+    """False when `limit` was reached first; another run takes up the rest."""
+
+    @property
+    def count(self) -> int:
+        """Jobs sealed anew."""
+        return self.by_status.total()
+
+
+def rekey(
+    *, batch: int = BATCH, limit: int | None = None, tenant_id: int | None = None, dry_run: bool = False
+) -> Rekeyed:
+    """Seal anew what is not under the present key: waiting and running jobs and dead letters, `batch` a transaction.
+
+    It may be stopped at any moment and run again: what it has done stays done and is not looked at twice. Workers may run.
+    Locks that were made of a marked argument follow, except that of a running job and where another job has the new one.
+    """
+    done = Rekeyed(keyring.current().key_id)
+    after, left = 0, limit
+    while left is None or left > 0:
+        n = batch if left is None else min(batch, left)
+        with transaction.atomic(using=settings().database):
+            rows = queries.fetch(
+                "jobs_under_old_keys", {"after": after, "n": n, "key_id": done.key_id, "tenant_id": tenant_id}
+            )
+            resealed = [each for row in rows if (each := _reseal(row, done)) is not None]
+            if not dry_run:
+                _write(resealed)
+        if len(rows) < n:
+            return done
+        after, left = rows[-1][0], None if left is None else left - len(rows)
+    done.is_all = False
+    return done
+
+
+def _reseal(row: tuple[Any, ...], done: Rekeyed) -> _Resealed | None:
+    """The job anew, counted; None when it is left as it is."""
+    job_id, task_name, tenant_id, args, lock, queueing_lock, status = row
+    before, declared = json.loads(args), registry.resolve(task_name)
+    verbatim = declared.verbatim if declared is not None else before.keys() == {"args", "kwargs"}
+    try:
+        stored, digests = sealing.reseal(sealing.Place(tenant_id, task_name, marks.NONE, verbatim), before)
+    except UnknownSecretKey as error:
+        done.unknown[error.key_id] += 1
+        return None
+    except BrokenSecret:
+        done.broken.append(job_id)
+        return None
+    if stored == before:  # it only looks like ours, somewhere inside an argument
+        return None
+    done.by_status[status] += 1
+    text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
+    if status == JobStatus.DOING:
+        digests = {}
+    return _Resealed(job_id, text, lock, queueing_lock, _moved(lock, digests), _moved(queueing_lock, digests))
+
+
+def _write(jobs: Sequence[_Resealed], *, keep_locks: bool = False) -> None:
+    if not jobs:
+        return
+    locks = [
+        (each.lock, each.queueing_lock) if keep_locks else (each.new_lock, each.new_queueing_lock) for each in jobs
+    ]
+    parameters = {
+        "ids": [each.job_id for each in jobs],
+        "args": [each.args for each in jobs],
+        "locks": [lock for lock, _ in locks],
+        "queueing_locks": [queueing_lock for _, queueing_lock in locks],
+    }
+    try:
+        with transaction.atomic(using=settings().database):
+            queries.run("replace_arguments", parameters)
+    except IntegrityError:
+        # Another job waits under a new lock already: one by one, and that one keeps its own.
+        if len(jobs) == 1 and keep_locks:
+            raise
+        for each in jobs:
+            _write([each], keep_locks=len(jobs) == 1)
+
+
+def _moved(key: str | None, digests: dict[str, str]) -> str | None:
+    for old, new in digests.items():
+        key = None if key is None else key.replace(old, new)
+    return key
