@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from asgiref.sync import SyncToAsync
 
 from tests.acceptance.crew import until
 from youtility_tasks.workers import child, family, run, wire
@@ -33,7 +35,13 @@ async def an_async_task() -> None: ...
 def status_of_a_child_that_was_given(task_name: str, board_fd: int) -> int:
     """The exit status, once it has ended."""
     ours, theirs = socket.socketpair()
-    pid = family.fork(lambda: child.main(theirs, board_fd, 1))
+
+    def begin() -> None:
+        # An earlier test may have started asgiref's thread, which no copy of this process has; no nursery has one.
+        SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
+        child.main(theirs, board_fd, 1)
+
+    pid = family.fork(begin)
     theirs.close()
     ended = (0, 0)
 
