@@ -59,7 +59,7 @@ def ways(house: House, part: str | None) -> set[tuple[str, str]]:
     return {found for text in said for found in way.findall(text)}
 
 
-BETTER = {("Index Scan", "idx_procrastinate_jobs_worker_not_null")}
+BETTER = {("Index Scan", "idx_procrastinate_jobs_worker_not_null"), ("Index Scan", "youtility_tasks_jobs_worker")}
 """By the worker for its own jobs, where a superuser's planner, which knows that few run, takes any index of those."""
 
 

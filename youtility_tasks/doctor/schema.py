@@ -53,6 +53,7 @@ FUNCTIONS = (
     "youtility_tasks_rescue_v1",
     "youtility_tasks_retry_v1",
     "youtility_tasks_scope_v1",
+    "youtility_tasks_sealed_keys_v1",
     "youtility_tasks_stop_stragglers_v1",
     "youtility_tasks_tenant_v1",
     "youtility_tasks_tenants_ready_v1",

@@ -263,6 +263,15 @@ CREATE FUNCTION youtility_tasks_queue_sums_v1()
 RETURNS TABLE (queue_name text, todo bigint, doing bigint, scheduled bigint, failed bigint, oldest_seconds double precision)
 LANGUAGE sql STABLE AS $$ SELECT * FROM get_queue_statistics() $$;
 
+-- How many jobs have an argument under which key: for an operator, who sees no arguments.
+CREATE FUNCTION youtility_tasks_sealed_keys_v1()
+RETURNS TABLE (key_id text, job_count bigint) LANGUAGE sql STABLE
+AS $$
+    SELECT found ->> 'key', count(DISTINCT j.id)
+      FROM procrastinate_jobs j, jsonb_path_query(j.args, '$.** ? (exists(@."$sealed") && exists(@."key"))') found
+     GROUP BY 1 ORDER BY 1
+$$;
+
 -- These run with their owner's rights, in fixed surroundings. Policies for the owner go by this search_path: outside of
 -- these functions he sees no row of a tenant, either. (A parameter of our own would say it better, and only a superuser may
 -- put one into a function.)
@@ -277,6 +286,7 @@ BEGIN
         'youtility_tasks_abort_v1(bigint[],integer)',
         'youtility_tasks_retry_v1(bigint[],integer)',
         'youtility_tasks_queue_sums_v1()',
+        'youtility_tasks_sealed_keys_v1()',
         'youtility_tasks_history_gaps_v1(timestamptz,integer,integer)',
         'youtility_tasks_add_history_day_v1(date,integer)',
         'youtility_tasks_drop_history_day_v1(date)',
