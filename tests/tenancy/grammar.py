@@ -117,8 +117,7 @@ def inserts(draw: st.DrawFn) -> str:
                 f"INSERT INTO {EVENTS} (job_id, type) SELECT id, 'deferred' FROM {JOBS}",
                 f"INSERT INTO {EVENTS} (job_id, type) SELECT {{foreign}}, 'deferred'",
                 f"INSERT INTO {TENANTS} (id, name, is_active, weight, created_at) VALUES ({tenant}, 'x', true, 1, now()){conflict}",
-                f"INSERT INTO {MEMBERS} (tenant_id, user_id, role, created_at) SELECT {tenant}, min(id), 'viewer', now() FROM auth_user{conflict}",
-                f"INSERT INTO {MEMBERS} (id, tenant_id, user_id, role, created_at) SELECT {{member}}, {{me}}, min(id), 'viewer', now() FROM auth_user{conflict}",
+                f"INSERT INTO {MEMBERS} (tenant_id, user_id, role, created_at) SELECT {tenant}, max(id), 'viewer', now() FROM auth_user{conflict}",
             ]
         )
     )
@@ -153,7 +152,7 @@ def changes(draw: st.DrawFn) -> str:
                 f"SELECT job_id, tenant_id FROM youtility_tasks_cancel_v1({every}, 'failed', 'why', NULL)",
                 f"SELECT job_id, tenant_id FROM youtility_tasks_abort_v1({every}, NULL)",
                 f"SELECT job_id, tenant_id FROM youtility_tasks_retry_v1({every}, {tenant})",
-                f"SELECT job_id FROM youtility_tasks_cancel_v1(ARRAY[{{foreign}}]::bigint[], 'todo', 'why', NULL)",
+                "SELECT job_id FROM youtility_tasks_cancel_v1(ARRAY[{foreign}]::bigint[], 'todo', 'why', NULL)",
                 f"LOCK TABLE {EFFECTS} IN ROW EXCLUSIVE MODE",
             ]
         )
@@ -179,6 +178,24 @@ nuisances = st.sampled_from(
 )
 
 statements = st.one_of(selects(), selects(), inserts(), inserts(), changes(), nuisances)
+NEW_EFFECT = f"INSERT INTO {EFFECTS} (tenant_id, key, status, task_name, note) VALUES "
+oracles = st.sampled_from(
+    [
+        f"INSERT INTO {JOBS} (id, queue_name, task_name, tenant_id, noted) SELECT {{foreign}}, 'email', 't', {{me}}, false",
+        f"INSERT INTO {EVENTS} (job_id, type) SELECT {{foreign}}, 'deferred'",
+        f"INSERT INTO {MEMBERS} (id, tenant_id, user_id, role, created_at) SELECT {{member}}, {{me}}, max(id), 'viewer', now() FROM auth_user",
+        f"INSERT INTO {JOBS} (queue_name, task_name, tenant_id, noted) VALUES ('email', 't', {{other}}, false)",
+        f"INSERT INTO {JOBS} (queue_name, task_name, tenant_id, queueing_lock, noted) VALUES ('email', 't', {{me}}, '{{other}}:k1', false)",
+        f"INSERT INTO {JOBS} (queue_name, task_name, tenant_id, unique_key, noted) VALUES ('email', 't', {{me}}, 'k1todo', false)",
+        f"{NEW_EFFECT} ({{me}}, 'k1', 'pending', '', '')",
+        f"{NEW_EFFECT} ({{other}}, 'k1', 'pending', '', '') ON CONFLICT DO NOTHING",
+        "SELECT job_id FROM youtility_tasks_cancel_v1(ARRAY[{foreign}]::bigint[], 'todo', 'why', NULL)",
+        "SELECT set_config('youtility_tasks.token', 'v1.00000000.{other}.99999999999.' || repeat('0', 64), true)",
+        "SELECT is_written, tenant_is_known FROM youtility_tasks_enqueue_one_v1('email', 't', 5, NULL, NULL, '{{}}', NULL, NULL, {other}, false)",
+    ]
+)
+"""By whose answer one might learn of the other: ids, keys, references, forged tokens."""
+
 copies_out = st.sampled_from(
     [
         f"COPY (SELECT tenant_id, key, note FROM {EFFECTS}) TO STDOUT",

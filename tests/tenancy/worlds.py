@@ -43,7 +43,7 @@ INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, tenant_id, 
 INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at,
        finished_at, status, outcome, is_final, args, error_message)
      VALUES (1000000000 + {t}, 't', 'email', {t}, 5, 1, 1, now(), now(), 'failed', 'failed', true, '{{"secret": "of {name}"}}', 'of {name}');
-INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note) VALUES ({t}, 'same key', 'pending', 't', 'of {name}');
+INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note) VALUES ({t}, 'same key', 'pending', 't', 'of {name}'), ({t}, 'k' || 9 - {t}, 'pending', 't', 'of {name}');
 INSERT INTO youtility_tasks_tenantmembership (tenant_id, user_id, role, created_at) SELECT {t}, min(id), 'viewer', now() FROM auth_user;
 """
 _ROWS_OF = {
@@ -197,7 +197,7 @@ class Worlds(RuleBasedStateMachine):
         except psycopg.Error as error:
             if not is_open:
                 session.rollback()
-            return ("error", error.sqlstate, "Bolt" in str(error) or "Acme" in str(error) and who == B)
+            return ("error", error.sqlstate, "Bolt" in str(error) or ("Acme" in str(error) and who == B))
         return answer
 
     @rule(
@@ -220,6 +220,34 @@ class Worlds(RuleBasedStateMachine):
             return world.answered(session.execute(filled))  # type: ignore[arg-type]
 
         self.by(who, lambda world: self.say(world, who, self.part[who] or part, run))
+
+    @rule(part=st.sampled_from(["web", "task"]), text=grammar.oracles)
+    def a_tries(self, part: str, text: str) -> None:
+        """And looks what came of it, in the same transaction."""
+
+        def run(world: World, session: Connection) -> Answer:
+            filled = text.format(me=A, other=B, foreign=world.foreign(), member=world.foreign(table=grammar.MEMBERS))
+            first = world.answered(session.execute(filled))  # type: ignore[arg-type]
+            look = f"SELECT tenant_id, status, count(*) FROM {grammar.JOBS} GROUP BY 1, 2"
+            return (first if "token" not in text else (), world.answered(session.execute(look)))
+
+        self.asked_by_a(lambda world: self.say(world, A, self.part[A] or part, run))
+
+    @rule(part=st.sampled_from(["web", "task"]), text=grammar.selects())
+    def nobody_asks(self, part: str, text: str) -> None:
+        """Without a token, on whatever session of the server the pooler hands out."""
+        if self.part[A] is None:
+
+            def ask(world: World) -> Answer:
+                session = world.session(part, A)
+                try:
+                    return world.answered(session.execute(text.format(me=A, other=B)))  # type: ignore[arg-type]
+                except psycopg.Error as error:
+                    return ("error", error.sqlstate)
+                finally:
+                    session.rollback()
+
+            self.asked_by_a(ask)
 
     @rule(who=st.sampled_from([A, B]), part=st.sampled_from(["web", "task"]), text=grammar.copies_out)
     def copies_out(self, who: int, part: str, text: str) -> None:
