@@ -268,7 +268,7 @@ _HOUSE = (
             TASK: _READ,
             **_each(
                 (WEB, OPS),
-                {**_READ, **_each(("INSERT", "UPDATE"), _MEMBERSHIP), "DELETE": ALL_COLUMNS},
+                {**_READ, "INSERT": _MEMBERSHIP, "UPDATE": _MEMBERSHIP, "DELETE": ALL_COLUMNS},
             ),
         },
         (
