@@ -108,54 +108,49 @@ AS $$
 #variable_conflict use_column
 DECLARE
     known CONSTANT integer[] := ARRAY(SELECT t.id FROM youtility_tasks_tenant t WHERE t.is_active AND t.id = ANY (p_tenant_ids)) || 0;
-    each record;
+    ids bigint[];
 BEGIN
-    IF array_remove(p_queueing_locks || p_unique_keys, NULL) = '{}' THEN
-        -- Nothing can be in the way of these, and defaults are drawn in the order of the rows: the nth id is the nth row's.
+    WITH written AS (
+        INSERT INTO procrastinate_jobs
+               (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
+        SELECT w.queue_name, w.task_name, w.priority, w.lock, w.queueing_lock, w.args::jsonb, w.scheduled_at, w.unique_key,
+               w.tenant_id, p_noted
+          FROM unnest(p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats, p_unique_keys,
+                      p_tenant_ids)
+               WITH ORDINALITY AS w(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, n)
+         WHERE w.tenant_id = ANY (known)
+         ORDER BY w.queueing_lock, w.unique_key, w.n  -- in one order for everybody: two batches wait, and never for each other
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    )
+    SELECT coalesce(array_agg(x.id ORDER BY x.id), '{}') INTO ids FROM written x;
+
+    IF cardinality(ids) = (SELECT count(*) FROM unnest(p_tenant_ids) t WHERE t = ANY (known)) THEN
+        -- Nothing was in the way, and defaults are drawn in the order of the rows.
         RETURN QUERY
-        WITH wanted AS MATERIALIZED (
-            SELECT w.*, w.tenant_id = ANY (known) AS is_known
-              FROM unnest(p_queue_names, p_task_names, p_priorities, p_locks, p_args, p_scheduled_ats, p_tenant_ids)
-                   WITH ORDINALITY AS w(queue_name, task_name, priority, lock, args, scheduled_at, tenant_id, n)
-        ), written AS (
-            INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, args, scheduled_at, tenant_id, noted)
-            SELECT w.queue_name, w.task_name, w.priority, w.lock, w.args::jsonb, w.scheduled_at, w.tenant_id, p_noted
-              FROM wanted w WHERE w.is_known ORDER BY w.n
-            RETURNING id, enqueued_at
-        ), numbered AS (
-            SELECT x.id, x.enqueued_at, row_number() OVER (ORDER BY x.id) AS k FROM written x
-        )
-        SELECT w.n::integer, x.id, x.enqueued_at, w.is_known, w.is_known
-          FROM (SELECT v.n, v.is_known, row_number() OVER (PARTITION BY v.is_known ORDER BY v.n) AS k FROM wanted v) w
-          LEFT JOIN numbered x ON w.is_known AND x.k = w.k
+        SELECT w.n::integer, CASE WHEN w.is_known THEN ids[w.k] END, CASE WHEN w.is_known THEN now() END, w.is_known, w.is_known
+          FROM (SELECT v.n, v.tenant_id = ANY (known) AS is_known,
+                       row_number() OVER (PARTITION BY v.tenant_id = ANY (known) ORDER BY v.queueing_lock, v.unique_key, v.n) AS k
+                  FROM unnest(p_queueing_locks, p_unique_keys, p_tenant_ids)
+                       WITH ORDINALITY AS v(queueing_lock, unique_key, tenant_id, n)) w
          ORDER BY w.n;
         RETURN;
     END IF;
-    FOR each IN
-        SELECT w.*
-          FROM unnest(p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats, p_unique_keys, p_tenant_ids)
-               WITH ORDINALITY AS w(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, n)
-         ORDER BY w.queueing_lock, w.unique_key, w.n  -- in one order for everybody: two batches wait, and never for each other
-    LOOP
-        n := each.n;
-        id := NULL;
-        enqueued_at := NULL;
-        tenant_is_known := each.tenant_id = ANY (known);
-        is_written := false;
-        IF tenant_is_known THEN
-            INSERT INTO procrastinate_jobs
-                   (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
-            VALUES (each.queue_name, each.task_name, each.priority, each.lock, each.queueing_lock, each.args::jsonb,
-                    each.scheduled_at, each.unique_key, each.tenant_id, p_noted)
-            ON CONFLICT DO NOTHING;
-            is_written := FOUND;
-            IF is_written THEN
-                id := currval('procrastinate_jobs_id_seq');
-                enqueued_at := now();  -- the column's default
-            END IF;
-        END IF;
-        RETURN NEXT;
-    END LOOP;
+    -- Which of them were written shows what they hold; which of two that are alike is no matter.
+    RETURN QUERY
+    SELECT w.n::integer, x.id, CASE WHEN x.id IS NOT NULL THEN now() END, x.id IS NOT NULL, w.tenant_id = ANY (known)
+      FROM (SELECT v.n, v.tenant_id, v.call, row_number() OVER (PARTITION BY v.call ORDER BY v.n) AS k
+              FROM (SELECT u.n, u.tenant_id, jsonb_build_array(u.tenant_id, u.task_name, u.queue_name, u.priority, u.lock, u.queueing_lock,
+                                                               u.unique_key, u.scheduled_at, u.args::jsonb) AS call
+                      FROM unnest(p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats,
+                                  p_unique_keys, p_tenant_ids)
+                           WITH ORDINALITY AS u(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key,
+                                                tenant_id, n)) v) w
+      LEFT JOIN (SELECT y.id, y.call, row_number() OVER (PARTITION BY y.call ORDER BY y.id) AS k
+                   FROM (SELECT j.id, jsonb_build_array(j.tenant_id, j.task_name, j.queue_name, j.priority, j.lock, j.queueing_lock,
+                                                        j.unique_key, j.scheduled_at, j.args) AS call
+                           FROM procrastinate_jobs j WHERE j.id = ANY (ids)) y) x ON x.call = w.call AND x.k = w.k
+     ORDER BY w.n;
 END $$;
 
 -- Whoever listens hears of every tenant, so no id goes out: our workers ask which jobs are to end, and a job of procrastinate's
