@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from django.db import connections
 from django.test import Client
 
 from tests.tenancy.ground import A, B, House
-from youtility_tasks import acts, history, listing
+from youtility_tasks import acts, enqueue, history, listing, registry
+from youtility_tasks.errors import UnknownTenant
 from youtility_tasks.models import TaskEffect, Tenant
 from youtility_tasks.models.history import AttemptQuerySet
 from youtility_tasks.models.jobs import JobQuerySet
@@ -140,11 +142,37 @@ def test_and_under_the_roles_the_database_asks_for_it(
     assert CANARY not in told_by_python(as_web)
 
 
-def test_a_task_that_is_told_a_tenant_in_its_arguments_runs_for_its_own(as_web: House, declare: Any) -> None:
-    """The tenant of a job is the transaction's, whatever its arguments are called."""
+def stamped_with_the_transactions_tenant(house: House) -> None:
     with tenant(A):
-        result = declare(asks_for).enqueue(tenant_id=B, tenant=B)
-    assert as_web.rows("SELECT tenant_id FROM procrastinate_jobs WHERE id = %s", int(result.id)) == [(A,)]
+        result = registry.get("asks_for").enqueue(tenant_id=B, tenant=B)
+    assert house.rows("SELECT tenant_id FROM procrastinate_jobs WHERE id = %s", int(result.id)) == [(A,)]
+
+
+def test_a_task_that_is_told_a_tenant_in_its_arguments_runs_for_its_own(as_web: House, declare: Any) -> None:
+    declare(asks_for)
+    stamped_with_the_transactions_tenant(as_web)
+
+
+def test_who_takes_the_tenant_from_the_arguments_is_caught(
+    aviary: House, django_db_blocker: Any, declare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(asks_for)
+    checked = enqueue._check
+
+    def believes(*call: Any) -> Any:
+        found = checked(*call)
+        return replace(found, tenant_id=found.stored["tenant_id"])
+
+    monkeypatch.setattr(enqueue, "_check", believes)
+    with django_db_blocker.unblock():
+        with aviary.settled(roles=None), pytest.raises(AssertionError):
+            stamped_with_the_transactions_tenant(aviary)
+        with aviary.settled():  # and there the database does not let it happen
+            roles.act_as("web")
+            before = aviary.rows("SELECT count(*) FROM procrastinate_jobs WHERE tenant_id = %s", B)
+            with pytest.raises(UnknownTenant):
+                stamped_with_the_transactions_tenant(aviary)
+            assert aviary.rows("SELECT count(*) FROM procrastinate_jobs WHERE tenant_id = %s", B) == before
 
 
 def asks_for(tenant_id: int, tenant: int) -> None: ...
