@@ -14,8 +14,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.integration.desk import Desk, execute, job, statuses
-from tests.integration.mutants import Undone, definition, undone
-from youtility_tasks import NotYetBuilt, Task, current_tenant, enqueue_many, errors, queues, tasks_api, tenant
+from tests.integration.mutants import Undone, definition, must_catch, undone
+from youtility_tasks import NotYetBuilt, Task, current_tenant, enqueue_many, errors, queues, registry, tasks_api, tenant
 from youtility_tasks.models import Job, Tenant
 from youtility_tasks.queries import conninfo
 from youtility_tasks.tenants import no_tenant, tenants_in_scope
@@ -218,6 +218,8 @@ def refused_tenants(task: Task) -> None:
             task.enqueue()
         with tenant(wrong), pytest.raises(errors.UnknownTenant):
             enqueue_many(task, [{}, {}])
+        with tenant(wrong), pytest.raises(errors.UnknownTenant):
+            enqueue_many(task.using(unique="one"), [{}, {}])
     assert nothing_was_written()
 
 
@@ -231,7 +233,7 @@ def test_an_unknown_or_sleeping_tenant_is_refused_and_nothing_is_written(add_tas
     ("function", "guard", "instead"),
     [
         ("youtility_tasks_enqueue_v1", "t.is_active AND ", ""),
-        ("youtility_tasks_enqueue_v1", "w.tenant_id IN (SELECT a.id FROM allowed a)", "true"),
+        ("youtility_tasks_enqueue_v1", "w.tenant_id = ANY (known)", "true"),
         ("youtility_tasks_enqueue_one_v1", " AND t.is_active", ""),
         ("youtility_tasks_enqueue_one_v1", "p_tenant_id = 0", "true"),
     ],
@@ -246,6 +248,31 @@ def test_nobody_can_take_out_the_test_of_the_tenant_unnoticed(
     with undone(), pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         execute(text.replace(guard, instead).replace("%", "%%"))
         refused_tenants(add_task)
+
+
+def each_of_many_has_its_own_job() -> None:
+    """Some keys are taken, some twice in the batch, and the rows are not written in the order of the calls."""
+    keyed = registry.get("numbered").using(queueing_lock=lambda call: None if call["key"] is None else str(call["key"]))
+    with tenant(7):
+        taken = keyed.enqueue(number=0, key=5)
+        calls = [{"number": n, "key": key} for n, key in enumerate([9, None, 5, 1, 9, None, 1, 3], start=1)]
+        told = enqueue_many(keyed, calls)
+    numbers = {str(pk): number for pk, number in Job.objects.values_list("pk", "args__number")}
+    assert [numbers.get(each.id) for each in told] == [1, 2, 0, 4, 1, 6, 4, 8]
+    assert told[2].id == taken.id and len(numbers) == 6
+
+
+def numbered(number: int, key: int | None) -> None: ...
+
+
+def test_each_of_many_is_told_of_its_own_job(acme: int, declare: Callable[..., Task]) -> None:
+    declare(numbered)
+    must_catch(
+        each_of_many_has_its_own_job,
+        "youtility_tasks_enqueue_v1",
+        "cardinality(ids) = (SELECT count(*) FROM unnest(p_tenant_ids) t WHERE t = ANY (known))",
+        "true",
+    )
 
 
 @pytest.mark.parametrize("wrong", [0, -1, None, "7", 7.0, True, 2**31], ids=repr)

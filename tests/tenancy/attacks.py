@@ -37,6 +37,17 @@ def refused(connection: Connection, *kinds: type[psycopg.Error]) -> Iterator[Non
     raise AssertionError("it was let through")
 
 
+@contextlib.contextmanager
+def allowed_temporary(house: House, part: str) -> Iterator[None]:
+    """As where a database's owner has handed it out: the outer wall is gone, and what stands behind it must hold."""
+    login = house.login(part)
+    house.rows(f'GRANT TEMPORARY ON DATABASE {house.name} TO "{login}"')
+    try:
+        yield
+    finally:
+        house.rows(f'REVOKE TEMPORARY ON DATABASE {house.name} FROM "{login}"')
+
+
 def everything_of_b(house: House) -> list[object]:
     return [
         house.rows(f"SELECT md5(array_agg(t ORDER BY t::text)::text) FROM {table} t WHERE {column} = %s", B)
@@ -98,7 +109,7 @@ def copies_in(house: House, part: str) -> None:
 def looks_through_a_function(house: House, part: str) -> None:
     """A function of the attacker's own in WHERE, as cheap as can be, must not meet a row before the policy has."""
     heard: list[str] = []
-    with house.connect(part, A) as session:
+    with allowed_temporary(house, part), house.connect(part, A) as session:
         session.add_notice_handler(lambda notice: heard.append(notice.message_primary or ""))
         session.execute(
             "CREATE FUNCTION pg_temp.tell(anyelement) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS "
@@ -208,12 +219,69 @@ def takes_ids_that_others_will_draw(house: House, part: str) -> None:
         for statement in (
             "INSERT INTO procrastinate_jobs (id, queue_name, task_name, tenant_id, noted)"
             " SELECT pg_sequence_last_value('procrastinate_jobs_id_seq') + 1, 'email', 't', 7, false",
+            "INSERT INTO youtility_tasks_tenantmembership (id, tenant_id, user_id, role, created_at) VALUES (1000000, 7, 1, 'viewer', now())",
+            "UPDATE youtility_tasks_tenantmembership SET id = 1000000",
             "SELECT setval('procrastinate_jobs_id_seq', 1)",
             "INSERT INTO youtility_tasks_taskeffect (id, tenant_id, key, status, task_name, note) VALUES (1000000, 7, 'x', 'pending', '', '')",
             "UPDATE youtility_tasks_taskeffect SET id = 1000000",
         ):
             with refused(session):
                 session.execute(statement)
+
+
+def asks_by_trying_which_ids_there_are(house: House, part: str) -> None:
+    """What is said of an id that another's job has must be what is said of one that nobody has."""
+    (of_b,) = house.rows("SELECT min(id) FROM procrastinate_jobs WHERE tenant_id = 8")[0]
+    (free,) = house.rows("SELECT nextval('procrastinate_jobs_id_seq')")[0]
+    with house.connect(part, A) as session:
+        answers = set()
+        for job_id in (of_b, free):
+            try:
+                with session.transaction(force_rollback=True):
+                    statement = "INSERT INTO procrastinate_jobs (id, queue_name, task_name, tenant_id, noted) VALUES (%s, 'email', 't', 7, false)"
+                    answers.add(session.execute(statement, [job_id]).statusmessage)
+            except psycopg.Error as error:
+                answers.add(error.sqlstate)
+    assert len(answers) == 1, answers
+
+
+def leaves_a_table_behind(house: House, part: str) -> None:
+    """A server's session serves one tenant after the other, and what stands in pg_temp is met before the real table."""
+    with psycopg.connect(house.conninfo(part)) as session:
+        become(session, house.token(A))
+        with contextlib.suppress(errors.InsufficientPrivilege):
+            session.execute("CREATE TEMP TABLE procrastinate_jobs (LIKE public.procrastinate_jobs INCLUDING DEFAULTS)")
+            session.commit()
+        session.rollback()
+        become(session, house.token(B))
+        session.execute(
+            "SELECT youtility_tasks_enqueue_one_v1('email', 't', 5, NULL, NULL, '{\"secret\": \"of Bolt\"}', NULL, NULL, 8, false)"
+        )
+        here = session.execute("SELECT 'procrastinate_jobs'::regclass = 'public.procrastinate_jobs'::regclass")
+        assert here.fetchone() == (True,), "B's job went to a table of A's"
+        session.rollback()
+
+
+def listens(house: House, part: str) -> None:
+    """Everybody hears every channel: nothing that is said there tells one job from another."""
+    (job_id,) = house.rows(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status, tenant_id, noted) VALUES ('email', 't', 'doing', 8, false) RETURNING id"
+    )[0]
+    try:
+        with house.connect(part) as session:
+            session.execute('LISTEN procrastinate_any_queue_v1; LISTEN "procrastinate_queue_v1#email"')
+            with house.connect("web", B) as other:
+                other.execute(
+                    "SELECT youtility_tasks_enqueue_one_v1('email', 't', 5, NULL, NULL, '{}', NULL, 'heard', 8, false)"
+                )
+                other.execute("SELECT youtility_tasks_abort_v1(%s, 8)", [[job_id]])
+                other.commit()
+            heard = {each.payload for each in session.notifies(timeout=5, stop_after=2)}
+            heard |= {each.payload for each in session.notifies(timeout=0.2)}
+    finally:
+        house.rows("DELETE FROM procrastinate_jobs WHERE id = %s OR unique_key = 'heard'", job_id)
+    said = {f'{{"type": "{kind}", "job_id": 0}}' for kind in ("job_inserted", "abort_job_requested")}
+    assert heard == said, heard
 
 
 def learns_of_keys(house: House, part: str) -> None:
@@ -302,7 +370,7 @@ def reads_the_keys(house: House, part: str) -> None:
 def stands_in_for_tables(house: House, part: str) -> None:
     """Tables of the attacker's own, under the names that functions with their owner's rights read."""
     before = everything_of_b(house)
-    with house.connect(part) as session:
+    with allowed_temporary(house, part), house.connect(part) as session:
         session.autocommit = False
         session.execute("CREATE TEMP TABLE youtility_tasks_keys (id text, inner_pad bytea, outer_pad bytea)")
         session.execute(
@@ -415,6 +483,9 @@ AS_TENANT: tuple[Attack, ...] = (
     enqueues_for_nobody,
     takes_the_locks_of_another,
     takes_ids_that_others_will_draw,
+    asks_by_trying_which_ids_there_are,
+    leaves_a_table_behind,
+    listens,
     learns_of_keys,
     forges_a_token,
     becomes_another_role,

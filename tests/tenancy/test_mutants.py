@@ -53,10 +53,16 @@ MUTANTS = (
         "ALTER POLICY yt_own_new ON procrastinate_jobs WITH CHECK (tenant_id = (SELECT youtility_tasks_tenant_v1()))",
         attacks.takes_the_locks_of_another,
     ),
+    Mutant("any id", "GRANT INSERT (id) ON procrastinate_jobs TO {web}", attacks.takes_ids_that_others_will_draw),
+    Mutant("an id that another has", "GRANT INSERT (id) ON procrastinate_jobs TO {web}", attacks.asks_by_trying_which_ids_there_are),
+    Mutant("any id of a membership", "GRANT INSERT (id) ON youtility_tasks_tenantmembership TO {web}", attacks.takes_ids_that_others_will_draw),
+    Mutant("another id of a membership", "GRANT UPDATE ON youtility_tasks_tenantmembership TO {web}", attacks.takes_ids_that_others_will_draw),
+    Mutant("temporary tables", "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", attacks.leaves_a_table_behind),
+    Mutant("temporary tables of a task", "GRANT TEMPORARY ON DATABASE {database} TO {task}", attacks.leaves_a_table_behind, "task"),
     Mutant(
-        "any id",
-        "ALTER POLICY yt_own_new ON procrastinate_jobs WITH CHECK (tenant_id = (SELECT youtility_tasks_tenant_v1()))",
-        attacks.takes_ids_that_others_will_draw,
+        "an abort that names its job",
+        "ALTER TABLE procrastinate_jobs ENABLE TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1",
+        attacks.listens,
     ),
     Mutant("any id of an effect", "GRANT INSERT (id) ON youtility_tasks_taskeffect TO {web}", attacks.takes_ids_that_others_will_draw),
     Mutant(
@@ -122,6 +128,7 @@ MUTANTS = (
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_without_a_guard_an_attack_gets_through(house: House, mutant: Mutant) -> None:
     groups = {part: f'"{house.group(part)}"' for part in ("worker", "task", "web", "ops", "exporter", "owner")}
+    groups["database"] = house.name
     for statement in parts_of(mutant.sql):
         house.rows(
             statement if "$m$" in statement else statement.format(login=f'"{house.login(mutant.part)}"', **groups)

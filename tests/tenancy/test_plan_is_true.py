@@ -170,13 +170,16 @@ SPOILED = {
     "GRANT {worker} TO {login}": "{login} has the rights of {worker}",
     "GRANT {owner} TO {web}": "has the rights of {owner}",
     "REVOKE {web} FROM {login}": "{login} is no member of {web}",
+    "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC": "public may make temporary tables",
+    "GRANT TEMPORARY ON DATABASE {database} TO {login}": "{login} may make temporary tables",
+    "GRANT INSERT (id) ON procrastinate_jobs TO {web}": "{web} has INSERT on table procrastinate_jobs (id)",
 }
 """What somebody does by hand -> how it is told. All of these are repaired by the next set-up."""
 
 
 def filled(text: str, house: House) -> str:
     groups = {part: house.group(part) for part in (*PARTS, "owner")}
-    return text.format(login=house.login("web"), **groups)
+    return text.format(login=house.login("web"), database=house.name, **groups)
 
 
 @pytest.mark.parametrize("statement", SPOILED)
@@ -338,3 +341,19 @@ def test_a_migrator_who_may_not_is_told_what_somebody_else_has_to_run(managed: H
     furnish(managed)
     for attack in AS_TENANT:
         attack(managed, "task")
+
+
+def test_a_migrator_who_does_not_own_the_database_is_told_what_its_owner_has_to_run(managed: House) -> None:
+    """What others have granted he cannot take away, and PostgreSQL only warns."""
+    managed.rows(f'ALTER ROLE "{managed.migrator}" CREATEROLE')
+    managed.rows(f"ALTER DATABASE {managed.name} OWNER TO youtility")
+    managed.rows(f'GRANT CREATE ON DATABASE {managed.name} TO "{managed.migrator}"')
+    managed.rows(f'ALTER SCHEMA public OWNER TO "{managed.migrator}"')
+
+    code, document = set_up(managed)
+
+    (by_hand,) = document["tenants"]["for_the_dba"]
+    assert (code, by_hand) == (1, f'REVOKE TEMPORARY ON DATABASE "{managed.name}" FROM PUBLIC;')
+    managed.rows(by_hand)
+    code, document = set_up(managed)
+    assert (code, document["ok"]) == (0, True), json.dumps(document)

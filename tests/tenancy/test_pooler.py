@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
 import os
 import random
 import threading
@@ -11,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
+from psycopg.errors import QueryCanceled
 
 from tests.acceptance.crew import Crew, Queue
 from tests.poolers.bouncer import Pgbouncer, a_bouncer
@@ -21,7 +24,9 @@ from youtility_tasks.models import Job, TaskEffect, Tenant
 from youtility_tasks.tenancy import roles
 from youtility_tasks.tenants import no_tenant, tenant
 
-SERVER_SESSIONS, CLIENTS, SECONDS = 4, 16, 8.0
+SERVER_SESSIONS, CLIENTS = 4, 50
+TRANSACTIONS = int(os.environ.get("POOLER_TRANSACTIONS", "2000"))
+"""POOLER_TRANSACTIONS=100000 is the full size: some minutes."""
 
 
 @pytest.fixture
@@ -36,16 +41,21 @@ class Crowd:
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.until = time.monotonic() + SECONDS
         self.wrong: list[str] = []
-        self.transactions = 0
+        self.begun = itertools.count()
+        self.cancelled = 0
+        self.acts: collections.Counter[str] = collections.Counter()
 
     def client(self, number: int) -> None:
         dice = random.Random(number)  # noqa: S311
         try:
-            while time.monotonic() < self.until and not self.wrong:
-                self.one(dice)
-                self.transactions += 1
+            while next(self.begun) < TRANSACTIONS and not self.wrong:
+                try:
+                    self.one(dice)
+                except OperationalError as error:
+                    if not isinstance(error.__cause__, QueryCanceled):
+                        raise
+                    self.acts["met a late request"] += 1  # the pooler passed it on to whoever had the session by then
         except Exception as error:
             self.wrong.append(f"{type(error).__name__}: {error}")
         finally:
@@ -59,6 +69,7 @@ class Crowd:
                 self.in_a_transaction,
                 self.rolled_back,
                 self.fails,
+                self.is_cancelled,
                 self.nobody,
                 self.changes,
                 self.sweeps,
@@ -67,6 +78,7 @@ class Crowd:
         )
         with tenant(mine):
             act(mine, dice)
+        self.acts[act.__name__] += 1
 
     def expect(self, found: Any, right: Any, what: str) -> None:
         if found != right:
@@ -112,6 +124,21 @@ class Crowd:
             return
         self.wrong.append("a statement that fails did not")
 
+    def is_cancelled(self, mine: int, dice: random.Random) -> None:
+        """In the middle of a statement, by the protocol's own cancel request through the pooler."""
+        connection.ensure_connection()
+        timer = threading.Timer(0.001 * dice.randint(1, 20), connection.connection.cancel)
+        try:
+            with transaction.atomic():
+                self.expect(self.seen(), {mine}, "before it is cancelled")
+                timer.start()
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_sleep(0.05)")  # a request that comes between two statements is lost
+        except OperationalError:
+            self.cancelled += 1
+        finally:
+            timer.join()
+
     def nobody(self, mine: int, dice: random.Random) -> None:
         with connection.cursor() as cursor:
             # psycopg's own cursor: no guard sends anything, and nothing may be left of whoever had this session before
@@ -135,21 +162,29 @@ class Crowd:
         connection.close()
 
 
+@pytest.mark.timeout(60 + TRANSACTIONS // 50)
 def test_no_client_meets_the_rows_of_another(
     house: House, pooler: Pgbouncer, django_db_setup: None, django_db_blocker: Any
 ) -> None:
     with django_db_blocker.unblock(), house.settled(by=pooler.url):
         roles.act_as("web")
         crowd = Crowd(house)
+        begun = time.monotonic()
         threads = [threading.Thread(target=crowd.client, args=[number]) for number in range(CLIENTS)]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(SECONDS + 30)
+            thread.join()
+    done, late = sum(crowd.acts.values()), crowd.acts.pop("met a late request", 0)
     assert crowd.wrong == []
-    assert crowd.transactions > 500, "too few to say anything"
+    assert done == TRANSACTIONS and len(crowd.acts) == 9 and min(crowd.acts.values()) > TRANSACTIONS / 20
+    assert crowd.cancelled > TRANSACTIONS / 50 and late < TRANSACTIONS / 100
     assert dict(house.rows("SELECT tenant_id, note FROM youtility_tasks_taskeffect")) == {A: str(A), B: str(B)}
-    print(f"{crowd.transactions} transactions of {CLIENTS} clients through {SERVER_SESSIONS} sessions")  # noqa: T201
+    took = time.monotonic() - begun
+    print(  # noqa: T201
+        f"{done} transactions of {CLIENTS} clients through {SERVER_SESSIONS} sessions in {took:.0f} s: {dict(crowd.acts)},"
+        f" {crowd.cancelled} statements cancelled, {late} requests came late"
+    )
 
 
 def test_a_token_for_the_session_would_be_the_next_clients(house: House, pooler: Pgbouncer) -> None:

@@ -55,6 +55,7 @@ FUNCTIONS = (
     "youtility_tasks_scope_v1",
     "youtility_tasks_sealed_keys_v1",
     "youtility_tasks_stop_stragglers_v1",
+    "youtility_tasks_tell_abort_v1",
     "youtility_tasks_tenant_v1",
     "youtility_tasks_tenants_ready_v1",
     "youtility_tasks_turns_after_v1",

@@ -1,4 +1,4 @@
--- Every right that somebody other than the owner has: on tables, columns, sequences, functions and the schema itself.
+-- Every right that somebody other than the owner has: on tables, columns, sequences, functions, the schema and the database itself.
 -- 'sequence' is named after the table that draws from it.
 WITH home AS (
     SELECT j.relnamespace AS oid FROM pg_class j WHERE j.oid = 'procrastinate_jobs'::regclass
@@ -27,3 +27,7 @@ SELECT 'schema', n.nspname::text, NULL, CASE x.grantee WHEN 0 THEN 'public' ELSE
 UNION ALL
 SELECT 'default', d.defaclobjtype::text, NULL, CASE x.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(x.grantee)::text END, x.privilege_type
   FROM pg_default_acl d, LATERAL aclexplode(d.defaclacl) x WHERE x.grantee <> d.defaclrole
+UNION ALL
+SELECT 'database', d.datname::text, NULL, CASE x.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(x.grantee)::text END, x.privilege_type
+  FROM pg_database d, LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) x
+ WHERE d.datname = current_database() AND x.grantee <> d.datdba

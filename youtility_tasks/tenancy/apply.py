@@ -56,6 +56,7 @@ def make_true(*, retire_keys: bool = False) -> Applied:
 def _make_roles(wanted: Plan, applied: Applied) -> bool:
     """Whether some of it was refused. One statement after the other: each shows what the next can build on."""
     refused: list[str] = []
+    tried: set[str] = set()
     for _ in range(_ROUNDS):
         todo = [each for each in check.differences(wanted, as_migrator=True) if each.by == "roles" and each.repair]
         todo = [each for each in todo if each.repair not in refused]
@@ -63,6 +64,11 @@ def _make_roles(wanted: Plan, applied: Applied) -> bool:
             break
         for each in todo:
             statement = str(each.repair)
+            if statement in tried:  # to take away what somebody else has granted is refused by a warning only
+                refused.append(statement)
+                applied.done.remove(each.says)
+                continue
+            tried.add(statement)
             try:
                 with transaction.atomic(using=settings().database):
                     _run(statement)

@@ -102,7 +102,7 @@ def differences(plan: Plan, *, as_migrator: bool) -> list[Difference]:
     """
     there = Catalogue(plan)
     found = [*_roles(plan, there), *(_migrator(plan, there) if as_migrator else ())]
-    found += [*_schema(plan, there), *_ownership(plan, there), *_row_security(plan, there)]
+    found += [*_database(plan, there), *_schema(plan, there), *_ownership(plan, there), *_row_security(plan, there)]
     return [*found, *_functions(plan, there), *_grants(plan, there), *_strangers(plan, there)]
 
 
@@ -205,6 +205,17 @@ def _migrator(plan: Plan, there: Catalogue) -> Iterator[Difference]:
 
 
 # -- tables
+
+
+def _database(plan: Plan, there: Catalogue) -> Iterator[Difference]:
+    """Sessions are used for one tenant after the other, and a temporary table stands before the real one of its name."""
+    for kind, name, _, grantee, privilege in sorted(there.grants, key=_in_order):
+        if kind == "database" and privilege == "TEMPORARY" and grantee in _runtime(plan):
+            yield Difference(
+                f"{grantee} may make temporary tables: one that is left behind stands before the table of that name",
+                f"REVOKE TEMPORARY ON DATABASE {_name(name)} FROM {_grantee(grantee)}",
+                "roles",
+            )
 
 
 def _schema(plan: Plan, there: Catalogue) -> Iterator[Difference]:

@@ -100,12 +100,11 @@ PATH = "{path}"
 # transaction may, if it has one, whatever the function forgets to ask.
 _INSIDE = f"current_setting('search_path') = '{PATH}'"
 _LENT = f"{_INSIDE} AND coalesce(tenant_id = {TENANT}, true)"
-# procrastinate compares locks over the whole table, so a tenant may only take those that begin with its name. Nor may it
-# take ids that the sequence has yet to draw: others would run into them.
+# procrastinate compares locks over the whole table, so a tenant may only take those that begin with its name. Ids it may not
+# name at all: by trying one it would learn whether another has it, and by taking one that is yet to be drawn be in his way.
 _OWN_LOCKS = (
     f"{_own('tenant_id')} AND coalesce(starts_with(lock, tenant_id || ':'), true)"
     " AND coalesce(starts_with(queueing_lock, tenant_id || ':'), true)"
-    " AND id <= pg_sequence_last_value('procrastinate_jobs_id_seq'::regclass)"
 )
 _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrastinate_events.job_id)"
 
@@ -121,6 +120,8 @@ _ATTEMPT_METADATA = (
 )  # fmt: skip
 """Without arguments, result, output, and what an error says: that is the tenant's."""
 _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_until", "created_at", "done_at")
+
+_MEMBERSHIP = ("tenant_id", "user_id", "role", "created_at")
 
 _HOUSE = (
     Table(
@@ -149,7 +150,6 @@ _HOUSE = (
                 {
                     "SELECT": ALL_COLUMNS,
                     "INSERT": (
-                        "id",
                         "queue_name",
                         "task_name",
                         "priority",
@@ -264,7 +264,13 @@ _HOUSE = (
     ),
     Table(
         "youtility_tasks_tenantmembership",
-        {TASK: _READ, **_each((WEB, OPS), _READ_AND_WRITE)},
+        {
+            TASK: _READ,
+            **_each(
+                (WEB, OPS),
+                {**_READ, "INSERT": _MEMBERSHIP, "UPDATE": _MEMBERSHIP, "DELETE": ALL_COLUMNS},
+            ),
+        },
         (
             # Who somebody is must be known before for which tenant he acts.
             Policy("yt_own", USERS, "SELECT", f"{_own('tenant_id')} OR {TENANT} = 0"),

@@ -86,19 +86,88 @@ BEGIN
     IF NOT tenant_is_known THEN
         RETURN;
     END IF;
-    id := nextval('procrastinate_jobs_id_seq');
     INSERT INTO procrastinate_jobs
-           (id, queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
-    VALUES (id, p_queue_name, p_task_name, p_priority, p_lock, p_queueing_lock, p_args, p_scheduled_at, p_unique_key,
+           (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
+    VALUES (p_queue_name, p_task_name, p_priority, p_lock, p_queueing_lock, p_args, p_scheduled_at, p_unique_key,
             p_tenant_id, p_noted)
     ON CONFLICT DO NOTHING;
     is_written := FOUND;
     IF is_written THEN
+        id := currval('procrastinate_jobs_id_seq');
         enqueued_at := now();  -- the column's default
-    ELSE
-        id := NULL;
     END IF;
 END $$;
+
+-- As in 0008, but ids are drawn by the column's default: who may name one learns by trying which of another's jobs exist.
+CREATE OR REPLACE FUNCTION youtility_tasks_enqueue_v1(
+    p_queue_names text[], p_task_names text[], p_priorities integer[], p_locks text[], p_queueing_locks text[], p_args text[],
+    p_scheduled_ats timestamptz[], p_unique_keys text[], p_tenant_ids integer[], p_noted boolean)
+RETURNS TABLE (n integer, id bigint, enqueued_at timestamptz, is_written boolean, tenant_is_known boolean) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    known CONSTANT integer[] := ARRAY(SELECT t.id FROM youtility_tasks_tenant t WHERE t.is_active AND t.id = ANY (p_tenant_ids)) || 0;
+    ids bigint[];
+BEGIN
+    WITH written AS (
+        INSERT INTO procrastinate_jobs
+               (queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, noted)
+        SELECT w.queue_name, w.task_name, w.priority, w.lock, w.queueing_lock, w.args::jsonb, w.scheduled_at, w.unique_key,
+               w.tenant_id, p_noted
+          FROM unnest(p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats, p_unique_keys,
+                      p_tenant_ids)
+               WITH ORDINALITY AS w(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key, tenant_id, n)
+         WHERE w.tenant_id = ANY (known)
+         ORDER BY w.queueing_lock, w.unique_key, w.n  -- in one order for everybody: two batches wait, and never for each other
+        ON CONFLICT DO NOTHING
+        RETURNING id
+    )
+    SELECT coalesce(array_agg(x.id ORDER BY x.id), '{}') INTO ids FROM written x;
+
+    IF cardinality(ids) = (SELECT count(*) FROM unnest(p_tenant_ids) t WHERE t = ANY (known)) THEN
+        -- Nothing was in the way, and defaults are drawn in the order of the rows.
+        RETURN QUERY
+        SELECT w.n::integer, CASE WHEN w.is_known THEN ids[w.k] END, CASE WHEN w.is_known THEN now() END, w.is_known, w.is_known
+          FROM (SELECT v.n, v.tenant_id = ANY (known) AS is_known,
+                       row_number() OVER (PARTITION BY v.tenant_id = ANY (known) ORDER BY v.queueing_lock, v.unique_key, v.n) AS k
+                  FROM unnest(p_queueing_locks, p_unique_keys, p_tenant_ids)
+                       WITH ORDINALITY AS v(queueing_lock, unique_key, tenant_id, n)) w
+         ORDER BY w.n;
+        RETURN;
+    END IF;
+    -- Which of them were written shows what they hold; which of two that are alike is no matter.
+    RETURN QUERY
+    SELECT w.n::integer, x.id, CASE WHEN x.id IS NOT NULL THEN now() END, x.id IS NOT NULL, w.tenant_id = ANY (known)
+      FROM (SELECT v.n, v.tenant_id, v.call, row_number() OVER (PARTITION BY v.call ORDER BY v.n) AS k
+              FROM (SELECT u.n, u.tenant_id, jsonb_build_array(u.tenant_id, u.task_name, u.queue_name, u.priority, u.lock, u.queueing_lock,
+                                                               u.unique_key, u.scheduled_at, u.args::jsonb) AS call
+                      FROM unnest(p_queue_names, p_task_names, p_priorities, p_locks, p_queueing_locks, p_args, p_scheduled_ats,
+                                  p_unique_keys, p_tenant_ids)
+                           WITH ORDINALITY AS u(queue_name, task_name, priority, lock, queueing_lock, args, scheduled_at, unique_key,
+                                                tenant_id, n)) v) w
+      LEFT JOIN (SELECT y.id, y.call, row_number() OVER (PARTITION BY y.call ORDER BY y.id) AS k
+                   FROM (SELECT j.id, jsonb_build_array(j.tenant_id, j.task_name, j.queue_name, j.priority, j.lock, j.queueing_lock,
+                                                        j.unique_key, j.scheduled_at, j.args) AS call
+                           FROM procrastinate_jobs j WHERE j.id = ANY (ids)) y) x ON x.call = w.call AND x.k = w.k
+     ORDER BY w.n;
+END $$;
+
+-- Whoever listens hears of every tenant, so no id goes out: our workers ask which jobs are to end, and a job of procrastinate's
+-- own (`noted`) is told of as ever.
+ALTER TABLE procrastinate_jobs DISABLE TRIGGER procrastinate_jobs_notify_queue_job_aborted_v1;
+CREATE TRIGGER youtility_tasks_notify_aborted AFTER UPDATE OF abort_requested ON procrastinate_jobs
+    FOR EACH ROW WHEN (NEW.noted AND NOT OLD.abort_requested AND NEW.abort_requested AND NEW.status = 'doing')
+    EXECUTE FUNCTION procrastinate_notify_queue_abort_job_v1();
+CREATE FUNCTION youtility_tasks_tell_abort_v1() RETURNS trigger LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM pg_notify('procrastinate_queue_v1#' || NEW.queue_name, '{"type": "abort_job_requested", "job_id": 0}');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER youtility_tasks_tell_abort AFTER UPDATE OF abort_requested ON procrastinate_jobs
+    FOR EACH ROW WHEN (NOT NEW.noted AND NOT OLD.abort_requested AND NEW.abort_requested AND NEW.status = 'doing')
+    EXECUTE FUNCTION youtility_tasks_tell_abort_v1();
 
 -- Take waiting jobs, or dead letters, off the queue and record that they were cancelled. Rows are locked in the order of
 -- their ids, so that two people who cancel the same jobs cannot deadlock.
