@@ -1,5 +1,6 @@
 # Each target is one or two commands that you could type yourself.
 PYTHON ?= python3
+SIDE_BY_SIDE = tests/catalog tests/cli tests/docs tests/integration tests/migrations tests/tenancy tests/unit
 
 .PHONY: demo up test check fix bench upstream
 
@@ -9,8 +10,9 @@ demo: .venv/demo            ## play a company day on the bundled PostgreSQL and 
 up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up
 
-test: check                 ## all checks and tests
-	.venv/bin/python -m pytest
+test: check                 ## all checks and tests: side by side where no clock is watched, then one by one
+	.venv/bin/python -m pytest -q -n 2 --dist loadfile $(SIDE_BY_SIDE)
+	.venv/bin/python -m pytest -q $(addprefix --ignore=,$(SIDE_BY_SIDE))
 
 check: .venv/dev            ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .

@@ -244,7 +244,8 @@ def test_a_head_that_was_put_back_for_later_is_not_run_early(desk: Desk, locked_
     def check() -> None:
         later = int(locked_task.using(run_after=timezone.now() + LATER).enqueue(key="a").id)
         execute(
-            f"""CREATE OR REPLACE FUNCTION {HEADS}(p_queue text, p_now timestamptz, p_n integer, p_is_idle boolean)
+            f"""CREATE OR REPLACE FUNCTION {HEADS}(
+                    p_queue text, p_now timestamptz, p_n integer, p_is_idle boolean, p_all boolean DEFAULT false)
                 RETURNS bigint[] LANGUAGE sql STABLE AS $$ SELECT ARRAY[{later}]::bigint[] $$"""
         )
 
