@@ -222,6 +222,7 @@ def takes_ids_that_others_will_draw(house: House, part: str) -> None:
             "INSERT INTO youtility_tasks_tenantmembership (id, tenant_id, user_id, role, created_at) VALUES (1000000, 7, 1, 'viewer', now())",
             "UPDATE youtility_tasks_tenantmembership SET id = 1000000",
             "SELECT setval('procrastinate_jobs_id_seq', 1)",
+            "SELECT last_value FROM procrastinate_jobs_id_seq",
             "INSERT INTO youtility_tasks_taskeffect (id, tenant_id, key, status, task_name, note) VALUES (1000000, 7, 'x', 'pending', '', '')",
             "UPDATE youtility_tasks_taskeffect SET id = 1000000",
         ):

@@ -28,7 +28,7 @@ SERVER_SESSIONS = 4
 MOST_EXAMPLES_OF_A_MUTANT = 300
 
 
-def remember(secret: str) -> None: ...
+def keep_secret(secret: str) -> None: ...
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,13 @@ def worlds(cluster: Any, template: str, django_db_setup: None, django_db_blocker
             stack.callback(web.close)
             made.append(World(house, way, house is full, eye, web))
         Worlds.worlds = (made[0], made[1])
-        Worlds.task = task(remember)
-        stack.callback(registry.forget, "remember")
+        Worlds.task = task(keep_secret)
+        stack.callback(registry.forget, "keep_secret")
         yield Worlds.worlds
 
 
 def play(examples: int, steps: int, *, shrink: bool = False) -> None:
+    roles.act_as("web")
     phases = [Phase.explicit, Phase.generate, *([Phase.shrink] if shrink else [])]
     run_state_machine_as_test(
         Worlds,
