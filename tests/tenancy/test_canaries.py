@@ -161,7 +161,7 @@ def test_who_takes_the_tenant_from_the_arguments_is_caught(
 
     def believes(*call: Any) -> Any:
         found = checked(*call)
-        return replace(found, tenant_id=found.stored["tenant_id"])
+        return replace(found, tenant_id=found.shown["tenant_id"])
 
     monkeypatch.setattr(enqueue, "_check", believes)
     with django_db_blocker.unblock():
