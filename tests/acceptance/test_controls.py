@@ -105,23 +105,6 @@ def test_of_a_task_limited_to_five_never_six_run_in_four_workers(hall: Crew, man
     assert len({each["pid"] for each in hall.diary("begin", name="five")}) > 1, "more than one worker had some"
 
 
-def test_without_the_lock_of_a_limit_more_would_run(hall: Crew, manage: Callable[..., Any]) -> None:
-    """What the test before proves is then proved no more: two claims count the same jobs, and each fills what is left."""
-    ((text,),) = hall.queue.rows("SELECT pg_get_functiondef('youtility_tasks_claim_limited_v1'::regproc)")
-    guard, after = "pg_advisory_xact_lock(", "used := array_fill"
-    assert guard in text and after in text
-    mutant = text.replace(guard, "pg_advisory_xact_lock_shared(").replace(after, f"PERFORM pg_sleep(1); {after}", 1)
-    manage("limits", "set", "--task", "takes", "--running", 5)
-    hall.queue.rows(mutant.replace("%", "%%"))
-    try:
-        put(hall, 30, name="more than five", s=0.5)
-        all_end(hall, "more than five", 30)
-    finally:
-        hall.queue.rows(text.replace("%", "%%"))
-
-    assert at_once(hall, "more than five") > 5
-
-
 def test_a_rate_is_kept_to_two_per_cent_by_all_workers_together(hall: Crew, manage: Callable[..., Any]) -> None:
     manage("limits", "set", "--queue", "maintenance", "--task", "takes", "--rate", "20/s")
 

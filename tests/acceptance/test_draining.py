@@ -44,8 +44,8 @@ def test_without_a_look_at_the_other_queues_it_would_end_too_early(crew: Crew) -
 def test_draining_ends_although_a_job_of_another_queue_is_first_of_a_lock(crew: Crew, why: str) -> None:
     if why == "it is paused":
         crew.queue.rows(
-            "INSERT INTO youtility_tasks_queuecontrol (queue_name, task_name, burst, is_paused, reason, changed_by)"
-            " VALUES ('email', '', 1, true, '', '')"
+            "INSERT INTO youtility_tasks_queuecontrol (queue_name, task_name, burst, is_paused, reason, changed_by, paused_by)"
+            " VALUES ('email', '', 1, true, '', '', '')"
         )
     if why != "nobody serves it":
         crew.start(queues=("email",))
