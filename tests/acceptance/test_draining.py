@@ -21,9 +21,6 @@ def put_in_turns(crew: Crew, n: int) -> list[int]:
         return [crew.queue.put("adds", queue=BOTH[number % 2], a=number, b=0, _lock="one") for number in range(n)]
 
 
-@pytest.mark.xfail(
-    reason="a drain still ends before the last two jobs of such a lock; another drain takes them", strict=False
-)
 def test_draining_does_not_end_while_a_lock_goes_to_and_fro_between_queues(crew: Crew) -> None:
     put_in_turns(crew, 12)
 

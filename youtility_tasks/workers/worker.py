@@ -79,6 +79,8 @@ class Worker:
         self.wake = asyncio.Event()
         self.may_have_work = True
         self.later_looks: list[asyncio.TimerHandle] = []
+        self.looked_for_free = False
+        """While draining: the last claim was made for a job whose lock had just come free."""
         self.controlled: asyncio.TimerHandle | None = None
         """The next look, while a control keeps jobs back; an ending of ours may make room before."""
         self.began_at = self.renewed_at = time.monotonic()
@@ -164,6 +166,8 @@ class Worker:
             if self.drain and not (self.holdings.jobs or self.may_have_work or is_late or self.controlled is not None):
                 if not await self._waits_elsewhere():
                     return
+                if self.may_have_work:
+                    continue
                 waits_for_lock = True
             idle_s = settings().poll_interval_s
             if waits_for_lock:
@@ -205,6 +209,7 @@ class Worker:
             if sent:
                 failpoints.reach("after_finish_sent")
             if claimed:
+                self.looked_for_free = False
                 failpoints.reach("after_claim")
             self._confirm(sent, set(answer[0]), resent)
             self._take(claimed)
@@ -284,15 +289,29 @@ class Worker:
         return due_s, waits_for_lock
 
     async def _waits_elsewhere(self) -> bool:
-        """Whether a due job of this queue waits for its lock behind one of another queue that is being served."""
+        """Whether a due job of this queue waits for its lock, behind one of another queue that is being served or runs.
+
+        One whose lock has come free since the last claim is looked for once more; when that claim does not get it
+        either, something else keeps it (a pause, a limit, a tenant that left).
+        """
         try:
             async with self.link.turn:
-                rows = await self.link.ask("waits_elsewhere", queue_name=self.queue_name, lease_s=settings().lease_s)
+                rows = await self.link.ask(
+                    "waits_elsewhere",
+                    queue_name=self.queue_name,
+                    worker_id=self.worker_id,
+                    lease_s=settings().lease_s,
+                )
         except LinkDown:
             await self.link.pause()
             return True
-        is_behind, is_served = rows[0]
-        return bool(is_served or (is_behind and time.monotonic() < self.began_at + _OTHERS_START_S))
+        is_behind, is_served, is_running, is_free = rows[0]
+        if is_free and not self.looked_for_free:
+            self.looked_for_free = True
+            self._look_again()
+            return True
+        self.looked_for_free = False
+        return bool(is_served or is_running or (is_behind and time.monotonic() < self.began_at + _OTHERS_START_S))
 
     # -- the lease
 
