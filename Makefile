@@ -33,9 +33,9 @@ upstream: .venv/dev         ## procrastinate's own tests on our schema, with its
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/demo: pyproject.toml | .venv/bin/python
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[reports,mqtt,storage,graphql,demo]'
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/bin/python
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,faces,reports,mqtt,storage,graphql]'
 	touch $@ .venv/demo
