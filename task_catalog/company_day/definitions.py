@@ -62,12 +62,15 @@ class Client:
     offset_min: int
     base_sites: int
     tickets: int
+    permits: int
+    punches: int
+    """Attendance events, each with a punch in and a punch out."""
 
     def sites(self, scale: int) -> int:
         return self.base_sites * scale
 
 
-CLIENTS = (Client("A", 330, 10, 40), Client("B", 0, 6, 24), Client("C", -300, 4, 16))
+CLIENTS = (Client("A", 330, 10, 40, 10, 100), Client("B", 0, 6, 24, 6, 60), Client("C", -300, 4, 16, 4, 40))
 
 
 @dataclass(frozen=True, slots=True)
