@@ -13,18 +13,22 @@ from datetime import date, datetime
 from pathlib import Path
 
 from django.db import InterfaceError, OperationalError
+from django.test import override_settings
 
 from youtility_tasks import queries
 
 from . import admission, scopes, sink
+from . import stage_settings as settings_of
 from .clock import set_played
+from .control_room import ControlRoom
 from .definitions import midnight
 from .errors import DatabaseLost, DayStuck
 from .player import Player
 from .processes import Sink, Workers
-from .reconcile import Check, reconcile
+from .reconcile import Check, Evidence, reconcile
 from .removal import remove_company
 from .seed import seed_company
+from .yard import Yard
 
 logger = logging.getLogger(__name__)
 
@@ -38,18 +42,24 @@ class Scene:
     """The running processes of a day and the folder of their files, which stays when something went wrong."""
 
     sink: Sink
+    control_room: ControlRoom
     workers: Workers
-    folder: Path
+    yard: Yard
     keep_files: bool = False
 
     def keep_alive(self) -> None:
         """Start whatever has died."""
         self.sink.keep_alive()
+        self.control_room.keep_alive()
         self.workers.keep_alive()
 
     @property
     def mail_file(self) -> Path:
         return self.sink.file
+
+    def evidence(self) -> Evidence:
+        """What the day has left outside of the database; waits until the control room has heard what the broker holds."""
+        return Evidence(sink.read(self.mail_file), self.control_room.heard(), self.yard)
 
 
 def play_day(
@@ -74,10 +84,15 @@ def play_day(
             company = seed_company(day, scale=scale, seed=seed)
             set_played(midnight(day))
         with _stage() as scene:
+            scene.yard.fill(company, day)
+            scene.keep_alive()
             on_stage(scene)
-            played = Player(company, day, keep_alive=scene.keep_alive, tell=tell).play()
+            player = Player(
+                company, day, control_room=scene.control_room, keep_alive=scene.keep_alive, tell=tell, yard=scene.yard
+            )
+            played = player.play()
             with scopes.director():
-                checks = reconcile(company, day, scale, played, sink.read(scene.mail_file))
+                checks = reconcile(company, day, scale, played, scene.evidence())
             scene.keep_files = not all(check.ok for check in checks)
             return checks
 
@@ -99,16 +114,20 @@ def _stage() -> Iterator[Scene]:
     _remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
     server = Sink(folder / "mails.jsonl")
-    workers = Workers(queries.conninfo("company day", part=None), server, folder / "workers.log")
-    scene = Scene(server, workers, folder)
+    control_room = ControlRoom(folder)
+    variables = settings_of.variables(folder, control_room.port)
+    workers = Workers(queries.conninfo("company day", part=None), server, folder / "workers.log", variables)
+    scene = Scene(server, control_room, workers, Yard(folder))
     try:
-        scene.keep_alive()
-        yield scene
+        # People's pages save rows in this process, by the settings by which the workers work.
+        with override_settings(**settings_of.overrides(folder, control_room.port)):
+            yield scene
     except DayStuck as error:
         scene.keep_files = True
         raise DayStuck(f"{error}\nThe workers' last words:\n{workers.last_words()}") from error
     finally:
         workers.stop()
+        control_room.stop()
         server.stop()
         if scene.keep_files:
             logger.warning("the day's mails and the workers' log are kept until the next day folder=%s", folder)

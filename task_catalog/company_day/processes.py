@@ -61,8 +61,9 @@ class Sink:
 class Workers:
     """The supervisor with its workers, on this database, by the played clock, mailing to the sink."""
 
-    def __init__(self, database: str, sink: Sink, log: Path) -> None:
-        self._database, self._sink, self._log = database, sink, log
+    def __init__(self, database: str, sink: Sink, log: Path, more: Mapping[str, str]) -> None:
+        """`more` are variables of their environment: where the day's folder and its broker are."""
+        self._database, self._sink, self._log, self._more = database, sink, log, more
         self._process: subprocess.Popen[bytes] | None = None
         self._gave_up = 0
 
@@ -117,13 +118,14 @@ class Workers:
     def _environment(self, base: Mapping[str, str]) -> dict[str, str]:
         return {
             **base,
-            "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings",
+            "DJANGO_SETTINGS_MODULE": "task_catalog.company_day.settings",
             "DATABASE_URL": self._database,
             "YOUTILITY_CLOCK": "task_catalog.company_day.clock.PlayedClock",
             "YOUTILITY_RETRY_DELAY_FACTOR": RETRY_DELAY_FACTOR,
             "YOUTILITY_ADMIN_EMAILS": ADMIN,
             "EMAIL_HOST": "127.0.0.1",
             "EMAIL_PORT": str(self._sink.port),
+            **self._more,
         }
 
 

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import io
 import json
 import os
+import re
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email import message_from_bytes
 from email.header import decode_header, make_header
-from email.parser import BytesHeaderParser
+from email.message import Message
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+_SITE = re.compile(r"\b[A-Z][a-z]+ ([A-Z])(\d{3})\b")
+"""How the day's sites are called: `Harbour A003`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,10 @@ class Delivered:
     effect: str
     tenant: str
     subject: str
+    attachments: tuple[str, ...] = ()
+    """Names of the files that came along."""
+    sites: tuple[str, ...] = ()
+    """Sites that its text and its readable attachments name, as `A-003`."""
 
 
 def read(file: Path) -> list[Delivered]:
@@ -44,7 +56,7 @@ def _lines(file: Path) -> Iterator[Delivered]:
     for line in file.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):
             found = json.loads(line)
-            yield Delivered(**{**found, "recipients": tuple(found["recipients"])})
+            yield Delivered(**{name: tuple(each) if isinstance(each, list) else each for name, each in found.items()})
 
 
 class _Recorder:
@@ -55,7 +67,7 @@ class _Recorder:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         raw = content if isinstance(content, bytes) else str(content or "").encode()
-        headers = BytesHeaderParser().parsebytes(raw)
+        headers = message_from_bytes(raw)
         line = {
             "sender": envelope.mail_from or "",
             "recipients": list(envelope.rcpt_tos),
@@ -64,9 +76,27 @@ class _Recorder:
             "effect": headers["X-Youtility-Effect"] or "",
             "tenant": headers["X-Youtility-Tenant"] or "",
             "subject": str(make_header(decode_header(headers["Subject"] or ""))),
+            "attachments": [name for part in headers.walk() if (name := part.get_filename())],
+            "sites": sorted({site for part in headers.walk() for site in _sites(part)}),
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")  # one write: a kill leaves all of it or a cut line
         return "250 kept"
+
+
+def _sites(part: Message) -> set[str]:
+    """The sites of the day's clients that a text, a table or a page names; what is drawn (a PDF) cannot be read here."""
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return set()
+    return {f"{letter}-{number}" for letter, number in _SITE.findall(_text(content))}
+
+
+def _text(content: bytes) -> str:
+    if not content.startswith(b"PK"):
+        return content.decode(errors="ignore")
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as book:
+        return "\n".join(book.read(name).decode(errors="ignore") for name in book.namelist() if name.endswith(".xml"))
+    return ""
 
 
 async def _serve(file: Path, port: int) -> None:

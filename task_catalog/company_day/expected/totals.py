@@ -205,7 +205,7 @@ def _upkeep(day: date) -> Totals:
 def _invariants() -> Totals:
     return {
         "a second planning sweep at the same instant creates": 0,
-        "a second closing, escalating or reminding sweep at the same instant does": 0,
+        "a second run of any other sweep at the same instant does": 0,
         "occurrences planned twice": 0,
         "rows of plans that must produce nothing": 0,
         "sites whose ticket numbers have a gap or a double": 0,
@@ -214,5 +214,5 @@ def _invariants() -> Totals:
         "failed jobs without an error": 0,
         "messages with one effect key and different Message-IDs": 0,
         "messages to people of two clients": 0,
-        "attachments about another client": 0,
+        "messages that tell of another client": 0,
     }
