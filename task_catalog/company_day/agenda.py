@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -20,7 +21,8 @@ class Act:
     at: datetime
     number: int
     client_id: int = field(compare=False)
-    do: Callable[[], object] = field(compare=False)
+    do: Callable[..., object] = field(compare=False)
+    arguments: tuple[Any, ...] = field(compare=False)
 
 
 class Agenda:
@@ -30,9 +32,9 @@ class Agenda:
         self._numbers = itertools.count()
         self._waiting: list[Act] = []
 
-    def note(self, at: datetime, client_id: int, do: Callable[[], object]) -> None:
-        """`do` shall happen at an instant, in the scope of a client."""
-        heapq.heappush(self._waiting, Act(at, next(self._numbers), client_id, do))
+    def note(self, at: datetime, client_id: int, do: Callable[..., object], *arguments: Any) -> None:
+        """`do(*arguments)` shall happen at an instant, in the scope of a client."""
+        heapq.heappush(self._waiting, Act(at, next(self._numbers), client_id, do, arguments))
 
     def act_until(self, instant: datetime) -> int:
         """Let everything happen up to an instant that has not happened yet; how much there was."""
@@ -40,6 +42,6 @@ class Agenda:
         while self._waiting and self._waiting[0].at <= instant:
             act = heapq.heappop(self._waiting)
             with tenant(act.client_id), transaction.atomic():
-                act.do()
+                act.do(*act.arguments)
             count += 1
         return count

@@ -69,8 +69,8 @@ class Attendance:
     def _expect(self, event: _Event) -> None:
         client_id = event.rows.id
         for side, at in enumerate((event.comes_at, event.goes_at)):
-            self._agenda.note(at, client_id, lambda side=side: self._punch(event, side))
-            self._agenda.note(at + PHOTO_AFTER, client_id, lambda side=side: self._send_photo(event, side))
+            self._agenda.note(at, client_id, self._punch, event, side)
+            self._agenda.note(at + PHOTO_AFTER, client_id, self._send_photo, event, side)
 
     def _punch(self, event: _Event, side: int) -> None:
         self._devices.punch(event.uuid, _punch_columns(event, self._day, is_over=side == 1))

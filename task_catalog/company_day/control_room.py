@@ -85,7 +85,11 @@ class ControlRoom:
             return True
         _end(self._broker)
         self._broker = subprocess.Popen(  # noqa: S603
-            self._command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            self._command(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         until = time.monotonic() + _COMES_UP_WITHIN_S
         while time.monotonic() < until and self._broker.poll() is None:

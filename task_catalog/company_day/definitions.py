@@ -56,6 +56,16 @@ DAY_TASKS = (
     "send_mismatch_notification",
 )
 """All tasks that a day runs: the 32."""
+MAIL_TASKS = (
+    "auto_close_jobs",
+    "send_reminder_email",
+    "send_generated_report_on_mail",
+    "send_report_on_email",
+    *(task for task in DAY_TASKS if task.startswith("send_") and task.endswith(("email", "verifier", "approval"))),
+    *(task for task in DAY_TASKS if task.startswith("send_email_notification_")),
+    "alert_sendmail",
+)
+"""What nobody waits for while the mail server is away."""
 
 PEOPLE_PER_SITE = {"incharge": 1, "guard": 4, "technician": 2}
 PEOPLE_PER_CLIENT = {"admin": 2, "verifier": 2, "approver": 2}

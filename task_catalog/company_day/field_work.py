@@ -46,7 +46,11 @@ class FieldWork:
         for pk, job_id, bu_id, people_id, planned_at, expires_at, made_at in roots.values_list(*columns):
             k, turns[job_id] = turns[job_id], turns[job_id] + 1
             turn = self._company.plans[job_id].seq + k
-            if pk in self._expected or turn % 5 not in (*COMPLETED_TURNS, STARTED_TURN) or expires_at > self._last_closing:
+            if (
+                pk in self._expected
+                or turn % 5 not in (*COMPLETED_TURNS, STARTED_TURN)
+                or expires_at > self._last_closing
+            ):
                 continue
             self._expected.add(pk)
             visit = Visit(
@@ -56,7 +60,7 @@ class FieldWork:
                 completed=turn % 5 in COMPLETED_TURNS,
                 in_alert=turn % 10 == 0,
             )
-            self._agenda.note(visit.at, client_id, lambda visit=visit: self._devices.report_visit(visit))
+            self._agenda.note(visit.at, client_id, self._devices.report_visit, visit)
 
     def _of(self, client_id: int) -> QuerySet[Jobneed]:
         return entities.Occurrence.objects.filter(client_id=client_id, job_id__in=list(self._company.plans))

@@ -20,7 +20,7 @@ class Machines:
         for number in range(ASSET_CHANGES):
             at = midnight(day) + FIRST_ASSET_CHANGE_AFTER + number * ASSET_CHANGE_EVERY
             rows, turn = clients[number % len(clients)], number // len(clients)
-            agenda.note(at, rows.id, lambda rows=rows, turn=turn, at=at: _change(rows, turn, at))
+            agenda.note(at, rows.id, _change, rows, turn, at)
 
 
 def _change(rows: ClientRows, turn: int, at: datetime) -> None:

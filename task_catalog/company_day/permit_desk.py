@@ -27,6 +27,7 @@ from .company import ClientRows, Company
 from .definitions import midnight
 from .devices import Devices
 from .identity import uuid_of
+from .papers import Sheet, write_sections, write_sheet
 from .paperwork import (
     APPROVED_AFTER,
     CANCELLED_AFTER,
@@ -40,7 +41,6 @@ from .paperwork import (
     RETURNED_AFTER,
     VERIFIED_AFTER,
 )
-from .papers import Sheet, write_sections, write_sheet
 from .seed_office import addresses
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class PermitDesk:
             self._note(permit, permit.at + RETURNED_AFTER, self._return)
 
     def _note(self, permit: Permit, at: datetime, do: Callable[[Permit, datetime], None]) -> None:
-        self._agenda.note(at, permit.rows.id, lambda: do(permit, at))
+        self._agenda.note(at, permit.rows.id, do, permit, at)
 
     def _ask(self, permit: Permit, at: datetime) -> None:
         if permit.number % 2:
@@ -148,8 +148,8 @@ class PermitDesk:
 
 
 def _found(permit: Permit) -> Wom:
-    return entities.WorkOrder.objects.select_for_update(of=("self",)).select_related("bu", "vendor").get(
-        uuid=permit.uuid
+    return (
+        entities.WorkOrder.objects.select_for_update(of=("self",)).select_related("bu", "vendor").get(uuid=permit.uuid)
     )
 
 

@@ -18,8 +18,7 @@ from .agenda import Agenda
 from .attendance import Attendance
 from .clock import set_played
 from .company import Company
-from .control_room import ControlRoom
-from .definitions import BROKER_TASK, DAY_TASKS, HEARTBEAT_TASK, SWEEP_TASKS, midnight
+from .definitions import DAY_TASKS, HEARTBEAT_TASK, SWEEP_TASKS, midnight
 from .devices import Devices
 from .errors import DayStuck
 from .field_work import FieldWork
@@ -29,9 +28,10 @@ from .post import Post
 from .report_desk import ReportDesk
 from .rounds import Rounds
 from .score_desk import ScoreDesk
+from .stage import Scene
 from .ticket_desk import TicketDesk
 from .traffic import BROKER_DOWN_FROM, BROKER_DOWN_UNTIL
-from .yard import Yard
+from .weather import Weather
 
 PLANNING = ("create_ppm_job", "create_job")
 REPEATED_ONCE = tuple(name for name in SWEEP_TASKS if name not in PLANNING)
@@ -59,21 +59,19 @@ class Played:
 
 
 class Player:
-    """Plays one day. `keep_alive` starts the day's processes, and again when they have died; `tell` hears of each instant."""
+    """Plays one day on a stage; `weather` is what goes wrong, `tell` hears of each instant."""
 
     def __init__(
         self,
         company: Company,
         day: date,
         *,
-        control_room: ControlRoom,
-        yard: Yard,
-        keep_alive: Callable[[], None],
+        scene: Scene,
+        weather: Weather,
         tell: Callable[[datetime], None],
     ) -> None:
         self._day = day
-        self._control_room, self._yard = control_room, yard
-        self._keep_alive, self._tell = keep_alive, tell
+        self._scene, self._weather, self._tell = scene, weather, tell
         self._sweeps = {name: fires for name in SWEEP_TASKS if (fires := _instants(name, day))}
         self._beats = _instants(HEARTBEAT_TASK, day)
         self._agenda = Agenda()
@@ -98,6 +96,7 @@ class Player:
 
     def _play(self, instant: datetime) -> None:
         set_played(instant)
+        self._weather.before(instant)
         self._open_or_close_broker(instant - midnight(self._day))
         # What people did since the last instant comes before the sweeps of this one, which shall find it.
         self._agenda.act_until(instant)
@@ -106,6 +105,8 @@ class Player:
         for name in due:
             self.played.sweeps[name, instant] = self._enqueue(name)
         self._wait()
+        if self._weather.deliver_again():
+            self._wait()
         again = [
             name for name in due if name in PLANNING or (name in REPEATED_ONCE and instant == self._sweeps[name][-1])
         ]
@@ -113,17 +114,17 @@ class Player:
             self.played.repeats[name, instant] = self._enqueue(name)
             self._wait()
         self._attendance.put_photos_back()
-        self._yard.set_times(self._yard.asked_reports, instant)
+        self._scene.yard.set_times(self._scene.yard.asked_reports, instant)
         if any(name in PLANNING for name in due):
             self._field_work.look()
         self._tell(instant)
 
     def _open_or_close_broker(self, since_midnight: timedelta) -> None:
         shall_be_open = not BROKER_DOWN_FROM <= since_midnight < BROKER_DOWN_UNTIL
-        if shall_be_open and not self._control_room.is_open:
-            self._control_room.open()
-        elif not shall_be_open and self._control_room.is_open:
-            self._control_room.close()
+        if shall_be_open and not self._scene.control_room.is_open:
+            self._scene.control_room.open()
+        elif not shall_be_open and self._scene.control_room.is_open:
+            self._scene.control_room.close()
 
     def _enqueue(self, name: str) -> int:
         return int(registry.get(name).enqueue().id)
@@ -139,15 +140,15 @@ class Player:
             self.played.first_job_id = self.played.first_job_id or min(int(result.id) for result in results)
 
     def _wait(self) -> None:
-        """Until no job of the day is waiting or running, but for messages to a broker that is down."""
-        tasks = [task for task in DAY_TASKS if task != BROKER_TASK or self._control_room.is_open]
+        """Until no job of the day is waiting or running, but for those that speak to somebody who is away."""
+        tasks = [task for task in DAY_TASKS if task not in self._scene.out_of_reach()]
         began = time.monotonic()
         look_s = _SHORTEST_LOOK_S
         # The sweeps first: what one of them has enqueued for a client by its end is there when that client is looked at.
         while any(scopes.of_each(lambda tenant_id: live_jobs(tasks).filter(tenant_id=tenant_id).exists())):
             if time.monotonic() - began > _STUCK_AFTER_S:
                 raise DayStuck(f"The jobs of one instant did not end within {_STUCK_AFTER_S:.0f} s: {_names()}.")
-            self._keep_alive()
+            self._scene.keep_alive()
             time.sleep(look_s)
             look_s = min(_LONGEST_LOOK_S, look_s * 1.3)
 

@@ -28,10 +28,14 @@ class Sink:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.port = 0
+        self.is_open = True
+        """Whether it shall run."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def keep_alive(self) -> None:
-        """Start it, if it does not run. Raises DayStuck when it does not come up."""
+        """Start it, if it does not run and should. Raises DayStuck when it does not come up."""
+        if not self.is_open:
+            return
         if self._process is not None and self._process.poll() is None:
             return
         for _ in range(_STARTS):
@@ -48,6 +52,21 @@ class Sink:
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         line = self._process.stdout.readline().strip()
         return int(line) if line.isdigit() else None
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    def close(self) -> None:
+        """It goes away, and nobody starts it again before `open`."""
+        self.is_open = False
+        self.stop()
+
+    def open(self) -> None:
+        """It comes back."""
+        self.is_open = True
+        self.keep_alive()
 
     def stop(self) -> None:
         if self._process is not None:
@@ -92,6 +111,11 @@ class Workers:
                 env=self._environment(os.environ),
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int | None:
+        """The process that holds them all, while there is one."""
+        return None if self._process is None else self._process.pid
 
     def stop(self) -> None:
         """Let the workers finish and leave; kill them when that takes too long."""

@@ -22,9 +22,7 @@ class ReportDesk:
     def __init__(self, company: Company, day: date, agenda: Agenda) -> None:
         for rows in company.clients.values():
             for asked in ASKED:
-                agenda.note(
-                    midnight(day) + ASKED_AFTER, rows.id, lambda rows=rows, asked=asked: _ask(rows, asked, day)
-                )
+                agenda.note(midnight(day) + ASKED_AFTER, rows.id, _ask, rows, asked, day)
 
 
 def _ask(rows: ClientRows, asked: Asked, day: date) -> None:
@@ -40,7 +38,7 @@ def form(rows: ClientRows, asked: Asked, day: date) -> dict[str, Any]:
     """What the page sends: dates for the summaries, instants for the lists; either way of the whole local day."""
     shown = day if asked.has_data else day - _BEFORE_EVERYTHING
     begins = midnight(shown) - timedelta(minutes=rows.client.offset_min)
-    fields = {
+    fields: dict[str, Any] = {
         "report_name": asked.code,
         "format": asked.format,
         "export_type": "SEND" if asked.is_sent else "DOWNLOAD",

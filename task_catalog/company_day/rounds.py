@@ -41,20 +41,15 @@ class Rounds:
         for letter, rows in company.clients.items():
             for n in range(TRACKS):
                 at = start + FIRST_TRACK_AFTER + n * TRACK_EVERY
-                batch = track(rows, letter, day, n)
-                agenda.note(at, rows.id, lambda batch=batch: devices.send_tracks(batch))
+                agenda.note(at, rows.id, devices.send_tracks, track(rows, letter, day, n))
             for n in range(DOWNLOADS):
                 payload = "{}" if n >= DOWNLOADS - BAD_DOWNLOADS else question(rows)
-                agenda.note(
-                    start + FIRST_DOWNLOAD_AFTER + n * DOWNLOAD_EVERY,
-                    rows.id,
-                    lambda payload=payload: process_graphql_download_async.enqueue(payload=payload),
-                )
+                agenda.note(start + FIRST_DOWNLOAD_AFTER + n * DOWNLOAD_EVERY, rows.id, _ask, payload)
             for after, payload in zip(BAD_MUTATIONS_AFTER, _NO_MUTATIONS, strict=True):
                 # The lock of a mutation is drawn from its text: white space keeps the clients' apart.
-                text = payload + " " * (rows.id % 7)
-                agenda.note(start + after, rows.id, lambda text=text: post.deliver_unreadable(text))
-            agenda.note(start + UNKNOWN_TABLE_AFTER, rows.id, lambda rows=rows: _send_to_no_table(rows))
+                text = payload + " " * list(company.clients).index(letter)
+                agenda.note(start + after, rows.id, post.deliver_unreadable, text)
+            agenda.note(start + UNKNOWN_TABLE_AFTER, rows.id, _send_to_no_table, rows)
 
 
 def track(rows: ClientRows, letter: str, day: date, n: int) -> list[dict[str, Any]]:
@@ -83,6 +78,10 @@ def _received_at(day: date, row: int) -> datetime:
 def question(rows: ClientRows) -> str:
     """A query as devices send it."""
     return json.dumps({"query": "query { getTickets { rc } }", "variables": {}})
+
+
+def _ask(payload: str) -> None:
+    process_graphql_download_async.enqueue(payload=payload)
 
 
 def _send_to_no_table(rows: ClientRows) -> None:

@@ -12,8 +12,8 @@ from .agenda import Agenda
 from .company import Company
 from .definitions import midnight
 from .identity import uuid_of
-from .paperwork import FIRST_SCORE_AFTER, SCORE_DECIDED_AFTER, SCORE_EVERY, SCORES, Score
 from .papers import Sheet, write_sheet
+from .paperwork import FIRST_SCORE_AFTER, SCORE_DECIDED_AFTER, SCORE_EVERY, SCORES, Score
 from .seed_office import SCORE_FORM
 
 
@@ -27,11 +27,9 @@ class ScoreDesk:
                 answers = {section: list(given) for section, given in score.answers.items()}
                 site = rows.sites[number % len(rows.sites)]
                 sheet = Sheet(rows, site, SCORE_FORM, "SLA", uuid_of(day, letter, "score", number), at, answers)
-                agenda.note(at, rows.id, lambda sheet=sheet: _write(sheet))
+                agenda.note(at, rows.id, _write, sheet)
                 decided_at = at + SCORE_DECIDED_AFTER
-                agenda.note(
-                    decided_at, rows.id, lambda s=sheet, score=score, when=decided_at: _decide(s, score, when)
-                )
+                agenda.note(decided_at, rows.id, _decide, sheet, score, decided_at)
 
 
 def _write(sheet: Sheet) -> None:
@@ -51,5 +49,3 @@ def _decide(sheet: Sheet, score: Score, at: datetime) -> None:
     wom.save()
     if score.is_accepted:
         tell_the_vendor.enqueue(wom_id=str(sheet.uuid), report_attachment=None, sitename=sheet.site.buname)
-
-

@@ -9,7 +9,15 @@ from task_catalog import entities
 
 from .company import ClientRows, domain
 from .definitions import midnight
-from .paperwork import PERMIT_NAMES, PERMIT_SECTIONS, RETURN_SECTION, SCORES, SECURITY_ADDRESSES, VENDOR_ADDRESSES, WEIGHTS
+from .paperwork import (
+    PERMIT_NAMES,
+    PERMIT_SECTIONS,
+    RETURN_SECTION,
+    SCORES,
+    SECURITY_ADDRESSES,
+    VENDOR_ADDRESSES,
+    WEIGHTS,
+)
 from .reporting import LAST_GENERATED_BEFORE, SCHEDULED, SEND_TIME
 
 if TYPE_CHECKING:
@@ -36,9 +44,7 @@ def _most_answers(section: str) -> int:
     return max(len(score.answers[section]) for scores in SCORES.values() for score in scores)
 
 
-def _make_form(
-    rows: ClientRows, name: str, kind: str, sections: dict[str, tuple[str, ...]], made_at: datetime
-) -> None:
+def _make_form(rows: ClientRows, name: str, kind: str, sections: dict[str, tuple[str, ...]], made_at: datetime) -> None:
     common = {**rows.stamps(made_at), "client_id": rows.id}
     form = entities.QuestionSet.objects.create(
         qsetname=name, type=kind, parent_id=entities.none_id(), bu_id=rows.id, **common

@@ -21,6 +21,7 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -55,7 +56,7 @@ def _lines(file: Path) -> Iterator[Delivered]:
         return
     for line in file.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):
-            found = json.loads(line)
+            found: dict[str, Any] = json.loads(line)
             yield Delivered(**{name: tuple(each) if isinstance(each, list) else each for name, each in found.items()})
 
 

@@ -39,12 +39,8 @@ class TicketDesk:
                 at = midnight(day) + FIRST_TICKET_AFTER + number * TICKET_EVERY
                 ticket = _Ticket(rows, number, uuid_of(day, letter, "ticket", number), at)
                 status, after = TICKET_TURNS[number % len(TICKET_TURNS)]
-                agenda.note(at, rows.id, lambda ticket=ticket: self._write(ticket))
-                agenda.note(
-                    at + after,
-                    rows.id,
-                    lambda ticket=ticket, at=at + after, status=status: self._change(ticket, at, status),
-                )
+                agenda.note(at, rows.id, self._write, ticket)
+                agenda.note(at + after, rows.id, self._change, ticket, at + after, status)
 
     def _write(self, ticket: _Ticket) -> None:
         rows = ticket.rows
@@ -104,4 +100,3 @@ class TicketDesk:
             muser_id=ticket.cuser_id,
             ticketlog=with_item(ticket.ticketlog, item),
         )
-

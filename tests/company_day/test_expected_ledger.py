@@ -161,8 +161,9 @@ def test_the_ledger_adds_up_on_any_day(day, scale):
     of_tasks = [value for name, value in found.items() if name.removeprefix("jobs of ") in JOBS]
     succeeded, failed = (sum(each[word] for each in of_tasks) for word in ("succeeded", "failed"))
     assert found["jobs of the day"] == {"succeeded": succeeded, "failed": failed, "all": succeeded + failed}
-    assert sum(found[f"jobs on {queue}"] for queue in ("high_priority", "email", "reports", "maintenance")) == (
-        found["jobs of the day"]["all"]
+    assert (
+        sum(found[f"jobs on {queue}"] for queue in ("high_priority", "email", "reports", "maintenance"))
+        == (found["jobs of the day"]["all"])
     )
     of_mails = [value["all"] for name, value in found.items() if name.startswith("messages of ")]
     assert found["messages"] == sum(of_mails)

@@ -72,7 +72,9 @@ def _photos(company: Company) -> Totals:
 def count_outside(company: Company, heard: list[Heard], yard: Yard) -> Totals:
     """What the control room heard, each message once by its id; media that are gone and blobs that are there."""
     once = {str(message.payload.get("message_id")): message for message in heard}.values()
-    kinds = Counter("mismatches" if message.payload.get("operation") == "MISMATCH" else "asset changes" for message in once)
+    kinds = Counter(
+        "mismatches" if message.payload.get("operation") == "MISMATCH" else "asset changes" for message in once
+    )
     owners = [int(message.payload.get("client_id") or 0) for message in once]
     left = len(yard.media_left())
     return {

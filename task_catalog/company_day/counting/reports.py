@@ -42,8 +42,7 @@ def count_reports(company: Company, attempts: Attempts, yard: Yard) -> Totals:
             "all": kinds.total(),
         },
         "scheduled reports made at": {
-            f"{instant:%H:%M}": runs[f"{instant:%H:%M}"]
-            for instant, _ in attempts.of_sweep("create_scheduled_reports")
+            f"{instant:%H:%M}": runs[f"{instant:%H:%M}"] for instant, _ in attempts.of_sweep("create_scheduled_reports")
         },
         "scheduled reports mailed at": mailed,
         "scheduled reports without data": empty,
@@ -66,7 +65,9 @@ def _files(folder: Any) -> int:
 
 def _history(company: Company) -> Totals:
     rows = entities.ReportHistory.objects.filter(client_id__in=company.client_ids)
-    kinds = Counter("scheduled" if kind == "SCHEDULED" else "asked for" for kind in rows.values_list("export_type", flat=True))
+    kinds = Counter(
+        "scheduled" if kind == "SCHEDULED" else "asked for" for kind in rows.values_list("export_type", flat=True)
+    )
     return {
         "report history": {"asked for": kinds["asked for"], "scheduled": kinds["scheduled"], "all": kinds.total()},
         "report history without data": rows.filter(has_data=False).count(),

@@ -28,9 +28,7 @@ class Happened:
     def on(cls, day: date, scale: int) -> Happened:
         """What must happen on a date, with so many times the sites."""
         roots = planned_roots(day, scale)
-        return cls(
-            day, roots, outcomes(roots, day), reminders(roots), person_tickets(day), generated(roots, day)
-        )
+        return cls(day, roots, outcomes(roots, day), reminders(roots), person_tickets(day), generated(roots, day))
 
     @property
     def ticket_mails(self) -> dict[str, int]:

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
-from task_catalog.company_day.definitions import CLIENTS, EXPIRED_SESSIONS, IDLE_PLANS, KINDS, SESSIONS, Plan, producing_plans
+from task_catalog.company_day.definitions import (
+    CLIENTS,
+    EXPIRED_SESSIONS,
+    IDLE_PLANS,
+    KINDS,
+    SESSIONS,
+    Plan,
+    producing_plans,
+)
 
 from .calendar import local_date, sweeps
 from .happened import Happened
