@@ -36,6 +36,11 @@ class Agenda:
         """`do(*arguments)` shall happen at an instant, in the scope of a client."""
         heapq.heappush(self._waiting, Act(at, next(self._numbers), client_id, do, arguments))
 
+    @property
+    def waiting(self) -> list[Act]:
+        """What has not happened yet, in order."""
+        return sorted(self._waiting)
+
     def act_until(self, instant: datetime) -> int:
         """Let everything happen up to an instant that has not happened yet; how much there was."""
         count = 0

@@ -53,16 +53,21 @@ class Attendance:
 
     def __init__(self, company: Company, day: date, agenda: Agenda, devices: Devices) -> None:
         self._agenda, self._devices, self._day = agenda, devices, day
-        self._put_back: list[Callable[[], None]] = []
+        self._put_back: dict[int, Callable[[], None]] = {}
         for letter, rows in company.clients.items():
             for number in range(rows.client.punches):
                 photos = (uuid_of(day, letter, "photo in", number), uuid_of(day, letter, "photo out", number))
                 comes_at = midnight(day) + FIRST_PUNCH_AFTER + number * PUNCH_EVERY
                 self._expect(_Event(rows, number, uuid_of(day, letter, "punch", number), photos, comes_at))
 
+    @property
+    def without_reference(self) -> list[int]:
+        """The people whose photo is away at the moment."""
+        return list(self._put_back)
+
     def put_photos_back(self) -> None:
         """Those that were taken away for the jobs that have just ended."""
-        for put_back in self._put_back:
+        for put_back in self._put_back.values():
             put_back()
         self._put_back.clear()
 
@@ -109,7 +114,7 @@ class Attendance:
             with tenant(client_id):
                 entities.Person.objects.filter(pk=person.pk).update(peopleimg=kept)
 
-        self._put_back.append(put_back)
+        self._put_back[person.pk] = put_back
 
 
 def _punch_columns(event: _Event, day: date, *, is_over: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from task_catalog.facility.models import Jobneed
 
 _OUTPUT = "output { rc recordcount msg traceback uuids }"
-_RECORDS = "mutation {0}($records: [String!]!) {{ {0}(records: $records) {{ " + _OUTPUT + " }} }}"
+_RECORDS = "mutation NAME($records: [String!]!) { NAME(records: $records) { " + _OUTPUT + " } }"
 _UPLOAD = (
     "mutation uploadAttachment($bytes: [Int!]!, $biodata: String!, $record: String!) "
     "{ uploadAttachment(bytes: $bytes, biodata: $biodata, record: $record) { " + _OUTPUT + " } }"
@@ -90,7 +90,7 @@ class Devices:
 
     def _send(self, mutation: str, records: Iterable[Mapping[str, Any]], kind: str, *, uuids: Iterable[UUID]) -> None:
         variables = {"records": [_text(record) for record in records]}
-        self._deliver(_RECORDS.format(mutation), variables, kind, uuids)
+        self._deliver(_RECORDS.replace("NAME", mutation), variables, kind, uuids)
 
     def _deliver(self, document: str, variables: Mapping[str, Any], kind: str, uuids: Iterable[UUID]) -> None:
         message = {

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from croniter import croniter
 
 from youtility_tasks import enqueue_many, registry
-from youtility_tasks.models import Job
 
 from . import scopes
 from .agenda import Agenda
@@ -24,6 +22,7 @@ from .errors import DayStuck
 from .field_work import FieldWork
 from .machines import Machines
 from .permit_desk import PermitDesk
+from .played import PLANNING, Played, live_jobs
 from .post import Post
 from .report_desk import ReportDesk
 from .rounds import Rounds
@@ -33,7 +32,6 @@ from .ticket_desk import TicketDesk
 from .traffic import BROKER_DOWN_FROM, BROKER_DOWN_UNTIL
 from .weather import Weather
 
-PLANNING = ("create_ppm_job", "create_job")
 REPEATED_ONCE = tuple(name for name in SWEEP_TASKS if name not in PLANNING)
 """Sweeps whose last run of the day is repeated at the same instant; a planning sweep is repeated each time."""
 
@@ -41,21 +39,6 @@ _STUCK_AFTER_S = 180.0
 """Longest wait for the jobs of one instant: several workers lost one after the other still come back within it."""
 _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.002, 0.05
 _LINE_OF_JOBS = 10
-
-
-@dataclass(slots=True)
-class Played:
-    """What the player has put on the queues."""
-
-    first_job_id: int = 0
-    sweeps: dict[tuple[str, datetime], int] = field(default_factory=dict)
-    """Job id by task and instant."""
-    repeats: dict[tuple[str, datetime], int] = field(default_factory=dict)
-    """The same, of the second runs at the same instant, which must change nothing."""
-
-    def instants(self, name: str) -> list[datetime]:
-        """When a sweep ran, in order."""
-        return sorted(instant for task, instant in self.sweeps if task == name)
 
 
 class Player:
@@ -151,11 +134,6 @@ class Player:
             self._scene.keep_alive()
             time.sleep(look_s)
             look_s = min(_LONGEST_LOOK_S, look_s * 1.3)
-
-
-def live_jobs(tasks: Iterable[str] = DAY_TASKS) -> Any:
-    """The day's jobs that wait or run."""
-    return Job.objects.live().filter(task_name__in=list(tasks))
 
 
 def _instants(name: str, day: date) -> list[datetime]:

@@ -19,11 +19,9 @@ from .counting.papers import count_papers
 from .counting.reports import count_reports
 from .counting.rows import count_rows
 from .counting.tickets import count_tickets
-from .ears import Heard
+from .evidence import Evidence
 from .expected import Value, totals
-from .player import Played
-from .sink import Delivered
-from .yard import Yard
+from .played import Played
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +38,6 @@ class Check:
 
     def as_json(self) -> dict[str, Any]:
         return {"name": self.name, "expected": self.expected, "got": self.got, "ok": self.ok}
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is left of a day outside of its database."""
-
-    mails: list[Delivered]
-    heard: list[Heard]
-    yard: Yard
 
 
 def reconcile(company: Company, day: date, scale: int, played: Played, evidence: Evidence) -> list[Check]:

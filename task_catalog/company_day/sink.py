@@ -57,7 +57,8 @@ def _lines(file: Path) -> Iterator[Delivered]:
     for line in file.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):
             found: dict[str, Any] = json.loads(line)
-            yield Delivered(**{name: tuple(each) if isinstance(each, list) else each for name, each in found.items()})
+            facts: dict[str, Any] = {k: tuple(each) if isinstance(each, list) else each for k, each in found.items()}
+            yield Delivered(**facts)
 
 
 class _Recorder:

@@ -21,8 +21,8 @@ from . import stage_settings as settings_of
 from .control_room import ControlRoom
 from .definitions import BROKER_TASK, MAIL_TASKS
 from .errors import DayStuck
+from .evidence import Evidence
 from .processes import Sink, Workers
-from .reconcile import Evidence
 from .yard import Yard
 
 logger = logging.getLogger(__name__)

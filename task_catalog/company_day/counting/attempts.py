@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from task_catalog.company_day.definitions import DAY_TASKS
-from task_catalog.company_day.player import Played
+from task_catalog.company_day.played import Played
 from youtility_tasks.models import TaskExecutionHistory
 
 

@@ -11,7 +11,7 @@ from task_catalog import entities
 from task_catalog.company_day.company import Company
 from task_catalog.company_day.definitions import DAY_TASKS, SESSIONS, midnight
 from task_catalog.company_day.expected import Totals
-from task_catalog.company_day.player import PLANNING, live_jobs
+from task_catalog.company_day.played import PLANNING, live_jobs
 from task_catalog.company_day.seed import SESSION_PREFIX
 from task_catalog.models import Heartbeat
 from youtility_tasks import registry
@@ -34,7 +34,7 @@ def count_jobs(company: Company, day: date, attempts: Attempts) -> Totals:
     for task in DAY_TASKS:
         found[f"jobs of {task}"] = _ended(attempt for attempt in counted if attempt.task_name == task)
     queues = Counter(registry.get(attempt.task_name).queue_name for attempt in counted)
-    found |= {f"jobs on {queue}": count for queue, count in queues.items()}
+    found |= {f"jobs on {queue}": queues[queue] for queue in {registry.get(task).queue_name for task in DAY_TASKS}}
     found["jobs of the day"] = {**_ended(counted), "all": len(counted)}
     for instant, result in attempts.of_sweep("create_job"):
         name = f"create_job {instant:%H:%M} reports a bad cron"
