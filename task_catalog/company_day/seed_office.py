@@ -50,7 +50,14 @@ def _make_form(rows: ClientRows, name: str, kind: str, sections: dict[str, tuple
         qsetname=name, type=kind, parent_id=entities.none_id(), bu_id=rows.id, **common
     )
     made = entities.QuestionSet.objects.bulk_create(
-        entities.QuestionSet(qsetname=section, type=kind, parent=form, seqno=n, bu_id=rows.id, **common)
+        entities.QuestionSet(
+            qsetname=section,
+            type="RETURN_WORK_PERMIT" if section in RETURN_SECTION else kind,
+            parent=form,
+            seqno=n,
+            bu_id=rows.id,
+            **common,
+        )
         for n, section in enumerate(sections, start=1)
     )
     asked = entities.Question.objects.bulk_create(
