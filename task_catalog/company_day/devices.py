@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from task_catalog import entities
 
@@ -19,15 +19,15 @@ from .seed_plans import HIGH
 if TYPE_CHECKING:
     from task_catalog.facility.models import Jobneed
 
-_OUTPUT = "output { rc recordcount msg traceback uuids }"
-_RECORDS = "mutation NAME($records: [String!]!) { NAME(records: $records) { " + _OUTPUT + " } }"
+_OUTPUT = "{ rc msg recordcount traceback uuids }"
+_RECORDS = "mutation NAME($records: [String!]!) { NAME(records: $records) " + _OUTPUT + " }"
 _UPLOAD = (
     "mutation uploadAttachment($bytes: [Int!]!, $biodata: String!, $record: String!) "
-    "{ uploadAttachment(bytes: $bytes, biodata: $biodata, record: $record) { " + _OUTPUT + " } }"
+    "{ uploadAttachment(bytes: $bytes, biodata: $biodata, record: $record) " + _OUTPUT + " }"
 )
 _JSON = (
     "mutation insertJson($jsondata: [String!]!, $tablename: String!) "
-    "{ insertJson(jsondata: $jsondata, tablename: $tablename) { " + _OUTPUT + " } }"
+    "{ insertJson(jsondata: $jsondata, tablename: $tablename) " + _OUTPUT + " }"
 )
 
 
@@ -155,13 +155,17 @@ def _permit_record(sheet: Sheet) -> dict[str, Any]:
         **stamps,
         "child": [
             {
+                "uuid": uuid5(sheet.uuid, section),
                 "description": section,
                 "qset_id": next(each.pk for each in rows.sections[sheet.form] if each.qsetname == section),
                 "seqno": n,
                 "client_id": rows.id,
                 "bu_id": sheet.site.pk,
                 **stamps,
-                "details": [{**facts, **stamps} for facts in answered(rows, sheet.form, section, answers)],
+                "details": [
+                    {"uuid": uuid5(sheet.uuid, f"{section} {facts['seqno']}"), **facts, **stamps}
+                    for facts in answered(rows, sheet.form, section, answers)
+                ],
             }
             for n, (section, answers) in enumerate(sheet.answers.items(), start=1)
         ],

@@ -29,6 +29,7 @@ from .traffic import (
     UNKNOWN_TABLE_AFTER,
 )
 
+_QUESTIONS = ("getPeopleModifiedAfter", "getAssetsModifiedAfter", "getJobneedModifiedAfter")
 _NO_MUTATIONS = ('{"mutation": "mutation { insertRecord(', "{}")
 """Cut off on the way, and without anything to do."""
 
@@ -43,7 +44,7 @@ class Rounds:
                 at = start + FIRST_TRACK_AFTER + n * TRACK_EVERY
                 agenda.note(at, rows.id, devices.send_tracks, track(rows, letter, day, n))
             for n in range(DOWNLOADS):
-                payload = "{}" if n >= DOWNLOADS - BAD_DOWNLOADS else question(rows)
+                payload = "{}" if n >= DOWNLOADS - BAD_DOWNLOADS else question(rows, n)
                 agenda.note(start + FIRST_DOWNLOAD_AFTER + n * DOWNLOAD_EVERY, rows.id, _ask, payload)
             for after, payload in zip(BAD_MUTATIONS_AFTER, _NO_MUTATIONS, strict=True):
                 # The lock of a mutation is drawn from its text: white space keeps the clients' apart.
@@ -75,9 +76,10 @@ def _received_at(day: date, row: int) -> datetime:
     return midnight(day) + FIRST_TRACK_AFTER + timedelta(seconds=row)
 
 
-def question(rows: ClientRows) -> str:
-    """A query as devices send it."""
-    return json.dumps({"query": "query { getTickets { rc } }", "variables": {}})
+def question(rows: ClientRows, n: int) -> str:
+    """A query as devices send it: what has changed at a site."""
+    document = f"query($buid: Int) {{ {_QUESTIONS[n % len(_QUESTIONS)]}(buid: $buid) {{ nrows ncols msg records }} }}"
+    return json.dumps({"query": document, "variables": {"buid": rows.sites[n % len(rows.sites)].pk}})
 
 
 def _ask(payload: str) -> None:
