@@ -103,7 +103,7 @@ class Attendance:
             "datetime": at,
             **event.rows.stamps(at, event.person.pk),
         }
-        self._devices.send_photo(probe_photo(event.person.pk, shown), biodata, record)
+        self._devices.send_photo(probe_photo(shown), biodata, record)
 
     def _take_reference_away(self, event: _Event) -> None:
         person, client_id = event.person, event.rows.id

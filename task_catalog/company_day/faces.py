@@ -1,15 +1,15 @@
-"""Photos of the day's people, as the bundled labelled verifier reads them: who is on them, not how they look."""
+"""Photos of the day's people: blank pictures whose label says what a verifier would have seen."""
 
 from __future__ import annotations
 
+from task_catalog.ports.faces.labelled import labelled_picture
 
-def reference_photo(person_id: int) -> bytes:
-    """A person's own photo."""
-    return f"face {person_id}\n".encode()
+from .traffic import DISTANCES
+
+REFERENCE = labelled_picture(0.0)
+"""Anybody's own photo."""
 
 
-def probe_photo(person_id: int, shown: str) -> bytes:
+def probe_photo(shown: str) -> bytes:
     """A photo taken at a punch: of the person, of somebody else, or of nobody."""
-    if shown == "no_face":
-        return b"no face\n"
-    return f"face {person_id if shown != 'mismatch' else -person_id}\n".encode()
+    return labelled_picture(None if shown == "no_face" else DISTANCES.get(shown, DISTANCES["match"]))

@@ -97,7 +97,6 @@ class Player:
             self.played.repeats[name, instant] = self._enqueue(name)
             self._wait()
         self._attendance.put_photos_back()
-        self._scene.yard.set_times(self._scene.yard.asked_reports, instant)
         if any(name in PLANNING for name in due):
             self._field_work.look()
         self._tell(instant)

@@ -24,7 +24,10 @@ def catalog(folder: Path, broker_port: int) -> dict[str, Any]:
         "media_bucket": "company_day",
         "face_verifier": "task_catalog.ports.faces.labelled.LabelledVerifier",
         "face_threshold": 0.4,
-        "inline_report_bytes": INLINE_LIMIT,
+        "ondemand_reports_folder": str(folder / "reports" / "asked"),
+        "scheduled_reports_folder": str(folder / "reports" / "scheduled"),
+        "report_inline_bytes": INLINE_LIMIT,
+        "pdf_renderer": "typst",
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .company import Company
 from .definitions import midnight
-from .faces import reference_photo
+from .faces import REFERENCE
 from .reporting import OLD_FILES, OLD_FILES_AGE
 from .traffic import (
     FILES_PER_OLD_FOLDER,
@@ -58,19 +58,13 @@ class Yard:
             place.mkdir(parents=True)
         for rows in company.clients.values():
             for person in (*rows.workers, *(each for people in rows.people.values() for each in people)):
-                _put(self.media / person.peopleimg, reference_photo(person.pk), midnight(day) - OLD_AGE)
+                _put(self.media / person.peopleimg, REFERENCE, midnight(day) - OLD_AGE)
         for number, (path, at) in enumerate(self._media(company, day)):
             _put(path, f"file {number} of {path.parent.name}\n".encode() * (number % 7 + 1), at)
         for number in range(OLD_FILES):
             rows = list(company.clients.values())[number % len(company.clients)]
-            path = self.asked_reports / str(rows.admin.pk) / f"forgotten-{number}.csv"
+            path = self.asked_reports / str(rows.id) / str(rows.admin.pk) / f"forgotten-{number}.csv"
             _put(path, b"old\n", midnight(day) - OLD_FILES_AGE)
-
-    def set_times(self, folder: Path, at: datetime) -> None:
-        """Files that were written just now, by the real clock, were written at a played instant."""
-        for path in folder.rglob("*"):
-            if path.is_file() and path.stat().st_mtime > at.timestamp():
-                os.utime(path, (at.timestamp(), at.timestamp()))
 
     def media_left(self) -> list[Path]:
         """Files that were there when the day began, and still are."""

@@ -55,8 +55,8 @@ def count_reports(company: Company, attempts: Attempts, yard: Yard) -> Totals:
 
 
 def _made(result: dict[str, Any]) -> list[int]:
-    """The schedules whose file a run has made."""
-    return [int(each["id"]) for each in result.get("files") or []]
+    """The schedules whose file a run has made; a file's name is `<type>__<client>-<site>-<schedule>__...`."""
+    return [int(name.split("__")[1].split("-")[2]) for name in result.get("files") or []]
 
 
 def _files(folder: Any) -> int:
