@@ -104,7 +104,8 @@ class PermitDesk:
             self._devices.ask_permit(permit.sheet)
             return
         wom = write_sheet(permit.sheet)
-        ask_to_verify.enqueue(womid=wom.pk, verifiers=wom.verifiers, client_id=permit.rows.id, **_hints(wom))
+        hints = _hints(wom, wom.verifiers_status)
+        ask_to_verify.enqueue(womid=wom.pk, verifiers=wom.verifiers, client_id=permit.rows.id, **hints)
 
     def _ask_the_old_way(self, permit: Permit, at: datetime) -> None:
         wom = _found(permit)
@@ -115,7 +116,8 @@ class PermitDesk:
         _decide(wom, "wp_verifiers", "APPROVED")
         wom.verifiers_status = "APPROVED"
         _store(wom, at)
-        ask_to_approve.enqueue(womid=wom.pk, approvers_code=wom.approvers, client_id=permit.rows.id, **_hints(wom))
+        hints = _hints(wom, wom.workpermit)
+        ask_to_approve.enqueue(womid=wom.pk, approvers_code=wom.approvers, client_id=permit.rows.id, **hints)
 
     def _refuse(self, permit: Permit, at: datetime) -> None:
         """The first verifier says no; nobody needs to hear the second one."""
@@ -129,14 +131,14 @@ class PermitDesk:
         _decide(wom, "wp_approvers", "APPROVED")
         wom.workpermit, wom.workstatus = "APPROVED", "INPROGRESS"
         _store(wom, at)
-        tell_of_approval.enqueue(wom_id=wom.pk, pdf_path=None, **_facts(wom))
+        tell_of_approval.enqueue(wom_id=wom.pk, pdf_path=None, **_facts(wom, wom.workpermit))
 
     def _cancel(self, permit: Permit, at: datetime) -> None:
         wom = _found(permit)
         wom.workstatus = "CANCELLED"
         wom.remarks = [*wom.remarks, {"people": permit.rows.people["approver"][0].peoplecode, "remarks": "Too windy"}]
         _store(wom, at)
-        tell_of_cancellation.enqueue(wom_id=wom.pk, **_facts(wom))
+        tell_of_cancellation.enqueue(wom_id=wom.pk, **_facts(wom, wom.workstatus))
 
     def _return(self, permit: Permit, at: datetime) -> None:
         wom = _found(permit)
@@ -144,7 +146,7 @@ class PermitDesk:
         write_sections(permit.rows, wom, permit.name, answers, at)
         wom.workstatus = "COMPLETED"
         _store(wom, at)
-        tell_of_return.enqueue(wom_id=wom.pk, pdf_path=None, **_facts(wom))
+        tell_of_return.enqueue(wom_id=wom.pk, pdf_path=None, **_facts(wom, wom.workstatus))
 
 
 def _found(permit: Permit) -> Wom:
@@ -163,15 +165,15 @@ def _store(wom: Wom, at: datetime) -> None:
     wom.save()
 
 
-def _hints(wom: Wom) -> dict[str, Any]:
+def _hints(wom: Wom, status: str) -> dict[str, Any]:
     """What the pages pass along; the tasks believe the database."""
     return {
         "sitename": wom.bu.buname if wom.bu else "",
-        "workpermit_status": wom.workpermit,
+        "workpermit_status": status,
         "permit_name": wom.other_data["wp_name"],
         "vendor_name": wom.vendor.name if wom.vendor else "",
     }
 
 
-def _facts(wom: Wom) -> dict[str, Any]:
-    return {**_hints(wom), "permit_no": wom.other_data["wp_seqno"]}
+def _facts(wom: Wom, status: str) -> dict[str, Any]:
+    return {**_hints(wom, status), "permit_no": wom.other_data["wp_seqno"]}

@@ -49,7 +49,7 @@ ASKED = (
     Asked("TASKSUMMARY", "csv"),
     Asked("TOURSUMMARY", "xlsx"),
     Asked("LISTOFTASKS", "json"),
-    Asked("LISTOFTICKETS", "html"),
+    Asked("LISTOFTOURS", "html"),
     Asked("TASKSUMMARY", "csv", has_data=False),
     Asked("LISTOFTASKS", "xlsx", has_data=False),
     Asked("TASKSUMMARY", "csv", is_sent=True, is_small=True),

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import task_catalog.tasks  # noqa: F401 - registers the 32
+from task_catalog.company_day.definitions import DAY_TASKS
 from task_catalog.company_day.expected import totals
+from task_catalog.company_day.expected.ledger import QUEUES
+from youtility_tasks import registry
 
 MONDAY = date(2025, 3, 3)
 
@@ -170,3 +174,13 @@ def test_the_ledger_adds_up_on_any_day(day, scale):
     delivered = found["mutations delivered"]
     assert delivered["duplicate"] == found["mutations applied"]["all"] // 20
     assert sum(found["what photos show"].values()) == found["mutations applied"]["photos"]
+
+
+def test_the_day_runs_the_32_tasks_of_the_catalog_on_their_queues():
+    names = {name.removeprefix("jobs of ") for name in totals(MONDAY, 1) if name.startswith("jobs of ")} - {"the day"}
+
+    assert names == set(JOBS) == set(DAY_TASKS)
+    assert names == {name for name, task in registry.registered().items() if task.seed_class}
+    assert {name: registry.get(name).queue_name for name in names} == {
+        name: queue for queue, tasks in QUEUES.items() for name in tasks
+    }
