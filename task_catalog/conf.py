@@ -91,6 +91,12 @@ class Settings:
     host: str = "http://localhost:8000"
     """Address of the web application, without a slash at the end; links in mails start with it."""
 
+    # permits
+    pdf_renderer: str = "weasyprint"
+    """What makes PDFs: "weasyprint", "typst" (a plain look, no system library), or the dotted path of a class."""
+    pdf_memory_mb: int = 1024
+    """Memory that making one PDF may take, in MB; a document that needs more is refused, and no neighbour suffers."""
+
     def __post_init__(self) -> None:
         for logical, path in self.models.items():
             if logical not in FACILITY_MODELS:
@@ -102,7 +108,13 @@ class Settings:
                 raise errors.ConfigurationError(
                     f"TASK_CATALOG['models'][{logical!r}] is {path!r}; right is 'app_label.Model'."
                 )
-        for name in ("none_id", "planning_horizon_hours", "ppm_horizon_days", "autoclose_lookback_days"):
+        for name in (
+            "none_id",
+            "planning_horizon_hours",
+            "ppm_horizon_days",
+            "autoclose_lookback_days",
+            "pdf_memory_mb",
+        ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise errors.ConfigurationError(f"TASK_CATALOG[{name!r}] is {value!r}; right is a whole number from 1.")
