@@ -91,6 +91,12 @@ class Settings:
     host: str = "http://localhost:8000"
     """Address of the web application, without a slash at the end; links in mails start with it."""
 
+    # permits
+    pdf_renderer: str = "weasyprint"
+    """What makes PDFs: "weasyprint", "typst" (a plain look, no system library), or the dotted path of a class."""
+    pdf_memory_mb: int = 1024
+    """Memory that making one PDF may take, in MB; a document that needs more is refused, and no neighbour suffers."""
+
     # reports
     ondemand_reports_folder: str = ""
     """Absolute path below which reports lie that somebody asked for; empty: ONDEMAND_REPORTS_GENERATED of the Django
@@ -117,7 +123,11 @@ class Settings:
                     f"TASK_CATALOG['models'][{logical!r}] is {path!r}; right is 'app_label.Model'."
                 )
         for name in (
-            *("none_id", "planning_horizon_hours", "ppm_horizon_days", "autoclose_lookback_days"),
+            "none_id",
+            "planning_horizon_hours",
+            "ppm_horizon_days",
+            "autoclose_lookback_days",
+            "pdf_memory_mb",
             *("report_inline_bytes", "report_pdf_rows"),
         ):
             value = getattr(self, name)

@@ -27,7 +27,7 @@ def rows_of(report: Report, filters: Filters) -> Iterator[Iterator[Row]]:
         found = report.query(filters)
         if isinstance(found, Sql):
             with connection.chunked_cursor() as cursor:
-                cursor.itersize = _AT_ONCE
+                cursor.cursor.itersize = _AT_ONCE
                 cursor.execute(found.text, dict(found.params))
                 yield _checked(report, cursor)
         else:

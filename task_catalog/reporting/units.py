@@ -60,4 +60,4 @@ class Units:
         sites = tuple(dict.fromkeys(pk for pk in members if pk in self.names))
         if not sites:
             raise BadInput(f"sitegroup {group_id} has no site of client {self.client_id}.")
-        return sites  # type: ignore[return-value]  # narrowed by `in self.names`
+        return sites

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, CharField, DecimalField, F, QuerySet, Value, When
 from django.db.models.functions import Cast, Coalesce, NullIf, Round, TruncDate
@@ -14,7 +14,7 @@ from task_catalog.reporting.registry import Filters
 if TYPE_CHECKING:
     from task_catalog.facility.models import Jobneed
 
-_EXACT: DecimalField = DecimalField(max_digits=14, decimal_places=2)
+_EXACT: DecimalField[Any, Any] = DecimalField(max_digits=14, decimal_places=2)
 SITE_PERIOD = ("site*", "fromdate*", "uptodate*")
 SITE_INSTANTS = ("site*", "fromdatetime*", "uptodatetime*")
 

@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from task_catalog.extras import MissingExtra
 from task_catalog.reporting.head import Head
 from task_catalog.reporting.registry import FORMATS
 from task_catalog.reporting.rows import Row
@@ -26,13 +27,11 @@ MEDIA_TYPES = {
 
 
 def writer_of(format: str) -> Write:
-    """What writes that format; imported when first used, because some need much. Raises BadInput without its extra."""
+    """What writes that format; imported when first used, because some need much. Raises MissingExtra."""
     if format not in FORMATS:
         raise BadInput(f"format is {format!r}; right is one of {', '.join(FORMATS)}.")
     try:
         write: Write = importlib.import_module(f"{__name__}.as_{format}").write
     except ImportError as error:
-        raise BadInput(
-            f"Reports as {format} need the package {error.name!r}: pip install 'youtility-tasks[reports]'."
-        ) from error
+        raise MissingExtra(f"Writing reports as {format}", error.name or format, "reports") from error
     return write

@@ -29,7 +29,7 @@ def write(head: Head, rows: Iterator[Row], path: Path) -> list[str]:
     """Write one page. The chart stands above the rows it is made of, so these wait in a file of their own."""
     chart = head.report.chart
     totals = None if chart is None else Totals(chart, head.columns)
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", dir=path.parent) as body:
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8", dir=str(path.parent)) as body:
         for row in rows:
             body.write(_line(row, head.offset))
             if totals is not None:
