@@ -28,24 +28,44 @@ _TOKEN_IN_NAME = re.compile(rf"__[0-9a-f]{{{_TOKEN}}}(?=\.[a-z]+$)")
 PART = ".part"
 
 
+_SETTINGS = {
+    "ondemand": ("ondemand_reports_folder", "ONDEMAND_REPORTS_GENERATED"),
+    "scheduled": ("scheduled_reports_folder", "TEMP_REPORTS_GENERATED"),
+}
+"""Which folder -> our setting, and the application's own, which counts where ours is empty."""
+
+
 def on_demand_folder() -> Path:
     """The folder of reports that somebody asked for. Raises BadInput when none is configured."""
-    return _configured("ondemand_reports_folder", "ONDEMAND_REPORTS_GENERATED")
+    return _folder("ondemand")
 
 
 def scheduled_folder() -> Path:
     """The folder of reports that come by themselves. Raises BadInput when none is configured."""
-    return _configured("scheduled_reports_folder", "TEMP_REPORTS_GENERATED")
+    return _folder("scheduled")
 
 
-def _configured(name: str, of_the_application: str) -> Path:
+def configured_folders() -> list[Path]:
+    """Both, or the one that is configured. Raises BadInput when none is."""
+    return [found for which in _SETTINGS if (found := folder_or_none(which)) is not None] or [on_demand_folder()]
+
+
+def folder_or_none(which: str) -> Path | None:
+    """The folder "ondemand" or "scheduled", or None when it is not configured."""
+    name, of_the_application = _SETTINGS[which]
     given = getattr(catalog(), name) or getattr(django_settings, of_the_application, "")
-    if not given or not Path(given).is_absolute():
+    return Path(os.path.normpath(given)) if given and os.path.isabs(given) else None
+
+
+def _folder(which: str) -> Path:
+    found = folder_or_none(which)
+    if found is None:
+        name = _SETTINGS[which][0]
         raise BadInput(
-            f"Reports need a folder: TASK_CATALOG[{name!r}] is {given!s:.200}; right is an absolute path that the web "
-            "server does not serve."
+            f"Reports need a folder: TASK_CATALOG[{name!r}] is {getattr(catalog(), name)!r}; right is an absolute path "
+            "that the web server does not serve."
         )
-    return Path(given)
+    return found
 
 
 def of_tenant(folder: Path, client_id: int, *below: int) -> Path:
