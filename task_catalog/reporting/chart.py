@@ -1,4 +1,7 @@
-"""The picture above the table: bars, drawn as SVG that stands inside the page and asks for nothing from outside."""
+"""The picture above the table: one bar a line, drawn as SVG that stands inside the page and asks for nothing from outside.
+
+Labels are text of the page and not of the drawing, because there only the page joins Arabic letters.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,10 @@ MOST_BARS = 16
 """Bars that are drawn; the smaller rest is one bar together."""
 _KNOWN_AT_MOST = 20_000
 """Labels that are remembered; no chart tells more apart."""
-# Told apart by people who see no red or green, and in grey print.
-_COLOURS = ("#2f6db5", "#e08e2b", "#b4bcc6", "#6b4c9a", "#3b8f84")
-_WIDTH, _LABELS, _NUMBERS = 1000, 230, 60
-_BAR, _GAP, _TOP = 17, 7, 34
-_LETTERS = 34
+# Told apart by people who see no red or green, and in grey print; with the colour of numbers on it.
+_COLOURS = (("#2f6db5", "#ffffff"), ("#e08e2b", "#1d2733"), ("#b4bcc6", "#1d2733"), ("#6b4c9a", "#ffffff"))
+_ROOM, _NUMBERS, _HEIGHT = 640, 60, 16
+_FONT = 'font-family="Noto Sans, DejaVu Sans, Arial, sans-serif" font-size="11"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,49 +72,43 @@ class Totals:
         return shown
 
     def drawn(self) -> str:
-        """The chart as SVG; "" when there is nothing to see."""
+        """The chart as a part of a page; "" when there is nothing to see."""
         bars = self.bars()
         return drawn(self._chart, bars) if any(bar.length > 0 for bar in bars) else ""
 
 
 def drawn(chart: Chart, bars: Sequence[Bar]) -> str:
-    """Bars as SVG, the longest as wide as there is room."""
-    room = _WIDTH - _LABELS - _NUMBERS
+    """Bars with their labels as a part of a page, the longest as wide as there is room."""
     longest = max(bar.length for bar in bars)
-    height = _TOP + len(bars) * (_BAR + _GAP)
-    out = [
-        f'<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img">',
-        f"<title>{escape(chart.title)}</title>",
-        f'<text x="0" y="14" class="chart-title">{escape(chart.title)}</text>',
-        *_legend(chart.parts),
-    ]
-    for n, bar in enumerate(bars):
-        top = _TOP + n * (_BAR + _GAP)
-        label = bar.label if len(bar.label) <= _LETTERS else f"{bar.label[: _LETTERS - 1]}…"
-        out.append(f'<text x="{_LABELS - 8}" y="{top + 13}" text-anchor="end">{escape(label)}</text>')
-        left = float(_LABELS)
-        for part, colour in zip(bar.parts, _COLOURS, strict=False):
-            width = room * part / longest
-            if width > 0:
-                out.append(f'<rect x="{left:.1f}" y="{top}" width="{width:.1f}" height="{_BAR}" fill="{colour}"/>')
-                if len(bar.parts) > 1 and width > 9 * len(f"{part:g}"):
-                    ink = "#ffffff" if colour == _COLOURS[0] else "#1d2733"
-                    out.append(
-                        f'<text x="{left + width / 2:.1f}" y="{top + 13}" text-anchor="middle" fill="{ink}">{part:g}</text>'
-                    )
-            left += width
-        out.append(f'<text x="{left + 6:.1f}" y="{top + 13}">{bar.length:g}</text>')
-    return "".join([*out, "</svg>"])
+    lines = [f"<tr><th>{escape(bar.label)}</th><td>{_bar(bar, longest)}</td></tr>" for bar in bars]
+    return (
+        f'<section class="chart"><h2>{escape(chart.title)}</h2>{_legend(chart.parts)}'
+        f"<table>{''.join(lines)}</table></section>"
+    )
 
 
-def _legend(parts: Sequence[str]) -> list[str]:
-    out: list[str] = []
-    left = _LABELS
-    for part, colour in zip(parts, _COLOURS, strict=False):
-        out.append(f'<rect x="{left}" y="3" width="12" height="12" fill="{colour}"/>')
-        out.append(f'<text x="{left + 17}" y="14">{escape(part)}</text>')
-        left += 40 + 8 * len(part)
-    return out
+def _bar(bar: Bar, longest: float) -> str:
+    out = [f'<svg viewBox="0 0 {_ROOM + _NUMBERS} {_HEIGHT}" width="{_ROOM + _NUMBERS}" height="{_HEIGHT}" {_FONT}>']
+    left = 0.0
+    for part, (colour, ink) in zip(bar.parts, _COLOURS, strict=False):
+        width = _ROOM * part / longest
+        if width > 0:
+            out.append(f'<rect x="{left:.1f}" y="0" width="{width:.1f}" height="{_HEIGHT}" fill="{colour}"/>')
+            if len(bar.parts) > 1 and width > 9 * len(f"{part:g}"):
+                middle = left + width / 2
+                out.append(f'<text x="{middle:.1f}" y="12" text-anchor="middle" fill="{ink}">{part:g}</text>')
+        left += width
+    out.append(f'<text x="{left + 6:.1f}" y="12" fill="#1d2733">{bar.length:g}</text></svg>')
+    return "".join(out)
+
+
+def _legend(parts: Sequence[str]) -> str:
+    told = "".join(
+        f'<span><svg viewBox="0 0 10 10" width="10" height="10"><rect width="10" height="10" fill="{colour}"/></svg> '
+        f"{escape(part)}</span>"
+        for part, (colour, _) in zip(parts, _COLOURS, strict=False)
+    )
+    return f'<p class="legend">{told}</p>' if parts else ""
 
 
 def _number(value: Any) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from task_catalog.reporting.rows import Row
 
 TEMPLATE = "task_catalog/report/page.html"
 _ROWS_HERE = "<!--the rows of the report-->"
+_LONG_WORD = re.compile(r"\S{31}")
+_SHORT = 20
 _IN_MEMORY = 1_000_000
 """Bytes of rows that are kept in memory; more go to a temporary file beside the report."""
 
@@ -58,4 +61,7 @@ def _cell(value: Any, offset: int) -> str:
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return f'<td class="n">{value}</td>'
     text = escape(text_of(value, offset))
-    return f'<td class="t">{text}</td>' if isinstance(value, datetime | date) else f"<td>{text}</td>"
+    if isinstance(value, datetime | date | timedelta) or (len(text) <= _SHORT and " " not in text):
+        return f'<td class="t">{text}</td>'
+    # A word that no column has room for may break anywhere; other words stay whole.
+    return f'<td class="l">{text}</td>' if _LONG_WORD.search(text) else f"<td>{text}</td>"
