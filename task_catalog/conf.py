@@ -106,8 +106,9 @@ class Settings:
     report_inline_bytes: int = 1_000_000
     """Up to this size a report that is to be mailed travels inside the job that mails it; a larger one goes by file, and so
     does one that the queue's `max_args_bytes` (256 KiB, that is some 190 KB of file) would refuse."""
-    report_pdf_rows: int = 5_000
-    """Most rows of a PDF: some 200 pages, which take a minute to lay out; other formats have no such limit."""
+    report_pdf_rows: int = 2_000
+    """Most rows of a PDF, some hundred pages: 2,500 rows of twelve columns took 28 s and 660 MB to lay out, 5,000 more
+    memory than `pdf_memory_mb`. Other formats have no such limit."""
     report_pdf_timeout_s: float = 240.0
     """Longest time for laying out one PDF; below the time limits of the tasks that make reports."""
 
