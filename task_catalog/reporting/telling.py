@@ -102,17 +102,17 @@ def tell_of_dead_letters() -> int:
 
 
 def request_of_form(key: str, form: Any, *, user_id: Any = None, unit_id: Any = None) -> Request:
-    """A request from whatever was passed, good or bad: people and places that are not the client's become NONE and the
-    client itself, so that even a refused request can be told."""
+    """A request from whatever was passed, good or bad: a person who is not the client's becomes NONE, a place the
+    person's own or the client itself, so that even a refused request can be told."""
     client_id = current_tenant() or entities.none_id()
     person = entities.Person.objects.filter(pk=_number(user_id), client_id=client_id).first()
-    unit = _number(unit_id) or (0 if person is None or person.bu_id is None else person.bu_id)
-    is_mine = unit in Units(client_id).names
+    own = (_number(unit_id), 0 if person is None else person.bu_id or 0)
+    known = Units(client_id).names
     return Request(
         key=key,
         form=form if isinstance(form, Mapping) else {},
         user_id=entities.none_id() if person is None else person.pk,
-        unit_id=unit if is_mine else client_id,
+        unit_id=next((unit for unit in own if unit in known), client_id),
     )
 
 
