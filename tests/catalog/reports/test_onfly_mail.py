@@ -48,7 +48,9 @@ def test_a_file_is_mailed_and_deleted(acme, report, asker, folders, mailbox, rel
         "warnings": [],
     }
     (got,) = mailbox.received
-    assert got.message["X-Youtility-Effect"].strip() == f"onfly:{below.as_posix()}:{hashlib.sha256(CONTENT).hexdigest()}"
+    assert (
+        got.message["X-Youtility-Effect"].strip() == f"onfly:{below.as_posix()}:{hashlib.sha256(CONTENT).hexdigest()}"
+    )
     assert got.message["Subject"].strip() == "Your report KEYS.csv, 03-Mar-2025 17:30:00"
     (attached,) = got.message.iter_attachments()
     assert (attached.get_filename(), attached.get_payload(decode=True)) == ("KEYS.csv", CONTENT)
