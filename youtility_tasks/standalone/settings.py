@@ -71,7 +71,11 @@ YOUTILITY_TASKS = {
     "roles": database.roles() if os.environ.get("YOUTILITY_ROLES", "0") == "1" else None,
     "role_prefix": database.role_prefix(),
 }
-TASK_CATALOG: dict[str, object] = {"admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split()}
+TASK_CATALOG: dict[str, object] = {
+    "admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split(),
+    # It looks at no faces: for the demonstration only.
+    "face_verifier": "task_catalog.ports.faces.labelled.LabelledVerifier",
+}
 if os.environ.get("YOUTILITY_CLOCK"):
     TASK_CATALOG["clock"] = os.environ["YOUTILITY_CLOCK"]
 
