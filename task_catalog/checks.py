@@ -1,16 +1,17 @@
 """Mistakes in `TASK_CATALOG` found by `manage.py check` before a worker starts, each with an id and a hint.
 
 E001 a setting that cannot work - E002 a model that is not installed - E003 a field that is missing -
-E004 a field that holds something else - E005 a dotted path that leads nowhere.
+E004 a field that holds something else - E005 a dotted path that leads nowhere - W001 a library that is missing.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 from django.utils.module_loading import import_string
@@ -19,8 +20,13 @@ from youtility_tasks import errors
 
 from .conf import Settings, catalog
 from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
+from .ports import graphql
 
-_DOTTED_PATHS = ("clock", "route_provider")
+_DOTTED_PATHS = (
+    *("clock", "route_provider"),
+    # mobile
+    "graphql_executor",
+)
 
 
 @register
@@ -30,7 +36,7 @@ def check_task_catalog(app_configs: Sequence[AppConfig] | None = None, **kwargs:
         settings = catalog()
     except errors.ConfigurationError as error:
         return [Error(str(error), hint="Correct TASK_CATALOG in the Django settings.", id="task_catalog.E001")]
-    return [*_mapping_mistakes(settings), *_path_mistakes(settings)]
+    return [*_mapping_mistakes(settings), *_path_mistakes(settings), *_graphql_mistakes(settings)]
 
 
 def _mapping_mistakes(settings: Settings) -> Iterator[CheckMessage]:
@@ -110,3 +116,28 @@ def _path_mistakes(settings: Settings) -> Iterator[CheckMessage]:
                 hint="Right is the dotted path of a class, 'package.module.Class'.",
                 id="task_catalog.E005",
             )
+
+
+def _graphql_mistakes(settings: Settings) -> Iterator[CheckMessage]:
+    """Imports the schema's module only as far as to see that there is one: a schema is slow to make."""
+    try:
+        missing = graphql.missing_library(settings.graphql_executor)
+    except ImportError:
+        return  # E005 says so
+    if missing is not None:
+        yield Warning(
+            f"{settings.graphql_executor} needs {missing}, which is not installed; what devices send will fail.",
+            hint=f"{graphql.INSTALL}, or name another executor in TASK_CATALOG['graphql_executor'].",
+            id="task_catalog.W001",
+        )
+    module = settings.graphql_schema.rpartition(".")[0]
+    try:
+        found = bool(module) and importlib.util.find_spec(module) is not None
+    except ImportError:
+        found = False
+    if not found:
+        yield Error(
+            f"TASK_CATALOG['graphql_schema'] is {settings.graphql_schema!r}, which cannot be imported.",
+            hint="Right is the dotted path of a schema, 'package.module.schema'.",
+            id="task_catalog.E005",
+        )
