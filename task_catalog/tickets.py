@@ -49,6 +49,8 @@ class NewTicket:
     level: int = 0
     uuid: UUID | None = None
     """The device's own key, if a device made it."""
+    created_at: datetime | None = None
+    """When it was written, if it comes later than that; never after the instant at which it is stored."""
 
 
 def create_ticket(new: NewTicket, *, at: datetime) -> Ticket:
@@ -93,7 +95,7 @@ def _named(model: Any, ids: Iterable[int | None]) -> dict[int, Any]:
 
 
 def _ticket(new: NewTicket, number: str, people: dict[int, Any], groups: dict[int, Any], *, at: datetime) -> Ticket:
-    moment = at.replace(microsecond=0)
+    moment = min(new.created_at or at, at).replace(microsecond=0)
     none_id = entities.none_id()
     ticket = entities.Ticket(
         ticketno=number,

@@ -72,6 +72,7 @@ def _new(row: Row, context: Context) -> NewTicket:
         status=values.get("status") or "NEW",
         comments=values.get("comments") or "",
         uuid=row.uuid,
+        created_at=values.get("cdtz"),
     )
 
 

@@ -274,3 +274,12 @@ def test_an_answer_that_nobody_could_store_is_refused(acme, device, settings):
 
     with pytest.raises(BadInput, match=r"too large: .*max_result_bytes"):
         device.ask("{ getPeopleModifiedAfter { records } }")
+
+
+def test_without_the_check_either_library_would_answer_all_of_that(ask, monkeypatch):
+    monkeypatch.setattr(graphql, "_check", lambda document, kind: None)
+
+    aliases = "{ " + " ".join(f"a{n}: {GET}" for n in range(21)) + " }"
+
+    assert len(ask(aliases)) == 21
+    assert ask("{ __schema { queryType { name } } }")
