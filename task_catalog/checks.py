@@ -8,6 +8,7 @@ library is missing.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from ctypes.util import find_library
 from typing import Any
@@ -25,7 +26,12 @@ from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
 from .extras import MissingExtra, is_installed
 from .ports import pdf
 
-_DOTTED_PATHS = ("clock", "route_provider", "pdf_renderer", "mqtt_publisher", "blob_store", "face_verifier")
+_DOTTED_PATHS = (
+    *("clock", "route_provider", "pdf_renderer"),
+    *("graphql_executor", "mqtt_publisher", "blob_store", "face_verifier"),
+)
+from .ports import graphql
+
 
 
 @register
@@ -39,6 +45,7 @@ def check_task_catalog(app_configs: Sequence[AppConfig] | None = None, **kwargs:
         *_mapping_mistakes(settings),
         *_path_mistakes(settings),
         *_missing_for_documents(settings),
+        *_graphql_mistakes(settings),
         *_hook_mistakes(settings),
         *_flaws(settings, "mqtt_publisher", used=bool(settings.mqtt_host)),
         *_flaws(settings, "blob_store", used=bool(settings.media_bucket)),
@@ -180,3 +187,26 @@ def _missing_for_documents(settings: Settings) -> Iterator[CheckMessage]:
     if not is_installed("xlsxwriter"):
         missing = MissingExtra("Writing reports as xlsx", "xlsxwriter", "reports")
         yield Warning(str(missing), hint="Until then, reports come in other formats.", id="task_catalog.W001")
+def _graphql_mistakes(settings: Settings) -> Iterator[CheckMessage]:
+    """Imports the schema's module only as far as to see that there is one: a schema is slow to make."""
+    try:
+        missing = graphql.missing_library(settings.graphql_executor)
+    except ImportError:
+        return  # E005 says so
+    if missing is not None:
+        yield Warning(
+            f"{settings.graphql_executor} needs {missing}, which is not installed; what devices send will fail.",
+            hint=f"{graphql.INSTALL}, or name another executor in TASK_CATALOG['graphql_executor'].",
+            id="task_catalog.W001",
+        )
+    module = settings.graphql_schema.rpartition(".")[0]
+    try:
+        found = bool(module) and importlib.util.find_spec(module) is not None
+    except ImportError:
+        found = False
+    if not found:
+        yield Error(
+            f"TASK_CATALOG['graphql_schema'] is {settings.graphql_schema!r}, which cannot be imported.",
+            hint="Right is the dotted path of a schema, 'package.module.schema'.",
+            id="task_catalog.E005",
+        )
