@@ -24,14 +24,12 @@ from youtility_tasks import errors
 from .conf import Settings, catalog
 from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
 from .extras import MissingExtra, is_installed
-from .ports import pdf
+from .ports import graphql, pdf
 
 _DOTTED_PATHS = (
     *("clock", "route_provider", "pdf_renderer"),
     *("graphql_executor", "mqtt_publisher", "blob_store", "face_verifier"),
 )
-from .ports import graphql
-
 
 
 @register
@@ -187,6 +185,8 @@ def _missing_for_documents(settings: Settings) -> Iterator[CheckMessage]:
     if not is_installed("xlsxwriter"):
         missing = MissingExtra("Writing reports as xlsx", "xlsxwriter", "reports")
         yield Warning(str(missing), hint="Until then, reports come in other formats.", id="task_catalog.W001")
+
+
 def _graphql_mistakes(settings: Settings) -> Iterator[CheckMessage]:
     """Imports the schema's module only as far as to see that there is one: a schema is slow to make."""
     try:
