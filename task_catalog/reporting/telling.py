@@ -6,6 +6,7 @@ Whoever ends a request tells it here, in the transaction that ends it; who comes
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from youtility_tasks.registry import get
 
 from .registry import FIELDS
 from .units import Units
+
+logger = logging.getLogger(__name__)
 
 HISTORY_TASK = "create_report_history"
 _TOLD, _DEAD = "report-told:", "report-dead:"
@@ -107,15 +110,19 @@ def tell_of_dead_letters() -> int:
     """Tell of the current tenant's requests whose jobs ended without a word, because their process died; how many."""
     dead = list(Job.objects.dead_letters().filter(tenant_id=current_tenant() or 0, task_name__in=list(_find)))
     looked_at = effects.done_among(f"{_DEAD}{job.pk}" for job in dead)
-    told = 0
-    for job in dead:
-        if f"{_DEAD}{job.pk}" not in looked_at:
-            words = f"Job {job.pk} ended without a report; `manage_task_queue show {job.pk}` has its attempts."
-            with transaction.atomic():
-                effects.once(f"{_DEAD}{job.pk}")
-                request = _find[job.task_name](job.pk, job.args)
-                told += tell(request, has_data=False, trouble=("ProcessDied", words, None))
-    return told
+    return sum(_tell_of(job) for job in dead if f"{_DEAD}{job.pk}" not in looked_at)
+
+
+def _tell_of(job: Job) -> bool:
+    words = f"Job {job.pk} ended without a report; `manage_task_queue show {job.pk}` has its attempts."
+    try:
+        with transaction.atomic():
+            effects.once(f"{_DEAD}{job.pk}")
+            request = _find[job.task_name](job.pk, job.args)
+            return tell(request, has_data=False, trouble=("ProcessDied", words, None))
+    except Exception:
+        logger.warning("request not told, the others are id=%s task=%s", job.pk, job.task_name, exc_info=True)
+        return False
 
 
 def request_of_form(key: str, form: Any, *, user_id: Any = None, unit_id: Any = None) -> Request:

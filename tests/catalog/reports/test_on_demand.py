@@ -56,7 +56,7 @@ def test_a_report_for_download_lies_in_its_tenants_folder_under_a_name_nobody_gu
     assert result == {
         "status": 200,
         "filepath": str(path),
-        "filename": "TASKSUMMARY__2025-03-03--2025-03-04.csv",
+        "filename": "TASKSUMMARY__2025-03-03--2025-03-03.csv",
         "message": "The report is ready.",
         "rows": 1,
         "warnings": [],
@@ -129,7 +129,7 @@ def test_a_large_report_is_mailed_by_file_which_is_deleted_afterwards(
     assert "Facility desk" in got.message["From"]
     assert "As asked." in got.text
     (attached,) = got.message.iter_attachments()
-    assert attached.get_filename() == "TASKSUMMARY__2025-03-03--2025-03-04.csv"
+    assert attached.get_filename() == "TASKSUMMARY__2025-03-03--2025-03-03.csv"
     assert path.name not in got.text
     assert folders.files() == []
     (row,) = histories(acme)

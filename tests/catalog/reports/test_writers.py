@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from task_catalog.extras import MissingExtra
+from task_catalog.facility.models import Wom
 from task_catalog.reporting import cells, registry
 from task_catalog.reporting.chart import MOST_BARS, Totals
 from task_catalog.reporting.head import Head
 from task_catalog.reporting.registry import Chart, Column, Kind, Report
 from task_catalog.reporting.writers import writer_of
+from tests.catalog.closing.world import NOON
 from tests.catalog.reports.world import form, made_into, visits
 from youtility_tasks import BadInput
 
@@ -386,7 +388,37 @@ def test_a_pdf_is_laid_out_when_the_transaction_of_its_rows_is_over(acme, site, 
     assert (tmp_path / "report.pdf").read_bytes() == b"%PDF-"
 
 
+@pytest.mark.parametrize("format", ["xlsx", "csv", "html", "json"])
+@pytest.mark.parametrize(
+    ("code", "at"),
+    [
+        *(("TASKSUMMARY", None), ("TOURSUMMARY", None), ("PPMSUMMARY", None)),
+        *(("LISTOFTASKS", 2), ("LISTOFTOURS", 2), ("LISTOFTICKETS", 1), ("WORKORDERLIST", 1)),
+    ],
+)
+def test_every_report_comes_in_every_format(acme, site, tmp_path, code, at, format):
+    guard = acme.person("guard", site)
+    for kind in ("TASK", "INTERNALTOUR", "PPM"):
+        visits(acme, site, "COMPLETED", "ASSIGNED", identifier=kind, people=guard, endtime=NOON)
+    acme.ticket(site, at=NOON, creator_id=guard.pk)
+    Wom.objects.create(description="d", identifier="WO", client_id=acme.id, bu=site, **acme.stamps(cdtz=NOON))
+    path = tmp_path / f"report.{format}"
+
+    made = made_into(acme, form(code, site, format=format, ctzoffset=330), path)
+
+    assert made.has_data and made.warnings == ()
+    if format == "json":
+        found = json.loads(path.read_text())
+        assert len(found["rows"]) == made.row_count
+        assert at is None or found["rows"][0][found["columns"][at]].endswith("+05:30")
+    elif format == "xlsx":
+        assert len(CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()) == made.row_count + 2
+    else:
+        assert "acme" in path.read_text(encoding="utf-8-sig").lower()
+
+
 def test_every_report_of_the_company_can_draw_its_chart():
-    for report in registry.registered().values():
-        assert report.chart is not None
+    drawn = [report for report in registry.registered().values() if report.chart is not None]
+    for report in drawn:
         Totals(report.chart, report.columns)
+    assert len(drawn) == 10
