@@ -54,7 +54,8 @@ def upsert(
     """
     done = Stored()
     groups: dict[frozenset[str], list[Row]] = defaultdict(list)
-    for row in rows:
+    # In one order everywhere, so that two messages with the same rows wait for each other in turn and not for ever.
+    for row in sorted(rows, key=lambda each: (each.uuid or UUID(int=0), each.index)):
         groups[frozenset(row.values)].append(row)
     for names, of_group in groups.items():
         for start in range(0, len(of_group), BATCH):
