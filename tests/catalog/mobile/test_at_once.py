@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection
+import pytest
+from django.db import connection, transaction
 
 from task_catalog.facility.models import EscalationMatrix, Jobneed, Ticket, Tracking, Wom
 from tests.catalog.closing.world import tour_of
 from tests.catalog.mobile.test_reports_and_permits import permit
+from youtility_tasks import tenant
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
@@ -99,3 +102,35 @@ def test_crises_of_one_site_make_one_row_of_the_matrix(acme, site, device):
     assert [result for result in results if isinstance(result, Exception)] == []
     assert Ticket.objects.filter(client_id=acme.id).count() == 4
     assert EscalationMatrix.objects.filter(client_id=acme.id).count() == 1
+
+
+def test_batches_with_the_same_rows_in_another_order_do_not_hold_each_other(acme, device):
+    """Both wait for a row that a third one holds; let go, each has what the other wants, unless all take one order."""
+    tracks = [device.track(uuid=f"00000000-0000-4000-8000-{n:012}") for n in range(3)]
+    results: list[Any] = []
+    others = [
+        threading.Thread(target=lambda batch=batch: results.extend(at_once(lambda: device.batch("tracking", *batch))))
+        for batch in (tracks, tracks[::-1])
+    ]
+
+    with tenant(acme.id), pytest.raises(ZeroDivisionError), transaction.atomic():
+        device.batch("tracking", tracks[1])
+        for other in others:
+            other.start()
+        limit = time.monotonic() + 20
+        while waiting() < 2:
+            assert time.monotonic() < limit
+            time.sleep(0.02)
+        raise ZeroDivisionError
+    for other in others:
+        other.join(30)
+
+    assert [result for result in results if isinstance(result, Exception)] == []
+    assert Tracking.objects.count() == 3
+
+
+def waiting() -> int:
+    """Who waits for somebody's row. Not `pg_stat_activity`, which shows one transaction the same picture for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(cursor.fetchone()[0])
