@@ -448,6 +448,11 @@ def test_words_of_the_vocabulary_are_the_clients_own(acme, device, other_device)
     device.send("insertRecord", {"tablename": "typeassist", "tacode": "ACO", "taname": "ACO Ltd", "tatype_id": kind.pk})
 
     assert [word.taname for word in TypeAssist.objects.filter(tacode="ACO", client_id=acme.id)] == ["ACO Ltd"]
+    twice = [{"tablename": "typeassist", "tacode": "X", "taname": name, "tatype_id": kind.pk} for name in ("a", "b")]
+    device.send("insertRecord", *twice)
+    assert TypeAssist.objects.get(tacode="X").taname == "b"
+    with pytest.raises(BadInput, match="no tacode"):
+        device.send("insertRecord", {"tablename": "typeassist", "taname": "nameless"})
     with pytest.raises(BadInput, match="tatype_id"):
         other_device.send(
             "insertRecord", {"tablename": "typeassist", "tacode": "B", "taname": "B", "tatype_id": kind.pk}

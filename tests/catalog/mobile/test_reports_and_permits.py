@@ -159,6 +159,18 @@ def test_a_permit_about_which_somebody_has_decided_is_not_changed(acme, device):
     assert Wom.objects.get(uuid=record["uuid"]).description == "Weld the gate"
 
 
+def test_a_question_that_is_answered_under_two_uuids_is_refused_for_good(acme, device):
+    """The application's table has each question of a section once; another attempt would find it no other way."""
+    record = permit(device, verifier=acme.person("verifier").peoplecode)
+    answers = record["child"][0]["details"]
+    answers.append({**answers[0], "uuid": str(uuid4())})
+
+    with pytest.raises(BadInput, match=r"would be there twice .womdetails_question_wom_unique"):
+        device.send("uploadReport", record)
+
+    assert not Wom.objects.exclude(pk=NONE).exists()
+
+
 def test_d22_a_verifier_is_one_of_the_permits_client(acme, globex, device):
     theirs = globex.person("verifier")
 
