@@ -4,6 +4,7 @@ E001 a setting that cannot work - E002 a model that is not installed - E003 a fi
 E004 a field that holds something else - E005 a dotted path that leads nowhere - E006 a hook of the control room on a
 field that is not there - W001 a component that is named and cannot work, mostly for want of an extra - W002 a system
 library is missing.
+E004 a field that holds something else - E005 a dotted path that leads nowhere - W001 a component that cannot work.
 """
 
 from __future__ import annotations
@@ -190,13 +191,13 @@ def _missing_for_documents(settings: Settings) -> Iterator[CheckMessage]:
 def _graphql_mistakes(settings: Settings) -> Iterator[CheckMessage]:
     """Imports the schema's module only as far as to see that there is one: a schema is slow to make."""
     try:
-        missing = graphql.missing_library(settings.graphql_executor)
+        flaw = getattr(import_string(settings.graphql_executor), "flaw", lambda: None)()
     except ImportError:
         return  # E005 says so
-    if missing is not None:
+    if flaw:
         yield Warning(
-            f"{settings.graphql_executor} needs {missing}, which is not installed; what devices send will fail.",
-            hint=f"{graphql.INSTALL}, or name another executor in TASK_CATALOG['graphql_executor'].",
+            f"TASK_CATALOG['graphql_executor'] is {settings.graphql_executor!r}, which cannot work: {flaw}.",
+            hint="What devices send fails until this is mended.",
             id="task_catalog.W001",
         )
     module = settings.graphql_schema.rpartition(".")[0]

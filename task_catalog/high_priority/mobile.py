@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from task_catalog.mobile.context import Context
+from task_catalog.mobile.context import OUTPUT_FIELDS, Context
 from task_catalog.ports import clock, graphql
 from task_catalog.rules import payloads
 from youtility_tasks import BadInput, Retry, current_tenant, effects, queues, task
@@ -50,7 +50,7 @@ def process_graphql_mutation_async(*, payload: str) -> dict[str, Any]:
         data = graphql.run(message.document, message.variables, context, kind="mutation")
         outputs = list(_outputs(data))
         for name, output in outputs:
-            if output.get("rc", 0) != 0:
+            if output.get("rc") not in (0, None):
                 raise MutationFailed(f"{name} answered rc {output['rc']!r}: {str(output.get('msg'))[:200]}")
         answer = {
             "status": "ok",
@@ -65,8 +65,11 @@ def process_graphql_mutation_async(*, payload: str) -> dict[str, Any]:
     return answer
 
 
-def _outputs(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the mutations of the document answered, by their names in it."""
+def _outputs(data: Mapping[str, Any], depth: int = 3) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the mutations of the document answered, by their names in it; some schemas put it one level deeper."""
     for name, output in data.items():
         if isinstance(output, dict):
-            yield name, output
+            if not output.keys().isdisjoint(OUTPUT_FIELDS):
+                yield name, output
+            elif depth > 1:
+                yield from _outputs(output, depth - 1)

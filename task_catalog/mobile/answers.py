@@ -14,6 +14,8 @@ from youtility_tasks import BadInput
 
 TABLE = TABLES["jobneeddetails"]
 WOM_TABLE = TABLES["womdetails"]
+SAME_OWNER = "t.{{{0}}} = excluded.{{{0}}}"
+"""The condition that a row stays below the row that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,7 @@ class Answers:
             row.values[self.table.owner] = ids[self.owner_of[row.key]]
         if not rows:
             return
-        column = f"{self.table.owner}_id"
-        stored = upsert(self.table, rows, context.mine, now=context.now, condition=f"t.{column} = excluded.{column}")
+        stored = upsert(self.table, rows, context.mine, now=context.now, condition=SAME_OWNER.format(self.table.owner))
         known = stored.ids
         refuse(
             self.table,

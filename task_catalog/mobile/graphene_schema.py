@@ -36,7 +36,7 @@ class SelectionType(graphene.ObjectType):  # type: ignore[misc]
     records = NonNull(String)
 
 
-_TEXTS = NonNull(List(NonNull(String)))
+_TEXTS = NonNull(List(String))
 
 
 def _of_records(store: Any) -> Field:
@@ -63,7 +63,7 @@ class Mutation(graphene.ObjectType):  # type: ignore[misc]
     adhoc_record = _of_records(visits.report_ad_hoc)
     upload_attachment = Field(
         NonNull(OutputType),
-        bytes=NonNull(List(NonNull(Int))),
+        bytes=NonNull(List(Int)),
         biodata=NonNull(String),
         record=NonNull(String),
         resolver=lambda _, info, bytes, biodata, record: _told(

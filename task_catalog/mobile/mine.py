@@ -44,6 +44,8 @@ class Mine:
         seen = self._seen.setdefault(entity, {})
         has_none = entity in HAVE_NONE
         asked = {pk for pk in ids if pk is not None and not (has_none and entities.is_none(pk))}
+        if entity == "BusinessUnit":
+            return asked - self.site_ids if asked else set()
         unknown = asked - seen.keys()
         if unknown:
             found = set(self._of(entity).filter(pk__in=unknown).values_list("pk", flat=True))
@@ -62,8 +64,6 @@ class Mine:
 
     def _of(self, entity: str) -> QuerySet[Any]:
         rows: QuerySet[Any] = getattr(entities, entity)._default_manager.all()
-        if entity == "BusinessUnit":
-            return rows.filter(pk__in=self.site_ids)
         if entity == "Detail":
             return rows.filter(jobneed__client_id=self.client_id)
         if entity == "WorkOrderDetail":

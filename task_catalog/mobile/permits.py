@@ -16,7 +16,7 @@ from task_catalog.email.work_permits import (
     send_email_notification_for_vendor_and_security_for_rwp,
     send_email_notification_for_wp_from_mobile_for_verifier,
 )
-from task_catalog.mobile.answers import WOM_TABLE, Answers
+from task_catalog.mobile.answers import SAME_OWNER, WOM_TABLE, Answers
 from task_catalog.mobile.context import Context
 from task_catalog.mobile.reading import Rejected, Row, read_all, refuse
 from task_catalog.mobile.storing import Stored, upsert
@@ -51,7 +51,7 @@ PERMIT = Table(
     "client",
 )
 SECTION = Table("section", "WorkOrder", ("description", "seqno", "qset", "client", "bu", *STAMPS), "client")
-_OPEN = "t.workpermit = 'PENDING' AND t.verifiers_status = 'PENDING' AND t.identifier = 'WP'"
+_OPEN = "t.{workpermit} = 'PENDING' AND t.{verifiers_status} = 'PENDING' AND t.{identifier} = 'WP'"
 """A permit about which nobody has decided; only such a one is changed by sending it again."""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 _NUMBER = "^[0-9]{1,15}$"
@@ -190,7 +190,7 @@ def _store_sections(
         row.values.setdefault("description", "")
         if row.values.get("bu") is None:
             row.values.pop("bu", None)
-    stored = upsert(SECTION, rows, context.mine, now=context.now, condition="t.parent_id = excluded.parent_id")
+    stored = upsert(SECTION, rows, context.mine, now=context.now, condition=SAME_OWNER.format("parent"))
     section_ids = _all(SECTION, rows, stored, "its uuid is that of something else")
     Answers.of(context, rows, WOM_TABLE).store(context, section_ids)
 

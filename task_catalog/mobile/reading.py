@@ -10,7 +10,7 @@ from uuid import UUID
 
 from task_catalog import entities
 from task_catalog.mobile.mine import Mine
-from task_catalog.mobile.tables import HAVE_NONE, Table, columns_of
+from task_catalog.mobile.tables import HAVE_NONE, OF_WORDS, Table, columns_of
 from task_catalog.rules import records as rules
 from task_catalog.rules.records import Flaw
 from youtility_tasks import BadInput
@@ -105,6 +105,8 @@ def _row(table: Table, index: int, given: object, mine: Mine, owner_follows: boo
         values["client"] = mine.client_id
     elif not owner_follows and table.may_insert and entities.is_none(values.get(table.owner)):
         raise Flaw(f"it does not say whose it is; right is a {table.owner}_id")
+    if not table.has_uuid and not values.get("tacode"):
+        raise Flaw("it has no tacode")
     return Row(index, key, values, record)
 
 
@@ -133,7 +135,7 @@ def _without_foreign(table: Table, rows: list[Row], mine: Mine) -> tuple[list[Ro
 def _last_of_each(rows: Iterable[Row]) -> list[Row]:
     last: dict[object, Row] = {}
     for row in rows:
-        key: object = row.index if row.uuid is None else row.uuid
+        key: object = row.uuid or tuple(row.values.get(name) for name in OF_WORDS)
         last.pop(key, None)
         last[key] = row
     return list(last.values())

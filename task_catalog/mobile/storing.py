@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connections, models, router
+from django.db import IntegrityError, connections, models, router
+from psycopg.errors import UniqueViolation
 
 from task_catalog import entities
 from task_catalog.mobile.mine import Mine
 from task_catalog.mobile.reading import Row
-from task_catalog.mobile.tables import Table, nothing_of
+from task_catalog.mobile.tables import OF_WORDS, Table, nothing_of
 from task_catalog.ports import places
+from youtility_tasks import BadInput
 
 BATCH = 500
 """Rows of one statement."""
@@ -47,14 +49,16 @@ def upsert(
 ) -> Stored:
     """Insert the rows or, where the client has one of that uuid, change it; in the caller's transaction.
 
-    `defaults` fill columns of new rows that a record leaves out, `condition` narrows which rows may be changed (SQL; the
-    stored row is `t`, the new one `excluded`). One statement for up to 500 rows that fill the same columns. A row whose
+    `defaults` fill columns of new rows that a record leaves out, `condition` narrows which rows may be changed: SQL in
+    which the stored row is `t`, the new one `excluded`, and `{name}` the column of a field. One statement for up to 500 rows that fill the same columns. A row whose
     uuid is taken by another client, or which the condition keeps from being changed, is in neither part of the result:
     the database compares its owner before it looks at policies, so that it is not told apart from any other refusal.
+    Raises BadInput when something else of the rows than their uuid is there already and may be there only once.
     """
     done = Stored()
     groups: dict[frozenset[str], list[Row]] = defaultdict(list)
-    for row in rows:
+    # In one order everywhere, so that two messages with the same rows wait for each other in turn and not for ever.
+    for row in sorted(rows, key=lambda each: (each.uuid or UUID(int=0), each.index)):
         groups[frozenset(row.values)].append(row)
     for names, of_group in groups.items():
         for start in range(0, len(of_group), BATCH):
@@ -122,23 +126,32 @@ def _write(
             parameters.append(column.get_db_prep_save(as_column(column, value), connection))
     line = "(" + ", ".join(["%s"] * len(filled)) + ")"
     changed = [each for each in filled if each.name in names and _may_change(table, each.name)]
-    owned, owner = _owned(table, mine)
-    named = {each.name: each for each in model._meta.concrete_fields}
+    columns = {each.name: quote(each.column) for each in model._meta.concrete_fields}
+    owned, owner = _owned(table, mine, columns)
     sets = [f"{quote(each.column)} = excluded.{quote(each.column)}" for each in changed]
-    if "mdtz" in named and "mdtz" not in names:
-        sets.append(f"{quote(named['mdtz'].column)} = excluded.{quote(named['mdtz'].column)}")
-    target = ["uuid"] if table.has_uuid else [quote(named[name].column) for name in ("tacode", "tatype", "client")]
-    where = f"{owned} AND {condition}" if condition else owned
-    key = "t.uuid" if table.has_uuid else "NULL"
+    if "mdtz" in columns and "mdtz" not in names:
+        sets.append(f"{columns['mdtz']} = excluded.{columns['mdtz']}")
+    target = [columns[name] for name in (("uuid",) if table.has_uuid else OF_WORDS)]
+    where = f"{owned} AND {condition.format_map(columns)}" if condition else owned
+    key = f"t.{columns['uuid']}" if table.has_uuid else "NULL"
+    pk_column = quote(model._meta.pk.column)
     # Names come from the mapped models and from `Table`, values are parameters.
     statement = (
         f"INSERT INTO {quote(model._meta.db_table)} AS t ({', '.join(quote(each.column) for each in filled)})"  # noqa: S608
         f" VALUES {', '.join([line] * len(rows))}"
-        f" ON CONFLICT ({', '.join(target)}) DO UPDATE SET {', '.join(sets or ['id = t.id'])} WHERE {where}"
-        f" RETURNING {key}, t.id, t.xmax = 0"
+        f" ON CONFLICT ({', '.join(target)}) DO UPDATE SET {', '.join(sets or [f'{pk_column} = t.{pk_column}'])} WHERE {where}"
+        f" RETURNING {key}, t.{pk_column}, t.xmax = 0"
     )
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, *owner])
+        try:
+            cursor.execute(statement, [*parameters, *owner])
+        except IntegrityError as error:
+            if not isinstance(error.__cause__, UniqueViolation):  # e.g. somebody deleted what they point to: try again
+                raise
+            name = error.__cause__.diag.constraint_name
+            raise BadInput(
+                f"{table.name}: a row would be there twice ({name}). Nothing of the message was stored."
+            ) from None
         for nth, (uuid, pk, is_new) in enumerate(cursor.fetchall()):
             (done.inserted if is_new else done.updated)[uuid if table.has_uuid else UUID(int=nth)] = pk
 
@@ -148,17 +161,24 @@ def _quote(connection: Any) -> Callable[[str | None], str]:
     return lambda name: str(connection.ops.quote_name(name or ""))
 
 
-def _owned(table: Table, mine: Mine) -> tuple[str, list[Any]]:
+def _owned(table: Table, mine: Mine, columns: Mapping[str, str]) -> tuple[str, list[Any]]:
     """The condition that the stored row `t` is the client's, and its parameters."""
+    column = columns[table.owner]
     if table.owner == "client":
-        return "t.client_id = %s", [mine.client_id]
+        return f"t.{column} = %s", [mine.client_id]
     if table.owner == "bu":
-        return "t.bu_id = ANY(%s)", [sorted(mine.site_ids)]
-    of = {"people": entities.Person, "asset": entities.Asset, "jobneed": entities.Occurrence, "wom": entities.WorkOrder}
-    model = of[table.owner]
-    quoted = connections[router.db_for_write(model)].ops.quote_name(model._meta.db_table)
+        return f"t.{column} = ANY(%s)", [sorted(mine.site_ids)]
+    of: dict[str, Any] = {
+        "people": entities.Person,
+        "asset": entities.Asset,
+        "jobneed": entities.Occurrence,
+        "wom": entities.WorkOrder,
+    }
+    meta = of[table.owner]._meta
+    quote = _quote(connections[router.db_for_write(of[table.owner])])
+    pk_column, client = quote(meta.pk.column), quote(meta.get_field("client").column)
     return (
-        f"EXISTS (SELECT 1 FROM {quoted} o WHERE o.id = t.{table.owner}_id AND o.client_id = %s)",  # noqa: S608 - a model's
+        f"EXISTS (SELECT 1 FROM {quote(meta.db_table)} o WHERE o.{pk_column} = t.{column} AND o.{client} = %s)",  # noqa: S608
         [mine.client_id],
     )
 

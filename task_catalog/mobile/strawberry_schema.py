@@ -33,27 +33,27 @@ class SelectionType:
     records: str
 
 
-def insert_record(info: Info, records: list[str]) -> OutputType:
+def insert_record(info: Info, records: list[str | None]) -> OutputType:
     return _told(inserting.insert_records(info.context, records))
 
 
-def update_task_tour(info: Info, records: list[str]) -> OutputType:
+def update_task_tour(info: Info, records: list[str | None]) -> OutputType:
     return _told(visits.update_tours(info.context, records))
 
 
-def upload_report(info: Info, records: list[str]) -> OutputType:
+def upload_report(info: Info, records: list[str | None]) -> OutputType:
     return _told(reports.upload_reports(info.context, records))
 
 
-def adhoc_record(info: Info, records: list[str]) -> OutputType:
+def adhoc_record(info: Info, records: list[str | None]) -> OutputType:
     return _told(visits.report_ad_hoc(info.context, records))
 
 
-def upload_attachment(info: Info, bytes: list[int], biodata: str, record: str) -> OutputType:
+def upload_attachment(info: Info, bytes: list[int | None], biodata: str, record: str) -> OutputType:
     return _told(attachments.upload(info.context, bytes, biodata, record))
 
 
-def insert_json(info: Info, jsondata: list[str], tablename: str) -> OutputType:
+def insert_json(info: Info, jsondata: list[str | None], tablename: str) -> OutputType:
     return _told(handing_over.insert_json(info.context, jsondata, tablename))
 
 

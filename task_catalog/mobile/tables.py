@@ -130,6 +130,9 @@ TABLES: Mapping[str, Table] = MappingProxyType(
     }
 )
 
+OF_WORDS = ("tacode", "tatype", "client")
+"""What tells the words of the vocabulary apart, which have no uuid."""
+
 HAVE_NONE = frozenset(
     {
         *("TypeAssist", "BusinessUnit", "Person", "Group", "Geofence", "Location", "Asset", "Question", "QuestionSet"),

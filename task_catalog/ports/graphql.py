@@ -10,7 +10,7 @@ import functools
 import importlib.util
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from django.utils.module_loading import import_string
 
@@ -36,7 +36,10 @@ class GraphQLExecutor(Protocol):
 class StrawberryExecutor:
     """Runs documents on a `strawberry.Schema`."""
 
-    needs: ClassVar[str] = "strawberry"
+    @classmethod
+    def flaw(cls) -> str | None:
+        """What keeps it from working at all, for `manage.py check`."""
+        return _missing("strawberry")
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
@@ -49,7 +52,10 @@ class StrawberryExecutor:
 class GrapheneExecutor:
     """Runs documents on a `graphene.Schema`."""
 
-    needs: ClassVar[str] = "graphene"
+    @classmethod
+    def flaw(cls) -> str | None:
+        """What keeps it from working at all, for `manage.py check`."""
+        return _missing("graphene")
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
@@ -79,9 +85,9 @@ def configured() -> GraphQLExecutor:
 @functools.cache
 def _executor(path: str, schema_path: str) -> GraphQLExecutor:
     kind = import_string(path)
-    missing = missing_library(path)
-    if missing is not None:
-        raise errors.ConfigurationError(f"{path} needs {missing}, which is not installed: {INSTALL}.")
+    flaw = getattr(kind, "flaw", lambda: None)()
+    if flaw:
+        raise errors.ConfigurationError(f"TASK_CATALOG['graphql_executor'] is {path!r}, which cannot work: {flaw}.")
     try:
         schema = import_string(schema_path)
     except ImportError as error:
@@ -93,10 +99,8 @@ def _executor(path: str, schema_path: str) -> GraphQLExecutor:
     return executor
 
 
-def missing_library(executor_path: str) -> str | None:
-    """The library that this executor needs and that is not installed, or None. Imports none of them."""
-    needed = getattr(import_string(executor_path), "needs", None)
-    return None if needed is None or is_installed(needed) else str(needed)
+def _missing(package: str) -> str | None:
+    return None if is_installed(package) else f"{package} is not installed: {INSTALL}"
 
 
 def is_installed(package: str) -> bool:

@@ -21,5 +21,5 @@ def completes(stored: str | None, reported: str) -> bool:
     return reported == COMPLETED and stored != COMPLETED
 
 
-STEP_BACK_SQL = "NOT (t.jobstatus = 'COMPLETED' AND excluded.jobstatus <> 'COMPLETED')"
-"""`not is_step_back` for a statement in which `t` is stored and `excluded` is reported; a test holds the two together."""
+STEP_BACK_SQL = "NOT (t.{jobstatus} = 'COMPLETED' AND excluded.{jobstatus} <> 'COMPLETED')"
+"""`not is_step_back` as a condition of `storing.upsert`; a test holds the two together."""

@@ -11,10 +11,12 @@ from django.db import connections
 
 from task_catalog.facility.models import Jobneed, Ticket, Tracking
 from task_catalog.facility.sentinels import ensure_sentinels
+from task_catalog.mobile.reception import Reception
 from tests.catalog.closing.world import Company
 from tests.catalog.mobile.device import Device
 from tests.tenancy.ground import House
 from youtility_tasks import BadInput
+from youtility_tasks.models import Job
 from youtility_tasks.tenancy import roles
 from youtility_tasks.tenants import tenant
 
@@ -111,3 +113,21 @@ def test_downloads_are_read_only_and_of_one_client(devices):
     (found,) = mine.ask("{ getPeopleModifiedAfter { nrows } }")["data"].values()
 
     assert found["nrows"] == 1
+
+
+def test_the_listener_needs_no_more_rights_than_the_web(devices):
+    mine, theirs = devices
+    roles.act_as("web")
+    desk = Reception(prefix="{client}/")
+    body = mine.payload("insertRecord", records=[json.dumps(mine.ticket())]).encode()
+
+    answers = [desk.receive(f"{each.company.id}/graphql/mutation", body) for each in devices]
+
+    ids = [json.loads(answer.body)["task_id"] for answer in answers if answer is not None]
+    question = json.dumps({"taskIds": [{"taskId": each} for each in ids]}).encode()
+    told = desk.receive(f"{mine.company.id}/graphql/mutation/status", question)
+    assert told is not None
+    assert json.loads(told.body) == [{"taskId": each, "status": "PENDING"} for each in ids]
+    assert desk.receive("987654/graphql/mutation", body) is None
+    with tenant(theirs.company.id):
+        assert [job.pk for job in Job.objects.all()] == [int(ids[1])]

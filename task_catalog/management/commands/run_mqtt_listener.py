@@ -19,7 +19,8 @@ from youtility_tasks import errors
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_WAIT_S = 30.0
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 1.0, 30.0
+"""Between attempts; the shortest again once a message was taken."""
 _KEEPALIVE_S = 60
 
 
@@ -71,6 +72,7 @@ class Listener:
         self._reception = reception
         self._address = address
         self._ended = threading.Event()
+        self._wait_s = _SHORTEST_WAIT_S
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True)
         self._client.on_connect = self._connected
         self._client.on_message = self._received
@@ -78,19 +80,16 @@ class Listener:
 
     def run(self) -> None:
         """Serve until `stop`; a broker or a database that is away is tried again, at longer and longer intervals."""
-        wait_s = 1.0
         while not self._ended.is_set():
             try:
                 self._client.connect(*self._address, keepalive=_KEEPALIVE_S)
                 self._client.loop_forever(retry_first_connection=False)
-                wait_s = 1.0
             except (OSError, OperationalError, InterfaceError) as error:
-                logger.warning(
-                    "listener interrupted, will connect again error=%s wait_s=%g", type(error).__name__, wait_s
-                )
+                why = type(error).__name__
+                logger.warning("listener interrupted, will connect again error=%s wait_s=%g", why, self._wait_s)
                 self._hang_up()
-                self._ended.wait(wait_s)
-                wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+                self._ended.wait(self._wait_s)
+                self._wait_s = min(_LONGEST_WAIT_S, self._wait_s * 2)
         logger.info("listener ended")
 
     def stop(self, signum: int = 0, frame: FrameType | None = None) -> None:
@@ -124,6 +123,7 @@ class Listener:
         if answer is not None:
             client.publish(answer.topic, answer.body, qos=2)
         client.ack(message.mid, message.qos)
+        self._wait_s = _SHORTEST_WAIT_S
 
     def _hang_up(self) -> None:
         """Close the socket without a word, so that the broker brings again what was not acknowledged."""

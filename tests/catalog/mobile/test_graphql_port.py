@@ -177,7 +177,7 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(settings, monk
     with pytest.raises(errors.ConfigurationError, match=r"pip install 'youtility-tasks\[graphql\]'"):
         graphql.configured()
     found = {each.id: each for each in check_task_catalog()}
-    assert "youtility-tasks[graphql]" in (found["task_catalog.W001"].hint or "")
+    assert f"{library} is not installed: pip install 'youtility-tasks[graphql]'" in found["task_catalog.W001"].msg
 
 
 @pytest.mark.parametrize(

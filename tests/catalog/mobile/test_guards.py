@@ -17,7 +17,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 
 def without_owners(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(storing, "_owned", lambda table, mine: ("true", []))
+    patch.setattr(storing, "_owned", lambda table, mine, columns: ("true", []))
 
 
 def without_references(patch: pytest.MonkeyPatch) -> None:

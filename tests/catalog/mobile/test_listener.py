@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -375,3 +376,49 @@ def test_the_command_says_what_is_missing(acme):
         call_command("run_mqtt_listener")
     with pytest.raises(CommandError, match="No broker is configured"):
         call_command("run_mqtt_listener", client=acme.id)
+
+
+def test_a_message_that_could_not_be_stored_is_brought_again(broker, monkeypatch):
+    """The database is away at the first attempt: the listener does not acknowledge, and connects anew."""
+    from task_catalog.management.commands.run_mqtt_listener import Listener
+
+    class AwayAtFirst:
+        def __init__(self) -> None:
+            self.met: list[tuple[str, bytes]] = []
+            self.taken = threading.Event()
+
+        def topics(self) -> list[str]:
+            return ["graphql/mutation"]
+
+        def receive(self, topic: str, body: bytes) -> Answer:
+            self.met.append((topic, body))
+            if len(self.met) == 1:
+                raise OperationalError("the database system is shutting down")
+            self.taken.set()
+            return Answer("response", json.dumps({"taken": True}))
+
+    desk: Any = AwayAtFirst()
+    served = Listener(desk, ("127.0.0.1", broker.port), "one")
+    thread = threading.Thread(target=served.run)
+    thread.start()
+    phone = Phone(broker)
+    try:
+        wait_for(lambda: desk.met or phone.say("graphql/mutation", b"once"))
+        assert desk.taken.wait(LIMIT_S)
+        assert phone.hear() == ("response", {"taken": True})
+    finally:
+        served.stop()
+        thread.join(LIMIT_S)
+        phone.close()
+    assert set(desk.met) == {("graphql/mutation", b"once")}
+    assert len(desk.met) >= 2
+    assert not thread.is_alive()
+
+
+def test_without_paho_the_command_says_what_to_install(acme, monkeypatch):
+    from django.core.management import CommandError, call_command
+
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+
+    with pytest.raises(CommandError, match=r"pip install 'youtility-tasks\[mqtt\]'"):
+        call_command("run_mqtt_listener", client=acme.id, host="127.0.0.1")

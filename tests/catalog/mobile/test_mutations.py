@@ -254,8 +254,12 @@ def test_a_crisis_uses_the_matrix_that_is_there(acme, site, device):
     assert EscalationMatrix.objects.filter(client_id=acme.id).count() == 1
 
 
-def test_d38_an_answer_that_says_it_failed_fails_the_job(acme, device, monkeypatch):
-    monkeypatch.setattr(graphql, "run", lambda *args, **kwargs: {"insertRecord": {"rc": 1, "msg": "no luck"}})
+@pytest.mark.parametrize("deeper", [False, True])
+def test_d38_an_answer_that_says_it_failed_fails_the_job(acme, device, monkeypatch, deeper):
+    answer: dict[str, Any] = {"rc": 1, "msg": "no luck"}
+    monkeypatch.setattr(
+        graphql, "run", lambda *args, **kwargs: {"insertRecord": {"output": answer} if deeper else answer}
+    )
 
     with pytest.raises(MutationFailed, match="no luck"):
         device.send("insertRecord", device.ticket())
@@ -273,6 +277,14 @@ def test_d38_a_message_that_is_delivered_twice_is_applied_once_and_answered_alik
     assert again == {**first, "status": "duplicate"}
     assert Ticket.objects.filter(client_id=acme.id).count() == 1
     assert len(calls("send_ticket_email")) == 1
+
+
+def test_documents_may_declare_their_variables_as_the_application_does(acme, device, either_library):
+    document = "mutation A($r: [String]!) { insertRecord(records: $r) { rc } }"
+
+    result = device.deliver(json.dumps({"mutation": document, "variables": {"r": [json.dumps(device.ticket())]}}))
+
+    assert result["data"] == {"insertRecord": {"rc": 0}}
 
 
 def test_d38_variables_may_be_missing(acme, device):
@@ -436,6 +448,11 @@ def test_words_of_the_vocabulary_are_the_clients_own(acme, device, other_device)
     device.send("insertRecord", {"tablename": "typeassist", "tacode": "ACO", "taname": "ACO Ltd", "tatype_id": kind.pk})
 
     assert [word.taname for word in TypeAssist.objects.filter(tacode="ACO", client_id=acme.id)] == ["ACO Ltd"]
+    twice = [{"tablename": "typeassist", "tacode": "X", "taname": name, "tatype_id": kind.pk} for name in ("a", "b")]
+    device.send("insertRecord", *twice)
+    assert TypeAssist.objects.get(tacode="X").taname == "b"
+    with pytest.raises(BadInput, match="no tacode"):
+        device.send("insertRecord", {"tablename": "typeassist", "taname": "nameless"})
     with pytest.raises(BadInput, match="tatype_id"):
         other_device.send(
             "insertRecord", {"tablename": "typeassist", "tacode": "B", "taname": "B", "tatype_id": kind.pk}
