@@ -4,7 +4,6 @@ E001 a setting that cannot work - E002 a model that is not installed - E003 a fi
 E004 a field that holds something else - E005 a dotted path that leads nowhere - E006 a hook of the control room on a
 field that is not there - W001 a component that is named and cannot work, mostly for want of an extra - W002 a system
 library is missing.
-E004 a field that holds something else - E005 a dotted path that leads nowhere - W001 a component that cannot work.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from youtility_tasks import errors
 from .conf import Settings, catalog
 from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
 from .extras import MissingExtra, is_installed
-from .ports import graphql, pdf
+from .ports import pdf
 
 _DOTTED_PATHS = (
     *("clock", "route_provider", "pdf_renderer"),
