@@ -73,16 +73,21 @@ class _Recorder:
         line = {
             "sender": envelope.mail_from or "",
             "recipients": list(envelope.rcpt_tos),
-            "message_id": headers["Message-ID"] or "",
-            "task": headers["X-Youtility-Task"] or "",
-            "effect": headers["X-Youtility-Effect"] or "",
-            "tenant": headers["X-Youtility-Tenant"] or "",
+            "message_id": _unfolded(headers["Message-ID"]),
+            "task": _unfolded(headers["X-Youtility-Task"]),
+            "effect": _unfolded(headers["X-Youtility-Effect"]),
+            "tenant": _unfolded(headers["X-Youtility-Tenant"]),
             "subject": str(make_header(decode_header(headers["Subject"] or ""))),
             "attachments": [name for part in headers.walk() if (name := part.get_filename())],
             "sites": sorted({site for part in headers.walk() for site in _sites(part)}),
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")  # one write: a kill leaves all of it or a cut line
         return "250 kept"
+
+
+def _unfolded(header: str | None) -> str:
+    """A header as it was before a long one was broken into lines."""
+    return " ".join((header or "").split())
 
 
 def _sites(part: Message) -> set[str]:

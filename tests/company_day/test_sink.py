@@ -46,6 +46,14 @@ def test_an_accepted_message_is_kept_with_its_envelope_and_headers(sink):
     assert kept.sender == "tasks@facility.example"
 
 
+def test_a_header_that_was_broken_into_lines_is_whole_again(sink):
+    effect = "wp:17:cancel:" + "0123456789abcdef" * 4
+
+    send(sink, effect)
+
+    assert [kept.effect for kept in read(sink.file)] == [effect]
+
+
 def book(text: str) -> bytes:
     """A workbook, as far as anybody looks into it here."""
     file = io.BytesIO()
