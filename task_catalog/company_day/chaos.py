@@ -40,13 +40,14 @@ _KILLS = (
 _PAUSE_S = (1.0, 4.0)
 
 _KEEP = """
-    CREATE UNLOGGED TABLE company_day_ended (LIKE procrastinate_jobs);
-    CREATE UNLOGGED TABLE company_day_delivered (id bigint PRIMARY KEY);
-    CREATE FUNCTION company_day_keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    CREATE SCHEMA company_day;
+    CREATE UNLOGGED TABLE company_day.ended (LIKE procrastinate_jobs);
+    CREATE UNLOGGED TABLE company_day.delivered (id bigint PRIMARY KEY);
+    CREATE FUNCTION company_day.keep() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     DECLARE
         job procrastinate_jobs := OLD;
     BEGIN
-        IF NOT EXISTS (SELECT FROM company_day_delivered d WHERE d.id = job.id) THEN
+        IF job.id %% %(every)s = 0 AND NOT EXISTS (SELECT FROM company_day.delivered d WHERE d.id = job.id) THEN
             job.status := 'todo';
             job.attempts := 0;
             job.claim_number := job.claim_number + 1;
@@ -55,21 +56,20 @@ _KEEP = """
             job.queueing_lock := NULL;
             job.crash_count := 0;
             job.rescue_count := 0;
-            INSERT INTO company_day_ended SELECT job.*;
+            INSERT INTO company_day.ended SELECT job.*;
         END IF;
         RETURN NULL;
     END $$;
-    CREATE TRIGGER company_day_keep AFTER DELETE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION company_day_keep();
+    CREATE TRIGGER company_day_keep AFTER DELETE ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION company_day.keep();
 """
 """A queue that forgets that a job has ended: what its workers' finish deletes is kept, and comes back once."""
 _FORGET = """
     DROP TRIGGER IF EXISTS company_day_keep ON procrastinate_jobs;
-    DROP FUNCTION IF EXISTS company_day_keep();
-    DROP TABLE IF EXISTS company_day_ended, company_day_delivered;
+    DROP SCHEMA IF EXISTS company_day CASCADE;
 """
 _AGAIN = """
-    WITH ended AS (DELETE FROM company_day_ended RETURNING *),
-         noted AS (INSERT INTO company_day_delivered SELECT id FROM ended)
+    WITH ended AS (DELETE FROM company_day.ended RETURNING *),
+         noted AS (INSERT INTO company_day.delivered SELECT id FROM ended)
     INSERT INTO procrastinate_jobs SELECT * FROM ended
 """
 
@@ -77,7 +77,9 @@ _AGAIN = """
 class Chaos(Weather):
     """What goes wrong is drawn from `seed`; when exactly it meets whom, nobody knows."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, every: int = 1) -> None:
+        """`every`: of how many jobs one runs twice; 1 means all."""
+        self._every = every
         self._rng = random.Random(seed)  # noqa: S311 - whom it meets is no secret
         self._scene: Scene | None = None
         self.kills: list[str] = []
@@ -89,7 +91,8 @@ class Chaos(Weather):
         is_over = threading.Event()
         killer = threading.Thread(target=self._kill, args=(scene, is_over), daemon=True)
         with scopes.director(), connection.cursor() as cursor:
-            cursor.execute(_FORGET + _KEEP)
+            cursor.execute(_FORGET)
+            cursor.execute(_KEEP % {"every": self._every})
         killer.start()
         try:
             yield

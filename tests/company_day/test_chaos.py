@@ -26,9 +26,9 @@ class Server:
 
 
 @contextmanager
-def rough_day():
+def rough_day(**more):
     scene = SimpleNamespace(sink=Server(), workers=SimpleNamespace(pid=None))
-    chaos = Chaos(1)
+    chaos = Chaos(1, **more)
     with chaos.over(scene):
         yield chaos, scene
 
@@ -64,12 +64,26 @@ def test_a_job_that_has_ended_comes_back_once():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_in_short_every_tenth_job_comes_back():
+    for number in range(100, 120):
+        Job.objects.create(
+            pk=number, queue_name="email", task_name="t", priority=5, status="doing", tenant_id=7, enqueued_at=MIDNIGHT
+        )
+
+    with rough_day(every=10) as (chaos, _):
+        Job.objects.all()._raw_delete("default")
+        chaos.deliver_again()
+        assert sorted(Job.objects.values_list("pk", flat=True)) == [100, 110]
+        Job.objects.all()._raw_delete("default")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_nothing_of_it_stays():
     with rough_day():
         pass
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_class WHERE relname LIKE 'company_day_%'")
+        cursor.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'company_day'")
         assert cursor.fetchone() == (0,)
         cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'company_day_%'")
         assert cursor.fetchone() == (0,)

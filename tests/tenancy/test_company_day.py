@@ -60,7 +60,7 @@ def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House) -> No
     assert day.returncode == 0, errors
 
     document = json.loads(output)
-    assert document["ok"] and len(document["checks"]) == 85
+    assert document["ok"] and len(document["checks"]) == 152
     assert {stage.login("worker"), stage.login("task"), stage.login("web")} <= seen.keys()
     assert all("youtility worker" in each or "youtility" in each for each in seen[stage.login("worker")])
     forced = stage.rows(

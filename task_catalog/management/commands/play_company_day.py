@@ -30,6 +30,8 @@ from youtility_tasks.management import words
 from youtility_tasks.tenancy import apply, roles
 
 DEFAULT_DATE = date(2025, 3, 3)
+_CHAOS = {"full": 1, "short": 10}
+"""Of how many jobs one runs twice."""
 
 
 class Command(BaseCommand):
@@ -49,8 +51,11 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--chaos",
-            action="store_true",
-            help="kill processes at any moment, run every job twice, and let the mail server be away for 20 minutes: the same totals",
+            nargs="?",
+            choices=_CHAOS,
+            const="full",
+            help="kill processes at any moment, run every job twice (short: every tenth), and let the mail server be away for "
+            "20 minutes: the same totals",
         )
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
         parser.add_argument(
@@ -87,7 +92,7 @@ class Command(BaseCommand):
         if not all(check.ok for check in checks):
             sys.exit(1)
 
-    def _play(self, day: date, scale: int, seed: int, with_chaos: bool) -> tuple[list[Check], list[Moment]]:
+    def _play(self, day: date, scale: int, seed: int, chaos: str | None) -> tuple[list[Check], list[Moment]]:
         progress = Console(stderr=True)
         with roles.acting(roles.MIGRATOR):
             self._migrate()
@@ -96,7 +101,7 @@ class Command(BaseCommand):
             def on_stage(scene: Scene) -> None:
                 screen.begin(scene.mail_file)
 
-            weather = Chaos(seed) if with_chaos else FAIR
+            weather = Chaos(seed, every=_CHAOS[chaos]) if chaos else FAIR
             checks = play_day(day, scale=scale, seed=seed, on_stage=on_stage, tell=screen.tell, weather=weather)
         return checks, screen.moments
 
