@@ -11,7 +11,7 @@ import pytest
 from task_catalog.facility.clients import create_client
 from task_catalog.facility.models import Bt
 from task_catalog.facility.sentinels import ensure_sentinels
-from tests.catalog.smtp_sink import Sink, SinkController
+from tests.catalog.closing.smtp_sink import Sink, SinkController
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from task_catalog.facility.models import (
     Wom,
     WomDetails,
 )
+from tests.catalog.closing.smtp_sink import Received, Sink
 from tests.catalog.closing.world import NONE, Company
-from tests.catalog.smtp_sink import Received, Sink
 from youtility_tasks import TaskContext, tenant
 
 EMAILS = ("vendor@build.example", "gate@guard.example, desk@guard.example")
