@@ -98,6 +98,12 @@ class Settings:
     """What makes PDFs: "weasyprint", "typst" (a plain look, no system library), or the dotted path of a class."""
     pdf_memory_mb: int = 1024
     """Memory that making one PDF may take, in MB; a document that needs more is refused, and no neighbour suffers."""
+    permit_reply_path: str = "/work_order_management/reply_workpermit/"
+    """Page of the web application, below `host`, that takes the answer of a permit mail's link."""
+    sla_reply_path: str = "/work_order_management/reply_sla/"
+    """Page of the web application, below `host`, that takes the answer of a vendor score's link."""
+    reply_valid_days: int = 30
+    """How long a link in a mail may be answered by; later only the application itself."""
 
     # reports
     ondemand_reports_folder: str = ""
@@ -195,6 +201,7 @@ class Settings:
             # mobile
             *("graphql_max_chars", "graphql_max_depth", "graphql_max_aliases", "graphql_max_fields"),
             *("download_max_bytes", "upload_max_bytes", "mqtt_message_max_bytes", "alert_attachments_max_bytes"),
+            "reply_valid_days",
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -61,6 +61,11 @@ def _lines(file: Path) -> Iterator[Delivered]:
             yield Delivered(**facts)
 
 
+def _unfolded(header: str | None) -> str:
+    """A header's value on one line and in clear: a long one was begun on the next line, or encoded in pieces."""
+    return " ".join(str(make_header(decode_header(header or ""))).split())
+
+
 class _Recorder:
     def __init__(self, file: Path) -> None:
         self._fd = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -83,11 +88,6 @@ class _Recorder:
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")  # one write: a kill leaves all of it or a cut line
         return "250 kept"
-
-
-def _unfolded(header: str | None) -> str:
-    """A header as it was before a long one was broken into lines."""
-    return " ".join((header or "").split())
 
 
 def _sites(part: Message) -> set[str]:

@@ -56,14 +56,17 @@ def _weasyprint(html: str) -> bytes:
 
 def _typst(html: str) -> bytes:
     import tempfile
+    from pathlib import Path
 
     import typst
 
     from task_catalog.ports import pdf_plain
 
-    with tempfile.TemporaryDirectory() as nothing:  # all that a document could read or load packages from
+    with tempfile.TemporaryDirectory() as nothing:  # all that a document could read, or load packages from
+        template = Path(nothing, "document.typ")
+        template.write_text(pdf_plain.TEMPLATE)
         made: bytes = typst.compile(
-            pdf_plain.TEMPLATE.encode(),
+            str(template),
             root=nothing,
             format="pdf",
             sys_inputs={"blocks": pdf_plain.blocks_as_json(html)},

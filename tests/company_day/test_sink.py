@@ -46,14 +46,6 @@ def test_an_accepted_message_is_kept_with_its_envelope_and_headers(sink):
     assert kept.sender == "tasks@facility.example"
 
 
-def test_a_header_that_was_broken_into_lines_is_whole_again(sink):
-    effect = "wp:17:cancel:" + "0123456789abcdef" * 4
-
-    send(sink, effect)
-
-    assert [kept.effect for kept in read(sink.file)] == [effect]
-
-
 def book(text: str) -> bytes:
     """A workbook, as far as anybody looks into it here."""
     file = io.BytesIO()
@@ -75,6 +67,14 @@ def test_a_workbook_that_is_none_is_no_obstacle(sink):
     send(sink, "mail:1", xlsx=b"PK\x03\x04 and nothing more")
 
     assert [kept.sites for kept in read(sink.file)] == [()]
+
+
+def test_a_header_that_was_folded_because_it_is_long_is_kept_on_one_line(sink):
+    effect = f"wp:1:approved:{'a' * 64}"
+
+    send(sink, effect)
+
+    assert read(sink.file)[0].effect == effect
 
 
 def test_a_killed_sink_comes_back_on_its_port_with_its_mails(sink):
