@@ -152,8 +152,8 @@ class Settings:
     DeepFace's Facenet512 and cosine, 0.6 for dlib and Euclid). Stored with each verdict (D35)."""
     face_timeout_s: float = 60.0
     """Longest time for one comparison, loading the model included; its process is then killed."""
-    face_memory_mb: int = 4096
-    """Address space of the process that looks at photos, in MiB; a picture that needs more is an error of its job alone."""
+    face_memory_mb: int = 2048
+    """Memory of the process that looks at photos (its data, in MiB); a picture that needs more is an error of its job alone."""
     face_calls: int = 200
     """Comparisons after which that process is replaced, so that what a library loses stays small."""
     # mobile

@@ -20,7 +20,7 @@ from task_catalog import entities
 from task_catalog.conf import catalog
 from task_catalog.maintenance.mqtt import publish_mqtt
 from task_catalog.rules import noc as rules
-from youtility_tasks import current_tenant, enqueue_many, tenant
+from youtility_tasks import current_tenant, enqueue_many, errors, tenant
 
 
 def announce(logical: str, rows: Sequence[Model], *, created: bool) -> int:
@@ -60,6 +60,11 @@ def _client_of(row: Model) -> int | None:
 def _shown(row: Model, fields: Sequence[str]) -> dict[str, Any]:
     """The allowed fields of a row as plain JSON; of a foreign key its id, under the column's name (`client_id`)."""
     columns = {field.name: field.attname for field in row._meta.concrete_fields}
+    for name in fields:
+        if name not in columns:
+            raise errors.ConfigurationError(
+                f"TASK_CATALOG['noc_hooks'] lists {name!r}, which {row._meta.label} has not; `manage.py check` tells of all."
+            )
     values = {columns[name]: getattr(row, columns[name]) for name in fields}
     plain: dict[str, Any] = json.loads(json.dumps(values, cls=_Encoder, allow_nan=False))
     return plain

@@ -23,7 +23,6 @@ def _lock(arguments: dict[str, Any]) -> str:
     retry=Retry(6, base=300, factor=1, cap=300),
     timeout_s=120,
     lock=_lock,
-    isolated=True,
     takes_context=True,
     seed_class="high",
 )
@@ -34,7 +33,8 @@ def perform_facerecognition_bgt(
 
     `pel_uuid` is the punch, `db` the database alias it is in, `attachment_uuid` the photo; without it the newest one.
     No face, no photo to compare with and a mismatch are outcomes, not failures. An event or a picture that is not there
-    yet is waited for; after the last attempt the outcome is `no_picture`.
+    yet is waited for; after the last attempt the outcome is `no_picture`. Not `isolated`: what looks at the photos has a
+    process of its own, which stays warm as long as the child in which this runs.
 
     Second attempt: finds that side of the punch checked and returns `duplicate`.
     """

@@ -189,13 +189,13 @@ def test_only_sweeps_run_without_a_tenant():
     assert {name for name, task in catalog_tasks().items() if task.tenant == "all"} == SWEEPS
 
 
-def test_only_what_renders_or_looks_at_pictures_has_a_process_to_itself():
+def test_only_what_renders_has_a_process_to_itself():
+    """Photos are compared in a process of the verifier's own, which outlives a job and so stays warm."""
     isolated = {name for name, task in catalog_tasks().items() if task.isolated}
 
     assert isolated == {
         "create_save_report_async",
         "create_scheduled_reports",
-        "perform_facerecognition_bgt",
         "send_email_notification_for_sla_report",
         "send_email_notification_for_sla_vendor",
         "send_email_notification_for_vendor_and_security_after_approval",

@@ -1,7 +1,8 @@
 """A verifier whose engine runs in a process of its own: a crash, a hang or a gigabyte costs that process and one answer.
 
 The process is started with the first question, keeps its model between questions and is replaced after
-`TASK_CATALOG["face_calls"]` of them, after a crash, and when it took too long. It ends with the process that asks.
+`TASK_CATALOG["face_calls"]` of them, after a crash, and when it took too long. It ends with the process that asks, and when
+nobody has asked for ten minutes.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from typing import Any, ClassVar
 from task_catalog.conf import catalog
 from youtility_tasks import Transient
 
-from . import NoFace, Unreadable
+from . import NoFace, Unreadable, process
 
 _LOOK_EVERY_S = 0.25
 """How often a wait gives way to the soft time limit, which reaches Python between two instructions only."""
+_BEFORE_IT_LEAVES_S = 30
 
 
 class IsolatedVerifier:
@@ -82,9 +84,9 @@ class IsolatedVerifier:
             raise
 
     def _replace(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            process.end()
+        former, self._process = self._process, None
+        if former is not None:
+            former.end()
 
     def _understood(self, answer: dict[str, Any]) -> float | NoFace:
         match answer:
@@ -113,6 +115,7 @@ class _Process:
 
     def __init__(self, engine: str, memory_mb: int, calls: int) -> None:
         self._calls_left = calls
+        self._asked_at = time.monotonic()
         self._line, theirs = socket.socketpair()
         with theirs:
             self._popen = subprocess.Popen(  # noqa: S603 - this very interpreter, with names of our own
@@ -129,11 +132,13 @@ class _Process:
 
     @property
     def is_fit(self) -> bool:
-        return self._calls_left > 0 and self._popen.poll() is None
+        is_about_to_leave = time.monotonic() - self._asked_at > process.LEAVES_AFTER_S - _BEFORE_IT_LEAVES_S
+        return self._calls_left > 0 and not is_about_to_leave and self._popen.poll() is None
 
     def ask(self, reference: str, probe: str, deadline: float) -> dict[str, Any]:
         """Its answer. Raises Transient when it dies, says nonsense or is not done by then."""
         self._calls_left -= 1
+        self._asked_at = time.monotonic()
         asked = {"reference": reference, "probe": probe, "timeout_s": max(0.0, deadline - time.monotonic())}
         received = b""
         try:

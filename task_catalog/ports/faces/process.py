@@ -9,10 +9,14 @@ import importlib
 import json
 import math
 import resource
+import select
 import signal
 import socket
 import sys
 from typing import Any
+
+LEAVES_AFTER_S = 600
+"""Without a question it leaves, so that a model is not kept in memory for the one photo of a night."""
 
 
 class NoFaceIn(Exception):
@@ -26,11 +30,11 @@ class UnreadableFile(Exception):
 def main(engine: str, descriptor: int, memory_mb: int) -> None:
     """Answer until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 1024 * 1024,) * 2)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_DATA, memory_mb * 1024 * 1024)  # not the address space: models are mapped, not owned
+    _limit(resource.RLIMIT_CORE, 0)
     made: Any = None
     with socket.socket(fileno=descriptor) as line, line.makefile("rb") as questions:
-        for question in questions:
+        while select.select([line], [], [], LEAVES_AFTER_S)[0] and (question := questions.readline()):
             asked = json.loads(question)
             # The kernel ends the process at that moment, also inside C code that never comes back to Python, and also if
             # whoever asked has died meanwhile.
@@ -48,6 +52,12 @@ def main(engine: str, descriptor: int, memory_mb: int) -> None:
                 answer = {"error": f"{type(error).__name__}: {error}"}
             signal.alarm(0)
             line.sendall(json.dumps(answer).encode() + b"\n")
+
+
+def _limit(what: int, most: int) -> None:
+    _, hard = resource.getrlimit(what)
+    allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (allowed, allowed))
 
 
 def _engine(path: str) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -195,3 +198,87 @@ def test_a_bucket_that_does_not_exist_is_retried_and_nothing_is_deleted(s3, sett
         move()
 
     assert list(names_in(media)) == ["transactions/1.png"]
+
+
+class Wire:
+    """A wire to the bucket that can be cut, or answered on its behalf, in the middle of an upload."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self.fault = ""
+        self.injected = 0
+        wire = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+            def pass_on(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                if wire.fault and self.command == "PUT":
+                    wire.injected += 1
+                    if wire.fault == "cut":
+                        self.rfile.read(length // 2)
+                    else:
+                        self.rfile.read(length)
+                        self.send_response(503)
+                        self.send_header("Content-Length", "0")
+                        self.end_headers()
+                    self.close_connection = True
+                    return
+                host = wire._target.removeprefix("http://")
+                onward = http.client.HTTPConnection(host, timeout=20)
+                with contextlib.closing(onward):
+                    onward.request(self.command, self.path, self.rfile.read(length), dict(self.headers))
+                    answer = onward.getresponse()
+                    body = answer.read()
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                        self.send_header(name, value)
+                told = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(body))
+                self.send_header("Content-Length", told or "0")
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = pass_on
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def wire(s3_server: str) -> Iterator[Wire]:
+    made = Wire(s3_server)
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.mark.parametrize("fault", ["cut", "503"])
+def test_an_upload_that_breaks_off_leaves_no_blob_and_the_next_attempt_brings_it_whole(
+    s3, wire, settings, configure, media, fault
+):
+    from botocore.config import Config
+
+    s3["OPTIONS"]["endpoint_url"] = wire.url
+    s3["OPTIONS"]["client_config"] = Config(retries={"max_attempts": 1}, read_timeout=5)
+    settings.STORAGES = {**settings.STORAGES, "bucket": s3}
+    configure(media_bucket="bucket")
+    content = os.urandom(300_000)
+    put(media, "transactions/a.bin", content)
+    wire.fault = fault
+
+    with pytest.raises(Transient, match="bucket could not be used"):
+        move()
+    assert wire.injected >= 1
+    assert names_in(media) == {"transactions/a.bin": content}
+    assert stored("transactions/a.bin") is None
+
+    wire.fault = ""
+    assert move()["moved"] == 1
+    assert stored("transactions/a.bin") == content
+    assert names_in(media) == {}

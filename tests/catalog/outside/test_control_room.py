@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from task_catalog import checks, entities, noc
 from task_catalog.conf import catalog
+from task_catalog.expected_fields import ENTITIES
 from task_catalog.facility.models import Asset, People
 from task_catalog.high_priority.scheduling import create_job
 from task_catalog.rules import noc as rules
@@ -196,8 +197,11 @@ def test_hooks_that_cannot_be_meant_are_refused(configure, hooks, words):
     assert words in str(caught.value)
 
 
-def test_the_check_finds_a_field_that_the_table_lacks(configure):
+def test_the_check_finds_a_field_that_the_table_lacks_and_a_save_says_so(in_acme, configure):
     configure(noc_hooks={"Asset": ["id", "assetnam"]})
+
+    with pytest.raises(errors.ConfigurationError, match=r"'assetnam', which facility\.Asset has not"):
+        asset(in_acme).save()
 
     (found,) = checks.check_task_catalog()
 
@@ -239,3 +243,8 @@ def test_d47_the_occurrences_of_a_plan_are_one_message(in_acme, configure):
     assert made["jobneeds_created"] > 1
     assert message["payload"]["count"] == made["jobneeds_created"] + made["children_created"]
     assert (message["operation"], message["models"]) == ("CREATE", "JobNeed")
+
+
+def test_what_is_told_unasked_is_in_every_applications_tables():
+    for logical, told in rules.TABLES.items():
+        assert set(told.fields) <= ENTITIES[logical].keys(), logical

@@ -7,12 +7,13 @@ from datetime import time
 import pytest
 
 from task_catalog.conf import catalog
-from task_catalog.facility.models import PeopleEventlog, Shift
+from task_catalog.facility.models import GeofenceMaster, PeopleEventlog, Shift
 from task_catalog.ports.faces.labelled import labelled_picture
 from tests.catalog.closing.world import NOON
 from tests.catalog.outside.punches import (
     BAD,
     GOOD,
+    SQUARE,
     check,
     extras,
     fenced,
@@ -80,6 +81,26 @@ def test_another_clients_fence_does_not_count(in_acme, globex, guard, media):
     photo(event, GOOD, media)
 
     assert check(event)["in_geofence"] is None
+
+
+def test_another_clients_fence_on_ones_own_plan_does_not_count(in_acme, globex, guard, media):
+    theirs = GeofenceMaster.objects.create(
+        gfcode="F", gfname="F", geofence=SQUARE, client_id=globex.id, bu_id=globex.id, **globex.stamps()
+    )
+    in_acme.plan(guard.bu, identifier="GEOFENCE", people=guard, geofence=theirs)
+    event = punch(in_acme, guard, startlocation="12.1,77.1")
+    photo(event, GOOD, media)
+
+    assert check(event)["in_geofence"] is None
+
+
+def test_another_clients_shift_with_the_id_of_none_does_not_count(in_acme, globex, guard, media):
+    shift_at(globex, globex.site("1"), time(17, 30), id=1)
+    ours = shift_at(in_acme, guard.bu, time(3), id=50)
+    event = punch(in_acme, guard)
+    photo(event, GOOD, media)
+
+    assert check(event)["shift_id"] == ours.pk
 
 
 def test_d37_the_shift_is_the_nearest_by_local_time(in_acme, globex, guard, media):

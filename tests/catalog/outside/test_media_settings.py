@@ -93,3 +93,11 @@ def test_no_media_root_is_bad_input(media, settings):
     settings.MEDIA_ROOT = str(media / "gone")
     with pytest.raises(BadInput, match="which is no folder"):
         move()
+
+
+def test_a_bucket_whose_library_is_missing_names_the_extra(media, settings, configure):
+    settings.STORAGES = {**settings.STORAGES, "far": {"BACKEND": "no_such_library.S3Storage"}}
+    configure(media_bucket="far")
+
+    with pytest.raises(BadInput, match=r"pip install 'youtility-tasks\[storage\]'"):
+        move()

@@ -201,3 +201,18 @@ def test_the_place_is_noted_before_the_file_is_deleted(acme, media, monkeypatch)
         move()
 
     assert BlobLocation.objects.count() == 1
+
+
+def test_a_file_that_changes_while_its_place_is_noted_is_kept(acme, media, bucket, monkeypatch):
+    file = put(media, "transactions/1.png", b"one")
+
+    def meanwhile(self, client_id, brought):
+        file.write_bytes(b"another")
+
+    monkeypatch.setattr(media_task._Run, "_note_places", meanwhile)
+
+    result = move()
+
+    assert (result["moved"], result["skipped"]) == (1, 1)
+    assert names_in(media) == {"transactions/1.png": b"another"}
+    assert names_in(bucket) == {"transactions/1.png": b"one"}

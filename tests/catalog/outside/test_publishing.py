@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -20,7 +21,7 @@ from task_catalog.rules import noc as rules
 from tests.catalog.outside.broker import a_broker, listening, until
 from tests.catalog.outside.certificate import write_certificate
 from tests.conftest import require_program
-from youtility_tasks import BadInput, TaskContext, Transient, effects, tenant
+from youtility_tasks import BadInput, TaskContext, Transient, effects, errors, tenant
 from youtility_tasks.models import Job, TaskEffect
 
 TOPIC = "redmine_to_noc"
@@ -135,20 +136,20 @@ def test_one_connection_is_kept_for_all_messages_of_a_process(in_acme, mosquitto
 
 
 def test_threads_of_one_process_share_the_connection(acme, mosquitto):
-    errors: list[BaseException] = []
+    failures: list[BaseException] = []
 
     def one(job_id):
         try:
             mqtt.publish(TOPIC, json.dumps({"n": job_id}).encode())
         except BaseException as error:
-            errors.append(error)
+            failures.append(error)
 
     with listening(mosquitto.port) as listener:
         threads = [threading.Thread(target=one, args=(n,)) for n in range(8)]
         [thread.start() for thread in threads]
         [thread.join(10) for thread in threads]
         listener.wait_for(8)
-    assert errors == []
+    assert failures == []
     assert mosquitto.greeted == 2  # the listener's and ours
 
 
@@ -206,6 +207,38 @@ def test_a_broker_that_freezes_is_no_success(in_acme, broker, configure):
         os.kill(broker.pid, signal.SIGCONT)
 
     assert run(job_id=2, attempt=2)["status"] == "ok"
+
+
+def test_what_was_given_up_on_is_not_sent_behind_our_back(broker, configure):
+    configure(mqtt_timeout_s=0.4)
+    with listening(broker.port) as listener:
+        mqtt.publish(TOPIC, b'{"n": 0}')
+        os.kill(broker.pid, signal.SIGSTOP)
+        for n in (1, 2, 3):
+            with pytest.raises(Transient):
+                mqtt.publish(TOPIC, json.dumps({"n": n}).encode())
+        os.kill(broker.pid, signal.SIGCONT)
+        configure(mqtt_timeout_s=5)
+        mqtt.publish(TOPIC, b'{"n": 4}')
+
+        until(lambda: any(message["n"] == 4 for _, message in listener.received), "the last message is missing")
+
+    assert {message["n"] for _, message in listener.received} <= {0, 1, 4}  # 1 was on its way when the broker froze
+
+
+def test_a_connection_that_breaks_is_noticed_before_the_wait_is_over(broker, configure):
+    configure(mqtt_timeout_s=20)
+    mqtt.publish(TOPIC, b"{}")
+    os.kill(broker.pid, signal.SIGSTOP)
+    killer = threading.Timer(0.3, broker.stop)
+    killer.start()
+    begun = time.monotonic()
+
+    with pytest.raises(mqtt.BrokerUnreachable, match="closed the connection before it acknowledged"):
+        mqtt.publish(TOPIC, b"{}")
+
+    killer.join()
+    assert time.monotonic() - begun < 10
 
 
 def test_the_longest_wait_stays_below_the_limit_of_the_task():
@@ -295,6 +328,14 @@ def test_the_check_names_the_extra_that_is_missing(configure, monkeypatch):
     (found,) = [each for each in checks.check_task_catalog() if "mqtt_publisher" in each.msg]
 
     assert "pip install 'youtility-tasks[mqtt]'" in found.msg
+
+
+def test_a_job_without_the_library_names_the_extra(in_acme, configure, monkeypatch):
+    configure(mqtt_host="127.0.0.1", mqtt_port=1)
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+
+    with pytest.raises(errors.ConfigurationError, match=r"pip install 'youtility-tasks\[mqtt\]'"):
+        run()
 
 
 def test_the_job_waits_in_the_queue_with_its_arguments_by_name(in_acme):

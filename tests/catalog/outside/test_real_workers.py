@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ import pytest
 
 from task_catalog.facility.sentinels import ensure_sentinels
 from task_catalog.ports.faces.labelled import labelled_picture
-from tests.acceptance.crew import QUICK, REPOSITORY, Queue, Supervisor
+from tests.acceptance.crew import QUICK, REPOSITORY, Queue, Supervisor, until
 from tests.catalog.closing.world import Company
-from tests.catalog.outside.broker import a_broker, listening
+from tests.catalog.outside.broker import Broker, a_broker, listening
 from tests.catalog.outside.media_world import names_in, put
 from tests.catalog.outside.punches import photo, profile, punch
 from tests.conftest import Cluster
@@ -29,8 +30,8 @@ from youtility_tasks.tenants import no_tenant, tenant
 class Site:
     """A company in a house with roles, its media and bucket, and workers to be started."""
 
-    def __init__(self, house: House, folder: Path, broker_port: int) -> None:
-        self.house, self.folder, self.broker_port = house, folder, broker_port
+    def __init__(self, house: House, folder: Path, broker: Broker) -> None:
+        self.house, self.folder, self.broker = house, folder, broker
         self.media, self.bucket = folder / "media", folder / "bucket"
         for each in (self.media, self.bucket):
             each.mkdir()
@@ -42,7 +43,8 @@ class Site:
             "tasks": {**QUICK, **self.house.settings},
             "catalog": {
                 "mqtt_host": "127.0.0.1",
-                "mqtt_port": self.broker_port,
+                "mqtt_port": self.broker.port,
+                "mqtt_timeout_s": 2,
                 "media_bucket": "bucket",
                 "face_verifier": "task_catalog.ports.faces.labelled.LabelledVerifier",
             },
@@ -86,7 +88,7 @@ def site(
 ) -> Iterator[Site]:
     house = House(cluster, cluster.copy(template))
     with a_broker() as broker:
-        made = Site(house, tmp_path, broker.port)
+        made = Site(house, tmp_path, broker)
         try:
             with django_db_blocker.unblock():
                 with house.settled():
@@ -121,7 +123,7 @@ def test_w5_from_the_photo_to_the_control_room_and_old_media_to_the_bucket(site:
     for company in (acme, globex):
         put(site.media, f"transactions/{company.name}/old.png")
         put(site.media, f"transactions/{company.name}/young.png", now=datetime.now(UTC), days=1)
-    with listening(site.broker_port) as listener:
+    with listening(site.broker.port) as listener:
         site.start()
         checks = [
             site.queue.put("perform_facerecognition_bgt", queue="high_priority", tenant_id=client_id, **arguments)
@@ -149,7 +151,7 @@ def test_a_worker_killed_between_the_effect_and_its_mark_repeats_it_under_the_sa
     (acme,) = furnished(site, "acme")
     put(site.media, "transactions/1.png", b"one")
     put(site.media, "transactions/2.png", b"two")
-    with listening(site.broker_port) as listener:
+    with listening(site.broker.port) as listener:
         site.start(YOUTILITY_TASKS_FAILPOINTS=f"after_effect=kill:{site.folder / 'once'}")
         if work == "media":
             job_id = site.queue.put("move_media_to_cloud_storage", skip_days=60)
@@ -167,3 +169,28 @@ def test_a_worker_killed_between_the_effect_and_its_mark_repeats_it_under_the_sa
     else:
         assert messages[0] == messages[1]
         assert messages[0]["message_id"].startswith("mqtt:")
+
+
+@pytest.mark.timeout(180)
+def test_jobs_wait_for_a_broker_that_does_not_answer_and_each_message_then_has_one_id(site: Site) -> None:
+    (acme,) = furnished(site, "acme")
+    with listening(site.broker.port) as listener:
+        site.start()
+        first = site.queue.put("publish_mqtt", tenant_id=acme.id, topic="noc", payload='{"n": -1}')
+        site.queue.ending(first, within_s=60)
+        os.kill(site.broker.pid, signal.SIGSTOP)
+        try:
+            jobs = [
+                site.queue.put("publish_mqtt", tenant_id=acme.id, topic="noc", payload=json.dumps({"n": n}))
+                for n in range(3)
+            ]
+            until(lambda: all(site.queue.attempts(job_id) for job_id in jobs), within_s=60, why="no attempt has ended")
+            assert {outcome for job_id in jobs for outcome in site.queue.attempts(job_id)} == {"retry"}
+        finally:
+            os.kill(site.broker.pid, signal.SIGCONT)
+        ended = [site.queue.ending(job_id, within_s=60) for job_id in jobs]
+        until(lambda: len({said["n"] for _, said in listener.received}) == 4, why="a message is missing")
+
+    assert {each["outcome"] for each in ended} == {"succeeded"}
+    ids = {(said["n"], said["message_id"]) for _, said in listener.received}
+    assert len(ids) == 4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import textwrap
 import time
@@ -15,7 +17,7 @@ import pytest
 
 from task_catalog import checks
 from task_catalog.ports import faces
-from task_catalog.ports.faces import NoFace, Unreadable
+from task_catalog.ports.faces import NoFace, Unreadable, process
 from task_catalog.ports.faces.deepface import DeepFaceVerifier
 from task_catalog.ports.faces.isolated import IsolatedVerifier
 from task_catalog.ports.faces.labelled import LabelledVerifier, labelled_picture
@@ -139,6 +141,27 @@ def test_a_process_that_somebody_killed_between_two_questions_is_replaced_unseen
     until(lambda: psutil.Process(pids(starts)[0]).status() == "zombie", "it did not die")
 
     assert ask(played, "fine") == 0.25
+
+
+def test_one_that_nobody_has_asked_for_long_leaves_and_is_replaced_before_it_does(played, starts, monkeypatch):
+    ask(played, "fine")
+    later = time.monotonic() + process.LEAVES_AFTER_S - 20
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "monotonic", lambda: later)
+        assert ask(played, "fine", timeout_s=60) == 0.25
+    assert len(pids(starts)) == 2
+
+    (ours, theirs) = socket.socketpair()
+    with ours, theirs:
+        left = subprocess.Popen(
+            [
+                *(sys.executable, "-c"),
+                "import sys, task_catalog.ports.faces.process as p; p.LEAVES_AFTER_S = 0.1; "
+                f"p.main('yt_test_engine:Engine', {theirs.fileno()}, 2048)",
+            ],
+            pass_fds=[theirs.fileno()],
+        )
+        assert left.wait(20) == 0
 
 
 def test_what_a_library_prints_is_no_answer(played):
