@@ -5,6 +5,7 @@ Its totals are those of a fair day (catalog.md 5.9).
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from .weather import Weather
 
 if TYPE_CHECKING:
     from .stage import Scene
+
+logger = logging.getLogger(__name__)
 
 MAIL_AWAY_FROM, MAIL_AWAY_UNTIL = timedelta(hours=14), timedelta(hours=14, minutes=20)
 _KILLS = (
@@ -99,6 +102,7 @@ class Chaos(Weather):
         finally:
             is_over.set()
             killer.join()
+            logger.warning("chaos has killed, one after the other: %s", ", ".join(self.kills) or "nobody")
             with scopes.director(), connection.cursor() as cursor:
                 cursor.execute(_FORGET)
 

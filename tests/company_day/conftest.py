@@ -51,7 +51,7 @@ class Playing:
         return []
 
     def finish(self) -> int:
-        self.output, self.errors = self.process.communicate(timeout=250)
+        self.output, self.errors = self.process.communicate(timeout=700)
         return self.process.returncode
 
     def document(self) -> dict[str, Any]:
