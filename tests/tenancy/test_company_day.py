@@ -35,7 +35,7 @@ def stage(cluster: Any, template: str) -> Any:
     house.pull_down()
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House) -> None:
     env = {
         **os.environ,
