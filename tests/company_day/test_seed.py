@@ -159,7 +159,7 @@ def test_removal_takes_the_days_rows_and_only_them():
     seed_company(MONDAY)
     acme = create_client("Acme", "ACME", at=entities.BusinessUnit.objects.get(bucode=unit_code(CLIENTS[0])).cdtz)
     TaskEffect.objects.create(tenant_id=acme.pk, key="kept", status="pending")
-    TaskEffect.objects.create(tenant_id=0, key="notice:failed:publish_mqtt:2025-03-03T12", status="done")
+    TaskEffect.objects.create(tenant_id=0, key="notice:failed:publish_mqtt:2025-03-03T12", status="pending")
 
     assert remove_company() == 3
 
