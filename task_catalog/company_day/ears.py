@@ -52,7 +52,7 @@ def _listen(file: Path, port: int) -> None:
 
     notebook = Notebook(file)
     client = Client(CallbackAPIVersion.VERSION2, client_id=SESSION, clean_session=False)
-    client.reconnect_delay_set(_RECONNECT_S, _RECONNECT_S)  # type: ignore[arg-type] - a fraction will do
+    client.reconnect_delay_set(_RECONNECT_S, _RECONNECT_S)  # type: ignore[arg-type]  # a fraction will do
 
     def on_connect(*_: Any) -> None:
         client.subscribe("#", qos=1)
