@@ -84,8 +84,9 @@ class Command(BaseCommand):
         took = f"{time.monotonic() - began:.0f} s"
         if options["json"]:
             self._print_json(checks)
-        title = f"Company day {day}, scale {scale}{', with chaos' if options['chaos'] else ''}, played in {took}"
-        self._show(checks, title, options)
+        what = f"Company day {day}, scale {scale}{', with chaos' if options['chaos'] else ''}"
+        title = f"{what}, played in {took}"
+        self._show(checks, title, what, options)
         page_file = options["page"] or new_page_file()
         page_file.write_text(page.write(checks, title, moments), encoding="utf-8")
         self.stderr.write(f"The day on one page: {page_file}")
@@ -117,11 +118,11 @@ class Command(BaseCommand):
         if settings().roles is not None:
             apply.make_true()
 
-    def _show(self, checks: list[Check], title: str, options: dict[str, Any]) -> None:
+    def _show(self, checks: list[Check], title: str, what: str, options: dict[str, Any]) -> None:
         if not options["json"]:
             console_for_results().print(table_of(checks, title))
         if options["picture"] is not None:
-            options["picture"].write_text(draw(checks, title), encoding="utf-8")
+            options["picture"].write_text(draw(checks, what), encoding="utf-8")
 
     def _print_json(self, checks: list[Check], **more: Any) -> None:
         document = {"ok": bool(checks) and all(check.ok for check in checks), "checks": [c.as_json() for c in checks]}
