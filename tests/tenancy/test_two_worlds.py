@@ -126,6 +126,7 @@ def test_where_a_guard_is_gone_a_can_tell(worlds: tuple[World, World], name: str
             world.hang_up()
             for statement in parts_of(UNDO.get(name, "")):
                 world.eye.execute(statement)  # type: ignore[arg-type]
+            roles.act_as(roles.MIGRATOR)  # a web process that first meets a database with a gap is turned away
             with world.house.settled():
                 apply.make_true()
                 left = check.differences(plan.plan(), as_migrator=True)
