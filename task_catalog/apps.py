@@ -19,5 +19,7 @@ class TaskCatalogConfig(AppConfig):
         from youtility_tasks import on_final_failure
 
         from . import checks, notices  # noqa: F401 - the checks register themselves; models exist only now
+        from .reporting import telling
 
         on_final_failure.append(notices.promise_for_failure)
+        on_final_failure.append(telling.tell_of_failure)

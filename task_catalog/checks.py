@@ -2,15 +2,17 @@
 
 E001 a setting that cannot work - E002 a model that is not installed - E003 a field that is missing -
 E004 a field that holds something else - E005 a dotted path that leads nowhere.
+W001 a package of an extra is missing - W002 a system library is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from ctypes.util import find_library
 from typing import Any
 
 from django.apps import AppConfig, apps
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model
 from django.utils.module_loading import import_string
@@ -19,8 +21,10 @@ from youtility_tasks import errors
 
 from .conf import Settings, catalog
 from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
+from .extras import MissingExtra, is_installed
+from .ports import pdf
 
-_DOTTED_PATHS = ("clock", "route_provider")
+_DOTTED_PATHS = ("clock", "route_provider", "pdf_renderer")
 
 
 @register
@@ -30,7 +34,7 @@ def check_task_catalog(app_configs: Sequence[AppConfig] | None = None, **kwargs:
         settings = catalog()
     except errors.ConfigurationError as error:
         return [Error(str(error), hint="Correct TASK_CATALOG in the Django settings.", id="task_catalog.E001")]
-    return [*_mapping_mistakes(settings), *_path_mistakes(settings)]
+    return [*_mapping_mistakes(settings), *_path_mistakes(settings), *_missing_for_documents(settings)]
 
 
 def _mapping_mistakes(settings: Settings) -> Iterator[CheckMessage]:
@@ -103,10 +107,33 @@ def _path_mistakes(settings: Settings) -> Iterator[CheckMessage]:
     for name in _DOTTED_PATHS:
         path = getattr(settings, name)
         try:
-            import_string(path)
+            import_string(pdf.RENDERERS.get(path, path) if name == "pdf_renderer" else path)
         except ImportError as error:
             yield Error(
                 f"TASK_CATALOG[{name!r}] is {path!r}, which cannot be imported: {error}.",
                 hint="Right is the dotted path of a class, 'package.module.Class'.",
                 id="task_catalog.E005",
             )
+
+
+def _missing_for_documents(settings: Settings) -> Iterator[CheckMessage]:
+    renderer = settings.pdf_renderer
+    if renderer in pdf.RENDERERS and not is_installed(renderer):
+        missing = MissingExtra(f"TASK_CATALOG['pdf_renderer'] = {renderer!r}", renderer, "reports")
+        yield Warning(
+            f"No PDF can be made: {missing}", hint="Until then, tasks that make one fail.", id="task_catalog.W001"
+        )
+    elif renderer == "weasyprint" and find_library("pango-1.0") is None:
+        yield Warning(
+            "weasyprint finds no library pango, so PDFs are made by typst, in a plain look.",
+            hint=f"Install it: {pdf.PANGO}. Or be content and set TASK_CATALOG['pdf_renderer'] = 'typst'.",
+            id="task_catalog.W002",
+        )
+    if not is_installed("css_inline"):
+        missing = MissingExtra("Putting the styles of mails into their elements", "css_inline", "reports")
+        yield Warning(
+            str(missing), hint="Until then, mail programs that drop <style> show plain text.", id="task_catalog.W001"
+        )
+    if not is_installed("xlsxwriter"):
+        missing = MissingExtra("Writing reports as xlsx", "xlsxwriter", "reports")
+        yield Warning(str(missing), hint="Until then, reports come in other formats.", id="task_catalog.W001")

@@ -91,6 +91,27 @@ class Settings:
     host: str = "http://localhost:8000"
     """Address of the web application, without a slash at the end; links in mails start with it."""
 
+    # permits
+    pdf_renderer: str = "weasyprint"
+    """What makes PDFs: "weasyprint", "typst" (a plain look, no system library), or the dotted path of a class."""
+    pdf_memory_mb: int = 1024
+    """Memory that making one PDF may take, in MB; a document that needs more is refused, and no neighbour suffers."""
+
+    # reports
+    ondemand_reports_folder: str = ""
+    """Absolute path below which reports lie that somebody asked for; empty: ONDEMAND_REPORTS_GENERATED of the Django
+    settings. The web server must not serve it: files are handed out by the page that knows who may have them."""
+    scheduled_reports_folder: str = ""
+    """The same for reports that come by themselves, until they are mailed; empty: TEMP_REPORTS_GENERATED."""
+    report_inline_bytes: int = 1_000_000
+    """Up to this size a report that is to be mailed travels inside the job that mails it; a larger one goes by file, and so
+    does one that the queue's `max_args_bytes` (256 KiB, that is some 190 KB of file) would refuse."""
+    report_pdf_rows: int = 2_000
+    """Most rows of a PDF, some hundred pages: 2,500 rows of twelve columns took 28 s and 660 MB to lay out, 5,000 more
+    memory than `pdf_memory_mb`. Other formats have no such limit."""
+    report_pdf_timeout_s: float = 240.0
+    """Longest time for laying out one PDF; below the time limits of the tasks that make reports."""
+
     def __post_init__(self) -> None:
         for logical, path in self.models.items():
             if logical not in FACILITY_MODELS:
@@ -102,11 +123,18 @@ class Settings:
                 raise errors.ConfigurationError(
                     f"TASK_CATALOG['models'][{logical!r}] is {path!r}; right is 'app_label.Model'."
                 )
-        for name in ("none_id", "planning_horizon_hours", "ppm_horizon_days", "autoclose_lookback_days"):
+        for name in (
+            "none_id",
+            "planning_horizon_hours",
+            "ppm_horizon_days",
+            "autoclose_lookback_days",
+            "pdf_memory_mb",
+            *("report_inline_bytes", "report_pdf_rows"),
+        ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise errors.ConfigurationError(f"TASK_CATALOG[{name!r}] is {value!r}; right is a whole number from 1.")
-        for name in ("route_speed_kmh", "mail_timeout_s"):
+        for name in ("route_speed_kmh", "mail_timeout_s", "report_pdf_timeout_s"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise errors.ConfigurationError(f"TASK_CATALOG[{name!r}] is {value!r}; right is a number above 0.")

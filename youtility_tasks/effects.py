@@ -110,7 +110,28 @@ def perform(
 
 def is_done(key: str) -> bool:
     """Whether the current tenant's effect is done."""
-    return TaskEffect.objects.filter(tenant_id=_tenant(), key=key, status=TaskEffect.DONE).exists()
+    return bool(done_among([key]))
+
+
+def done_among(keys: Iterable[str]) -> set[str]:
+    """Which of the keys are done by the current tenant, asked at once."""
+    done = TaskEffect.objects.filter(tenant_id=_tenant(), key__in=list(keys), status=TaskEffect.DONE)
+    return set(done.values_list("key", flat=True))
+
+
+def unfinished(prefix: str) -> list[Pending]:
+    """Every promised effect of the current tenant that is not done, also those that are being done now; oldest first."""
+    waiting = TaskEffect.objects.filter(tenant_id=_tenant(), key__startswith=prefix).exclude(status=TaskEffect.DONE)
+    return [
+        Pending(row.key, row.payload or {}, message_id(row.key), row.bu_id)
+        for row in waiting.order_by("created_at", "pk")
+    ]
+
+
+def payload_of(key: str) -> dict[str, Any] | None:
+    """What the current tenant promised with a key, done or not; None when the key is unknown."""
+    row = TaskEffect.objects.filter(tenant_id=_tenant(), key=key).only("payload").first()
+    return None if row is None else row.payload or {}
 
 
 def skip(key: str, reason: str) -> None:

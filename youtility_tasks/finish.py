@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from .conf import settings
 from .declaration import Retry, Task
@@ -59,6 +60,11 @@ class FinalFailure:
     job_id: int
     tenant_id: int
     error_class: str
+    error_message: str = ""
+    traceback: str = ""
+    """As the attempt's history has it: cut, and without the values of marked arguments."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """As the job's row has them: marked ones sealed."""
 
 
 on_final_failure: list[Callable[[FinalFailure], None]] = []

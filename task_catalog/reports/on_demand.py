@@ -1,12 +1,38 @@
-"""Reports that a person waits for: made to be downloaded, or made to be mailed."""
+"""create_save_report_async (T18) and send_report_on_email (T19): reports that a person waits for."""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from task_catalog import keys
-from task_catalog.not_yet_built import NotYetBuiltGuard
-from youtility_tasks import NotYetBuilt, Retry, queues, task
+from django.db import transaction
+
+from task_catalog import entities, keys
+from task_catalog.conf import catalog
+from task_catalog.email.reports import send_generated_report_onfly_email
+from task_catalog.ports import clock, mail
+from task_catalog.reporting import awaiting, delivery, files, telling
+from task_catalog.reporting.making import make
+from task_catalog.reporting.registry import ALIASES, FORMATS
+from task_catalog.reporting.request import Asked, read
+from task_catalog.reporting.telling import Request, tell
+from task_catalog.reporting.writers import MEDIA_TYPES
+from task_catalog.rules.local_time import local
+from task_catalog.sweeps import shortened
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues, task
+from youtility_tasks.conf import settings
+
+DOWNLOAD, SEND = "DOWNLOAD", "SEND"
+MADE, SENT, NO_DATA = 200, 201, 404
+"""The result's status, which the report page reads."""
+_LONGEST_NAME = 100
+_NOT_IN_NAMES = re.compile(r"[^\w .()-]+")
 
 
 def _same_request(arguments: dict[str, Any]) -> str:
@@ -21,19 +47,120 @@ def _same_request(arguments: dict[str, Any]) -> str:
     timeout_s=300,
     queueing_lock=_same_request,
     isolated=True,
+    takes_context=True,
     seed_class="reports",
-    guard=NotYetBuiltGuard("create_save_report_async"),
 )
 def create_save_report_async(
-    *, formdata: dict[str, Any], client_id: int, user_email: str, user_id: int
+    context: TaskContext, *, formdata: dict[str, Any], client_id: int, user_email: str, user_id: int
 ) -> dict[str, Any]:
     """Make the report that the page's form asks for; store it for download or hand it over to be mailed.
 
-    `formdata` carries instants and dates as ISO text. A report without rows is an outcome, not a failure.
+    `formdata` carries instants and dates as ISO text. A report without rows is an outcome, not a failure. `status` in the
+    result is 200 (stored: `filepath`, `filename`), 201 (handed over) or 404 (no rows); a bad request fails the job.
 
     Second attempt: writes the file of this very request again under its own name; each request is its own.
     """
-    raise NotYetBuilt("create_save_report_async")
+    job = _Job(context, formdata, client_id, user_email, user_id)
+    with files.draft(job.folder) as draft:
+        made = make(job.asked, draft.path)
+        warnings = shortened([*made.warnings, *job.warnings])
+        if not made.has_data:
+            tell(job.request, has_data=False)
+            return {"status": NO_DATA, "message": "No data found for these filters.", "warnings": warnings}
+        if job.export_type == DOWNLOAD:
+            path = draft.keep_as(job.stored_name, clock.now())
+            tell(job.request)
+            return {
+                "status": MADE,
+                "filepath": str(path),
+                "filename": files.without_token(path.name),
+                "message": "The report is ready.",
+                "rows": made.row_count,
+                "warnings": warnings,
+            }
+        job.hand_over(draft)
+    return {"status": SENT, "message": "The report is on its way.", "rows": made.row_count, "warnings": warnings}
+
+
+@telling.request_of("create_save_report_async")
+def request_of_job(job_id: int, arguments: Mapping[str, Any]) -> Request:
+    """The request that a job stands for, good or bad."""
+    form = arguments.get("formdata")
+    site = form.get("site") if isinstance(form, dict) else None
+    unit_id = int(site) if isinstance(site, str) and site.isascii() and site.isdecimal() else site
+    return telling.request_of_form(str(job_id), form, user_id=arguments.get("user_id"), unit_id=unit_id)
+
+
+class _Job:
+    """One request, checked; everything that can be wrong with it is found before a row is read."""
+
+    def __init__(self, context: TaskContext, form: Any, client_id: Any, user_email: Any, user_id: Any) -> None:
+        tenant_id = current_tenant()
+        if tenant_id is None or client_id != tenant_id:
+            raise BadInput(
+                f"create_save_report_async: client_id is {client_id!r}, and this job is of client {tenant_id}."
+            )
+        is_id = isinstance(user_id, int) and not isinstance(user_id, bool)
+        if not is_id or not entities.Person.objects.filter(pk=user_id, client_id=tenant_id).exists():
+            raise BadInput(f"create_save_report_async: client {tenant_id} has no user {user_id!r}.")
+        self.asked: Asked = read(form, client_id=tenant_id)
+        self.export_type = str(form.get("export_type") or DOWNLOAD).upper()
+        if self.export_type not in (DOWNLOAD, SEND):
+            raise BadInput(f"export_type is {form.get('export_type')!r}; right is {DOWNLOAD} or {SEND}.")
+        self.delivery = delivery.of_form(form) if self.export_type == SEND else None
+        self.warnings = () if self.delivery is None else self.delivery.warnings
+        self.folder = files.of_tenant(files.on_demand_folder(), tenant_id, user_id)
+        self.form: dict[str, Any] = form
+        self.user_email = str(user_email)
+        self.request = Request(key=str(context.job_id), form=form, user_id=user_id, unit_id=self.asked.unit_id)
+        self._tenant_id = tenant_id
+
+    @property
+    def stored_name(self) -> str:
+        """The same in each attempt, unguessable, and with the period for the eye."""
+        filters = self.asked.filters
+        first, last = (f"{local(at, filters.offset):%Y-%m-%d}" for at in (filters.start, filters.end))
+        mark = files.token(self._tenant_id, "request", self.request.key)
+        return f"{self.asked.report.code}__{first}--{last}__{mark}.{self.asked.format}"
+
+    def hand_over(self, draft: files.Draft) -> None:
+        """Enqueue the mail of this request, once; the file stays only if the job cannot carry it."""
+        content = draft.path.read_bytes() if draft.size <= catalog().report_inline_bytes else None
+        inline = None if content is None else self._inline(content)
+        with transaction.atomic():
+            if not effects.once(f"report:{self.request.key}", bu_id=self.request.unit_id):
+                return
+            if inline is not None:
+                send_report_on_email.enqueue(**inline)
+            else:
+                self._by_file(draft.keep_as(self.stored_name, clock.now()))
+
+    def _inline(self, content: bytes) -> dict[str, Any] | None:
+        """The arguments of the job that carries the report, or None when they are too large for one."""
+        arguments = {
+            "formdata": {
+                **telling.without_secrets(self.form),
+                "format": self.asked.format,
+                "user_id": self.request.user_id,
+                "bu_id": self.request.unit_id,
+            },
+            "json_report": json.dumps({"report": base64.b64encode(content).decode()}),
+            "request_key": self.request.key,
+        }
+        fits = len(json.dumps(arguments, ensure_ascii=False).encode()) <= settings().max_args_bytes
+        return arguments if fits else None
+
+    def _by_file(self, path: Path) -> None:
+        assert self.delivery is not None  # noqa: S101 - only a SEND is handed over
+        relative = awaiting.relative(path, files.on_demand_folder())
+        awaiting.promise_file(relative, awaiting.sha_of(path), self.request)
+        send_generated_report_onfly_email.enqueue(
+            filepath=relative,
+            fromemail=self.user_email,
+            to=list(self.delivery.to),
+            cc=list(self.delivery.cc) or None,
+            ctzoffset=self.asked.filters.offset,
+        )
 
 
 @task(
@@ -43,7 +170,6 @@ def create_save_report_async(
     retry=Retry(6, base=60, factor=2, cap=900),
     timeout_s=60,
     seed_class="reports",
-    guard=NotYetBuiltGuard("send_report_on_email"),
 )
 def send_report_on_email(
     *, formdata: dict[str, Any], json_report: str, request_key: str | None = None
@@ -52,6 +178,89 @@ def send_report_on_email(
 
     `request_key` is the job that made the report; without it the content and the recipients tell requests apart.
 
-    Second attempt: same effect key and Message-ID (request), so nobody gets two mails.
+    Second attempt: same effect key `report-mail:{request_key}` and Message-ID, so nobody gets two mails.
     """
-    raise NotYetBuilt("send_report_on_email")
+    small = _checked_mail(formdata, json_report, request_key)
+    warnings = list(small.delivery.warnings)
+    key = f"report-mail:{small.request.key}"
+    message = mail.Message(
+        task="send_report_on_email",
+        key=key,
+        to=small.delivery.to,
+        cc=small.delivery.cc,
+        template="report_requested",
+        context={
+            "report_name": small.name,
+            "email_body": str(formdata.get("email_body") or ""),
+            "facts": [],
+            "company_name": catalog().company_name,
+        },
+        attachments=[mail.Attachment(name=small.filename, content=small.content, media_type=small.media_type)],
+    )
+
+    def deliver(message_id: str) -> None:
+        warnings.extend(mail.deliver(message, message_id).warnings)
+
+    sent = effects.perform(key, deliver, bu_id=small.request.unit_id)
+    tell(small.request)
+    return {
+        "status": "ok" if sent else "duplicate",
+        "filename": small.filename,
+        "size": len(small.content),
+        "recipients": len(small.delivery.to) + len(small.delivery.cc),
+        "warnings": shortened(warnings),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _SmallReport:
+    name: str
+    filename: str
+    media_type: str
+    content: bytes
+    delivery: delivery.Delivery
+    request: Request
+
+
+def _checked_mail(form: Any, json_report: Any, request_key: str | None) -> _SmallReport:
+    if not isinstance(form, dict):
+        raise BadInput(f"send_report_on_email: formdata is {form!r:.80}; right is an object.")
+    format = str(form.get("format") or "").lower()
+    format = ALIASES.get(format, format)
+    if format not in FORMATS:
+        raise BadInput(f"send_report_on_email: format is {form.get('format')!r}; right is one of {', '.join(FORMATS)}.")
+    content = _unpacked(json_report)
+    to = delivery.of_form(form)
+    name = _NOT_IN_NAMES.sub("_", str(form.get("report_name") or "report")).strip(" .")[:_LONGEST_NAME] or "report"
+    return _SmallReport(
+        name=name,
+        filename=f"{name}.{format}",
+        media_type=MEDIA_TYPES[format],
+        content=content,
+        delivery=to,
+        request=_mail_request(form, json_report, request_key),
+    )
+
+
+def _mail_request(form: Any, json_report: Any, request_key: Any) -> Request:
+    """The request that a mail of T19 belongs to, good or bad."""
+    known_as = request_key if isinstance(request_key, str) and request_key else keys.digest(f"{form}{json_report}")
+    held = form if isinstance(form, dict) else {}
+    return telling.request_of_form(known_as, held, user_id=held.get("user_id"), unit_id=held.get("bu_id"))
+
+
+@telling.request_of("send_report_on_email")
+def _request_of_mail(job_id: int, arguments: Mapping[str, Any]) -> Request:
+    return _mail_request(arguments.get("formdata"), arguments.get("json_report"), arguments.get("request_key"))
+
+
+def _unpacked(json_report: Any) -> bytes:
+    wrong = "send_report_on_email: json_report is no JSON object with the report as base64 under 'report'"
+    try:
+        held = json.loads(json_report)
+        content = base64.b64decode(held["report"], validate=True)
+    except (TypeError, KeyError, ValueError, binascii.Error) as error:
+        raise BadInput(f"{wrong}: {type(error).__name__}.") from error
+    if not content:
+        raise BadInput("send_report_on_email: the report is empty.")
+    return content

@@ -72,6 +72,10 @@ YOUTILITY_TASKS = {
     "role_prefix": database.role_prefix(),
 }
 TASK_CATALOG: dict[str, object] = {"admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split()}
+TASK_CATALOG["ondemand_reports_folder"] = str(home.folder() / "reports" / "on_demand")
+TASK_CATALOG["scheduled_reports_folder"] = str(home.folder() / "reports" / "scheduled")
+if os.environ.get("YOUTILITY_REPORT_INLINE_BYTES"):
+    TASK_CATALOG["report_inline_bytes"] = int(environment.number("YOUTILITY_REPORT_INLINE_BYTES", 1_000_000))
 if os.environ.get("YOUTILITY_CLOCK"):
     TASK_CATALOG["clock"] = os.environ["YOUTILITY_CLOCK"]
 

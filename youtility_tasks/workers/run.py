@@ -303,7 +303,15 @@ def _tell_if_final(run: Run, ending: dict[str, Any]) -> None:
         return
     if decide(happened, task, attempt=job.attempt, crash_count=0).verdict is not Verdict.FAILED:
         return
-    failure = FinalFailure(task, job.job_id, job.tenant_id, ending["error_class"])
+    failure = FinalFailure(
+        task,
+        job.job_id,
+        job.tenant_id,
+        ending["error_class"],
+        error_message=ending["error_message"],
+        traceback=ending["traceback"],
+        arguments=job.args,
+    )
     with tenants.no_tenant():
         for tell in on_final_failure:
             try:

@@ -1,0 +1,132 @@
+"""Sees to it that every report that was asked for, or came by itself, has exactly one row in the history.
+
+Whoever ends a request tells it here, in the transaction that ends it; who comes second, or again, changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from task_catalog import entities
+from youtility_tasks import FinalFailure, current_tenant, effects, tenant
+from youtility_tasks.models import Job
+from youtility_tasks.registry import get
+
+from .units import Units
+
+HISTORY_TASK = "create_report_history"
+_TOLD = "report-told:"
+_LONGEST_TRACEBACK = 20_000
+_LONGEST_MESSAGE = 1_000
+_SECRET = re.compile(r"passw|secret|token|csrf|api_?key|authori[sz]ation|credential", re.IGNORECASE)
+
+Trouble = tuple[str | None, str | None, str | None]
+"""Error type, error text, traceback; each None when there was no error."""
+NO_TROUBLE: Trouble = (None, None, None)
+
+
+RequestOfJob = Callable[[int, Mapping[str, Any]], "Request"]
+_find: dict[str, RequestOfJob] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request for a report, as its history will know it. `form` keeps no secrets."""
+
+    key: str
+    form: Mapping[str, Any]
+    user_id: int
+    unit_id: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"key": self.key, "form": without_secrets(self.form), "user_id": self.user_id, "unit_id": self.unit_id}
+
+    @classmethod
+    def of_json(cls, stored: Mapping[str, Any]) -> Request:
+        return cls(key=stored["key"], form=stored["form"], user_id=stored["user_id"], unit_id=stored["unit_id"])
+
+
+def tell(request: Request, *, has_data: bool = True, trouble: Trouble = NO_TROUBLE) -> bool:
+    """Enqueue the request's history row; True the first time."""
+    with transaction.atomic():
+        first = effects.once(f"{_TOLD}{request.key}", bu_id=request.unit_id)
+        if first:
+            kind, message, lines = trouble
+            get(HISTORY_TASK).enqueue(
+                formdata=without_secrets(request.form),
+                userid=request.user_id,
+                buid=request.unit_id,
+                EI=[kind, message and message[:_LONGEST_MESSAGE], lines and lines[-_LONGEST_TRACEBACK:]],
+                client_id=current_tenant(),
+                has_data=has_data,
+                request_key=request.key,
+            )
+    return first
+
+
+def request_of(task_name: str) -> Callable[[RequestOfJob], RequestOfJob]:
+    """Decorates what finds the request of such a task's job, from its id and arguments, good or bad; a job of that task
+    that fails for good is then told of."""
+
+    def remember(find: RequestOfJob) -> RequestOfJob:
+        _find[task_name] = find
+        return find
+
+    return remember
+
+
+def tell_of_failure(failure: FinalFailure) -> None:
+    """Tell of a request whose job failed for good; one of `youtility_tasks.on_final_failure`."""
+    find = _find.get(failure.task.name)
+    if find is not None:
+        with tenant(failure.tenant_id):
+            trouble = failure.error_class, failure.error_message, failure.traceback
+            tell(find(failure.job_id, failure.arguments), has_data=False, trouble=trouble)
+
+
+def tell_of_dead_letters() -> int:
+    """Tell of the current tenant's requests whose jobs ended without a word, because their process died; how many."""
+    dead = Job.objects.dead_letters().filter(tenant_id=current_tenant() or 0, task_name__in=list(_find))
+    requests = {job.pk: _find[job.task_name](job.pk, job.args) for job in dead}
+    told = effects.done_among(_TOLD + request.key for request in requests.values())
+    silent = [(pk, request) for pk, request in requests.items() if _TOLD + request.key not in told]
+    for pk, request in silent:
+        words = f"Job {pk} ended without a report; `manage_task_queue show {pk}` has its attempts."
+        tell(request, has_data=False, trouble=("ProcessDied", words, None))
+    return len(silent)
+
+
+def request_of_form(key: str, form: Any, *, user_id: Any = None, unit_id: Any = None) -> Request:
+    """A request from whatever was passed, good or bad: a person who is not the client's becomes NONE, a place the
+    person's own or the client itself, so that even a refused request can be told."""
+    client_id = current_tenant() or entities.none_id()
+    person = entities.Person.objects.filter(pk=_number(user_id), client_id=client_id).first()
+    own = (_number(unit_id), 0 if person is None else person.bu_id or 0)
+    known = Units(client_id).names
+    return Request(
+        key=key,
+        form=form if isinstance(form, Mapping) else {},
+        user_id=entities.none_id() if person is None else person.pk,
+        unit_id=next((unit for unit in own if unit in known), client_id),
+    )
+
+
+def without_secrets(form: Mapping[str, Any]) -> dict[str, Any]:
+    """A form as the history may keep it: fields that sound like a secret are left out, at any depth."""
+    return {str(name): _plain(value) for name, value in form.items() if not _SECRET.search(str(name))}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return without_secrets(value)
+    return [_plain(each) for each in value] if isinstance(value, list) else value
+
+
+def _number(value: Any) -> int:
+    is_one = isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+    return value if is_one else 0
