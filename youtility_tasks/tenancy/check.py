@@ -46,12 +46,6 @@ def open_doors() -> list[str]:
     return found
 
 
-def is_unbound() -> bool:
-    """Whether the user that is connected sees every tenant's rows, whatever the policies say: SUPERUSER or BYPASSRLS."""
-    *_, is_superuser, bypasses = queries.fetch("session", {})[0][:6]
-    return bool(is_superuser or bypasses)
-
-
 def voids() -> list[str]:
     """What makes all policies worthless for this process: a role that they do not bind, a table without them."""
     return [each.says for each in differences(planned(), as_migrator=False) if each.voids_all]

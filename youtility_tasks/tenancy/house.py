@@ -224,8 +224,10 @@ TABLES = (
     ),
     Table(
         "youtility_tasks_taskauditlog",
-        each_of((TASK, WEB, OPS), {"SELECT": ALL_COLUMNS, "INSERT": ALL_COLUMNS}),
+        each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": ALL_COLUMNS}),
         (
+            # What the owner does for a tenant (`rekey`) is entered as that tenant's.
+            Policy("yt_owner", (OWNER,), "ALL", f"{_INSIDE} AND {own('tenant_id')}"),
             Policy("yt_own", USERS, "SELECT", own("tenant_id")),
             Policy("yt_own_new", USERS, "INSERT", None, own("tenant_id")),
             Policy("yt_ops", (OPS,), "ALL", "true"),
