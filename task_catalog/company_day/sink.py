@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.parser import BytesHeaderParser
 from pathlib import Path
@@ -31,6 +32,8 @@ class Delivered:
     effect: str
     tenant: str
     subject: str
+    text: str = ""
+    """Its body: all parts that are text, one after the other."""
 
 
 def read(file: Path) -> list[Delivered]:
@@ -64,9 +67,15 @@ class _Recorder:
             "effect": headers["X-Youtility-Effect"] or "",
             "tenant": headers["X-Youtility-Tenant"] or "",
             "subject": str(make_header(decode_header(headers["Subject"] or ""))),
+            "text": _text(raw),
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")  # one write: a kill leaves all of it or a cut line
         return "250 kept"
+
+
+def _text(raw: bytes) -> str:
+    parts = message_from_bytes(raw, policy=policy.default).walk()
+    return "\n".join(part.get_content() for part in parts if part.get_content_maintype() == "text")
 
 
 async def _serve(file: Path, port: int) -> None:

@@ -26,7 +26,9 @@ def send(sink: Sink, effect: str) -> None:
     mail["From"], mail["To"], mail["Subject"] = "tasks@facility.example", "a@client-a.example", "Tür zu: Überfällig"
     mail["Message-ID"] = f"<{effect.replace(':', '.')}@tests>"
     mail["X-Youtility-Task"], mail["X-Youtility-Effect"], mail["X-Youtility-Tenant"] = "some_task", effect, "7"
-    mail.set_content("Hello")
+    mail.set_content("Grüße")
+    mail.add_alternative("<b>Grüße</b>", subtype="html")
+    mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="report.pdf")
     with smtplib.SMTP("127.0.0.1", sink.port, timeout=10) as connection:
         connection.send_message(mail, to_addrs=["a@client-a.example", "b@client-a.example"])
 
@@ -40,6 +42,7 @@ def test_an_accepted_message_is_kept_with_its_envelope_and_headers(sink):
     assert (kept.message_id, kept.task, kept.effect, kept.tenant) == ("<mail.1@tests>", "some_task", "mail:1", "7")
     assert kept.subject == "Tür zu: Überfällig"
     assert kept.sender == "tasks@facility.example"
+    assert kept.text.split() == ["Grüße", "<b>Grüße</b>"]
 
 
 def test_a_killed_sink_comes_back_on_its_port_with_its_mails(sink):
