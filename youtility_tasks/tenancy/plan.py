@@ -106,6 +106,12 @@ _OWN_LOCKS = (
     f"{_own('tenant_id')} AND coalesce(starts_with(lock, tenant_id || ':'), true)"
     " AND coalesce(starts_with(queueing_lock, tenant_id || ':'), true)"
 )
+# Nor may it stand before everybody's most urgent job, or wait until an instant that no client can read.
+_IN_BOUNDS = (
+    "priority <= 10 AND coalesce(date_part('year', scheduled_at) >= 1::double precision, true)"
+    " AND coalesce(date_part('year', scheduled_at) <= 9998::double precision, true)"
+)
+_AT_ONCE = "at >= transaction_timestamp() AND at <= clock_timestamp()"
 _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrastinate_events.job_id)"
 
 _JOB_METADATA = (
@@ -122,6 +128,11 @@ _ATTEMPT_METADATA = (
 _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_until", "created_at", "done_at")
 
 _MEMBERSHIP = ("tenant_id", "user_id", "role", "created_at")
+_CONTROL = (
+    "queue_name", "task_name", "tenant_id", "max_running", "rate_per_s", "burst", "is_paused", "paused_until", "paused_at",
+    "paused_by", "reason", "changed_at", "changed_by", "tokens", "refilled_at",
+)  # fmt: skip
+_AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
 
 _HOUSE = (
     Table(
@@ -169,7 +180,7 @@ _HOUSE = (
         (
             Policy("yt_worker", (WORKER,), "ALL", "true"),
             Policy("yt_own", USERS, "SELECT", _own("tenant_id")),
-            Policy("yt_own_new", USERS, "INSERT", None, _OWN_LOCKS),
+            Policy("yt_own_new", USERS, "INSERT", None, f"{_OWN_LOCKS} AND {_IN_BOUNDS}"),
             Policy("yt_ops", (OPS,), "SELECT", "true"),
             Policy("yt_owner", (OWNER,), "ALL", _LENT),
         ),
@@ -243,14 +254,13 @@ _HOUSE = (
         {
             WORKER: {"SELECT": ("id", "is_active", "weight", "deactivated_at")},
             **_each((TASK, OWNER), _READ),
-            **_each(
-                (WEB, OPS),
-                {
-                    **_READ,
-                    "INSERT": ALL_COLUMNS,
-                    "UPDATE": ("name", "is_active", "weight", "deactivated_at", "deactivated_reason"),
-                },
-            ),
+            # A tenant's share beside others, and whether it works at all, are not its own to say.
+            WEB: {**_READ, "INSERT": ALL_COLUMNS, "UPDATE": ("name",)},
+            OPS: {
+                **_READ,
+                "INSERT": ALL_COLUMNS,
+                "UPDATE": ("name", "is_active", "weight", "deactivated_at", "deactivated_reason"),
+            },
         },
         (
             Policy("yt_worker", (WORKER,), "SELECT", "true"),
@@ -283,7 +293,7 @@ _HOUSE = (
         {
             WORKER: {**_READ, "UPDATE": ("tokens", "refilled_at"), "DELETE": ALL_COLUMNS},
             TASK: _READ,
-            **_each((WEB, OPS), _READ_AND_WRITE),
+            **_each((WEB, OPS), {**_READ, "INSERT": _CONTROL, "UPDATE": _CONTROL}),
         },
         (
             Policy("yt_worker", (WORKER,), "ALL", "true"),
@@ -295,10 +305,10 @@ _HOUSE = (
     ),
     Table(
         "youtility_tasks_taskauditlog",
-        {**_each((TASK, WEB, OPS), {"SELECT": ALL_COLUMNS, "INSERT": ALL_COLUMNS})},
+        {**_each((TASK, WEB, OPS), {"SELECT": ALL_COLUMNS, "INSERT": _AUDIT})},
         (
             Policy("yt_own", USERS, "SELECT", _own("tenant_id")),
-            Policy("yt_own_new", USERS, "INSERT", None, _own("tenant_id")),
+            Policy("yt_own_new", USERS, "INSERT", None, f"{_own('tenant_id')} AND {_AT_ONCE}"),
             Policy("yt_ops", (OPS,), "ALL", "true"),
         ),
     ),
