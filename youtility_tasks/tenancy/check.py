@@ -91,9 +91,9 @@ class Catalogue:
         for table, sequence in queries.fetch("tenancy_sequences", {}):
             self.sequences.setdefault(table, []).append(sequence)
         self.functions = queries.fetch("tenancy_functions", {})
-        self.settings: dict[str, list[str]] = {}
-        for login, setting in queries.fetch("tenancy_settings", {"names": list(plan.logins.values())}):
-            self.settings.setdefault(login, []).append(setting)
+        self.settings: dict[str, list[tuple[str, str | None]]] = {}
+        for login, *setting in queries.fetch("tenancy_settings", {"names": list(plan.logins.values())}):
+            self.settings.setdefault(login, []).append((setting[0], setting[1]))
         names = [*map(plan.group, GROUPS), *plan.logins.values(), self.me]
         self.roles = {name: Role(name, *powers) for name, *powers in queries.fetch("tenancy_roles", {"names": names})}
 
@@ -165,11 +165,13 @@ def _roles(plan: Plan, there: Catalogue) -> Iterator[Difference]:
         if group not in role.member_of:
             yield Difference(f"{login} is no member of {group}", f"GRANT {_name(group)} TO {_name(login)}", "roles")
         yield from _memberships(role, {group, *_MORE_FOR_OPS} if part == OPS else {group}, plan)
-        for setting in there.settings.get(login, ()):
+        for setting, database in there.settings.get(login, ()):
+            here = f" IN DATABASE {_name(database)}" if database else ""
             yield Difference(
                 f"every session of {login} ({part}) begins with a {setting} of its own: whoever had SQL there may have set it",
-                f"ALTER ROLE {_name(login)} RESET {'.'.join(map(_name, setting.split('.')))}",
+                f"ALTER ROLE {_name(login)}{here} RESET {_name(setting)}",
                 "roles",
+                is_closed=True,  # or SQL in one session of the web could keep all workers from starting
             )
         for table in there.tables.values():
             if table.owner == login:
