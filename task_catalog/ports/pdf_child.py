@@ -11,6 +11,7 @@ import logging
 import os
 import resource
 import sys
+from pathlib import Path
 
 PACKAGE_MISSING, LIBRARY_MISSING, OUT_OF_MEMORY = 64, 65, 66
 """How it ends when it cannot work; anything else but 0 is an error of the renderer."""
@@ -64,11 +65,11 @@ def _typst(html: str) -> bytes:
     with tempfile.TemporaryDirectory() as nothing:  # all that a document could read or load packages from
         made: bytes = typst.compile(
             pdf_plain.TEMPLATE.encode(),
-            root=nothing,
+            root=Path(nothing),
             format="pdf",
             sys_inputs={"blocks": pdf_plain.blocks_as_json(html)},
-            package_path=nothing,
-            package_cache_path=nothing,
+            package_path=Path(nothing),
+            package_cache_path=Path(nothing),
         )
     return made
 

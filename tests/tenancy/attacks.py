@@ -22,6 +22,8 @@ KEPT_APART = {
     "youtility_tasks_taskeffect": "tenant_id",
     "youtility_tasks_tenant": "id",
 }
+CONTROL = "queue_name, task_name, tenant_id, burst, is_paused, paused_by, reason, changed_by"
+OWN_CONTROL = "'email', '', 7, 1, false, '', '', ''"
 REFUSED = (errors.InsufficientPrivilege, errors.FeatureNotSupported)
 
 
@@ -225,6 +227,9 @@ def takes_ids_that_others_will_draw(house: House, part: str) -> None:
             "SELECT last_value FROM procrastinate_jobs_id_seq",
             "INSERT INTO youtility_tasks_taskeffect (id, tenant_id, key, status, task_name, note) VALUES (1000000, 7, 'x', 'pending', '', '')",
             "UPDATE youtility_tasks_taskeffect SET id = 1000000",
+            f"INSERT INTO youtility_tasks_queuecontrol (id, {CONTROL}) VALUES (1000000, {OWN_CONTROL})",
+            "UPDATE youtility_tasks_queuecontrol SET id = 1000000",
+            "INSERT INTO youtility_tasks_taskauditlog (id, actor, act, target, tenant_id, reason) VALUES (1000000, '', '', '', 7, '')",
         ):
             with refused(session):
                 session.execute(statement)
@@ -469,6 +474,104 @@ def goes_back_to_a_savepoint(house: House, part: str) -> None:
             session.rollback()
 
 
+def says_how_much_it_is_worth(house: House, part: str) -> None:
+    """A tenant's share beside others, and whether it works at all, are for operators."""
+    with house.connect(part, A) as session:
+        for change in ("weight = 32767", "is_active = true", "deactivated_at = NULL", "deactivated_reason = ''"):
+            with refused(session):
+                session.execute(f"UPDATE youtility_tasks_tenant SET {change}")
+
+
+def stops_every_claim(house: House, part: str) -> None:
+    """What A sets for its own jobs is part of the claim that would take B's."""
+    numbers = ("'NaN'", "'Infinity'", "'-Infinity'", "1e-320", "1e-300", "1e300", "0", "-1")
+    tries = [(name, value) for name in ("tokens", "burst", "rate_per_s") for value in numbers]
+    tries.append(("max_running", "2147483647"))
+    tries += [
+        (name, value)
+        for name in ("paused_until", "refilled_at", "paused_at", "changed_at")
+        for value in ("'infinity'", "'-infinity'", "'20000-01-01'", "'0044-03-15 BC'")
+    ]
+    house.rows(f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}, rate_per_s) VALUES ({OWN_CONTROL}, 1)")
+    try:
+        for name, value in tries:
+            with contextlib.suppress(*REFUSED, errors.CheckViolation), house.connect(part, A) as session:
+                paused = ", is_paused = true, max_running = 1" if name == "paused_until" else ""
+                session.execute(f"UPDATE youtility_tasks_queuecontrol SET {name} = {value}{paused}")
+                session.commit()
+            with house.connect("worker") as session:
+                session.autocommit = False
+                (worker,) = session.execute(
+                    "SELECT worker_id FROM youtility_tasks_register_v2('h', 1, NULL, 'email', 4, '', '{}', 10, 3)"
+                ).fetchall()[0]
+                try:
+                    claimed = session.execute(
+                        "SELECT tenant_id FROM youtility_tasks_pump_v3(%s, 'h', NULL, 'email', 10)", [worker]
+                    ).fetchall()
+                except psycopg.Error as error:
+                    raise AssertionError(f"{name} = {value} stops the claim: {error}") from error
+                assert (B,) in claimed, f"{name} = {value} keeps B's job"
+                session.rollback()
+            with house.connect("ops") as session:
+                try:
+                    session.execute("SELECT * FROM youtility_tasks_queuecontrol").fetchall()
+                except psycopg.DataError as error:
+                    raise AssertionError(f"{name} = {value} cannot be read by anybody") from error
+    finally:
+        house.rows("DELETE FROM youtility_tasks_queuecontrol")
+
+
+def sets_more_than_a_claim_can_lock(house: House, part: str) -> None:
+    """Each control is a lock of every claim in its queue, and the server has so many for all."""
+    many = (
+        f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL})"
+        " SELECT '', g::text, 7, 1, false, '', '', '' FROM generate_series(1, {n}) g"
+    )
+    with house.connect(part, A) as session:
+        with refused(session, *REFUSED, errors.CheckViolation):
+            session.execute(many.format(n=201))
+        if part == "web":
+            with session.transaction(force_rollback=True):
+                session.execute(many.format(n=200))
+                again = "ON CONFLICT (queue_name, task_name, tenant_id) DO UPDATE SET burst = 2"
+                session.execute(f"{many.format(n=200)} {again}")
+                with refused(session, errors.CheckViolation):
+                    session.execute(f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ({OWN_CONTROL})")
+        for table in ("procrastinate_jobs", "youtility_tasks_queuecontrol", "youtility_tasks_tenant"):
+            with refused(session):  # and who locks the whole table stops them as well
+                session.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+
+
+def pushes_in(house: House, part: str) -> None:
+    """A job that stands before the most urgent one of everybody, or that no client can read."""
+    new = "INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, noted, {name}) VALUES ('email', 't', 7, false, {value})"
+    tries = [("priority", "11"), ("priority", "2147483647")]
+    tries += [("scheduled_at", value) for value in ("'infinity'", "'-infinity'", "'20000-01-01'", "'0044-03-15 BC'")]
+    with house.connect(part, A) as session:
+        for name, value in tries:
+            with refused(session):
+                session.execute(new.format(name=name, value=value))
+        session.execute(new.format(name="priority", value=10))
+        session.execute(new.format(name="scheduled_at", value="'2100-01-01'"))
+
+
+def writes_yesterdays_acts(house: House, part: str) -> None:
+    new = "INSERT INTO youtility_tasks_taskauditlog (actor, act, target, tenant_id, reason, at) VALUES ('', '', '', 7, '', {at})"
+    with house.connect(part, A) as session:
+        for at in ("now() - interval '1 day'", "now() + interval '1 minute'", "'infinity'", "'-infinity'"):
+            with refused(session):
+                session.execute(new.format(at=at))
+        session.execute(new.format(at="statement_timestamp()"))
+        for statement in (
+            new.format(at="DEFAULT").replace(" 7,", " 8,"),
+            new.format(at="DEFAULT").replace(" 7,", " NULL,"),
+            "DELETE FROM youtility_tasks_taskauditlog",
+            "UPDATE youtility_tasks_taskauditlog SET actor = 'somebody else'",
+        ):
+            with refused(session):
+                session.execute(statement)
+
+
 AS_TENANT: tuple[Attack, ...] = (
     reads,
     reads_without_a_tenant,
@@ -495,6 +598,11 @@ AS_TENANT: tuple[Attack, ...] = (
     stands_in_for_tables,
     calls_what_is_not_for_him,
     acts_on_jobs_of_another,
+    says_how_much_it_is_worth,
+    stops_every_claim,
+    sets_more_than_a_claim_can_lock,
+    pushes_in,
+    writes_yesterdays_acts,
     keeps_a_plan,
     goes_back_to_a_savepoint,
 )

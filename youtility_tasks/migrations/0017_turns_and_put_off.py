@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     was put off before stays parked until it is due. Reverse: drops the trigger and puts the former bodies back.
     """
 
-    dependencies = [("youtility_tasks", "0015_tenancy")]
+    dependencies = [("youtility_tasks", "0016_bounds")]
     operations = [
         migrations.RunSQL(
             frozen("0017_turns_and_put_off.sql"),

@@ -62,6 +62,9 @@ class Catalogue:
         for table, sequence in queries.fetch("tenancy_sequences", {}):
             self.sequences.setdefault(table, []).append(sequence)
         self.functions = queries.fetch("tenancy_functions", {})
+        self.settings: dict[str, list[tuple[str, str | None]]] = {}
+        for login, *setting in queries.fetch("tenancy_settings", {"names": list(plan.logins.values())}):
+            self.settings.setdefault(login, []).append((setting[0], setting[1]))
         names = [*map(plan.group, GROUPS), *plan.logins.values(), self.me]
         self.roles = {name: Role(name, *powers) for name, *powers in queries.fetch("tenancy_roles", {"names": names})}
 

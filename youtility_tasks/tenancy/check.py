@@ -84,6 +84,14 @@ def _roles(plan: Plan, there: Catalogue) -> Iterator[Difference]:
         if group not in role.member_of:
             yield Difference(f"{login} is no member of {group}", f"GRANT {quoted(group)} TO {quoted(login)}", "roles")
         yield from _memberships(role, {group, *_MORE_FOR_OPS} if part == OPS else {group}, plan)
+        for setting, database in there.settings.get(login, ()):
+            here = f" IN DATABASE {quoted(database)}" if database else ""
+            yield Difference(
+                f"every session of {login} ({part}) begins with a {setting} of its own: whoever had SQL there may have set it",
+                f"ALTER ROLE {quoted(login)}{here} RESET {quoted(setting)}",
+                "roles",
+                is_closed=True,  # or SQL in one session of the web could keep all workers from starting
+            )
         for table in there.tables.values():
             if table.owner == login:
                 yield Difference(

@@ -13,7 +13,6 @@ from .rights import (
     OWNER,
     PATH,
     READ,
-    READ_AND_WRITE,
     TASK,
     TENANT,
     USERS,
@@ -35,6 +34,12 @@ _OWN_LOCKS = (
     f"{own('tenant_id')} AND coalesce(starts_with(lock, tenant_id || ':'), true)"
     " AND coalesce(starts_with(queueing_lock, tenant_id || ':'), true)"
 )
+# Nor may it stand before everybody's most urgent job, or wait until an instant that no client can read.
+_IN_BOUNDS = (
+    "priority <= 10 AND coalesce(date_part('year', scheduled_at) >= 1::double precision, true)"
+    " AND coalesce(date_part('year', scheduled_at) <= 9998::double precision, true)"
+)
+_AT_ONCE = "at >= transaction_timestamp() AND at <= clock_timestamp()"
 _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrastinate_events.job_id)"
 
 _JOB_METADATA = (
@@ -51,6 +56,11 @@ _ATTEMPT_METADATA = (
 _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_until", "created_at", "done_at")
 
 _MEMBERSHIP = ("tenant_id", "user_id", "role", "created_at")
+_CONTROL = (
+    "queue_name", "task_name", "tenant_id", "max_running", "rate_per_s", "burst", "is_paused", "paused_until", "paused_at",
+    "paused_by", "reason", "changed_at", "changed_by", "tokens", "refilled_at",
+)  # fmt: skip
+_AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
 
 TABLES = (
     Table(
@@ -98,7 +108,7 @@ TABLES = (
         (
             Policy("yt_worker", (WORKER,), "ALL", "true"),
             Policy("yt_own", USERS, "SELECT", own("tenant_id")),
-            Policy("yt_own_new", USERS, "INSERT", None, _OWN_LOCKS),
+            Policy("yt_own_new", USERS, "INSERT", None, f"{_OWN_LOCKS} AND {_IN_BOUNDS}"),
             Policy("yt_ops", (OPS,), "SELECT", "true"),
             Policy("yt_owner", (OWNER,), "ALL", _LENT),
         ),
@@ -172,14 +182,13 @@ TABLES = (
         {
             WORKER: {"SELECT": ("id", "is_active", "weight", "deactivated_at")},
             **each_of((TASK, OWNER), READ),
-            **each_of(
-                (WEB, OPS),
-                {
-                    **READ,
-                    "INSERT": ALL_COLUMNS,
-                    "UPDATE": ("name", "is_active", "weight", "deactivated_at", "deactivated_reason"),
-                },
-            ),
+            # A tenant's share beside others, and whether it works at all, are not its own to say.
+            WEB: {**READ, "INSERT": ALL_COLUMNS, "UPDATE": ("name",)},
+            OPS: {
+                **READ,
+                "INSERT": ALL_COLUMNS,
+                "UPDATE": ("name", "is_active", "weight", "deactivated_at", "deactivated_reason"),
+            },
         },
         (
             Policy("yt_worker", (WORKER,), "SELECT", "true"),
@@ -212,7 +221,7 @@ TABLES = (
         {
             WORKER: {**READ, "UPDATE": ("tokens", "refilled_at"), "DELETE": ALL_COLUMNS},
             TASK: READ,
-            **each_of((WEB, OPS), READ_AND_WRITE),
+            **each_of((WEB, OPS), {**READ, "INSERT": _CONTROL, "UPDATE": _CONTROL}),
         },
         (
             Policy("yt_worker", (WORKER,), "ALL", "true"),
@@ -224,12 +233,12 @@ TABLES = (
     ),
     Table(
         "youtility_tasks_taskauditlog",
-        each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": ALL_COLUMNS}),
+        each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": _AUDIT}),
         (
             # What the owner does for a tenant (`rekey`) is entered as that tenant's.
             Policy("yt_owner", (OWNER,), "ALL", f"{_INSIDE} AND {own('tenant_id')}"),
             Policy("yt_own", USERS, "SELECT", own("tenant_id")),
-            Policy("yt_own_new", USERS, "INSERT", None, own("tenant_id")),
+            Policy("yt_own_new", USERS, "INSERT", None, f"{own('tenant_id')} AND {_AT_ONCE}"),
             Policy("yt_ops", (OPS,), "ALL", "true"),
         ),
     ),

@@ -119,14 +119,17 @@ def _enter(jobs: Sequence[_Resealed], key_id: str, reason: str) -> None:
 def _reseal(row: tuple[Any, ...], done: Rekeyed) -> _Resealed | None:
     """The job anew, counted; None when it is left as it is."""
     job_id, task_name, tenant_id, args, lock, queueing_lock, status = row
-    before, declared = json.loads(args), registry.resolve(task_name)
+    before, declared = _read(args), registry.resolve(task_name)
+    if before is None:
+        done.broken.append(job_id)
+        return None
     verbatim = declared.verbatim if declared is not None else before.keys() == {"args", "kwargs"}
     try:
         stored, digests = sealing.reseal(sealing.Place(tenant_id, task_name, marks.NONE, verbatim), before)
     except UnknownSecretKey as error:
         done.unknown[error.key_id] += 1
         return None
-    except BrokenSecret:
+    except (BrokenSecret, TypeError):  # SQL may have written anything that looks like ours
         done.broken.append(job_id)
         return None
     if stored == before:  # it only looks like ours, somewhere inside an argument
@@ -138,6 +141,15 @@ def _reseal(row: tuple[Any, ...], done: Rekeyed) -> _Resealed | None:
     return _Resealed(
         job_id, tenant_id, text, lock, queueing_lock, _moved(lock, digests), _moved(queueing_lock, digests)
     )
+
+
+def _read(args: str) -> dict[str, Any] | None:
+    """A job's arguments; None where SQL has written something that looks sealed and is none."""
+    try:
+        found = json.loads(args)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _write(jobs: Sequence[_Resealed], *, keep_locks: bool = False) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import queue
@@ -22,7 +21,7 @@ from django.db import connections
 from youtility_tasks.errors import AbortRequested, SoftTimeLimit
 from youtility_tasks.finish import Happened
 
-from . import output, run, wire
+from . import output, run, session, wire
 from .board import Board
 
 UNREPORTED_COUNT = 32
@@ -53,6 +52,7 @@ def main(sock: socket.socket, board_fd: int, threads: int) -> None:
 def _keep_connections() -> None:
     # Django closes a connection after each request; for a child that would mean a new one for every job (9 ms of CPU
     # against 2.5). A broken one is found and dropped between jobs.
+    session.watch()
     for alias in connections:
         connections.settings[alias]["CONN_MAX_AGE"] = None
         connections.settings[alias]["CONN_HEALTH_CHECKS"] = True
@@ -61,7 +61,7 @@ def _keep_connections() -> None:
 def _drop_broken_connections() -> None:
     """Of this thread: what a job left open or broken; one that looks whole is tried again when it is next used."""
     for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block or connection.errors_occurred:
+        if connection.in_atomic_block or connection.errors_occurred or session.is_changed(connection):
             connection.close()
         else:
             connection.close_if_unusable_or_obsolete()
@@ -118,7 +118,7 @@ class _Child:
         later = []
         for job_id, claim_number, task_name, args, attempt, tenant_id, worker_id in message.get("run", ()):
             new = run.begin(
-                run.Assignment(job_id, claim_number, task_name, json.loads(args), attempt, tenant_id, worker_id)
+                run.Assignment(job_id, claim_number, task_name, run.read(args), attempt, tenant_id, worker_id)
             )
             self.runs[job_id] = new
             if run.is_async(new):

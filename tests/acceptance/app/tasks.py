@@ -439,6 +439,20 @@ _ATTACKS = {
 }
 
 
+@task()
+def runs_sql(*, statements: list[str]) -> list[Any]:
+    """Statements of somebody with SQL in this task: what each is answered, or the code with which it is refused."""
+    said: list[Any] = []
+    for statement in statements:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                said.append(cursor.fetchall() if cursor.description else None)
+        except Error as error:
+            said.append(getattr(error.__cause__, "sqlstate", None))
+    return said
+
+
 def _tenants_seen(table: str, column: str) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT DISTINCT {column} FROM {table} ORDER BY 1")
