@@ -63,7 +63,7 @@ def _typst(html: str) -> bytes:
     from task_catalog.ports import pdf_plain
 
     with tempfile.TemporaryDirectory() as nothing:  # all that a document could read or load packages from
-        made: bytes = typst.compile(
+        made: bytes = typst.compile(  # type: ignore[call-overload]  # its hints want one type for document and root
             pdf_plain.TEMPLATE.encode(),
             root=Path(nothing),
             format="pdf",
