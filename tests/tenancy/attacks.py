@@ -24,6 +24,13 @@ KEPT_APART = {
 }
 CONTROL = "queue_name, task_name, tenant_id, burst, is_paused, paused_by, reason, changed_by"
 OWN_CONTROL = "'email', '', 7, 1, false, '', '', ''"
+SET_BY_PEOPLE = {
+    "youtility_tasks_queuecontrol": "tenant_id",
+    "youtility_tasks_taskauditlog": "tenant_id",
+    "youtility_tasks_tenantmembership": "tenant_id",
+    "procrastinate_events": "job_id",
+}
+"""Tables that a house is furnished without; `set_by_people` puts a row of each tenant into them for the length of a block."""
 REFUSED = (errors.InsufficientPrivilege, errors.FeatureNotSupported)
 
 
@@ -50,6 +57,32 @@ def allowed_temporary(house: House, part: str) -> Iterator[None]:
         house.rows(f'REVOKE TEMPORARY ON DATABASE {house.name} FROM "{login}"')
 
 
+@contextlib.contextmanager
+def set_by_people(house: House) -> Iterator[None]:
+    """A control, an act, a membership and an event of each tenant."""
+    house.rows("INSERT INTO auth_user (id, username, password, is_superuser, is_staff, is_active, first_name, last_name, email, date_joined)"
+               " VALUES (99, 'somebody', '', false, false, true, '', '', '', now())")  # fmt: skip
+    for tenant in (A, B):
+        own = OWN_CONTROL.replace("7", str(tenant))
+        house.rows(f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ({own})")
+        act = "INSERT INTO youtility_tasks_taskauditlog (actor, act, target, tenant_id, reason) VALUES ('', '', '', %s, '')"
+        house.rows(act, tenant)
+        member = "INSERT INTO youtility_tasks_tenantmembership (tenant_id, user_id, role, created_at) VALUES (%s, 99, 'viewer', now())"
+        house.rows(member, tenant)
+        house.rows(
+            "INSERT INTO procrastinate_events (job_id, type) SELECT min(id), 'deferred' FROM procrastinate_jobs WHERE tenant_id = %s",
+            tenant,
+        )
+    try:
+        yield
+    finally:
+        for table in ("queuecontrol", "tenantmembership"):
+            house.rows(f"DELETE FROM youtility_tasks_{table}")
+        house.rows("TRUNCATE youtility_tasks_taskauditlog")
+        house.rows("DELETE FROM procrastinate_events")
+        house.rows("DELETE FROM auth_user WHERE id = 99")
+
+
 def everything_of_b(house: House) -> list[object]:
     return [
         house.rows(f"SELECT md5(array_agg(t ORDER BY t::text)::text) FROM {table} t WHERE {column} = %s", B)
@@ -66,9 +99,12 @@ def reads(house: House, part: str) -> None:
 
 
 def reads_without_a_tenant(house: House, part: str) -> None:
-    with house.connect(part) as session:
-        for table in KEPT_APART:
-            assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+    """Also on the search_path by which policies know functions that run with their owner's rights."""
+    for path in ("public", "pg_catalog, public, pg_temp"):
+        with house.connect(part) as session:
+            session.execute(f"SET search_path TO {path}")
+            for table in (*KEPT_APART, *SET_BY_PEOPLE):
+                assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
 def reads_as_a_sweep(house: House, part: str) -> None:
@@ -368,6 +404,8 @@ def reads_the_keys(house: House, part: str) -> None:
             "SELECT count(*) FROM youtility_tasks_keys",
             "INSERT INTO youtility_tasks_keys (id, inner_pad, outer_pad) VALUES ('00000000', repeat('6', 64)::bytea, repeat('6', 64)::bytea)",
             "COPY youtility_tasks_keys TO STDOUT",
+            "UPDATE youtility_tasks_keys SET inner_pad = repeat('6', 64)::bytea",
+            "DELETE FROM youtility_tasks_keys",
         ):
             with refused(session):
                 session.execute(statement)
@@ -404,6 +442,10 @@ def calls_what_is_not_for_him(house: House, part: str) -> None:
             "youtility_tasks_history_gaps_v1(now(), 1, 1)",
             "youtility_tasks_queue_sums_v1()",
             "youtility_tasks_any_tenant_v1()",
+            "youtility_tasks_stop_stragglers_v1(now())",
+            "youtility_tasks_sealed_keys_v1()",
+            "youtility_tasks_forget_control_v1(1)",
+            "youtility_tasks_unpark_v1('email', 1, 1)",
             "youtility_tasks_scope_v1(8)",
             "youtility_tasks_claim_v2('email', 1, 1)",
             "youtility_tasks_pump_v3(1, '', NULL, 'email', 1)",
@@ -472,6 +514,79 @@ def goes_back_to_a_savepoint(house: House, part: str) -> None:
             end()
             assert tenants() == set()
             session.rollback()
+
+
+def meddles_with_what_people_set(house: House, part: str) -> None:
+    with set_by_people(house):
+        reads_without_a_tenant(house, part)
+        of_b = [house.rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in SET_BY_PEOPLE]
+        (job_of_b, event) = house.rows(
+            "SELECT j.id, e.id FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id WHERE j.tenant_id = 8"
+        )[0]
+        with house.connect(part, A) as session:
+            own = {job_id for (job_id,) in session.execute("SELECT id FROM procrastinate_jobs").fetchall()} | {A}
+            for table, column in SET_BY_PEOPLE.items():
+                found = {key for (key,) in session.execute(f"SELECT {column} FROM {table}").fetchall()}
+                assert found and found <= own, f"{table}: {found}"
+            for statement in (
+                "UPDATE youtility_tasks_queuecontrol SET reason = 'hacked', is_paused = true",
+                "UPDATE youtility_tasks_tenantmembership SET role = 'admin'",
+                "DELETE FROM youtility_tasks_tenantmembership",
+            ):
+                with contextlib.suppress(*REFUSED), session.transaction():
+                    assert session.execute(statement).rowcount == 1, statement
+            for statement in (
+                "UPDATE youtility_tasks_queuecontrol SET tenant_id = 8, queue_name = 'reports'",
+                "UPDATE youtility_tasks_queuecontrol SET tenant_id = NULL, queue_name = 'reports'",
+                f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ('reports', '', 8, 1, false, '', '', '')",
+                f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ('reports', '', NULL, 1, false, '', '', '')",
+                "INSERT INTO youtility_tasks_tenantmembership (tenant_id, user_id, role, created_at) SELECT 8, id, 'admin', now() FROM auth_user",
+                "UPDATE youtility_tasks_tenantmembership SET tenant_id = 8",
+                f"INSERT INTO procrastinate_events (job_id, type) VALUES ({job_of_b}, 'deferred')",
+                f"INSERT INTO procrastinate_events (id, job_id, type) SELECT {event}, min(id), 'deferred' FROM procrastinate_jobs",
+            ):
+                try:
+                    with session.transaction(force_rollback=True):
+                        # A row that has gone by now, or is not his to change, is nothing to be moved.
+                        assert session.execute(statement).rowcount == 0, statement
+                except REFUSED:
+                    continue
+                except errors.UniqueViolation as told:
+                    raise AssertionError("it tells what there is") from told
+            session.rollback()
+        assert [house.rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in SET_BY_PEOPLE] == of_b
+
+
+OF_THE_HOUSE = {
+    "youtility_tasks_taskworker": "status",
+    "youtility_tasks_queuecounter": "value",
+    "youtility_tasks_upkeepduty": "done_count",
+    "procrastinate_workers": "last_heartbeat",
+    "procrastinate_periodic_defers": "job_id",
+}
+"""Tables without a tenant that only workers write -> a column of each."""
+
+
+def reaches_for_the_house(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for table, column in OF_THE_HOUSE.items():
+            for statement in (
+                f"SELECT 1 FROM {table}",
+                f"INSERT INTO {table} DEFAULT VALUES",
+                f"UPDATE {table} SET {column} = DEFAULT",
+                f"DELETE FROM {table}",
+                f"TRUNCATE {table} CASCADE",
+            ):
+                with refused(session):
+                    session.execute(statement)
+
+
+def empties_tables(house: House, part: str) -> None:
+    """TRUNCATE asks no policy."""
+    with house.connect(part, A) as session:
+        for table in (*KEPT_APART, *SET_BY_PEOPLE, "youtility_tasks_history_default", "youtility_tasks_keys"):
+            with refused(session):
+                session.execute(f"TRUNCATE {table} CASCADE")
 
 
 def says_how_much_it_is_worth(house: House, part: str) -> None:
@@ -598,6 +713,9 @@ AS_TENANT: tuple[Attack, ...] = (
     stands_in_for_tables,
     calls_what_is_not_for_him,
     acts_on_jobs_of_another,
+    meddles_with_what_people_set,
+    empties_tables,
+    reaches_for_the_house,
     says_how_much_it_is_worth,
     stops_every_claim,
     sets_more_than_a_claim_can_lock,
@@ -679,12 +797,16 @@ def the_exporter_sees_rows(house: House, part: str = "exporter") -> None:
 
 def the_owner_looks_around(house: House, part: str = "owner") -> None:
     """FORCE: who owns a table sees none of it either, outside the functions that he lends his rights to."""
-    with house.connect() as session:
+    partition = "youtility_tasks_history_default"
+    with set_by_people(house), house.connect() as session:
         session.autocommit = False
-        for table in KEPT_APART.keys() - {"youtility_tasks_tenant", "youtility_tasks_taskeffect"}:
-            for owner in (house.group("owner"), *house.owners(table)):
-                session.execute(f'SET LOCAL ROLE "{owner}"')
-                assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), f"{table} to {owner}"
+        for table in (*KEPT_APART, *SET_BY_PEOPLE, partition):
+            assert session.execute(f"SELECT count(*) FROM {table}").fetchone() != (0,), table
+            for owner in {house.group("owner"), *house.owners(table)}:
+                with session.transaction(force_rollback=True):
+                    session.execute(f'ALTER TABLE {table} OWNER TO "{owner}"')
+                    session.execute(f'SET LOCAL ROLE "{owner}"')
+                    assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), f"{table} to {owner}"
 
 
 ACROSS_TENANTS: tuple[Attack, ...] = (

@@ -18,9 +18,9 @@ from django.db import ProgrammingError, connection, connections, transaction
 from psycopg.pq import TransactionStatus
 
 from tests.tenancy.ground import A, B, House, build
-from youtility_tasks import acts, enqueue, history, queries
+from youtility_tasks import acts, enqueue, history, queries, tenants
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import Refused, UnknownTenant
+from youtility_tasks.errors import NotAllowed, Refused, UnknownTenant
 from youtility_tasks.models import Job, TaskEffect, Tenant
 from youtility_tasks.tenancy import guard, roles, token
 from youtility_tasks.tenants import no_tenant, tenant, tenants_in_scope
@@ -237,6 +237,13 @@ def test_the_token_is_in_no_statements_text(inside: House, own_house: House, enq
 def guard_sends_alone() -> None:
     with tenant(B), connection.cursor() as cursor:
         cursor.execute("SELECT 1; SELECT 2")
+
+
+def test_a_tenant_is_activated_by_operators_alone(inside: House) -> None:
+    for act in (lambda: tenants.deactivate(A, "why"), lambda: tenants.add(A, "Acme", weight=9)):
+        with pytest.raises(NotAllowed, match="manage_task_queue tenants"):
+            act()
+    assert inside.rows("SELECT is_active, weight FROM youtility_tasks_tenant WHERE id = 7") == [(True, 1)]
 
 
 def texts_seen_by_another(house: House, say: Callable[[], object]) -> list[str]:

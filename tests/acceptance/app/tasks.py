@@ -441,15 +441,19 @@ _ATTACKS = {
 
 @task()
 def runs_sql(*, statements: list[str]) -> list[Any]:
-    """Statements of somebody with SQL in this task: what each is answered, or the code with which it is refused."""
+    """Statements of somebody with SQL in this task: what the last part of each is answered, or the code of its refusal."""
     said: list[Any] = []
     for statement in statements:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
+                while cursor.nextset():
+                    pass
                 said.append(cursor.fetchall() if cursor.description else None)
         except Error as error:
             said.append(getattr(error.__cause__, "sqlstate", None))
+        if connection.connection.info.transaction_status:
+            connection.connection.rollback()
     return said
 
 
