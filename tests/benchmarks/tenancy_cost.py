@@ -31,6 +31,7 @@ from youtility_tasks.bench.processes import Crew, Place
 from youtility_tasks.bench.spread import ratios, spread
 from youtility_tasks.bench.systems import SYSTEMS, System
 from youtility_tasks.conf import PARTS
+from youtility_tasks.management.ending import terminable
 
 QUEUE = "high_priority"
 TASKS = {
@@ -272,13 +273,14 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--each", action="store_true", help="also each guard alone")
     given = parser.parse_args()
-    found = measure(
-        [OFF, ON, *(SINGLE if given.each else ())],
-        rounds=given.rounds,
-        jobs=given.jobs,
-        tenants=given.tenants,
-        tasks=given.tasks,
-    )
+    with terminable():  # a kill leaves neither servers nor workers
+        found = measure(
+            [OFF, ON, *(SINGLE if given.each else ())],
+            rounds=given.rounds,
+            jobs=given.jobs,
+            tenants=given.tenants,
+            tasks=given.tasks,
+        )
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 
