@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -138,6 +139,12 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
                 raise errors.ConfigurationError(f"TASK_CATALOG[{name!r}] is {value!r}; right is a number above 0.")
+        for name in ("ondemand_reports_folder", "scheduled_reports_folder"):
+            folder = getattr(self, name)
+            if not isinstance(folder, str) or (folder and not os.path.isabs(folder)):
+                raise errors.ConfigurationError(
+                    f"TASK_CATALOG[{name!r}] is {folder!r}; right is an absolute path, as text."
+                )
         if isinstance(self.admin_emails, str):
             raise errors.ConfigurationError(
                 f"TASK_CATALOG['admin_emails'] is {self.admin_emails!r}; right is a list of addresses."

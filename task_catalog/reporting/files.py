@@ -11,13 +11,14 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings as django_settings
 from django.utils.crypto import salted_hmac
 
 from task_catalog.conf import catalog
+from task_catalog.rules.local_time import local
 from youtility_tasks import BadInput
 
 # Owner and group: the web process that hands files out may be another user of the worker's group.
@@ -76,6 +77,12 @@ def of_tenant(folder: Path, client_id: int, *below: int) -> Path:
 def token(*parts: object) -> str:
     """What makes a name unguessable: the same for the same request, so that a second attempt finds its own file."""
     return salted_hmac("task_catalog.reports", ":".join(map(str, parts)), algorithm="sha256").hexdigest()[:_TOKEN]
+
+
+def days(start: datetime, end: datetime, offset: int) -> str:
+    """The local days of [start, end) as a name has them: `2025-03-01--2025-03-31`, the last one included."""
+    first, last = local(start, offset), local(end - timedelta(microseconds=1), offset)
+    return f"{first:%Y-%m-%d}--{last:%Y-%m-%d}"
 
 
 def without_token(name: str) -> str:

@@ -29,13 +29,14 @@ class Made:
 
 def make(asked: Asked, path: Path) -> Made:
     """Write the report to a file that exists. A report without rows is an outcome, not a failure."""
-    write = writer_of(asked.format)
+    writer = writer_of(asked.format)
     with rows_of(asked.report, asked.filters) as rows:
         first = next(rows, None)
         if first is None:
             return Made(0, asked.warnings)
         counted = _Counted(itertools.chain([first], rows))
-        said = write(head_of(asked, clock.now()), counted, path)
+        said = writer.write(head_of(asked, clock.now()), counted, path)
+    writer.finish(path)
     return Made(counted.count, (*asked.warnings, *said))
 
 

@@ -5,6 +5,8 @@ Whoever ends a request tells it here, in the transaction that ends it; who comes
 
 from __future__ import annotations
 
+import json
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +19,27 @@ from youtility_tasks import FinalFailure, current_tenant, effects, tenant
 from youtility_tasks.models import Job
 from youtility_tasks.registry import get
 
+from .registry import FIELDS
 from .units import Units
 
+logger = logging.getLogger(__name__)
+
 HISTORY_TASK = "create_report_history"
-_TOLD = "report-told:"
+_TOLD, _DEAD = "report-told:", "report-dead:"
 _LONGEST_TRACEBACK = 20_000
 _LONGEST_MESSAGE = 1_000
+_LARGEST_FORM = 64 * 1024
+_KNOWN_FIELDS = (
+    "report_name",
+    "format",
+    "export_type",
+    "ctzoffset",
+    "to_addr",
+    "cc",
+    "email_body",
+    "sitegroup",
+    *FIELDS,
+)
 _SECRET = re.compile(r"passw|secret|token|csrf|api_?key|authori[sz]ation|credential", re.IGNORECASE)
 
 Trouble = tuple[str | None, str | None, str | None]
@@ -44,7 +61,7 @@ class Request:
     unit_id: int
 
     def as_json(self) -> dict[str, Any]:
-        return {"key": self.key, "form": without_secrets(self.form), "user_id": self.user_id, "unit_id": self.unit_id}
+        return {"key": self.key, "form": form_to_keep(self.form), "user_id": self.user_id, "unit_id": self.unit_id}
 
     @classmethod
     def of_json(cls, stored: Mapping[str, Any]) -> Request:
@@ -58,7 +75,7 @@ def tell(request: Request, *, has_data: bool = True, trouble: Trouble = NO_TROUB
         if first:
             kind, message, lines = trouble
             get(HISTORY_TASK).enqueue(
-                formdata=without_secrets(request.form),
+                formdata=form_to_keep(request.form),
                 userid=request.user_id,
                 buid=request.unit_id,
                 EI=[kind, message and message[:_LONGEST_MESSAGE], lines and lines[-_LONGEST_TRACEBACK:]],
@@ -91,14 +108,21 @@ def tell_of_failure(failure: FinalFailure) -> None:
 
 def tell_of_dead_letters() -> int:
     """Tell of the current tenant's requests whose jobs ended without a word, because their process died; how many."""
-    dead = Job.objects.dead_letters().filter(tenant_id=current_tenant() or 0, task_name__in=list(_find))
-    requests = {job.pk: _find[job.task_name](job.pk, job.args) for job in dead}
-    told = effects.done_among(_TOLD + request.key for request in requests.values())
-    silent = [(pk, request) for pk, request in requests.items() if _TOLD + request.key not in told]
-    for pk, request in silent:
-        words = f"Job {pk} ended without a report; `manage_task_queue show {pk}` has its attempts."
-        tell(request, has_data=False, trouble=("ProcessDied", words, None))
-    return len(silent)
+    dead = list(Job.objects.dead_letters().filter(tenant_id=current_tenant() or 0, task_name__in=list(_find)))
+    looked_at = effects.done_among(f"{_DEAD}{job.pk}" for job in dead)
+    return sum(_tell_of(job) for job in dead if f"{_DEAD}{job.pk}" not in looked_at)
+
+
+def _tell_of(job: Job) -> bool:
+    words = f"Job {job.pk} ended without a report; `manage_task_queue show {job.pk}` has its attempts."
+    try:
+        with transaction.atomic():
+            effects.once(f"{_DEAD}{job.pk}")
+            request = _find[job.task_name](job.pk, job.args)
+            return tell(request, has_data=False, trouble=("ProcessDied", words, None))
+    except Exception:
+        logger.warning("request not told, the others are id=%s task=%s", job.pk, job.task_name, exc_info=True)
+        return False
 
 
 def request_of_form(key: str, form: Any, *, user_id: Any = None, unit_id: Any = None) -> Request:
@@ -114,6 +138,14 @@ def request_of_form(key: str, form: Any, *, user_id: Any = None, unit_id: Any = 
         user_id=entities.none_id() if person is None else person.pk,
         unit_id=next((unit for unit in own if unit in known), client_id),
     )
+
+
+def form_to_keep(form: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job, a promise and the history hold of a form: no secrets, and of a huge one the fields that are known."""
+    kept = without_secrets(form)
+    if len(json.dumps(kept, default=str)) <= _LARGEST_FORM:
+        return kept
+    return {name: str(kept[name])[:_LONGEST_MESSAGE] for name in _KNOWN_FIELDS if name in kept}
 
 
 def without_secrets(form: Mapping[str, Any]) -> dict[str, Any]:

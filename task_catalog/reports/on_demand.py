@@ -23,7 +23,6 @@ from task_catalog.reporting.registry import ALIASES, FORMATS
 from task_catalog.reporting.request import Asked, read
 from task_catalog.reporting.telling import Request, tell
 from task_catalog.reporting.writers import MEDIA_TYPES
-from task_catalog.rules.local_time import local
 from task_catalog.sweeps import shortened
 from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues, task
 from youtility_tasks.conf import settings
@@ -119,9 +118,9 @@ class _Job:
     def stored_name(self) -> str:
         """The same in each attempt, unguessable, and with the period for the eye."""
         filters = self.asked.filters
-        first, last = (f"{local(at, filters.offset):%Y-%m-%d}" for at in (filters.start, filters.end))
+        covered = files.days(filters.start, filters.end, filters.offset)
         mark = files.token(self._tenant_id, "request", self.request.key)
-        return f"{self.asked.report.code}__{first}--{last}__{mark}.{self.asked.format}"
+        return f"{self.asked.report.code}__{covered}__{mark}.{self.asked.format}"
 
     def hand_over(self, draft: files.Draft) -> None:
         """Enqueue the mail of this request, once; the file stays only if the job cannot carry it."""
@@ -244,7 +243,7 @@ def _checked_mail(form: Any, json_report: Any, request_key: str | None) -> _Smal
 
 def _mail_request(form: Any, json_report: Any, request_key: Any) -> Request:
     """The request that a mail of T19 belongs to, good or bad."""
-    known_as = request_key if isinstance(request_key, str) and request_key else keys.digest(f"{form}{json_report}")
+    known_as = request_key if isinstance(request_key, str) and request_key else keys.digest_json([form, json_report])
     held = form if isinstance(form, dict) else {}
     return telling.request_of_form(known_as, held, user_id=held.get("user_id"), unit_id=held.get("bu_id"))
 

@@ -188,11 +188,11 @@ class _Run:
     def _name(self, row: ScheduleReport, period: Period, asked: Asked) -> str:
         """Whose and which it is, so that no two clients share a name (D29), and what nobody can guess."""
         offset = asked.filters.offset
-        first, last = (f"{local(at, offset):%Y-%m-%d}" for at in (period.start, period.end))
+        covered = files.days(period.start, period.end, offset)
         whose = f"{self._client_id}-{row.bu_id or self._client_id}-{row.pk}"
         mark = files.token(self._client_id, "schedule", row.pk, period.end.isoformat())
         at = f"{local(self._now, offset):%H-%M-%S}"
-        return f"{asked.report.code}__{whose}__{first}--{last}__{at}__{mark}.{asked.format}"
+        return f"{asked.report.code}__{whose}__{covered}__{at}__{mark}.{asked.format}"
 
     def _note(self, row: ScheduleReport, period: Period | None, reason: str, text: str, error: Exception) -> None:
         self.errors.append({"id": row.pk, "reason": reason, "error": text})

@@ -47,6 +47,8 @@ def test_the_settings_have_defaults_and_are_read_once(settings):
         ({"autoclose_lookback_days": True}, ["is True"]),
         ({"route_speed_kmh": -3}, ["is -3", "above 0"]),
         ({"admin_emails": "ops@example.com"}, ["list of addresses"]),
+        ({"ondemand_reports_folder": "reports"}, ["is 'reports'", "absolute path"]),
+        ({"report_inline_bytes": 0}, ["is 0"]),
     ],
 )
 def test_a_setting_that_cannot_work_is_an_error_and_a_check(settings, given, words):

@@ -392,3 +392,44 @@ def test_a_key_that_cannot_be_stored_is_refused_and_the_transaction_goes_on(key:
     with pytest.raises(errors.NotJson):
         effects.perform(key, outbox.send)
     assert len(outbox) == 0
+
+
+def test_unfinished_are_those_that_wait_and_those_that_are_being_done_now(outbox: Outbox) -> None:
+    for key in ("mail:1", "mail:2", "mail:3", "other:1"):
+        effects.promise(key, payload={"key": key})
+    effects.perform("mail:1", outbox.send)
+
+    def look(message_id: str) -> None:
+        assert [each.key for each in effects.unfinished("mail:")] == ["mail:2", "mail:3"]
+        with in_job(2):
+            assert [each.key for each in effects.pending("mail:")] == ["mail:3"]
+
+    with in_job(1):
+        effects.perform("mail:2", look)
+    with tenant(8):
+        effects.promise("mail:9", payload={})
+    assert [(each.key, each.payload) for each in effects.unfinished("mail:")] == [("mail:3", {"key": "mail:3"})]
+
+
+def test_what_was_promised_is_known_before_and_after_it_is_done(outbox: Outbox) -> None:
+    effects.promise("k", payload={"n": 1})
+    effects.once("bare")
+    assert effects.payload_of("k") == {"n": 1}
+
+    effects.perform("k", outbox.send)
+
+    assert (effects.payload_of("k"), effects.payload_of("bare"), effects.payload_of("unknown")) == ({"n": 1}, {}, None)
+    with tenant(8):
+        assert effects.payload_of("k") is None
+
+
+def test_which_of_many_are_done_is_one_question(outbox: Outbox) -> None:
+    effects.once_many(["a", "b"])
+    effects.promise("c", payload={})
+
+    with CaptureQueriesContext(connection) as asked:
+        assert effects.done_among(["a", "b", "c", "d"]) == {"a", "b"}
+
+    assert len(asked) == 1
+    with tenant(8):
+        assert effects.done_among(["a"]) == set()

@@ -1,12 +1,14 @@
 """One module a format; each has `write(head, rows, path)`, which returns what is to be said about the file.
 
-`rows` is gone through once, so that a report of any length needs the memory of a few rows.
+`rows` is gone through once, so that a report of any length needs the memory of a few rows. A module whose work is not done
+then has `finish(path)` besides, which is called when the rows' transaction is over.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from task_catalog.extras import MissingExtra
@@ -15,7 +17,14 @@ from task_catalog.reporting.registry import FORMATS
 from task_catalog.reporting.rows import Row
 from youtility_tasks import BadInput
 
-Write = Callable[[Head, Iterator[Row], Path], list[str]]
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What writes one format."""
+
+    write: Callable[[Head, Iterator[Row], Path], list[str]]
+    finish: Callable[[Path], None]
+
 
 MEDIA_TYPES = {
     "pdf": "application/pdf",
@@ -26,12 +35,16 @@ MEDIA_TYPES = {
 }
 
 
-def writer_of(format: str) -> Write:
+def writer_of(format: str) -> Writer:
     """What writes that format; imported when first used, because some need much. Raises MissingExtra."""
     if format not in FORMATS:
         raise BadInput(f"format is {format!r}; right is one of {', '.join(FORMATS)}.")
     try:
-        write: Write = importlib.import_module(f"{__name__}.as_{format}").write
+        module = importlib.import_module(f"{__name__}.as_{format}")
     except ImportError as error:
         raise MissingExtra(f"Writing reports as {format}", error.name or format, "reports") from error
-    return write
+    return Writer(module.write, getattr(module, "finish", _done))
+
+
+def _done(path: Path) -> None:
+    """Most formats are complete with their last row."""

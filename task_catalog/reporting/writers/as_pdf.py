@@ -16,7 +16,7 @@ from . import as_html
 
 
 def write(head: Head, rows: Iterator[Row], path: Path) -> list[str]:
-    """Write one document.
+    """Write the page that `finish` renders.
 
     Raises BadInput for more rows than `TASK_CATALOG["report_pdf_rows"]`: nobody reads so many pages, and laying them out
     takes longer than the task may.
@@ -27,6 +27,9 @@ def write(head: Head, rows: Iterator[Row], path: Path) -> list[str]:
         raise BadInput(
             f"{head.report.code}: a PDF holds {most:,} rows and there are more. Choose xlsx or csv, or a shorter period."
         )
-    said = as_html.write(head, iter(kept), path)
+    return as_html.write(head, iter(kept), path)
+
+
+def finish(path: Path) -> None:
+    """Render the page: that may take a minute, for which no transaction stays open. Raises what `ports.pdf` does."""
     path.write_bytes(pdf.render(path.read_text(encoding="utf-8"), timeout_s=catalog().report_pdf_timeout_s))
-    return said

@@ -245,6 +245,19 @@ def test_what_a_form_costs_before_the_first_row_does_not_grow_with_the_sites(acm
     assert questions() == few
 
 
+def test_a_region_stands_for_the_sites_below_it(acme, globex):
+    north, south = acme.site("north"), acme.site("south")
+    below = acme.site("9")
+    type(below).objects.filter(pk=below.pk).update(parent=north)
+    for place in (south, below):
+        visits(acme, place, "COMPLETED")
+
+    assert [row[0] for row in rows(acme, form("TASKSUMMARY", north))] == [below.buname]
+    assert [row[0] for row in rows(acme, form("TASKSUMMARY", acme.client))] == [below.buname, south.buname]
+    with pytest.raises(BadInput, match="is no site of client"):
+        rows(globex, form("TASKSUMMARY", below))
+
+
 def test_a_group_of_sites_is_those_of_its_sites_that_are_the_clients(acme, globex):
     one, two, three = (acme.site(code) for code in "123")
     for place in (one, two, three):

@@ -139,3 +139,25 @@ def test_a_request_whose_process_died_is_told_by_the_next_sweep_and_once(acme, g
     (row,) = histories(acme)
     assert (row.user_id, row.bu_id, row.report_name) == (asker.pk, site.pk, "LISTOFTASKS")
     assert f"Job {job_id} ended without a report" in row.traceback
+
+
+def test_one_dead_letter_that_nobody_understands_keeps_no_other_from_being_told(acme, site, asker, monkeypatch, caplog):
+    from task_catalog.reports.on_demand import create_save_report_async
+
+    ids = []
+    for report in ("LISTOFTASKS", "LISTOFTOURS"):
+        with tenant(acme.id):
+            asked = {"formdata": {**FORM, "report_name": report}, "client_id": acme.id}
+            ids.append(int(create_save_report_async.enqueue(**asked, user_email="a@x.example", user_id=asker.pk).id))
+    Job.objects.filter(pk__in=ids).update(status="failed")
+    find = telling._find["create_save_report_async"]
+    monkeypatch.setitem(
+        telling._find, "create_save_report_async", lambda id, args: 1 / 0 if id == ids[0] else find(id, args)
+    )
+
+    with tenant(acme.id):
+        assert telling.tell_of_dead_letters() == 1
+    run_jobs("reports")
+
+    assert [row.report_name for row in histories(acme)] == ["LISTOFTOURS"]
+    assert f"request not told, the others are id={ids[0]}" in caplog.text

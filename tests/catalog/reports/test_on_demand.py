@@ -56,7 +56,7 @@ def test_a_report_for_download_lies_in_its_tenants_folder_under_a_name_nobody_gu
     assert result == {
         "status": 200,
         "filepath": str(path),
-        "filename": "TASKSUMMARY__2025-03-03--2025-03-04.csv",
+        "filename": "TASKSUMMARY__2025-03-03--2025-03-03.csv",
         "message": "The report is ready.",
         "rows": 1,
         "warnings": [],
@@ -129,7 +129,7 @@ def test_a_large_report_is_mailed_by_file_which_is_deleted_afterwards(
     assert "Facility desk" in got.message["From"]
     assert "As asked." in got.text
     (attached,) = got.message.iter_attachments()
-    assert attached.get_filename() == "TASKSUMMARY__2025-03-03--2025-03-04.csv"
+    assert attached.get_filename() == "TASKSUMMARY__2025-03-03--2025-03-03.csv"
     assert path.name not in got.text
     assert folders.files() == []
     (row,) = histories(acme)
@@ -154,8 +154,8 @@ def test_a_report_that_no_job_can_carry_goes_by_file_whatever_the_setting_says(
     assert len(folders.files()) == 1
 
 
-def test_two_people_and_two_requests_of_one_have_files_of_their_own(acme, globex, site, asker, work, folders):
-    """D41: files were named by the report alone."""
+def test_d41_two_people_and_two_requests_of_one_have_files_of_their_own(acme, globex, site, asker, work, folders):
+    """Files were named by the report alone."""
     other = acme.person("other", site)
     their_site = globex.site("1")
     visits(globex, their_site, "COMPLETED")
@@ -205,7 +205,7 @@ def test_a_second_run_of_a_send_hands_nothing_over_again(acme, site, asker, work
     assert ReportHistory.objects.count() == 1
 
 
-def test_dying_between_the_file_and_the_commit_leaves_one_mail(
+def test_d2_dying_between_the_file_and_the_commit_leaves_one_mail(
     acme, site, asker, work, folders, mailbox, by_file, monkeypatch
 ):
     def die(**kwargs):
@@ -224,7 +224,9 @@ def test_dying_between_the_file_and_the_commit_leaves_one_mail(
     assert folders.files() == []
 
 
-def test_a_failure_on_the_way_leaves_no_half_file(acme, site, asker, work, folders, monkeypatch):
+def test_d48_an_error_on_the_way_is_no_missing_data_and_leaves_no_half_file(
+    acme, site, asker, work, folders, monkeypatch
+):
     monkeypatch.setattr("task_catalog.reporting.writers.as_csv._cell", lambda value, offset: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
@@ -287,7 +289,7 @@ def test_a_user_or_client_that_is_somebody_elses_is_bad_input(acme, globex, site
     assert row.user_id == NONE
 
 
-def test_a_bug_is_tried_three_times_and_told_once(acme, site, asker, work, monkeypatch, settings):
+def test_d1_a_bug_is_tried_three_times_and_told_once(acme, site, asker, work, monkeypatch, settings):
     settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "retry_delay_factor": 0}
     monkeypatch.setattr("task_catalog.reporting.writers.as_csv._cell", lambda value, offset: 1 / 0)
 
@@ -430,6 +432,24 @@ def test_the_inline_arguments_hold_no_secrets_of_the_form(acme, site, asker, wor
     given = arguments(job)["formdata"]
     assert "password" not in given
     assert given["nested"] == {"kept": 1}
+
+
+def test_a_huge_form_does_not_keep_its_report_from_being_told(acme, site, asker, work, settings):
+    settings.TASK_CATALOG = {**settings.TASK_CATALOG, "report_inline_bytes": 1}
+    make(acme, send_form(site, note="x" * 240_000), asker)
+
+    run_jobs("reports")
+    with tenant(acme.id):
+        from task_catalog.reporting.telling import tell
+        from task_catalog.reports.on_demand import request_of_job
+
+        (job,) = enqueued("send_generated_report_onfly_email")
+        asked = send_form(site, note="x" * 240_000)
+        tell(request_of_job(77, {"formdata": asked, "user_id": asker.pk}), trouble=("E", "m" * 9_000, "t" * 90_000))
+    run_jobs("reports")
+    (row,) = histories(acme)
+    assert (row.report_name, len(row.traceback), "note" in row.params) == ("TASKSUMMARY", 20_000, False)
+    assert job.pk
 
 
 def test_files_are_never_world_readable(acme, site, asker, work, folders):

@@ -182,8 +182,8 @@ def test_d29_clients_that_share_type_dates_and_hour_get_their_own_reports(
     assert folders.files() == []
 
 
-def test_the_mail_says_which_report_of_which_site_and_period(acme, site, work, mailbox, folders):
-    """D30: they were called "Test Subject"."""
+def test_d30_the_mail_says_which_report_of_which_site_and_period(acme, site, work, mailbox, folders):
+    """They were called "Test Subject"."""
     row = schedule(acme, site, cc=["second@acme.example", "BOSS@acme.example"])
     run(create_scheduled_reports)
 

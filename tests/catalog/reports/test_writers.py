@@ -13,16 +13,20 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from task_catalog.extras import MissingExtra
+from task_catalog.facility.models import Wom
 from task_catalog.reporting import cells, registry
 from task_catalog.reporting.chart import MOST_BARS, Totals
 from task_catalog.reporting.head import Head
 from task_catalog.reporting.registry import Chart, Column, Kind, Report
 from task_catalog.reporting.writers import writer_of
+from tests.catalog.closing.world import NOON
+from tests.catalog.reports.world import form, made_into, visits
 from youtility_tasks import BadInput
 
 AT = datetime(2025, 3, 3, 4, 30, 59, tzinfo=UTC)
@@ -68,8 +72,16 @@ def head(columns=COLUMNS, chart=None, offset=330) -> Head:
 def write(format: str, rows, folder: Path, **about) -> Path:
     path = folder / f"report.{format}"
     about = {"columns": COLUMNS, **about}
-    writer_of(format)(head(**about), iter(rows), path)
+    written(format, head(**about), rows, path)
     return path
+
+
+def written(format: str, about: Head, rows, path: Path) -> list[str]:
+    """Write a file to its end; what was said about it."""
+    writer = writer_of(format)
+    said = writer.write(about, iter(rows), path)
+    writer.finish(path)
+    return said
 
 
 def texts(format: str, values: list[str], folder: Path) -> list[str]:
@@ -194,7 +206,7 @@ def test_a_title_cannot_end_the_style_sheet(tmp_path):
     object.__setattr__(about.report, "title", 'x</style><script>"; } body { display: none } ')
     path = tmp_path / "report.html"
 
-    writer_of("html")(about, iter([ROW]), path)
+    written("html", about, [ROW], path)
 
     page = path.read_text()
     assert page.count("</style>") == 1
@@ -258,7 +270,7 @@ def test_text_longer_than_a_cell_is_cut_and_told(tmp_path):
     long = "x" * 40_000
     path = tmp_path / "report.xlsx"
 
-    said = writer_of("xlsx")(about, iter([(long,), ("x" * 32_767,)]), path)
+    said = written("xlsx", about, [(long,), ("x" * 32_767,)], path)
 
     rows = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()[2:]
     assert [len(row[0]) for row in rows] == [32_767, 32_767]
@@ -358,6 +370,51 @@ def test_the_chart_stands_above_the_rows(tmp_path, format):
     else:
         text = pypdfium2.PdfDocument(str(path))[0].get_textpage().get_text_range()
         assert text.index("Counted by site") < text.index("Share")
+
+
+def test_a_pdf_is_laid_out_when_the_transaction_of_its_rows_is_over(acme, site, tmp_path, monkeypatch):
+    seen = []
+
+    def render(html: str, *, timeout_s: float) -> bytes:
+        seen.append(connection.in_atomic_block)
+        return b"%PDF-"
+
+    monkeypatch.setattr("task_catalog.ports.pdf.render", render)
+    visits(acme, site, "COMPLETED")
+
+    made_into(acme, form("TASKSUMMARY", site, format="pdf"), tmp_path / "report.pdf")
+
+    assert seen == [False]
+    assert (tmp_path / "report.pdf").read_bytes() == b"%PDF-"
+
+
+@pytest.mark.parametrize("format", ["xlsx", "csv", "html", "json"])
+@pytest.mark.parametrize(
+    ("code", "at"),
+    [
+        *(("TASKSUMMARY", None), ("TOURSUMMARY", None), ("PPMSUMMARY", None)),
+        *(("LISTOFTASKS", 2), ("LISTOFTOURS", 2), ("LISTOFTICKETS", 1), ("WORKORDERLIST", 1)),
+    ],
+)
+def test_every_report_comes_in_every_format(acme, site, tmp_path, code, at, format):
+    guard = acme.person("guard", site)
+    for kind in ("TASK", "INTERNALTOUR", "PPM"):
+        visits(acme, site, "COMPLETED", "ASSIGNED", identifier=kind, people=guard, endtime=NOON)
+    acme.ticket(site, at=NOON, creator_id=guard.pk)
+    Wom.objects.create(description="d", identifier="WO", client_id=acme.id, bu=site, **acme.stamps(cdtz=NOON))
+    path = tmp_path / f"report.{format}"
+
+    made = made_into(acme, form(code, site, format=format, ctzoffset=330), path)
+
+    assert made.has_data and made.warnings == ()
+    if format == "json":
+        found = json.loads(path.read_text())
+        assert len(found["rows"]) == made.row_count
+        assert at is None or found["rows"][0][found["columns"][at]].endswith("+05:30")
+    elif format == "xlsx":
+        assert len(CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0).to_python()) == made.row_count + 2
+    else:
+        assert "acme" in path.read_text(encoding="utf-8-sig").lower()
 
 
 def test_every_report_of_the_company_can_draw_its_chart():

@@ -45,7 +45,7 @@ def rows(company: Company, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
             return list(found)
 
 
-def written(company: Company, asked: dict[str, Any], path: Path) -> Made:
+def made_into(company: Company, asked: dict[str, Any], path: Path) -> Made:
     """Make a report into a file."""
     with tenant(company.id):
         return make(read(asked, client_id=company.id), path)
