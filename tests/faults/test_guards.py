@@ -47,6 +47,43 @@ def a_stopped_child_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
     assert crew.queue.ending(job_id)["status"] == "succeeded"
 
 
+def a_task_that_stops_its_process_is_a_dead_letter(crew: Crew, mutant: Mutant | None) -> None:
+    """As one that reads from the terminal does, in a worker that was started from one. Its neighbours lose no attempt."""
+    crew.start(threads=1, mutant=mutant)
+    job_id = crew.queue.put("stops_itself")
+    crew.began(3, task="stops_itself")
+    waiting = crew.queue.put("adds", a=1, b=2)
+
+    assert crew.queue.ending(job_id, within_s=patience_s(mutant))["status"] == "failed"
+    assert crew.queue.attempts(job_id) == ["crashed"] * 3
+    assert crew.queue.ending(waiting)["attempt"] == 1
+
+
+def a_task_that_closes_what_is_not_its_own_is_a_dead_letter(crew: Crew, mutant: Mutant | None) -> None:
+    """Connections that it opens then have the numbers of ours, and its end would be told to one of them."""
+    crew.start(threads=1, mutant=mutant)
+    job_id = crew.queue.put("closes_everything")
+
+    assert crew.queue.ending(job_id, within_s=patience_s(mutant))["status"] == "failed"
+    assert crew.queue.attempts(job_id) == ["crashed"] * 3
+
+
+def a_daemon_does_not_outlive_the_child_that_it_comes_from(crew: Crew, mutant: Mutant | None) -> None:
+    """It has a session and a parent of its own; what a living child has started stays."""
+    crew.start(threads=2, mutant=mutant)
+    crew.queue.ending(crew.queue.put("starts_a_service"))
+    job_id = crew.queue.put("becomes_a_daemon")
+    crew.queue.ending(job_id)
+    service, daemon, its_program = (each["its"] for each in crew.diary("grandchild"))
+
+    for pid in (daemon, its_program):
+        until(lambda pid=pid: not is_alive(pid), within_s=patience_s(mutant), why="the daemon lives")
+    assert is_alive(service)
+    crew.supervisors[0].signal(signal.SIGTERM)
+    crew.supervisors[0].wait()
+    assert not is_alive(service)
+
+
 def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mutant | None) -> None:
     """Its worker was frozen; nobody else was there to rescue, so the worker finds its jobs still its own."""
     crew.start(threads=1, mutant=mutant, rescue_interval_s=60)
@@ -103,6 +140,15 @@ def a_worker_that_stays_frozen_does_not_keep_its_supervisor(crew: Crew, mutant: 
 GUARDS: dict[Check, Mutant] = {
     what_waits_behind_a_long_job_runs_elsewhere: Mutant(CHILD, "_Child.take", '"recall" in message', "False"),
     a_stopped_child_is_replaced: Mutant(CHILDREN, "Children.snapshot", "if is_frozen and child.was_frozen", "if False"),
+    a_task_that_stops_its_process_is_a_dead_letter: Mutant(
+        CHILDREN, "Children.snapshot", "death.kill_group(child.pid)", "self._kill(child, None, Happened.HANDED_BACK)"
+    ),
+    a_task_that_closes_what_is_not_its_own_is_a_dead_letter: Mutant(
+        CHILD, "_Child.end_if_spoiled", "os.fstat(self.sock.fileno()).st_ino != self.sock_inode", "False"
+    ),
+    a_daemon_does_not_outlive_the_child_that_it_comes_from: Mutant(
+        "youtility_tasks.workers.strays", "Strays.kill_left", "_kill(pid)", "pass"
+    ),
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
         CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
     ),

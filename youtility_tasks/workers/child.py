@@ -21,7 +21,7 @@ from django.db import connections
 from youtility_tasks.errors import AbortRequested, SoftTimeLimit
 from youtility_tasks.finish import Happened
 
-from . import output, run, session, wire
+from . import output, run, session, strays, wire
 from .board import Board
 
 UNREPORTED_COUNT = 32
@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 def main(sock: socket.socket, board_fd: int, threads: int) -> None:
     """Serve until the worker says stop or is gone."""
     board = Board(board_fd)
+    strays.mark(os.fstat(board_fd).st_ino)
     os.close(board_fd)
     _keep_connections()
     output.install()
@@ -80,6 +81,7 @@ def _give_up() -> NoReturn:
 class _Child:
     def __init__(self, sock: socket.socket, board: Board, threads: int) -> None:
         self.sock, self.board, self.threads = sock, board, threads
+        self.sock_inode = os.fstat(sock.fileno()).st_ino
         self.pid = os.getpid()
         self.crew: list[threading.Thread] = []
         self.waiting: queue.SimpleQueue[run.Run] = queue.SimpleQueue()
@@ -102,6 +104,8 @@ class _Child:
                 messages = wire.receive(self.sock, inbox)
                 if messages is None:
                     return
+                if inbox.is_garbled:
+                    raise ConnectionError("a task has read what was meant for its child")
                 for message in messages:
                     if "stop" in message:
                         return
@@ -178,7 +182,7 @@ class _Child:
             place = self.board.start(current.assignment.job_id)
             try:
                 ending = run.run_sync(current)
-                self.end_if_forked()
+                self.end_if_spoiled()
                 _drop_broken_connections()
             except BaseException:
                 _give_up()
@@ -189,10 +193,13 @@ class _Child:
             if at_once or late or len(self.endings) >= UNREPORTED_COUNT or self.waiting.empty():
                 self.flush()
 
-    def end_if_forked(self) -> None:
-        """End here if a task has forked and come back twice: the copy holds copies of the jobs that wait, and our socket."""
+    def end_if_spoiled(self) -> None:
+        """End here if a task has forked and come back twice (the copy holds copies of the jobs that wait, and our socket), or has
+        closed the socket as one of all descriptors: another file may have its number by now, and would get what we report."""
         if os.getpid() != self.pid:
             os._exit(1)
+        if os.fstat(self.sock.fileno()).st_ino != self.sock_inode:
+            raise OSError("the task has closed descriptors that are not its own")
 
     def start_async(self, runs: list[run.Run]) -> None:
         """On the loop: start tasks side by side."""
@@ -209,7 +216,7 @@ class _Child:
                 self.trusted_until = time.monotonic() + _TRUST_CONNECTIONS_S
                 await sync_to_async(_drop_broken_connections)()
             ending = await run.run_async(current)
-            self.end_if_forked()
+            self.end_if_spoiled()
         except BaseException:
             _give_up()
         self.board.end(place)

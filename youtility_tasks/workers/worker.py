@@ -36,6 +36,8 @@ STOP_NOW = signal.SIGUSR1
 UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job waits whose task this worker does not know: another version of the code may know it."""
 
+_ANY_NUMBER = 1 << 20
+"""All of them. Large results may be too much for one statement's deadline, or for the server (256 MiB of JSON)."""
 _LOOK_AT_CLOCKS_S, _LOOK_AT_CLOCKS_IDLE_S = 0.1, 0.5
 _LONGEST_DEATH_S = 3.0
 """After the grace period a worker waits no longer than this for killed children that the kernel does not let go of (a dead
@@ -76,6 +78,8 @@ class Worker:
             dead=dead,
             look_again=self._look_again,
         )
+        self.most = _ANY_NUMBER
+        """Endings that one round trip carries, and jobs that it asks for: half as many after one that failed."""
         self.stop_at: float | None = None
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
         self.wake = asyncio.Event()
@@ -154,8 +158,10 @@ class Worker:
             wanted = self._wanted()
             if wanted or self.holdings.ended:
                 try:
-                    await self._pump(wanted)
+                    await self._pump(min(wanted, self.most))
+                    self.most = min(2 * self.most, _ANY_NUMBER)
                 except LinkDown as error:
+                    self.most = max(1, min(self.most, max(wanted, len(self.holdings.ended))) // 2)
                     logger.warning("queue out of reach worker=%s error=%s", self.lease.worker_id, error)
                     self.may_have_work = True
                     await self.link.pause()
@@ -196,7 +202,7 @@ class Worker:
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
-            sent, resent = self.holdings.send()
+            sent, resent = self.holdings.send(self.most)
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
             if sent:

@@ -20,9 +20,9 @@ from django.db import Error, connection, transaction
 from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task, tenant
 from youtility_tasks.models import Job, Tenant
 
-from . import diary, hidden, theirs
+from . import diary, hidden, rough, theirs
 
-__all__ = ["hidden", "theirs"]  # imported for what they declare
+__all__ = ["hidden", "rough", "theirs"]  # imported for what they declare
 
 TICK_S = 0.01
 
