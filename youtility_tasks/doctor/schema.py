@@ -45,6 +45,7 @@ FUNCTIONS = (
     "youtility_tasks_parked_before_v1",
     "youtility_tasks_parked_v1",
     "youtility_tasks_pump_v3",
+    "youtility_tasks_put_off_v1",
     "youtility_tasks_queue_sums_v1",
     "youtility_tasks_ready_v1",
     "youtility_tasks_register_v2",
