@@ -38,8 +38,8 @@ BEGIN
     RETURN so_far;
 END $$;
 
--- As in 0010. A tenant is looked at as far as its share goes and no further (it was one job more, which among many tenants was
--- twice as many rows to find and lock); and what is known of the tenants is brought together by grouping: each join was a
+-- As in 0010. A tenant is first looked at as far as its share goes and no further (it was one job more, which among many tenants
+-- was twice as many rows to find and lock); only when some have less than their share, each for one more. And what is known of the tenants is brought together by grouping: each join was a
 -- loop in a loop, as the claim has hash joins off.
 CREATE OR REPLACE FUNCTION youtility_tasks_ready_v1(
     p_queue text, p_parked_by integer, p_n integer, p_without integer[], p_levels integer[], p_tenants integer[], p_floors bigint[])
@@ -100,7 +100,7 @@ BEGIN
                       FROM (SELECT a.*,
                                    -- as far as all of them would get, had each enough
                                    least(need, greatest(0, ceil(((reach * need + sum(a.start * a.weight) OVER ()) / sum(a.weight) OVER () - a.start)
-                                                                * a.weight))) AS n
+                                                                * a.weight)) + (reach > 1)::integer) AS n
                               FROM (SELECT g.tenant_id, g.place, g.start, g.floor,
                                            coalesce((SELECT w.weight FROM youtility_tasks_tenant w WHERE w.id = g.tenant_id), 1)::float8 AS weight
                                       FROM (SELECT o.tenant_id, max(o.place) AS place, max(o.start) AS start, max(o.floor) AS floor
@@ -113,7 +113,7 @@ BEGIN
                                                       FROM unnest(p_levels, p_tenants, p_floors) AS f(level, tenant_id, id)
                                                      WHERE f.level = here) o
                                              GROUP BY o.tenant_id) g
-                                     WHERE g.place IS NOT NULL) a) s
+                                     WHERE g.place IS NOT NULL OFFSET 0) a) s  -- OFFSET: or the weight is asked for wherever it stands
                      CROSS JOIN LATERAL (
                         SELECT i.id FROM procrastinate_jobs i
                          WHERE i.status = 'todo' AND i.lock IS NULL AND (i.scheduled_at IS NULL OR i.parked_by > 0)
@@ -122,7 +122,7 @@ BEGIN
                            AND (i.tenant_id, i.id) > (s.tenant_id, s.floor) AND i.tenant_id <= s.tenant_id
                          ORDER BY i.tenant_id, i.id LIMIT s.n FOR UPDATE SKIP LOCKED) j
                      ORDER BY tag, s.place, j.id LIMIT need) x;
-                EXIT WHEN cardinality(tenants) = 1 OR cardinality(ids) = need OR reach >= need;
+                EXIT WHEN cardinality(tenants) = 1 OR cardinality(ids) = need OR reach > 1 AND reach >= need;
                 reach := reach * 4;
             END LOOP;
             need := need - coalesce(cardinality(ids), 0);
