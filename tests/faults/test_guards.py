@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import psutil
@@ -103,6 +104,45 @@ def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mut
     assert crew.queue.attempts(job_id) == ["succeeded"]
 
 
+def a_supervisor_that_was_frozen_goes_on(crew: Crew, mutant: Mutant | None) -> None:
+    """It had stopped its workers and left, with 0, as if somebody had asked for it."""
+    supervisor = crew.start(mutant=mutant)
+    ((_, worker),) = crew.queue.workers()
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    os.kill(worker, signal.SIGKILL)
+    thaw_at = time.monotonic() + 1.5
+    until(lambda: time.monotonic() > thaw_at)
+    os.kill(supervisor.pid, signal.SIGCONT)
+
+    job_id = crew.queue.put("adds", a=1, b=2)
+
+    crew.queue.ending(job_id, within_s=patience_s(mutant))
+    assert supervisor.process.poll() is None
+
+
+def what_a_task_started_dies_with_its_worker_under_a_stopped_nursery(crew: Crew, mutant: Mutant | None) -> None:
+    """It is the nursery that would end it; so the child does that, too, when its worker is gone."""
+    crew.start(mutant=mutant)
+    crew.queue.put("has_a_daemon", until=str(crew.gate()))
+    (grandchild,) = until(lambda: crew.diary("grandchild"), why="the grandchild lives")
+    nursery = psutil.Process(crew.began()[0]["pid"]).parent()
+    assert nursery is not None
+    nursery.suspend()
+    ((_, worker),) = crew.queue.workers()
+    try:
+        os.kill(worker, signal.SIGKILL)
+
+        until(
+            lambda: not is_alive(grandchild["pid"]),
+            within_s=patience_s(mutant),
+            why="the grandchild outlives the worker",
+        )
+    finally:
+        nursery.kill()
+        if is_alive(grandchild["pid"]):
+            os.kill(grandchild["pid"], signal.SIGKILL)
+
+
 def a_stopped_nursery_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
     """What ran under it may have stopped it, and counts as crashed; what needs a child of its own is waited for no longer."""
     supervisor = crew.start(threads=2, mutant=mutant)
@@ -151,6 +191,15 @@ GUARDS: dict[Check, Mutant] = {
     ),
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
         CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
+    ),
+    a_supervisor_that_was_frozen_goes_on: Mutant(
+        SUPERVISOR,
+        "Supervisor.run",
+        "heard.si_signo in (signal.SIGTERM, signal.SIGINT)",
+        "heard.si_signo != signal.SIGCHLD",
+    ),
+    what_a_task_started_dies_with_its_worker_under_a_stopped_nursery: Mutant(
+        CHILD, "main", "if not _Child(sock, board, threads).serve()", "if _Child(sock, board, threads).serve() is None"
     ),
     a_stopped_nursery_is_replaced: Mutant(CHILDREN, "Children.look_at_clocks", "child.is_unheard_of()", "False"),
     a_worker_that_stays_frozen_does_not_keep_its_supervisor: Mutant(

@@ -44,7 +44,7 @@ def test_a_log_that_nobody_reads_does_not_stop_a_worker(crew: Crew) -> None:
         os.close(reading)
 
 
-def test_where_nobody_reads_the_log_tasks_may_print_and_dead_workers_are_replaced(crew: Crew) -> None:
+def nobody_reads(crew: Crew, mutant: Mutant | None) -> None:
     """A pipe that is full from the start: a pager that waits, Ctrl-S, a log collector that hangs."""
     reading, writing = os.pipe()
     try:
@@ -53,7 +53,8 @@ def test_where_nobody_reads_the_log_tasks_may_print_and_dead_workers_are_replace
             while True:
                 os.write(writing, b"x" * 4096)
         os.set_blocking(writing, True)
-        supervisor = crew.start(threads=4, stdout=writing, stderr=writing)
+        supervisor = crew.start(threads=4, stdout=writing, stderr=writing, ready=False, mutant=mutant)
+        until(crew.queue.workers, within_s=20 if mutant is None else 6, why="nobody registers")
         jobs = [crew.queue.put("logs_much") for _ in range(3)]
         for job_id in jobs:
             assert crew.queue.ending(job_id)["output"].endswith("printed 999\n")
@@ -67,6 +68,15 @@ def test_where_nobody_reads_the_log_tasks_may_print_and_dead_workers_are_replace
     finally:
         os.close(writing)
         os.close(reading)
+
+
+def test_where_nobody_reads_the_log_tasks_may_print_and_dead_workers_are_replaced(crew: Crew) -> None:
+    nobody_reads(crew, None)
+
+
+def test_with_streams_that_wait_nothing_works_where_nobody_reads(crew: Crew) -> None:
+    with pytest.raises(AssertionError, match="nobody registers"):
+        nobody_reads(crew, Mutant("youtility_tasks.workers.outlet", "_unblocked", "stream is not None", "False"))
 
 
 def worker_is_another_than(crew: Crew, pid: int) -> bool:

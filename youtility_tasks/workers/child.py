@@ -47,7 +47,8 @@ def main(sock: socket.socket, board_fd: int, threads: int) -> None:
     os.close(board_fd)
     _keep_connections()
     output.install()
-    _Child(sock, board, threads).serve()
+    if not _Child(sock, board, threads).serve():
+        os.killpg(0, signal.SIGKILL)  # our nursery may be stopped, and what tasks have started would go on
 
 
 def _keep_connections() -> None:
@@ -96,19 +97,20 @@ class _Child:
         self.clocks_at = 0.0
         """Monotonic seconds before which the clocks of what runs are not looked at again."""
 
-    def serve(self) -> None:
+    def serve(self) -> bool:
+        """Until the worker says stop, or (False) is gone."""
         inbox = wire.Inbox()
         while True:
             ready, _, _ = select.select([self.sock], [], [], self.patience_s())
             if ready:
                 messages = wire.receive(self.sock, inbox)
                 if messages is None:
-                    return
+                    return False
                 if inbox.is_garbled:
                     raise ConnectionError("a task has read what was meant for its child")
                 for message in messages:
                     if "stop" in message:
-                        return
+                        return True
                     self.take(message)
             self.look_at_clocks()
 
