@@ -2,11 +2,12 @@
 
 E001 a setting that cannot work - E002 a model that is not installed - E003 a field that is missing -
 E004 a field that holds something else - E005 a dotted path that leads nowhere.
-W001 a package of an extra is missing - W002 a system library is missing.
+W001 a package of an extra is missing, or a component cannot work - W002 a system library is missing.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator, Sequence
 from ctypes.util import find_library
 from typing import Any
@@ -24,7 +25,13 @@ from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
 from .extras import MissingExtra, is_installed
 from .ports import pdf
 
-_DOTTED_PATHS = ("clock", "route_provider", "pdf_renderer")
+_DOTTED_PATHS = (
+    *("clock", "route_provider"),
+    # permits
+    "pdf_renderer",
+    # mobile
+    "graphql_executor",
+)
 
 
 @register
@@ -34,7 +41,12 @@ def check_task_catalog(app_configs: Sequence[AppConfig] | None = None, **kwargs:
         settings = catalog()
     except errors.ConfigurationError as error:
         return [Error(str(error), hint="Correct TASK_CATALOG in the Django settings.", id="task_catalog.E001")]
-    return [*_mapping_mistakes(settings), *_path_mistakes(settings), *_missing_for_documents(settings)]
+    return [
+        *_mapping_mistakes(settings),
+        *_path_mistakes(settings),
+        *_missing_for_documents(settings),
+        *_graphql_mistakes(settings),
+    ]
 
 
 def _mapping_mistakes(settings: Settings) -> Iterator[CheckMessage]:
@@ -137,3 +149,28 @@ def _missing_for_documents(settings: Settings) -> Iterator[CheckMessage]:
     if not is_installed("xlsxwriter"):
         missing = MissingExtra("Writing reports as xlsx", "xlsxwriter", "reports")
         yield Warning(str(missing), hint="Until then, reports come in other formats.", id="task_catalog.W001")
+
+
+def _graphql_mistakes(settings: Settings) -> Iterator[CheckMessage]:
+    """Imports the schema's module only as far as to see that there is one: a schema is slow to make."""
+    try:
+        flaw = getattr(import_string(settings.graphql_executor), "flaw", lambda: None)()
+    except ImportError:
+        return  # E005 says so
+    if flaw:
+        yield Warning(
+            f"TASK_CATALOG['graphql_executor'] is {settings.graphql_executor!r}, which cannot work: {flaw}.",
+            hint="What devices send fails until this is mended.",
+            id="task_catalog.W001",
+        )
+    module = settings.graphql_schema.rpartition(".")[0]
+    try:
+        found = bool(module) and importlib.util.find_spec(module) is not None
+    except ImportError:
+        found = False
+    if not found:
+        yield Error(
+            f"TASK_CATALOG['graphql_schema'] is {settings.graphql_schema!r}, which cannot be imported.",
+            hint="Right is the dotted path of a schema, 'package.module.schema'.",
+            id="task_catalog.E005",
+        )

@@ -85,6 +85,7 @@ ENTITIES: Mapping[str, Mapping[str, Expected]] = {
     ),
     "Person": _fields(
         text="peoplecode peoplename loginid email mobno peopleimg",
+        instant="mdtz",
         truth="isadmin isverified enable",
         reference="client:BusinessUnit bu:BusinessUnit designation:TypeAssist worktype:TypeAssist department:TypeAssist",
         json="people_extras",
@@ -103,15 +104,17 @@ ENTITIES: Mapping[str, Mapping[str, Expected]] = {
         whole="id",
     ),
     "Asset": _fields(
+        uuid="uuid",
         text="assetcode assetname identifier runningstatus",
+        instant="mdtz",
         truth="enable iscritical",
         json="asset_json",
         reference="client:BusinessUnit bu:BusinessUnit type:TypeAssist category:TypeAssist location:Location",
         place="gpslocation",
         whole="id",
     ),
-    "Location": _fields(text="loccode locname", whole="id"),
-    "Question": _fields(text="quesname answertype", whole="id"),
+    "Location": _fields(text="loccode locname", reference="client:BusinessUnit", whole="id"),
+    "Question": _fields(text="quesname answertype", reference="client:BusinessUnit", whole="id"),
     "QuestionSet": _fields(
         text="qsetname type",
         reference="parent:QuestionSet client:BusinessUnit bu:BusinessUnit",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import BigIntegerField, F, Func, Max, Value
@@ -15,6 +17,7 @@ from task_catalog.rules import tickets as rules
 from youtility_tasks import BadInput
 
 if TYPE_CHECKING:
+    from task_catalog.facility.models import Bt as BusinessUnit
     from task_catalog.facility.models import Ticket
 
 SYSTEM = "System"
@@ -44,6 +47,10 @@ class NewTicket:
     source: str = "USERDEFINED"
     comments: str = ""
     level: int = 0
+    uuid: UUID | None = None
+    """The device's own key, if a device made it."""
+    created_at: datetime | None = None
+    """When it was written, if it comes later than that; never after the instant at which it is stored."""
 
 
 def create_ticket(new: NewTicket, *, at: datetime) -> Ticket:
@@ -52,52 +59,84 @@ def create_ticket(new: NewTicket, *, at: datetime) -> Ticket:
     The site's numbers are locked until the caller's transaction ends, so they run 1, 2, 3 without gap or double also
     when two workers make tickets at once. Raises BadInput when the site does not exist.
     """
+    return create_tickets([new], at=at)[0]
+
+
+def create_tickets(new: Sequence[NewTicket], *, at: datetime) -> list[Ticket]:
+    """As `create_ticket` for many, numbered in their order: one statement for all tickets, two for each site."""
     with transaction.atomic():
-        site = None if entities.is_none(new.bu_id) else entities.BusinessUnit.objects.filter(pk=new.bu_id or 0).first()
-        if site is None:
-            raise BadInput(f"A ticket needs a site; bu_id is {new.bu_id!r}, which is none. Name the site it is about.")
-        number = rules.ticket_number(site.bucode, _take_number(new.client_id, site.pk))
-        moment = at.replace(microsecond=0)
-        none_id = entities.none_id()
-        ticket = entities.Ticket(
-            ticketno=number,
-            ticketdesc=new.description,
-            assignedtopeople_id=new.person_id or none_id,
-            assignedtogroup_id=new.group_id or none_id,
-            comments=new.comments,
-            identifier="TICKET",
-            bu_id=site.pk,
-            client_id=new.client_id,
-            priority=new.priority,
-            ticketcategory_id=new.category_id or none_id,
-            location_id=new.location_id or none_id,
-            asset_id=new.asset_id or none_id,
-            qset_id=new.qset_id or none_id,
-            performedby_id=none_id,
-            level=new.level,
-            status=new.status,
-            ticketsource=new.source,
-            modifieddatetime=moment,
-            cuser_id=new.creator_id or none_id,
-            muser_id=new.modifier_id or new.creator_id or none_id,
-            cdtz=moment,
-            mdtz=moment,
-            ctzoffset=new.ctzoffset,
-        )
-        ticket.ticketlog = rules.with_item(
-            None,
-            rules.history_item(
-                action="created",
-                at=moment,
-                person_id=new.creator_id or none_id,
-                who=SYSTEM if entities.is_none(new.creator_id) or ticket.cuser is None else ticket.cuser.peoplename,
-                assigned_to=assignee_of(ticket),
-                details=["created"],
-                previous_state=state_of(ticket),
-            ),
-        )
+        sites = _sites(new)
+        people = _named(entities.Person, (pk for each in new for pk in (each.person_id, each.creator_id)))
+        groups = _named(entities.Group, (each.group_id for each in new))
+        numbers = {place: _take_number(*place) for place in sorted({(each.client_id, each.bu_id or 0) for each in new})}
+        tickets = []
+        for each in new:
+            place = (each.client_id, each.bu_id or 0)
+            number = rules.ticket_number(sites[place[1]].bucode, numbers[place])
+            numbers[place] += 1
+            tickets.append(_ticket(each, number, people, groups, at=at))
         # Not save(): an adopter's pre_save signal would give the ticket a number of its own, without our lock.
-        entities.Ticket.objects.bulk_create([ticket])
+        entities.Ticket.objects.bulk_create(tickets)
+    return tickets
+
+
+def _sites(new: Sequence[NewTicket]) -> dict[int, BusinessUnit]:
+    wanted = {each.bu_id or 0 for each in new if not entities.is_none(each.bu_id)}
+    sites = {site.pk: site for site in entities.BusinessUnit.objects.filter(pk__in=wanted)}
+    for each in new:
+        if each.bu_id not in sites:
+            raise BadInput(f"A ticket needs a site; bu_id is {each.bu_id!r}, which is none. Name the site it is about.")
+    return sites
+
+
+def _named(model: Any, ids: Iterable[int | None]) -> dict[int, Any]:
+    wanted = {pk for pk in ids if not entities.is_none(pk)}
+    return {row.pk: row for row in model.objects.filter(pk__in=wanted)} if wanted else {}
+
+
+def _ticket(new: NewTicket, number: str, people: dict[int, Any], groups: dict[int, Any], *, at: datetime) -> Ticket:
+    moment = min(new.created_at or at, at).replace(microsecond=0)
+    none_id = entities.none_id()
+    ticket = entities.Ticket(
+        ticketno=number,
+        ticketdesc=new.description,
+        assignedtopeople_id=new.person_id or none_id,
+        assignedtogroup_id=new.group_id or none_id,
+        comments=new.comments,
+        identifier="TICKET",
+        bu_id=new.bu_id,
+        client_id=new.client_id,
+        priority=new.priority,
+        ticketcategory_id=new.category_id or none_id,
+        location_id=new.location_id or none_id,
+        asset_id=new.asset_id or none_id,
+        qset_id=new.qset_id or none_id,
+        performedby_id=none_id,
+        level=new.level,
+        status=new.status,
+        ticketsource=new.source,
+        modifieddatetime=moment,
+        cuser_id=new.creator_id or none_id,
+        muser_id=new.modifier_id or new.creator_id or none_id,
+        cdtz=moment,
+        mdtz=moment,
+        ctzoffset=new.ctzoffset,
+        **({} if new.uuid is None else {"uuid": new.uuid}),
+    )
+    creator, person = people.get(new.creator_id or 0), people.get(new.person_id or 0)
+    group = groups.get(new.group_id or 0)
+    ticket.ticketlog = rules.with_item(
+        None,
+        rules.history_item(
+            action="created",
+            at=moment,
+            person_id=new.creator_id or none_id,
+            who=SYSTEM if creator is None else creator.peoplename,
+            assigned_to=person.peoplename if person else group.groupname if group else "-",
+            details=["created"],
+            previous_state=state_of(ticket),
+        ),
+    )
     return ticket
 
 

@@ -8,7 +8,9 @@ drop the second (catalog.md 2.0). Keys are unique within a tenant.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -77,13 +79,30 @@ def pending(prefix: str, *, limit: int = 200) -> list[Pending]:
     ]
 
 
+def keep_answer(key: str, answer: Mapping[str, Any]) -> None:
+    """Keep what the effect of a key entered by `once` has answered, in the same transaction, for whoever asks again."""
+    text = _as_json(key, answer)
+    TaskEffect.objects.filter(tenant_id=_tenant(), key=_checked(key)).update(payload=json.loads(text))
+
+
+def answer(key: str) -> dict[str, Any]:
+    """What `keep_answer` has kept; empty when it has kept nothing."""
+    kept = TaskEffect.objects.filter(tenant_id=_tenant(), key=key).values_list("payload", flat=True).first()
+    return kept if isinstance(kept, dict) else {}
+
+
 def perform(
-    key: str, do: Callable[[str], object], *, payload: Mapping[str, Any] | None = None, bu_id: int | None = None
+    key: str,
+    do: Callable[[str], object],
+    *,
+    payload: Mapping[str, Any] | None = None,
+    bu_id: int | None = None,
+    then: Callable[[], object] | None = None,
 ) -> bool:
     """Do an outside effect once: reserve and commit, call `do(message_id)`, mark it done.
 
-    True when it was done now, False when it had been done before. If `do` raises, the effect is pending again and the
-    error goes on. Raises NotReady while another job holds the reservation (for at most LEASE_S seconds), and
+    `then` is called in the transaction that marks it done, for rows that are to say so too. True when it was done now,
+    False when it had been done before. If `do` raises, the effect is pending again and the error goes on. Raises NotReady while another job holds the reservation (for at most LEASE_S seconds), and
     EffectInTransaction inside a transaction, whose rollback could not take the effect back.
     """
     if transaction.get_connection(settings().database).in_atomic_block:
@@ -104,7 +123,10 @@ def perform(
         queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.PENDING, "note": ""})
         raise
     failpoints.reach("after_effect")
-    queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.DONE, "note": ""})
+    with transaction.atomic(using=settings().database) if then is not None else contextlib.nullcontext():
+        queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.DONE, "note": ""})
+        if then is not None:
+            then()
     return True
 
 

@@ -7,6 +7,7 @@ The facility's own tables keep "latitude,longitude"; another application may hav
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import models
@@ -38,3 +39,12 @@ def latlng(place: Any) -> Point | None:
 def zero_point(field: models.Field[Any, Any]) -> str:
     """What to store in a column for a point that nobody knows: (0, 0), in the column's own notation."""
     return _NOWHERE_AS_GEOMETRY if hasattr(field, "geom_type") else _NOWHERE
+
+
+def as_stored(field: models.Field[Any, Any], points: Sequence[Point]) -> str:
+    """A point, or the points of a path, in the column's own notation."""
+    kind = getattr(field, "geom_type", None)
+    if kind is None:
+        return " ".join(f"{latitude},{longitude}" for latitude, longitude in points)
+    inside = ", ".join(f"{longitude} {latitude}" for latitude, longitude in points)
+    return f"SRID=4326;{kind} ({inside})"

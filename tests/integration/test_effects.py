@@ -142,7 +142,43 @@ def test_a_forgotten_key_may_happen_again_and_only_with_its_transaction() -> Non
     assert not effects.once("b")
 
 
+def test_what_an_effect_answered_is_kept_with_it_and_only_for_its_tenant() -> None:
+    with pytest.raises(Undone), transaction.atomic():
+        effects.once("k")
+        effects.keep_answer("k", {"a": 1})
+        raise Undone
+    assert effects.answer("k") == {}
+
+    effects.once("k")
+    assert effects.answer("k") == {}
+    effects.keep_answer("k", {"a": [1, None]})
+
+    assert effects.answer("k") == {"a": [1, None]}
+    with tenant(8):
+        assert effects.answer("k") == {}
+
+
 # -- outside
+
+
+def test_rows_that_say_so_too_are_written_with_the_mark(outbox: Outbox) -> None:
+    def then() -> None:
+        assert row("k").status == "done"
+        assert effects.once("noted")
+
+    assert effects.perform("k", outbox.send, then=then) is True
+    assert effects.is_done("noted")
+    assert effects.perform("k", outbox.send, then=lambda: pytest.fail("done before")) is False
+
+
+def test_a_mark_whose_rows_cannot_be_written_is_not_made(outbox: Outbox) -> None:
+    def then() -> None:
+        raise Undone
+
+    with pytest.raises(Undone):
+        effects.perform("k", outbox.send, then=then)
+
+    assert row("k").status == "reserved"
 
 
 def test_an_outside_effect_is_done_and_then_known(outbox: Outbox) -> None:

@@ -40,3 +40,18 @@ def test_an_unknown_point_is_written_as_the_column_wants_it():
 
     assert places.zero_point(Jobneed._meta.get_field("gpslocation")) == "0.0,0.0"
     assert places.zero_point(PointField()) == "SRID=4326;POINT (0 0)"
+
+
+def test_points_and_paths_are_written_as_the_column_wants_them():
+    class PointField(models.Field):
+        geom_type = "POINT"
+
+    class LineField(models.Field):
+        geom_type = "LINESTRING"
+
+    ways = [(18.5, 73.8), (18.6, 73.9)]
+
+    assert places.as_stored(Jobneed._meta.get_field("gpslocation"), ways[:1]) == "18.5,73.8"
+    assert places.as_stored(Jobneed._meta.get_field("journeypath"), ways) == "18.5,73.8 18.6,73.9"
+    assert places.as_stored(PointField(), ways[:1]) == "SRID=4326;POINT (73.8 18.5)"
+    assert places.as_stored(LineField(), ways) == "SRID=4326;LINESTRING (73.8 18.5, 73.9 18.6)"
