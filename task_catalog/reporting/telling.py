@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from task_catalog import entities
-from youtility_tasks import FinalFailure, current_tenant, effects, tenant
+from youtility_tasks import FinalFailure, current_tenant, effects, errors, tenant
 from youtility_tasks.models import Job
 from youtility_tasks.registry import get
 
@@ -25,6 +25,8 @@ from .units import Units
 logger = logging.getLogger(__name__)
 
 HISTORY_TASK = "create_report_history"
+_MAKING_TASK = "create_save_report_async"
+"""Whoever comes after it mails a report, which has rows."""
 _TOLD, _DEAD = "report-told:", "report-dead:"
 _LONGEST_TRACEBACK = 20_000
 _LONGEST_MESSAGE = 1_000
@@ -103,7 +105,8 @@ def tell_of_failure(failure: FinalFailure) -> None:
     if find is not None:
         with tenant(failure.tenant_id):
             trouble = failure.error_class, failure.error_message, failure.traceback
-            tell(find(failure.job_id, failure.arguments), has_data=False, trouble=trouble)
+            has_data = failure.task.name != _MAKING_TASK
+            tell(find(failure.job_id, failure.arguments), has_data=has_data, trouble=trouble)
 
 
 def tell_of_dead_letters() -> int:
@@ -119,7 +122,10 @@ def _tell_of(job: Job) -> bool:
         with transaction.atomic():
             effects.once(f"{_DEAD}{job.pk}")
             request = _find[job.task_name](job.pk, job.args)
-            return tell(request, has_data=False, trouble=("ProcessDied", words, None))
+            has_data = job.task_name != _MAKING_TASK
+            return tell(request, has_data=has_data, trouble=("ProcessDied", words, None))
+    except errors.SoftTimeLimit:
+        raise
     except Exception:
         logger.warning("request not told, the others are id=%s task=%s", job.pk, job.task_name, exc_info=True)
         return False

@@ -209,7 +209,7 @@ class _Run:
             )
             entities.ScheduleReport.objects.filter(
                 pk=held["schedule_id"], uptodatetime=datetime.fromisoformat(end)
-            ).update(filename="")
+            ).update(filename="", lastgeneratedon=None)
         self._warn(promise, f"the file {held['file']} is lost; its period is due again")
         self.errors.append({"id": held["schedule_id"], "reason": "file_lost"})
 

@@ -114,8 +114,11 @@ class _Run:
             if lost is not None:
                 key, period = lost
                 self._make(row, period, then=lambda: effects.skip(key, "made again"))
+                row.refresh_from_db(fields=["lastgeneratedon"])
             period = rules.due(self._as_schedule(row), self._now)
-            if period is not None:
+            if period is not None and effects.is_done(_made_key(row, period)):
+                self._believe_the_ledger(row)
+            elif period is not None:
                 self._make(row, period)
             elif lost is None:
                 self.skipped += 1
@@ -127,6 +130,12 @@ class _Run:
             if self._is_last_attempt and not isinstance(error, errors.SoftTimeLimit):
                 self._tell(row, period, error)
             raise
+
+    def _believe_the_ledger(self, row: ScheduleReport) -> None:
+        """The row was set back by hand or from a backup; its period was made, and is made once."""
+        entities.ScheduleReport.objects.filter(pk=row.pk).update(lastgeneratedon=self._now.replace(microsecond=0))
+        self.sweep.warnings.append(f"schedule {row.pk}: its period was made before and is not made again")
+        self.skipped += 1
 
     def _as_schedule(self, row: ScheduleReport) -> rules.Schedule:
         return rules.Schedule(
@@ -148,7 +157,7 @@ class _Run:
             made = make(asked, draft.path)
             with transaction.atomic():
                 locked = entities.ScheduleReport.objects.select_for_update(of=("self",)).filter(pk=row.pk).first()
-                if locked is None or not effects.once(f"{MADE}{row.pk}:{period.end.isoformat()}", bu_id=row.bu_id):
+                if locked is None or not effects.once(_made_key(row, period), bu_id=row.bu_id):
                     return
                 name = draft.keep_as(self._name(row, period, asked), self._now).name if made.has_data else ""
                 self._store(locked, row, period, asked, made, name)
@@ -207,6 +216,10 @@ class _Run:
         )
         lines = "".join(traceback.format_exception(error))
         tell(request, has_data=False, trouble=(type(error).__name__, str(error), lines))
+
+
+def _made_key(row: ScheduleReport, period: Period) -> str:
+    return f"{MADE}{row.pk}:{period.end.isoformat()}"
 
 
 def form_of(row: ScheduleReport, offset: int) -> dict[str, Any]:

@@ -22,12 +22,13 @@ FORMATS = ("xlsx", "csv", "html", "json")
 ROWS = 100_000
 BOUND_MB = 150
 """A spreadsheet of 100,000 rows is written within it, Django and the catalogue included."""
+_HERE = "tests.benchmarks.report_memory"
 _START = datetime(2025, 3, 3, tzinfo=UTC)
 
 
 def measure(format: str, rows: int) -> dict[str, float]:
     """Peak memory of the process in MB, seconds, and the size of the file in MB."""
-    command = [sys.executable, "-m", __name__, "--one", format, str(rows)]
+    command = [sys.executable, "-m", _HERE, "--one", format, str(rows)]
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings"}
     said = subprocess.run(command, env=env, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     found: dict[str, float] = json.loads(said.stdout)

@@ -1,5 +1,5 @@
 """The company's reports; importing this package registers them."""
 
-from . import summaries, tickets, visits, work_orders
+from . import assets, attendance, summaries, tickets, tours, visits, work_orders
 
-__all__ = ["summaries", "tickets", "visits", "work_orders"]
+__all__ = ["assets", "attendance", "summaries", "tickets", "tours", "visits", "work_orders"]

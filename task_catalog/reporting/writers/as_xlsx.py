@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,20 +26,21 @@ _NARROW, _WIDE = 9, 60
 
 def write(head: Head, rows: Iterator[Row], path: Path) -> list[str]:
     """Write one sheet, row by row to disk. Raises BadInput for more rows than a sheet holds."""
-    book = xlsxwriter.Workbook(
-        str(path),
-        {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_numbers": False,
-            "strings_to_urls": False,
-            "tmpdir": str(path.parent),
-        },
-    )
-    try:
-        return _Sheet(book, head).write(rows)
-    finally:
-        book.close()
+    with tempfile.TemporaryDirectory(prefix=".", suffix=".tmp", dir=path.parent) as beside:
+        book = xlsxwriter.Workbook(
+            str(path),
+            {
+                "constant_memory": True,
+                "strings_to_formulas": False,
+                "strings_to_numbers": False,
+                "strings_to_urls": False,
+                "tmpdir": beside,
+            },
+        )
+        try:
+            return _Sheet(book, head).write(rows)
+        finally:
+            book.close()
 
 
 class _Sheet:

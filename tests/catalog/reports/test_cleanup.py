@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import timedelta
 
 import pytest
@@ -101,6 +102,21 @@ def test_a_tenant_that_is_not_active_keeps_its_files_until_it_returns(acme, glob
     run(cleanup)
 
     assert (ours.exists(), theirs.exists()) == (False, True)
+
+
+def test_what_is_being_written_is_old_by_the_machines_clock_alone(acme, folders, clock_at):
+    """A played day may lie long before the files that are being written, or long after them."""
+    writing = put(folders.on_demand / "1" / ".a.part", hours=0)
+    beside = put(folders.on_demand / "1" / ".b.tmp" / "rows", hours=0)
+    left = put(folders.on_demand / "1" / ".c.part", hours=0)
+    for path in (writing, beside):
+        os.utime(path)
+    os.utime(left, (time.time() - 13 * 3_600,) * 2)
+    for year in (2001, 2090):
+        clock_at(NOON.replace(year=year))
+        run(cleanup)
+
+    assert folders.files() == sorted([writing, beside])
 
 
 def test_a_tenants_own_job_cleans_its_part_alone(acme, globex, folders):

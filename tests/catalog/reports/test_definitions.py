@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from task_catalog.facility.models import Asset, Job, Jobneed, Vendor, Wom
+from task_catalog.facility.models import Asset, Job, Jobneed, PeopleEventlog, Vendor, Wom
 from task_catalog.reporting import registry
 from task_catalog.reporting.registry import Column, Filters, Kind, Sql, register_report
 from task_catalog.reporting.request import read
@@ -18,14 +18,45 @@ from tests.catalog.closing.world import NONE, START
 from tests.catalog.reports.world import form, rows, visits
 from youtility_tasks import BadInput, errors, tenant
 
-CODES = ["LISTOFTASKS", "LISTOFTICKETS", "LISTOFTOURS", "PPMSUMMARY", "TASKSUMMARY", "TOURSUMMARY", "WORKORDERLIST"]
+CODES = [
+    "ASSETWISETASKSTATUS",
+    "DYNAMICDETAILEDTOURSUMMARY",
+    "LISTOFTASKS",
+    "LISTOFTICKETS",
+    "LISTOFTOURS",
+    "PEOPLEATTENDANCESUMMARY",
+    "PPMSUMMARY",
+    "STATICDETAILEDTOURSUMMARY",
+    "TASKSUMMARY",
+    "TOURSUMMARY",
+    "WORKORDERLIST",
+]
 
 
 def hour(hours: float):
     return START + timedelta(hours=hours)
 
 
-def test_the_seven_reports_are_there():
+def pump(company, site, **columns):
+    """An asset."""
+    given = {"assetcode": "P1", "assetname": "Pump", "location_id": NONE, **columns}
+    return Asset.objects.create(client_id=company.id, bu=site, **given, **company.stamps())
+
+
+def punch(company, site, person, *, came=None, left=None, kind="SELF"):
+    """An attendance event."""
+    return PeopleEventlog.objects.create(
+        people=person,
+        client_id=company.id,
+        bu=site,
+        peventtype=company.word(kind, "PEOPLEEVENT"),
+        punchintime=came,
+        punchouttime=left,
+        **company.stamps(),
+    )
+
+
+def test_the_companys_reports_are_there():
     assert list(registry.registered()) == CODES
 
 
@@ -110,10 +141,7 @@ def test_d49_a_tour_is_one_tour_however_many_checkpoints_it_has(acme, site):
 
 def test_d49_the_ppm_summary_covers_the_period_that_was_asked_for(acme, site):
     kind = acme.word("PUMP", "ASSETTYPE")
-    pump = Asset.objects.create(
-        assetcode="P1", assetname="Pump", type=kind, client_id=acme.id, bu=site, location_id=NONE, **acme.stamps()
-    )
-    ended = {"expirydatetime": hour(11), "identifier": "PPM", "asset": pump}
+    ended = {"expirydatetime": hour(11), "identifier": "PPM", "asset": pump(acme, site, type=kind)}
     visits(acme, site, "COMPLETED", endtime=hour(11), **ended)
     visits(acme, site, "COMPLETED", endtime=hour(11.1), **ended)
     visits(acme, site, "AUTOCLOSED", **ended)
@@ -127,6 +155,67 @@ def test_d49_the_ppm_summary_covers_the_period_that_was_asked_for(acme, site):
     ]
     long_ago = form("PPMSUMMARY", site, fromdate="2024-12-01", uptodate="2024-12-31")
     assert [row[1] for row in rows(acme, long_ago)] == [1]
+
+
+def test_a_detailed_tour_summary_counts_the_checkpoints_of_each_tour(acme, globex, site):
+    guard = acme.person("guard", site)
+    (tour,) = visits(acme, site, "PARTIALLYCOMPLETED", identifier="INTERNALTOUR", people=guard, jobdesc="Night")
+    for status in ("COMPLETED", "COMPLETED", "AUTOCLOSED", "ASSIGNED"):
+        acme.stop(tour, status)
+    visits(acme, site, "COMPLETED", identifier="INTERNALTOUR", jobdesc="Bare", plandatetime=hour(11))
+    visits(acme, site, "COMPLETED", identifier="INTERNALTOUR", jobdesc="Dynamic", other_info={"isdynamic": "True"})
+    Jobneed.objects.create(parent=tour, jobdesc="theirs", client_id=globex.id, jobstatus="COMPLETED", **globex.stamps())
+
+    night, bare = rows(acme, form("STATICDETAILEDTOURSUMMARY", site))
+
+    assert night[:2] + night[3:5] == (site.buname, "Night", guard.peoplename, "PARTIALLYCOMPLETED")
+    assert night[8:] == (4, 2, 1, Decimal("50.00"))
+    assert (bare[1], bare[8:]) == ("Bare", (0, 0, 0, Decimal("0.00")))
+    assert [row[1] for row in rows(acme, form("DYNAMICDETAILEDTOURSUMMARY", site))] == ["Dynamic"]
+
+
+def test_the_tasks_at_each_asset(acme, globex, site):
+    first, second = pump(acme, site), pump(acme, site, assetcode="P2", assetname="Lift")
+    visits(acme, site, "COMPLETED", "AUTOCLOSED", "AUTOCLOSED", "ASSIGNED", asset=first)
+    visits(acme, site, "COMPLETED", asset=second)
+    visits(acme, site, "COMPLETED", plandatetime=hour(12))
+    visits(globex, globex.site("1"), "COMPLETED", asset=first)
+
+    assert rows(acme, form("ASSETWISETASKSTATUS", site)) == [
+        ("Lift", 0, 1, 1, site.buname),
+        ("Pump", 2, 1, 4, site.buname),
+    ]
+    assert len(rows(acme, form("ASSETWISETASKSTATUS", site, asset=first.pk))) == 1
+
+
+def test_attendance_is_first_in_last_out_and_the_hours_between(acme, globex, site):
+    guard, other = acme.person("guard", site), acme.person("other", site)
+    punch(acme, site, guard, came=hour(1), left=hour(4))
+    punch(acme, site, guard, came=hour(5), left=hour(9.5), kind="MARKATTENDANCE")
+    punch(acme, site, guard, came=hour(2), left=hour(3), kind="CONVEYANCE")
+    punch(acme, site, other, came=hour(20))  # 01:30 of the next day in India
+    punch(acme, site, other, left=hour(6))
+    punch(globex, globex.site("1"), globex.person("guard"), came=hour(1), left=hour(4))
+    asked = form("PEOPLEATTENDANCESUMMARY", site, ctzoffset=330, format="xlsx")
+
+    first, second = rows(acme, asked)
+
+    assert first[2:] == (
+        guard.peoplename,
+        date(2025, 3, 3),
+        hour(1),
+        hour(9.5),
+        timedelta(hours=7, minutes=30),
+    )
+    assert second[1:] == (other.peoplecode, other.peoplename, date(2025, 3, 3), None, hour(6), None)
+    assert len(rows(acme, {**asked, "uptodate": "2025-03-04"})) == 3
+    assert len(rows(acme, {**asked, "people": guard.pk})) == 1
+
+
+@pytest.mark.parametrize("format", ["csv", "html", "json"])
+def test_a_format_in_which_a_report_does_not_come_is_refused(acme, site, format):
+    with pytest.raises(BadInput, match=f"format is '{format}'; right is one of pdf, xlsx"):
+        rows(acme, form("PEOPLEATTENDANCESUMMARY", site, format=format))
 
 
 def test_the_list_of_tasks_names_who_should_and_who_did(acme, site):
@@ -216,10 +305,13 @@ def test_the_list_of_work_orders_has_neither_permits_nor_scores(acme, globex, si
 def test_a_report_is_one_statement_through_a_cursor_of_the_server(acme, site, code):
     for kind in ("TASK", "INTERNALTOUR", "PPM"):
         visits(acme, site, "COMPLETED", identifier=kind)
+    visits(acme, site, "COMPLETED", identifier="INTERNALTOUR", other_info={"isdynamic": True}, plandatetime=hour(11))
+    visits(acme, site, "COMPLETED", asset=pump(acme, site), plandatetime=hour(12))
+    punch(acme, site, acme.person("guard", site), came=hour(1))
     acme.ticket(site, at=hour(1))
     Wom.objects.create(description="d", identifier="WO", client_id=acme.id, bu=site, **acme.stamps(cdtz=hour(1)))
     with tenant(acme.id):
-        checked = read(form(code, site), client_id=acme.id)
+        checked = read(form(code, site, format="xlsx"), client_id=acme.id)
         with CaptureQueriesContext(connection) as other, rows_of(checked.report, checked.filters) as found:
             assert next(found)
             with connection.cursor() as cursor:

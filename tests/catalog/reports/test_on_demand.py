@@ -416,7 +416,7 @@ def test_a_mail_that_fails_for_good_is_in_the_history(acme, site, asker, work, n
     run_jobs()
 
     (row,) = histories(acme)
-    assert (row.export_type, row.user_id, row.bu_id) == ("EMAIL", asker.pk, site.pk)
+    assert (row.export_type, row.user_id, row.bu_id, row.has_data) == ("EMAIL", asker.pk, site.pk, True)
     assert "Unreachable" in row.traceback
     assert Job.objects.dead_letters().get().task_name == "send_report_on_email"
 

@@ -304,6 +304,7 @@ def test_a_lost_file_makes_its_period_due_again(acme, site, work, mailbox, folde
     lost = run(send_generated_report_on_mail)
     assert (lost["sent"], lost["errors"]) == (0, [{"id": row.pk, "reason": "file_lost"}])
     assert "is lost; its period is due again" in lost["warnings"][0]
+    assert (fresh(row).lastgeneratedon, fresh(row).filename) == (None, "")
     at("03 16:22")
     again = run(create_scheduled_reports)
     at("03 16:30")
@@ -313,9 +314,48 @@ def test_a_lost_file_makes_its_period_due_again(acme, site, work, mailbox, folde
     (got,) = mailbox.received
     assert "02-Mar-2025 06:00 to 03-Mar-2025 06:00" in " ".join(got.message["Subject"].split())
     assert (fresh(row).fromdatetime, fresh(row).uptodatetime) == (utc("02 00:30"), utc("03 00:30"))
+    assert (again["skipped"], again["warnings"]) == (0, [])
     assert run(create_scheduled_reports)["generated"] == 0
     run_jobs("reports")
     assert len(list(histories(acme))) == 1
+
+
+def test_a_row_that_was_set_back_is_neither_made_nor_mailed_twice(acme, site, work, mailbox, folders):
+    row = schedule(acme, site)
+    run(create_scheduled_reports)
+    run(send_generated_report_on_mail)
+    ScheduleReport.objects.filter(pk=row.pk).update(lastgeneratedon=None)
+
+    again = run(create_scheduled_reports)
+    run(send_generated_report_on_mail)
+
+    assert (again["generated"], again["skipped"]) == (0, 1)
+    assert again["warnings"] == [f"schedule {row.pk}: its period was made before and is not made again"]
+    assert len(mailbox.received) == 1
+    assert folders.files() == []
+    assert run(create_scheduled_reports)["warnings"] == []
+
+
+def test_two_runs_at_once_make_one_report(acme, site, work, mailbox, folders, monkeypatch):
+    """One run looks while the other has not stored yet."""
+    from task_catalog.reports import scheduled
+
+    schedule(acme, site)
+    make = scheduled.make
+
+    def meanwhile(asked, path):
+        with monkeypatch.context() as patched:
+            patched.setattr(scheduled, "make", make)
+            assert run(create_scheduled_reports)["generated"] == 1
+        return make(asked, path)
+
+    monkeypatch.setattr(scheduled, "make", meanwhile)
+    late = run(create_scheduled_reports)
+    run(send_generated_report_on_mail)
+
+    assert late["generated"] == 0
+    assert len(mailbox.received) == 1
+    assert folders.files() == []
 
 
 def test_a_lost_file_of_an_older_period_is_made_again_beside_the_newer_one(acme, site, work, mailbox, folders, at):
