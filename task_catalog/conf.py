@@ -97,6 +97,12 @@ class Settings:
     """What makes PDFs: "weasyprint", "typst" (a plain look, no system library), or the dotted path of a class."""
     pdf_memory_mb: int = 1024
     """Memory that making one PDF may take, in MB; a document that needs more is refused, and no neighbour suffers."""
+    permit_reply_path: str = "/work_order_management/reply_workpermit/"
+    """Page of the web application, below `host`, that takes the answer of a permit mail's link."""
+    sla_reply_path: str = "/work_order_management/reply_sla/"
+    """Page of the web application, below `host`, that takes the answer of a vendor score's link."""
+    reply_valid_days: int = 30
+    """How long a link in a mail may be answered by; later only the application itself."""
 
     # reports
     ondemand_reports_folder: str = ""
@@ -152,6 +158,7 @@ class Settings:
             *("none_id", "planning_horizon_hours", "ppm_horizon_days", "autoclose_lookback_days"),
             # permits
             "pdf_memory_mb",
+            "reply_valid_days",
             # reports
             *("report_inline_bytes", "report_pdf_rows"),
             # mobile

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -23,6 +25,16 @@ PREFIX = "notice:"
 TASK_HEADER = "admin_notice"
 
 
+@dataclass(frozen=True, slots=True)
+class _Concern:
+    job_id: int
+    key: str
+    words: str
+
+
+_concern: ContextVar[_Concern | None] = ContextVar("task_catalog_concern", default=None)
+
+
 def promise(key: str, subject: str, lines: Sequence[str]) -> bool:
     """Note down, in the caller's transaction, that the administrators shall hear of this; True the first time.
 
@@ -31,18 +43,29 @@ def promise(key: str, subject: str, lines: Sequence[str]) -> bool:
     return effects.promise(PREFIX + key, payload={"subject": subject, "lines": list(lines)})
 
 
+def concerns(job_id: int, key: str, words: str) -> None:
+    """Say what the running job is about, should it fail for good: then there is a notice of its own for each `key`.
+
+    For failures of which each must be known, as a permit whose vendor was not told that work must stop.
+    """
+    _concern.set(_Concern(job_id, key, words))
+
+
 def promise_for_failure(failure: FinalFailure) -> None:
-    """Note down that a task has failed for good: one notice a task and hour, whoever the tenant (catalog.md 2.0, Retry)."""
-    hour = clock.now().strftime("%Y-%m-%dT%H")
+    """Note down that a task has failed for good: one notice a task and hour, whoever the tenant (catalog.md 2.0, Retry).
+
+    A job that said what it concerns gets a notice of its own, with those words.
+    """
+    concern = _concern.get()
+    lines = [f"Job {failure.job_id} of client {failure.tenant_id or 'all'} failed for good with {failure.error_class}."]
+    if concern is not None and concern.job_id == failure.job_id:
+        key, subject = f"{failure.task.name}:{concern.key}", f"{failure.task.name} failed: {concern.words}"
+        lines.append(f"It was about {concern.words}. Whoever waits for this mail has to be told by other means.")
+    else:
+        key, subject = f"{failure.task.name}:{clock.now():%Y-%m-%dT%H}", f"{failure.task.name} failed"
+        lines.append("Others of this task may have failed in this hour: manage_task_queue dead-letters lists them.")
     with transaction.atomic():
-        promise(
-            f"failed:{failure.task.name}:{hour}",
-            f"{failure.task.name} failed",
-            [
-                f"Job {failure.job_id} of client {failure.tenant_id or 'all'} failed for good with {failure.error_class}.",
-                "Others of this task may have failed in this hour: manage_task_queue dead-letters lists them.",
-            ],
-        )
+        promise(f"failed:{key}", subject, lines)
 
 
 def send_pending() -> int:

@@ -50,6 +50,11 @@ def _lines(file: Path) -> Iterator[Delivered]:
             yield Delivered(**{**found, "recipients": tuple(found["recipients"])})
 
 
+def _unfolded(header: str | None) -> str:
+    """A header's value on one line and in clear: a long one was begun on the next line, or encoded in pieces."""
+    return " ".join(str(make_header(decode_header(header or ""))).split())
+
+
 class _Recorder:
     def __init__(self, file: Path) -> None:
         self._fd = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
@@ -62,10 +67,10 @@ class _Recorder:
         line = {
             "sender": envelope.mail_from or "",
             "recipients": list(envelope.rcpt_tos),
-            "message_id": headers["Message-ID"] or "",
-            "task": headers["X-Youtility-Task"] or "",
-            "effect": headers["X-Youtility-Effect"] or "",
-            "tenant": headers["X-Youtility-Tenant"] or "",
+            "message_id": _unfolded(headers["Message-ID"]),
+            "task": _unfolded(headers["X-Youtility-Task"]),
+            "effect": _unfolded(headers["X-Youtility-Effect"]),
+            "tenant": _unfolded(headers["X-Youtility-Tenant"]),
             "subject": str(make_header(decode_header(headers["Subject"] or ""))),
             "text": _text(raw),
         }

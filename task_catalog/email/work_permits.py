@@ -1,15 +1,17 @@
 """Mails of a work permit's way (R-WP): please verify, please approve; then for information to vendor and security.
 
 Only the permit's id decides what is sent. Names, status and number are hints from the call site: the database's value
-wins and a difference is a warning.
+wins and a difference is a warning. A PDF's path is not read at all: the PDF is made from the permit when it is sent, so
+it can be nobody else's (D23). Arguments are in the order of the application's own call sites.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from task_catalog.not_yet_built import NotYetBuiltGuard
-from youtility_tasks import NotYetBuilt, Retry, queues, task
+from task_catalog import permit_mails
+from task_catalog.rules.permits import News, Step
+from youtility_tasks import Retry, TaskContext, queues, task
 
 _RETRY = Retry(6, base=120, factor=2, cap=1800)
 _TIMEOUT_S = 120
@@ -22,10 +24,11 @@ _TIMEOUT_S = 120
     retry=_RETRY,
     timeout_s=_TIMEOUT_S,
     isolated=True,
+    takes_context=True,
     seed_class="email",
-    guard=NotYetBuiltGuard("send_email_notification_for_workpermit_approval"),
 )
 def send_email_notification_for_workpermit_approval(
+    context: TaskContext,
     *,
     womid: int,
     approvers: list[str] | None = None,
@@ -43,7 +46,8 @@ def send_email_notification_for_workpermit_approval(
 
     Second attempt: same effect key and Message-ID (permit, approval, person), so nobody is asked twice.
     """
-    raise NotYetBuilt("send_email_notification_for_workpermit_approval")
+    hints = _hints(sitename, workpermit_status, vendor_name, permit_name)
+    return permit_mails.ask(context, Step.APPROVAL, womid, approvers_code, hints, client_id=client_id)
 
 
 @task(
@@ -53,10 +57,11 @@ def send_email_notification_for_workpermit_approval(
     retry=_RETRY,
     timeout_s=_TIMEOUT_S,
     isolated=True,
+    takes_context=True,
     seed_class="email",
-    guard=NotYetBuiltGuard("send_email_notification_for_wp_verifier"),
 )
 def send_email_notification_for_wp_verifier(
+    context: TaskContext,
     *,
     womid: int,
     verifiers: list[str] | None = None,
@@ -73,7 +78,8 @@ def send_email_notification_for_wp_verifier(
 
     Second attempt: same effect key and Message-ID (permit, verify, person), so nobody is asked twice.
     """
-    raise NotYetBuilt("send_email_notification_for_wp_verifier")
+    hints = _hints(sitename, workpermit_status, vendor_name, permit_name)
+    return permit_mails.ask(context, Step.VERIFY, womid, verifiers, hints, client_id=client_id)
 
 
 @task(
@@ -83,10 +89,11 @@ def send_email_notification_for_wp_verifier(
     retry=_RETRY,
     timeout_s=_TIMEOUT_S,
     isolated=True,
+    takes_context=True,
     seed_class="email",
-    guard=NotYetBuiltGuard("send_email_notification_for_wp_from_mobile_for_verifier"),
 )
 def send_email_notification_for_wp_from_mobile_for_verifier(
+    context: TaskContext,
     *,
     womid: int,
     verifiers: list[str] | None = None,
@@ -103,7 +110,8 @@ def send_email_notification_for_wp_from_mobile_for_verifier(
 
     Second attempt: same effect key and Message-ID as the web's mail (permit, verify, person), so nobody is asked twice.
     """
-    raise NotYetBuilt("send_email_notification_for_wp_from_mobile_for_verifier")
+    hints = _hints(sitename, workpermit_status, vendor_name, permit_name)
+    return permit_mails.ask(context, Step.VERIFY, womid, verifiers, hints, client_id=client_id)
 
 
 @task(
@@ -112,10 +120,11 @@ def send_email_notification_for_wp_from_mobile_for_verifier(
     priority=3,
     retry=_RETRY,
     timeout_s=_TIMEOUT_S,
+    takes_context=True,
     seed_class="email",
-    guard=NotYetBuiltGuard("send_email_notification_for_wp"),
 )
 def send_email_notification_for_wp(
+    context: TaskContext,
     *,
     womid: int,
     qsetid: int | None = None,
@@ -132,7 +141,8 @@ def send_email_notification_for_wp(
 
     Second attempt: same effect key and Message-ID (permit, legacy, person), so nobody is asked twice.
     """
-    raise NotYetBuilt("send_email_notification_for_wp")
+    hints = _hints(sitename, workpermit_status, vendor_name)
+    return permit_mails.ask(context, Step.LEGACY, womid, approvers, hints, client_id=client_id, bu_id=bu_id)
 
 
 @task(
@@ -141,10 +151,11 @@ def send_email_notification_for_wp(
     priority=2,
     retry=_RETRY,
     timeout_s=_TIMEOUT_S,
+    takes_context=True,
     seed_class="email",
-    guard=NotYetBuiltGuard("send_email_notification_for_vendor_and_security_of_wp_cancellation"),
 )
 def send_email_notification_for_vendor_and_security_of_wp_cancellation(
+    context: TaskContext,
     *,
     wom_id: int,
     sitename: str,
@@ -161,7 +172,8 @@ def send_email_notification_for_vendor_and_security_of_wp_cancellation(
 
     Second attempt: same effect key and Message-ID (permit, cancel, address), so nobody gets two mails.
     """
-    raise NotYetBuilt("send_email_notification_for_vendor_and_security_of_wp_cancellation")
+    hints = _hints(sitename, workpermit_status, vendor_name, permit_name, permit_no)
+    return permit_mails.tell(context, News.CANCELLED, wom_id, hints, with_document=False)
 
 
 @task(
@@ -171,10 +183,11 @@ def send_email_notification_for_vendor_and_security_of_wp_cancellation(
     retry=_RETRY,
     timeout_s=_TIMEOUT_S,
     isolated=True,
+    takes_context=True,
     seed_class="email",
-    guard=NotYetBuiltGuard("send_email_notification_for_vendor_and_security_for_rwp"),
 )
 def send_email_notification_for_vendor_and_security_for_rwp(
+    context: TaskContext,
     *,
     wom_id: int,
     sitename: str,
@@ -184,11 +197,12 @@ def send_email_notification_for_vendor_and_security_for_rwp(
     permit_name: str,
     permit_no: int,
 ) -> dict[str, Any]:
-    """Tell vendor and security that a permit was returned; its PDF goes along, made again if `pdf_path` is gone.
+    """Tell vendor and security that a permit was returned; its PDF goes along.
 
     Second attempt: same effect key and Message-ID (permit, rwp, address), so nobody gets two mails.
     """
-    raise NotYetBuilt("send_email_notification_for_vendor_and_security_for_rwp")
+    hints = _hints(sitename, workpermit_status, vendor_name, permit_name, permit_no)
+    return permit_mails.tell(context, News.RETURNED, wom_id, hints, with_document=True)
 
 
 @task(
@@ -198,10 +212,11 @@ def send_email_notification_for_vendor_and_security_for_rwp(
     retry=_RETRY,
     timeout_s=_TIMEOUT_S,
     isolated=True,
+    takes_context=True,
     seed_class="email",
-    guard=NotYetBuiltGuard("send_email_notification_for_vendor_and_security_after_approval"),
 )
 def send_email_notification_for_vendor_and_security_after_approval(
+    context: TaskContext,
     *,
     wom_id: int,
     sitename: str,
@@ -211,8 +226,25 @@ def send_email_notification_for_vendor_and_security_after_approval(
     permit_name: str,
     permit_no: int,
 ) -> dict[str, Any]:
-    """Tell vendor and security that a permit is approved; its PDF goes along, made again if `pdf_path` is gone.
+    """Tell vendor and security that a permit is approved; its PDF goes along.
 
     Second attempt: same effect key and Message-ID (permit, approved, address), so nobody gets two mails.
     """
-    raise NotYetBuilt("send_email_notification_for_vendor_and_security_after_approval")
+    hints = _hints(sitename, workpermit_status, vendor_name, permit_name, permit_no)
+    return permit_mails.tell(context, News.APPROVED, wom_id, hints, with_document=True)
+
+
+def _hints(
+    sitename: object,
+    workpermit_status: object,
+    vendor_name: object,
+    permit_name: object = None,
+    permit_no: object = None,
+) -> dict[str, object]:
+    return {
+        "sitename": sitename,
+        "workpermit_status": workpermit_status,
+        "vendor_name": vendor_name,
+        "permit_name": permit_name,
+        "permit_no": permit_no,
+    }

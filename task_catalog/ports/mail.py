@@ -1,8 +1,10 @@
 """Mail to the outside world: one message, one effect key, one Message-ID.
 
 A message names templates, not text: `<template>.subject.txt`, `<template>.txt` and `<template>.html` below
-`task_catalog/mail/`, which an adopter overrides in a template folder of his own. Its real form speaks through the mail
-server of the Django settings and keeps one connection open for all messages of a `session()`.
+`task_catalog/mail/`, which an adopter overrides in a template folder of his own. The rules of a page's `<style>` are
+written into its elements, as mail programs want it; without the package css-inline they stay where they are, and
+programs that drop `<style>` show the same words without the look. Its real form speaks through the mail server of the
+Django settings and keeps one connection open for all messages of a `session()`.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import email.utils
+import functools
+import logging
 import re
 import smtplib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,8 +30,11 @@ from django.template.loader import render_to_string
 from django.utils.encoding import punycode
 
 from task_catalog.conf import catalog
+from task_catalog.extras import is_installed
 from task_catalog.rules.recipients import valid_addresses
 from youtility_tasks import BadInput, Transient, current_tenant
+
+logger = logging.getLogger(__name__)
 
 SUBJECT_LIMIT = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -165,10 +172,23 @@ def _compose(message: Message, message_id: str, to: Sequence[str], cc: Sequence[
         reply_to=[message.reply_to] if message.reply_to else None,
         headers=headers,
     )
-    mail.attach_alternative(render_to_string(f"{folder}.html", {**context, "subject": subject}), "text/html")
+    page = render_to_string(f"{folder}.html", {**context, "subject": subject})
+    mail.attach_alternative(_inliner()(page), "text/html")
     for attachment in message.attachments:
         mail.attach(attachment.name, attachment.content, attachment.media_type)
     return mail
+
+
+@functools.cache
+def _inliner() -> Callable[[str], str]:
+    """What writes the rules of a page's `<style>` into its elements; never reads a style sheet from elsewhere."""
+    if not is_installed("css_inline"):
+        logger.info("mails keep their styles in <style>: css-inline is missing, it comes with the extra 'reports'")
+        return str
+    import css_inline
+
+    inline: Callable[[str], str] = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True).inline
+    return inline
 
 
 def _ascii_domain(address: str) -> str:

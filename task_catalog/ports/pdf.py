@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 RENDERERS: Mapping[str, str] = MappingProxyType({"weasyprint": f"{__name__}.WeasyPrint", "typst": f"{__name__}.Typst"})
 """Short names of `TASK_CATALOG["pdf_renderer"]`, and the classes behind them."""
 
-PANGO = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 (Debian), brew install pango (macOS)"
+PANGO = "apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 (Debian), brew install pango (macOS)"
 
 _LOOK_EVERY_S = 0.25
 _OUT_OF_MEMORY = ("MemoryError", "memory allocation of", "failed to allocate", "Error creating thread", "bad_alloc")

@@ -11,7 +11,6 @@ import logging
 import os
 import resource
 import sys
-from pathlib import Path
 
 PACKAGE_MISSING, LIBRARY_MISSING, OUT_OF_MEMORY = 64, 65, 66
 """How it ends when it cannot work; anything else but 0 is an error of the renderer."""
@@ -57,19 +56,22 @@ def _weasyprint(html: str) -> bytes:
 
 def _typst(html: str) -> bytes:
     import tempfile
+    from pathlib import Path
 
     import typst
 
     from task_catalog.ports import pdf_plain
 
-    with tempfile.TemporaryDirectory() as nothing:  # all that a document could read or load packages from
-        made: bytes = typst.compile(  # type: ignore[call-overload]  # its hints want one type for document and root
-            pdf_plain.TEMPLATE.encode(),
-            root=Path(nothing),
+    with tempfile.TemporaryDirectory() as nothing:  # all that a document could read, or load packages from
+        template = Path(nothing, "document.typ")
+        template.write_text(pdf_plain.TEMPLATE)
+        made: bytes = typst.compile(
+            str(template),
+            root=nothing,
             format="pdf",
             sys_inputs={"blocks": pdf_plain.blocks_as_json(html)},
-            package_path=Path(nothing),
-            package_cache_path=Path(nothing),
+            package_path=nothing,
+            package_cache_path=nothing,
         )
     return made
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from task_catalog.facility.clients import create_client
 from task_catalog.facility.models import Bt
 from task_catalog.facility.sentinels import ensure_sentinels
+from tests.catalog.closing.smtp_sink import Sink, SinkController
 
 
 @pytest.fixture
@@ -33,3 +36,33 @@ def acme(none_rows: None, now: datetime) -> Bt:
 def globex(none_rows: None, now: datetime) -> Bt:
     """Another client, whose rows nobody at Acme may see."""
     return create_client("Globex", "GLOBEX", at=now)
+
+
+@pytest.fixture
+def no_mail_server(settings: Any) -> Callable[[int], None]:
+    """Point the mail settings at a port; nobody listens on port 1."""
+
+    def point_at(port: int) -> None:
+        if hasattr(settings, "MAILERS"):  # Django 6.1 and later
+            settings.MAILERS = {"default": {"OPTIONS": {"host": "127.0.0.1", "port": port}}}
+        else:
+            settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+            settings.EMAIL_HOST = "127.0.0.1"
+            settings.EMAIL_PORT = port
+            settings.EMAIL_TIMEOUT = None  # then the catalogue's own limit holds
+
+    point_at(1)
+    return point_at
+
+
+@pytest.fixture
+def mailbox(no_mail_server: Callable[[int], None]) -> Iterator[Sink]:
+    """A mail server that takes everything until it is told not to."""
+    sink = Sink()
+    controller = SinkController(sink)
+    controller.start()
+    no_mail_server(controller.port)
+    try:
+        yield sink
+    finally:
+        controller.stop()

@@ -45,6 +45,14 @@ def test_an_accepted_message_is_kept_with_its_envelope_and_headers(sink):
     assert kept.text.split() == ["Grüße", "<b>Grüße</b>"]
 
 
+def test_a_header_that_was_folded_because_it_is_long_is_kept_on_one_line(sink):
+    effect = f"wp:1:approved:{'a' * 64}"
+
+    send(sink, effect)
+
+    assert read(sink.file)[0].effect == effect
+
+
 def test_a_killed_sink_comes_back_on_its_port_with_its_mails(sink):
     send(sink, "mail:1")
     port = sink.port

@@ -10,7 +10,6 @@ import pytest
 
 from task_catalog.facility.sentinels import ensure_sentinels
 from tests.catalog.closing.frozen import FrozenClock
-from tests.catalog.closing.smtp_sink import Sink, SinkController
 from tests.catalog.closing.world import START, Company
 
 
@@ -30,36 +29,6 @@ def clock_at(settings: Any) -> Iterator[Callable[[datetime], None]]:
 
     set_to(START.replace(hour=12))
     yield set_to
-
-
-@pytest.fixture
-def no_mail_server(settings: Any) -> Callable[[int], None]:
-    """Point the mail settings at a port; nobody listens on port 1."""
-
-    def point_at(port: int) -> None:
-        if hasattr(settings, "MAILERS"):  # Django 6.1 and later
-            settings.MAILERS = {"default": {"OPTIONS": {"host": "127.0.0.1", "port": port}}}
-        else:
-            settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-            settings.EMAIL_HOST = "127.0.0.1"
-            settings.EMAIL_PORT = port
-            settings.EMAIL_TIMEOUT = None  # then the catalogue's own limit holds
-
-    point_at(1)
-    return point_at
-
-
-@pytest.fixture
-def mailbox(no_mail_server: Callable[[int], None]) -> Iterator[Sink]:
-    """A mail server that takes everything until it is told not to."""
-    sink = Sink()
-    controller = SinkController(sink)
-    controller.start()
-    no_mail_server(controller.port)
-    try:
-        yield sink
-    finally:
-        controller.stop()
 
 
 @pytest.fixture

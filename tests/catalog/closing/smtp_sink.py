@@ -23,6 +23,14 @@ class Received:
     message: EmailMessage
 
     @property
+    def task(self) -> str:
+        return str(self.message["X-Youtility-Task"]).strip()  # a long name stands on a line of its own
+
+    @property
+    def effect(self) -> str:
+        return str(self.message["X-Youtility-Effect"]).strip()
+
+    @property
     def text(self) -> str:
         return _part(self.message, "plain")
 
@@ -32,12 +40,16 @@ class Received:
 
 
 class Sink:
-    """Answers 250 unless `on_recipient` or `after_data` says otherwise; "drop" closes the connection instead."""
+    """Answers 250 unless `on_recipient` or `after_data` says otherwise; "drop" closes the connection instead.
+
+    As a tarpit it lets a client wait `tarpit_s` seconds for the answer to each recipient.
+    """
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.on_recipient: dict[str, str] = {}
         self.after_data = "250 taken"
+        self.tarpit_s = 0.0
         self.connections = 0
         self.hangs_up_after = 0
         self._taken_on_connection = 0
@@ -62,6 +74,7 @@ class Sink:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
+        await asyncio.sleep(self.tarpit_s)
         answer = self.on_recipient.get(address, "250 fine")
         if answer.startswith("250"):
             envelope.rcpt_tos.append(address)
@@ -82,7 +95,7 @@ class Sink:
         return self.after_data
 
     def of_task(self, name: str) -> list[Received]:
-        return [each for each in self.received if each.message["X-Youtility-Task"] == name]
+        return [each for each in self.received if each.task == name]
 
 
 def _part(message: EmailMessage, kind: str) -> str:

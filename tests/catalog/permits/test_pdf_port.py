@@ -22,6 +22,8 @@ from task_catalog.extras import MissingExtra
 from task_catalog.ports import pdf, pdf_plain
 from youtility_tasks import BadInput, Transient, errors
 
+pytestmark = pytest.mark.usefixtures("real_pdf")
+
 PAGE = """<html><head><title>never shown</title><style>h1 { color: #ff0000 }</style></head><body>
 <h1>Permit &amp; more</h1><p>Hello <b>w&ouml;rld</b> again<br>next line</p><ul><li>one</li><li>two</li></ul>
 <table><thead><tr><th>No</th><th>Question</th></tr></thead>
