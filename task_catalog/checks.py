@@ -1,8 +1,9 @@
 """Mistakes in `TASK_CATALOG` found by `manage.py check` before a worker starts, each with an id and a hint.
 
 E001 a setting that cannot work - E002 a model that is not installed - E003 a field that is missing -
-E004 a field that holds something else - E005 a dotted path that leads nowhere.
-W001 a package of an extra is missing, or a component cannot work - W002 a system library is missing.
+E004 a field that holds something else - E005 a dotted path that leads nowhere - E006 a hook of the control room on a
+field that is not there - W001 a component that is named and cannot work, mostly for want of an extra - W002 a system
+library is missing.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _DOTTED_PATHS = (
     "pdf_renderer",
     # mobile
     "graphql_executor",
+    # outside
+    *("mqtt_publisher", "blob_store", "face_verifier"),
 )
 
 
@@ -46,6 +49,10 @@ def check_task_catalog(app_configs: Sequence[AppConfig] | None = None, **kwargs:
         *_path_mistakes(settings),
         *_missing_for_documents(settings),
         *_graphql_mistakes(settings),
+        *_hook_mistakes(settings),
+        *_flaws(settings, "mqtt_publisher", used=bool(settings.mqtt_host)),
+        *_flaws(settings, "blob_store", used=bool(settings.media_bucket)),
+        *_flaws(settings, "face_verifier", used=bool(settings.face_verifier)),
     ]
 
 
@@ -115,9 +122,43 @@ def _wanted(settings: Settings, expected: Expected) -> str:
     return f"one of {', '.join(sorted(KINDS[expected.kind]))}"
 
 
+def _hook_mistakes(settings: Settings) -> Iterator[CheckMessage]:
+    """Fields that the control room is to be told of and that their table lacks."""
+    installed = {model._meta.label.lower(): model for model in apps.get_models()}
+    for logical, hooked in settings.noc_hooks.items():
+        model = installed.get(settings.models[logical].lower())
+        names = [] if model is None else [each.name for each in model._meta.concrete_fields]
+        for name in hooked if model is not None else ():
+            if name not in names:
+                yield Error(
+                    f"TASK_CATALOG['noc_hooks'][{logical!r}] lists {name!r}, which {model._meta.label if model else ''} has not.",
+                    hint=f"Known: {', '.join(names)}.{errors.did_you_mean(name, names)}",
+                    obj=model,
+                    id="task_catalog.E006",
+                )
+
+
+def _flaws(settings: Settings, name: str, *, used: bool) -> Iterator[CheckMessage]:
+    """What a component's class says of itself (`flaw()`); only of one that is in use."""
+    if not used:
+        return
+    try:
+        flaw = getattr(import_string(getattr(settings, name)), "flaw", lambda: None)()
+    except ImportError:  # E005 says it
+        return
+    if flaw:
+        yield Warning(
+            f"TASK_CATALOG[{name!r}] is {getattr(settings, name)!r}, which cannot work: {flaw}.",
+            hint="Its task fails until this is mended.",
+            id="task_catalog.W001",
+        )
+
+
 def _path_mistakes(settings: Settings) -> Iterator[CheckMessage]:
     for name in _DOTTED_PATHS:
         path = getattr(settings, name)
+        if not path:
+            continue
         try:
             import_string(pdf.RENDERERS.get(path, path) if name == "pdf_renderer" else path)
         except ImportError as error:

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
+from task_catalog import outside_settings
 from youtility_tasks import errors
 
 FACILITY_MODELS: Mapping[str, str] = MappingProxyType(
@@ -143,6 +144,44 @@ class Settings:
     alert_attachments_max_bytes: int = 15_000_000
     """What is attached to one alert mail in all; most mail servers refuse more than 20 MB, encoding included."""
 
+    # outside: the control room's broker, the media bucket, the face check
+    mqtt_publisher: str = "task_catalog.ports.mqtt.PahoPublisher"
+    """Dotted path of what hands messages to the broker."""
+    mqtt_host: str = ""
+    """The broker's host; empty: there is none, and `publish_mqtt` refuses."""
+    mqtt_port: int = 1883
+    mqtt_username: str = ""
+    """Empty: the broker is told neither name nor password."""
+    mqtt_password: str = field(default="", repr=False)
+    mqtt_tls: bool = False
+    """Whether the connection is encrypted and the broker's certificate checked."""
+    mqtt_ca_file: str = ""
+    """Certificates that the broker's is checked against; empty: those of the system."""
+    mqtt_timeout_s: float = 10.0
+    """Longest wait of one attempt for connection and acknowledgement together; below the task's limit of 30 s."""
+    noc_topic: str = "redmine_to_noc"
+    """Where the control room listens."""
+    noc_hooks: Mapping[str, Any] = field(default_factory=dict)
+    """Logical name -> True (the fields listed in `rules.noc`) or a list of fields: saved rows that the control room is
+    told of. Passwords, tokens, phone numbers and addresses are refused."""
+    blob_store: str = "task_catalog.ports.blobs.StorageBlobs"
+    """Dotted path of what keeps old media; the default speaks to the storage named by `media_bucket`."""
+    media_bucket: str = ""
+    """Alias of STORAGES, or dotted path of a Django storage, that old media are moved to; empty: nothing is moved."""
+    media_roots: tuple[str, ...] = ("transaction", "transactions")
+    """Folders below MEDIA_ROOT that are emptied; the web application writes to one, devices to the other (D33)."""
+    face_verifier: str = "task_catalog.ports.faces.dlib.DlibVerifier"
+    """Dotted path of what compares two photos; needs `youtility-tasks[faces]`. Empty: nobody looks at photos."""
+    face_threshold: float | None = None
+    """Largest distance at which two photos show one person; None: what the verifier's model was measured with (0.4 for
+    DeepFace's Facenet512 and cosine, 0.6 for dlib and Euclid). Stored with each verdict (D35)."""
+    face_timeout_s: float = 60.0
+    """Longest time for one comparison, loading the model included; its process is then killed."""
+    face_memory_mb: int = 2048
+    """Memory of the process that looks at photos (its data, in MiB); a picture that needs more is an error of its job alone."""
+    face_calls: int = 200
+    """Comparisons after which that process is replaced, so that what a library loses stays small."""
+
     def __post_init__(self) -> None:
         for logical, path in self.models.items():
             if logical not in FACILITY_MODELS:
@@ -182,6 +221,8 @@ class Settings:
             raise errors.ConfigurationError(
                 f"TASK_CATALOG['admin_emails'] is {self.admin_emails!r}; right is a list of addresses."
             )
+        for name, value in outside_settings.checked(self).items():
+            object.__setattr__(self, name, value)
         object.__setattr__(self, "models", MappingProxyType({**FACILITY_MODELS, **self.models}))
         object.__setattr__(self, "admin_emails", tuple(self.admin_emails))
         object.__setattr__(self, "host", self.host.rstrip("/"))

@@ -1,4 +1,4 @@
-"""The catalogue's own tables, beside the company's: heartbeats, the played clock, what a plan looked like."""
+"""The catalogue's own tables, beside the company's: heartbeats, the played clock, what a plan looked like, where files went."""
 
 from __future__ import annotations
 
@@ -52,3 +52,28 @@ class PlanFingerprint(models.Model):
 
     def __str__(self) -> str:
         return f"plan {self.job_id}"
+
+
+class BlobLocation(models.Model):
+    """Where the file of an attachment is, once it has left MEDIA_ROOT; the attachment's own row keeps the local path.
+
+    `attachment_uuid` is no foreign key: the attachment may live in another application's table.
+    """
+
+    client_id = models.BigIntegerField()
+    attachment_uuid = models.UUIDField()
+    bucket = models.CharField(max_length=200)
+    """The alias of STORAGES, or the dotted path, by which the bucket was configured."""
+    name = models.TextField()
+    size = models.BigIntegerField()
+    checksum = models.CharField(max_length=64)
+    """SHA-256 in hexadecimal."""
+    moved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client_id", "attachment_uuid"], name="task_catalog_blob_of_attachment")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}: {self.name}"

@@ -11,10 +11,11 @@ from task_catalog.rules import local_time
 class Offsets:
     """Offsets in minutes east of UTC; remembers the fallback of each site, so make one a run.
 
-    `warnings` says, once a site, where a fallback was used.
+    `warnings` says, once a site, where a fallback was used. `using` is the database alias of the plans asked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, using: str | None = None) -> None:
+        self._using = using
         self.warnings: list[str] = []
         self._fallbacks: dict[tuple[int | None, int | None], int] = {}
 
@@ -31,7 +32,9 @@ class Offsets:
         return self._fallbacks[place]
 
     def _most_used(self, client_id: int | None, bu_id: int | None) -> int:
-        plans = entities.Plan.objects.filter(client_id=client_id).exclude(ctzoffset=local_time.UNKNOWN)
+        plans = (
+            entities.Plan.objects.using(self._using).filter(client_id=client_id).exclude(ctzoffset=local_time.UNKNOWN)
+        )
         for narrowed in (plans.filter(bu_id=bu_id), plans):
             used = narrowed.values("ctzoffset").annotate(times=Count("pk")).order_by("-times", "ctzoffset")
             for found in used:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.db import OperationalError, connection, transaction
 
-from task_catalog import entities
+from task_catalog import entities, noc
 from task_catalog.models import PlanFingerprint
 from task_catalog.planning import keys, questions
 from task_catalog.planning.drafts import Draft
@@ -123,6 +123,7 @@ def _insert(intent: Intent, drafts: Sequence[Draft], material: Material, done: W
     if stops:
         effects.once_many([keys.of_stop(stop.parent_id or 0, stop.seqno) for stop in stops], bu_id=plan.bu_id)
         stops = entities.Occurrence.objects.bulk_create(stops)
+    noc.announce("Occurrence", [*roots, *stops], created=True)
     done.details = questions.ask(make.questions(roots, stops, drafts))
     reminders, done.reminders_past = make.reminders(roots, intent.reminder_rules, now=now)
     if reminders:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import models
 
+from task_catalog.rules.fences import inside
 from task_catalog.rules.routes import Point
 
 _NOWHERE = "0.0,0.0"
@@ -34,6 +35,34 @@ def latlng(place: Any) -> Point | None:
         return None
     on_the_globe = math.isfinite(latitude) and abs(latitude) <= 90 and abs(longitude) <= 180
     return (latitude, longitude) if on_the_globe and (latitude, longitude) != (0.0, 0.0) else None
+
+
+def contains(area: Any, place: Any) -> bool | None:
+    """Whether an area's column holds a place's column, the border included; None when either says nothing.
+
+    An area as text is points, "latitude,longitude", separated by blanks; as geometry a polygon, holes and several parts
+    included.
+    """
+    point = latlng(place)
+    if point is None:
+        return None
+    polygons = _polygons(area)
+    if not polygons:
+        return None
+    return any(inside(outer, point) and not any(inside(hole, point) for hole in holes) for outer, *holes in polygons)
+
+
+def _polygons(area: Any) -> list[list[list[Point]]]:
+    """The parts of an area, each its outer border and its holes; empty when it cannot be read."""
+    if isinstance(area, str):
+        corners = [latlng(corner) for corner in area.split()]
+        known = [corner for corner in corners if corner is not None]
+        return [[known]] if len(known) == len(corners) >= 3 else []
+    try:
+        parts = area.coords if getattr(area, "geom_type", "Polygon") == "MultiPolygon" else [area.coords]
+        return [[[(float(y), float(x)) for x, y, *_ in ring] for ring in part] for part in parts]
+    except (AttributeError, TypeError, ValueError):
+        return []
 
 
 def zero_point(field: models.Field[Any, Any]) -> str:

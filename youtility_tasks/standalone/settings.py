@@ -73,9 +73,13 @@ YOUTILITY_TASKS = {
     "role_prefix": database.role_prefix(),
     "membership_resolver": "youtility_tasks.standalone.people.memberships_of",
 }
-TASK_CATALOG: dict[str, object] = {"admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split()}
-TASK_CATALOG["ondemand_reports_folder"] = str(home.folder() / "reports" / "on_demand")
-TASK_CATALOG["scheduled_reports_folder"] = str(home.folder() / "reports" / "scheduled")
+TASK_CATALOG: dict[str, object] = {
+    "admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split(),
+    # It looks at no faces: for the demonstration only.
+    "face_verifier": "task_catalog.ports.faces.labelled.LabelledVerifier",
+    "ondemand_reports_folder": str(home.folder() / "reports" / "on_demand"),
+    "scheduled_reports_folder": str(home.folder() / "reports" / "scheduled"),
+}
 if os.environ.get("YOUTILITY_REPORT_INLINE_BYTES"):
     TASK_CATALOG["report_inline_bytes"] = int(environment.number("YOUTILITY_REPORT_INLINE_BYTES", 1_000_000))
 if os.environ.get("YOUTILITY_CLOCK"):
