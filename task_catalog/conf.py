@@ -119,31 +119,6 @@ class Settings:
     memory than `pdf_memory_mb`. Other formats have no such limit."""
     report_pdf_timeout_s: float = 240.0
     """Longest time for laying out one PDF; below the time limits of the tasks that make reports."""
-
-    # mobile
-    graphql_executor: str = "task_catalog.ports.graphql.StrawberryExecutor"
-    """Dotted path of what runs the documents that devices send: one for strawberry and one for graphene are there."""
-    graphql_schema: str = "task_catalog.mobile.strawberry_schema.schema"
-    """Dotted path of the schema; it must be of the executor's kind."""
-    graphql_max_chars: int = 65_536
-    """Longest document; what devices report travels in the variables, not in the document."""
-    graphql_max_depth: int = 8
-    """Fields inside fields of a document."""
-    graphql_max_aliases: int = 20
-    """Fields of a document under a name of their own: the way to ask for the same many times."""
-    graphql_max_fields: int = 500
-    """Fields of a document, those of fragments counted each time that they are spread."""
-    graphql_introspection: bool = False
-    """Whether documents may ask for the schema, and errors may suggest names of it."""
-    download_max_bytes: int = 5_000_000
-    """Longest answer to a download; `YOUTILITY_TASKS["max_result_bytes"]` is a limit too."""
-    upload_max_bytes: int = 10_000_000
-    """Largest file of one upload, and what one archive of `syncUpload` may unpack to."""
-    mqtt_message_max_bytes: int = 1_000_000
-    """Longest message, as it comes, that the listener takes from the broker."""
-    alert_attachments_max_bytes: int = 15_000_000
-    """What is attached to one alert mail in all; most mail servers refuse more than 20 MB, encoding included."""
-
     # outside: the control room's broker, the media bucket, the face check
     mqtt_publisher: str = "task_catalog.ports.mqtt.PahoPublisher"
     """Dotted path of what hands messages to the broker."""
@@ -181,6 +156,29 @@ class Settings:
     """Memory of the process that looks at photos (its data, in MiB); a picture that needs more is an error of its job alone."""
     face_calls: int = 200
     """Comparisons after which that process is replaced, so that what a library loses stays small."""
+    # mobile
+    graphql_executor: str = "task_catalog.ports.graphql.StrawberryExecutor"
+    """Dotted path of what runs the documents that devices send: one for strawberry and one for graphene are there."""
+    graphql_schema: str = "task_catalog.mobile.strawberry_schema.schema"
+    """Dotted path of the schema; it must be of the executor's kind."""
+    graphql_max_chars: int = 65_536
+    """Longest document; what devices report travels in the variables, not in the document."""
+    graphql_max_depth: int = 8
+    """Fields inside fields of a document."""
+    graphql_max_aliases: int = 20
+    """Fields of a document under a name of their own: the way to ask for the same many times."""
+    graphql_max_fields: int = 500
+    """Fields of a document, those of fragments counted each time that they are spread."""
+    graphql_introspection: bool = False
+    """Whether documents may ask for the schema, and errors may suggest names of it."""
+    download_max_bytes: int = 5_000_000
+    """Longest answer to a download; `YOUTILITY_TASKS["max_result_bytes"]` is a limit too."""
+    upload_max_bytes: int = 10_000_000
+    """Largest file of one upload, and what one archive of `syncUpload` may unpack to."""
+    mqtt_message_max_bytes: int = 1_000_000
+    """Longest message, as it comes, that the listener takes from the broker."""
+    alert_attachments_max_bytes: int = 15_000_000
+    """What is attached to one alert mail in all; most mail servers refuse more than 20 MB, encoding included."""
 
     def __post_init__(self) -> None:
         for logical, path in self.models.items():
@@ -194,15 +192,16 @@ class Settings:
                     f"TASK_CATALOG['models'][{logical!r}] is {path!r}; right is 'app_label.Model'."
                 )
         for name in (
-            *("none_id", "planning_horizon_hours", "ppm_horizon_days", "autoclose_lookback_days"),
-            # permits
+            "none_id",
+            "planning_horizon_hours",
+            "ppm_horizon_days",
+            "autoclose_lookback_days",
             "pdf_memory_mb",
-            "reply_valid_days",
-            # reports
             *("report_inline_bytes", "report_pdf_rows"),
             # mobile
             *("graphql_max_chars", "graphql_max_depth", "graphql_max_aliases", "graphql_max_fields"),
             *("download_max_bytes", "upload_max_bytes", "mqtt_message_max_bytes", "alert_attachments_max_bytes"),
+            "reply_valid_days",
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:

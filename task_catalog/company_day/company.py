@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .definitions import Client, Plan
 
 if TYPE_CHECKING:
-    from task_catalog.facility.models import Asset, Bt, People, Pgroup, QuestionSet, TypeAssist
+    from task_catalog.facility.models import Asset, Bt, People, Pgroup, Question, QuestionSet, TypeAssist, Vendor
 
 
 @dataclass(slots=True)
@@ -28,12 +28,22 @@ class ClientRows:
     assets: list[list[Asset]] = field(default_factory=list)
     checkpoints: list[list[Asset]] = field(default_factory=list)
     qsets: dict[str, QuestionSet] = field(default_factory=dict)
+    sections: dict[str, list[QuestionSet]] = field(default_factory=dict)
+    """Of each form, by its name, in order."""
+    questions: dict[int, list[Question]] = field(default_factory=dict)
+    """Of each section, by its id, in order."""
+    vendor: Vendor | None = None
     site_group: Pgroup | None = None
     guard_group: Pgroup | None = None
 
     @property
     def id(self) -> int:
         return self.unit.pk
+
+    @property
+    def workers(self) -> list[People]:
+        """Everybody who works at a site, site by site."""
+        return [person for staff in self.site_people for people in staff.values() for person in people]
 
     @property
     def admin(self) -> People:

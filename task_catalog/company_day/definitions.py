@@ -15,17 +15,57 @@ EARLIEST, LATEST = date(2001, 1, 1), date(2090, 12, 31)
 """Dates that can be played: after the NONE rows' year, and far enough from the calendar's end."""
 
 SWEEP_TASKS = (
+    "move_media_to_cloud_storage",
     "cleanup_expired_sessions_task",
+    "cleanup_reports_which_are_12hrs_old",
     "create_ppm_job",
     "create_job",
     "auto_close_jobs",
     "ticket_escalation",
     "send_reminder_email",
+    "create_scheduled_reports",
+    "send_generated_report_on_mail",
 )
 """The scheduled tasks that the player puts on the queue at each of their instants, in this order."""
 HEARTBEAT_TASK = "task_every_min"
-DAY_TASKS = (*SWEEP_TASKS, HEARTBEAT_TASK, "send_ticket_email")
-"""All tasks that a day runs."""
+BROKER_TASK = "publish_mqtt"
+"""What nobody waits for while the control room's broker is down."""
+DAY_TASKS = (
+    *SWEEP_TASKS,
+    HEARTBEAT_TASK,
+    BROKER_TASK,
+    "perform_facerecognition_bgt",
+    "process_graphql_mutation_async",
+    "send_ticket_email",
+    "alert_sendmail",
+    "send_email_notification_for_workpermit_approval",
+    "send_email_notification_for_wp_verifier",
+    "send_email_notification_for_wp_from_mobile_for_verifier",
+    "send_email_notification_for_wp",
+    "send_email_notification_for_vendor_and_security_of_wp_cancellation",
+    "send_email_notification_for_vendor_and_security_for_rwp",
+    "send_email_notification_for_vendor_and_security_after_approval",
+    "send_email_notification_for_sla_vendor",
+    "send_email_notification_for_sla_report",
+    "send_generated_report_onfly_email",
+    "create_save_report_async",
+    "send_report_on_email",
+    "create_report_history",
+    "insert_json_records_async",
+    "process_graphql_download_async",
+    "send_mismatch_notification",
+)
+"""All tasks that a day runs: the 32."""
+MAIL_TASKS = (
+    "auto_close_jobs",
+    "send_reminder_email",
+    "send_generated_report_on_mail",
+    "send_report_on_email",
+    *(task for task in DAY_TASKS if task.startswith("send_") and task.endswith(("email", "verifier", "approval"))),
+    *(task for task in DAY_TASKS if task.startswith("send_email_notification_")),
+    "alert_sendmail",
+)
+"""What nobody waits for while the mail server is away."""
 
 PEOPLE_PER_SITE = {"incharge": 1, "guard": 4, "technician": 2}
 PEOPLE_PER_CLIENT = {"admin": 2, "verifier": 2, "approver": 2}
@@ -62,12 +102,15 @@ class Client:
     offset_min: int
     base_sites: int
     tickets: int
+    permits: int
+    punches: int
+    """Attendance events, each with a punch in and a punch out."""
 
     def sites(self, scale: int) -> int:
         return self.base_sites * scale
 
 
-CLIENTS = (Client("A", 330, 10, 40), Client("B", 0, 6, 24), Client("C", -300, 4, 16))
+CLIENTS = (Client("A", 330, 10, 40, 10, 100), Client("B", 0, 6, 24, 6, 60), Client("C", -300, 4, 16, 4, 40))
 
 
 @dataclass(frozen=True, slots=True)

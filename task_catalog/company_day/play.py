@@ -3,53 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 from django.db import InterfaceError, OperationalError
 
-from youtility_tasks import queries
-
-from . import admission, scopes, sink
+from . import admission, scopes
 from .clock import set_played
 from .definitions import midnight
-from .errors import DatabaseLost, DayStuck
+from .errors import DatabaseLost
 from .player import Player
-from .processes import Sink, Workers
 from .reconcile import Check, reconcile
 from .removal import remove_company
 from .seed import seed_company
+from .stage import Scene, stage
+from .weather import FAIR, Weather
 
-logger = logging.getLogger(__name__)
-
-_FOLDER_PREFIX = "company-day-"
 _LOST = ("08", "57P")
 """How the codes begin of what PostgreSQL says of a connection that ends; one that breaks has no code."""
-
-
-@dataclass(slots=True)
-class Scene:
-    """The running processes of a day and the folder of their files, which stays when something went wrong."""
-
-    sink: Sink
-    workers: Workers
-    folder: Path
-    keep_files: bool = False
-
-    def keep_alive(self) -> None:
-        """Start whatever has died."""
-        self.sink.keep_alive()
-        self.workers.keep_alive()
-
-    @property
-    def mail_file(self) -> Path:
-        return self.sink.file
 
 
 def play_day(
@@ -59,11 +30,12 @@ def play_day(
     seed: int = 0,
     on_stage: Callable[[Scene], None] = lambda scene: None,
     tell: Callable[[datetime], None] = lambda instant: None,
+    weather: Weather = FAIR,
 ) -> list[Check]:
     """Make the company, play its day with real workers and a real mail server, and reconcile every total.
 
     What an earlier day left is removed first, so playing again gives the same totals. `on_stage` is told of the
-    processes when they run, `tell` of each instant when it is over. Raises a CompanyDayError when the day may not be
+    processes when they run, `tell` of each instant when it is over; `weather` is what goes wrong. Raises a CompanyDayError when the day may not be
     played here, or got stuck.
     """
     with _database_kept(), admission.only_day():
@@ -73,11 +45,13 @@ def play_day(
             remove_company()
             company = seed_company(day, scale=scale, seed=seed)
             set_played(midnight(day))
-        with _stage() as scene:
+        with stage() as scene, weather.over(scene):
+            scene.yard.fill(company, day)
+            scene.keep_alive()
             on_stage(scene)
-            played = Player(company, day, keep_alive=scene.keep_alive, tell=tell).play()
+            played = Player(company, day, scene=scene, weather=weather, tell=tell).play()
             with scopes.director():
-                checks = reconcile(company, day, scale, played, sink.read(scene.mail_file))
+                checks = reconcile(company, day, scale, played, scene.evidence())
             scene.keep_files = not all(check.ok for check in checks)
             return checks
 
@@ -92,34 +66,3 @@ def _database_kept() -> Iterator[None]:
         if code is not None and not code.startswith(_LOST):
             raise
         raise DatabaseLost(error) from error
-
-
-@contextlib.contextmanager
-def _stage() -> Iterator[Scene]:
-    _remove_leftovers()
-    folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
-    server = Sink(folder / "mails.jsonl")
-    workers = Workers(queries.conninfo("company day", part=None), server, folder / "workers.log")
-    scene = Scene(server, workers, folder)
-    try:
-        scene.keep_alive()
-        yield scene
-    except DayStuck as error:
-        scene.keep_files = True
-        raise DayStuck(f"{error}\nThe workers' last words:\n{workers.last_words()}") from error
-    finally:
-        workers.stop()
-        server.stop()
-        if scene.keep_files:
-            logger.warning("the day's mails and the workers' log are kept until the next day folder=%s", folder)
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_leftovers() -> None:
-    """Folders of ours whose player is gone: it was killed, or had something to show that was looked at by now."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        pid = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
-        with contextlib.suppress(OSError):
-            if folder.stat().st_uid == os.getuid() and pid.isdecimal() and not admission.process_exists(int(pid)):
-                shutil.rmtree(folder)

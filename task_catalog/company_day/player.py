@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from croniter import croniter
 
 from youtility_tasks import enqueue_many, registry
-from youtility_tasks.models import Job
 
 from . import scopes
+from .agenda import Agenda
+from .attendance import Attendance
 from .clock import set_played
 from .company import Company
 from .definitions import DAY_TASKS, HEARTBEAT_TASK, SWEEP_TASKS, midnight
+from .devices import Devices
 from .errors import DayStuck
 from .field_work import FieldWork
+from .machines import Machines
+from .permit_desk import PermitDesk
+from .played import PLANNING, Played, live_jobs
+from .post import Post
+from .report_desk import ReportDesk
+from .rounds import Rounds
+from .score_desk import ScoreDesk
+from .stage import Scene
 from .ticket_desk import TicketDesk
+from .traffic import BROKER_DOWN_FROM, BROKER_DOWN_UNTIL
+from .weather import Weather
 
-PLANNING = ("create_ppm_job", "create_job")
-REPEATED_ONCE = ("auto_close_jobs", "ticket_escalation", "send_reminder_email")
+REPEATED_ONCE = tuple(name for name in SWEEP_TASKS if name not in PLANNING)
 """Sweeps whose last run of the day is repeated at the same instant; a planning sweep is repeated each time."""
 
 _STUCK_AFTER_S = 180.0
@@ -31,33 +41,33 @@ _SHORTEST_LOOK_S, _LONGEST_LOOK_S = 0.002, 0.05
 _LINE_OF_JOBS = 10
 
 
-@dataclass(slots=True)
-class Played:
-    """What the player has put on the queues."""
-
-    first_job_id: int = 0
-    sweeps: dict[tuple[str, datetime], int] = field(default_factory=dict)
-    """Job id by task and instant."""
-    repeats: dict[tuple[str, datetime], int] = field(default_factory=dict)
-    """The same, of the second runs at the same instant, which must change nothing."""
-
-    def instants(self, name: str) -> list[datetime]:
-        """When a sweep ran, in order."""
-        return sorted(instant for task, instant in self.sweeps if task == name)
-
-
 class Player:
-    """Plays one day. `keep_alive` starts the day's processes, and again when they have died; `tell` hears of each instant."""
+    """Plays one day on a stage; `weather` is what goes wrong, `tell` hears of each instant."""
 
     def __init__(
-        self, company: Company, day: date, *, keep_alive: Callable[[], None], tell: Callable[[datetime], None]
+        self,
+        company: Company,
+        day: date,
+        *,
+        scene: Scene,
+        weather: Weather,
+        tell: Callable[[datetime], None],
     ) -> None:
         self._day = day
-        self._keep_alive, self._tell = keep_alive, tell
-        self._sweeps = {name: _instants(name, day) for name in SWEEP_TASKS}
-        self._field_work = FieldWork(company, last_closing=self._sweeps["auto_close_jobs"][-1])
-        self._desk = TicketDesk(company, day)
+        self._scene, self._weather, self._tell = scene, weather, tell
+        self._sweeps = {name: fires for name in SWEEP_TASKS if (fires := _instants(name, day))}
         self._beats = _instants(HEARTBEAT_TASK, day)
+        self._agenda = Agenda()
+        post = Post()
+        devices = Devices(post)
+        self._field_work = FieldWork(company, self._sweeps["auto_close_jobs"][-1], self._agenda, devices)
+        self._attendance = Attendance(company, day, self._agenda, devices)
+        TicketDesk(company, day, self._agenda, devices)
+        PermitDesk(company, day, self._agenda, devices)
+        ScoreDesk(company, day, self._agenda)
+        ReportDesk(company, day, self._agenda)
+        Rounds(company, day, self._agenda, devices, post)
+        Machines(company, day, self._agenda)
         self.played = Played()
 
     def play(self) -> Played:
@@ -69,26 +79,37 @@ class Player:
 
     def _play(self, instant: datetime) -> None:
         set_played(instant)
+        self._weather.before(instant)
+        self._open_or_close_broker(instant - midnight(self._day))
         # What people did since the last instant comes before the sweeps of this one, which shall find it.
-        self._field_work.act_until(instant)
-        self._desk.act_until(instant)
+        self._agenda.act_until(instant)
         self._beat_until(instant)
         due = [name for name, fires in self._sweeps.items() if instant in fires]
         for name in due:
             self.played.sweeps[name, instant] = self._enqueue(name)
         self._wait()
+        if self._weather.deliver_again():
+            self._wait()
         again = [
             name for name in due if name in PLANNING or (name in REPEATED_ONCE and instant == self._sweeps[name][-1])
         ]
         for name in again:
             self.played.repeats[name, instant] = self._enqueue(name)
             self._wait()
+        self._attendance.put_photos_back()
         if any(name in PLANNING for name in due):
             self._field_work.look()
         self._tell(instant)
 
+    def _open_or_close_broker(self, since_midnight: timedelta) -> None:
+        shall_be_open = not BROKER_DOWN_FROM <= since_midnight < BROKER_DOWN_UNTIL
+        if shall_be_open and not self._scene.control_room.is_open:
+            self._scene.control_room.open()
+        elif not shall_be_open and self._scene.control_room.is_open:
+            self._scene.control_room.close()
+
     def _enqueue(self, name: str) -> int:
-        return self._note(int(registry.get(name).enqueue().id))
+        return int(registry.get(name).enqueue().id)
 
     def _beat_until(self, instant: datetime) -> None:
         """The heartbeats of all minutes up to this one, which nothing else reads, in one statement."""
@@ -96,29 +117,22 @@ class Player:
         self._beats = self._beats[len(due) :]
         if due:
             calls: list[dict[str, Any]] = [{"timestamp": int(at.timestamp())} for at in due]
-            self._note(int(enqueue_many(registry.get(HEARTBEAT_TASK), calls)[0].id))
-
-    def _note(self, job_id: int) -> int:
-        first = self.played.first_job_id
-        self.played.first_job_id = min(first, job_id) if first else job_id
-        return job_id
+            results = enqueue_many(registry.get(HEARTBEAT_TASK), calls)
+            # The first beat is the first job of the day.
+            self.played.first_job_id = self.played.first_job_id or min(int(result.id) for result in results)
 
     def _wait(self) -> None:
-        """Until no job of the day is waiting or running."""
+        """Until no job of the day is waiting or running, but for those that speak to somebody who is away."""
+        tasks = [task for task in DAY_TASKS if task not in self._scene.out_of_reach()]
         began = time.monotonic()
         look_s = _SHORTEST_LOOK_S
         # The sweeps first: what one of them has enqueued for a client by its end is there when that client is looked at.
-        while any(scopes.of_each(lambda tenant_id: live_jobs().filter(tenant_id=tenant_id).exists())):
+        while any(scopes.of_each(lambda tenant_id: live_jobs(tasks).filter(tenant_id=tenant_id).exists())):
             if time.monotonic() - began > _STUCK_AFTER_S:
                 raise DayStuck(f"The jobs of one instant did not end within {_STUCK_AFTER_S:.0f} s: {_names()}.")
-            self._keep_alive()
+            self._scene.keep_alive()
             time.sleep(look_s)
             look_s = min(_LONGEST_LOOK_S, look_s * 1.3)
-
-
-def live_jobs() -> Any:
-    """The day's jobs that wait or run."""
-    return Job.objects.live().filter(task_name__in=DAY_TASKS)
 
 
 def _instants(name: str, day: date) -> list[datetime]:

@@ -28,10 +28,14 @@ class Sink:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.port = 0
+        self.is_open = True
+        """Whether it shall run."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def keep_alive(self) -> None:
-        """Start it, if it does not run. Raises DayStuck when it does not come up."""
+        """Start it, if it does not run and should. Raises DayStuck when it does not come up."""
+        if not self.is_open:
+            return
         if self._process is not None and self._process.poll() is None:
             return
         for _ in range(_STARTS):
@@ -49,6 +53,21 @@ class Sink:
         line = self._process.stdout.readline().strip()
         return int(line) if line.isdigit() else None
 
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return None if self._process is None else self._process.pid
+
+    def close(self) -> None:
+        """It goes away, and nobody starts it again before `open`."""
+        self.is_open = False
+        self.stop()
+
+    def open(self) -> None:
+        """It comes back."""
+        self.is_open = True
+        self.keep_alive()
+
     def stop(self) -> None:
         if self._process is not None:
             _close(self._process.stdin)
@@ -61,8 +80,9 @@ class Sink:
 class Workers:
     """The supervisor with its workers, on this database, by the played clock, mailing to the sink."""
 
-    def __init__(self, database: str, sink: Sink, log: Path) -> None:
-        self._database, self._sink, self._log = database, sink, log
+    def __init__(self, database: str, sink: Sink, log: Path, more: Mapping[str, str]) -> None:
+        """`more` are variables of their environment: where the day's folder and its broker are."""
+        self._database, self._sink, self._log, self._more = database, sink, log, more
         self._process: subprocess.Popen[bytes] | None = None
         self._gave_up = 0
 
@@ -92,6 +112,11 @@ class Workers:
                 start_new_session=True,
             )
 
+    @property
+    def pid(self) -> int | None:
+        """The process that holds them all, while there is one."""
+        return None if self._process is None else self._process.pid
+
     def stop(self) -> None:
         """Let the workers finish and leave; kill them when that takes too long."""
         if self._process is not None:
@@ -117,13 +142,14 @@ class Workers:
     def _environment(self, base: Mapping[str, str]) -> dict[str, str]:
         return {
             **base,
-            "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings",
+            "DJANGO_SETTINGS_MODULE": "task_catalog.company_day.settings",
             "DATABASE_URL": self._database,
             "YOUTILITY_CLOCK": "task_catalog.company_day.clock.PlayedClock",
             "YOUTILITY_RETRY_DELAY_FACTOR": RETRY_DELAY_FACTOR,
             "YOUTILITY_ADMIN_EMAILS": ADMIN,
             "EMAIL_HOST": "127.0.0.1",
             "EMAIL_PORT": str(self._sink.port),
+            **self._more,
         }
 
 

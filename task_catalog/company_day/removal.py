@@ -7,8 +7,8 @@ from datetime import timedelta
 from django.apps import apps
 from django.db import models, transaction
 
-from task_catalog import entities
-from task_catalog.models import Heartbeat, PlanFingerprint, PlayedClock
+from task_catalog import entities, notices
+from task_catalog.models import BlobLocation, Heartbeat, PlanFingerprint, PlayedClock
 from youtility_tasks.models import Job, TaskEffect, TaskExecutionHistory, Tenant
 
 from .company import unit_code
@@ -51,9 +51,13 @@ def remove_company() -> int:
             _erase(model._base_manager.filter(client__in=clients))
     _erase(units)
     _erase(PlanFingerprint.objects.filter(client_id__in=clients))
+    _erase(BlobLocation.objects.filter(client_id__in=clients))
     _erase(entities.Session.objects.filter(session_key__startswith=SESSION_PREFIX))
     _remove_heartbeats()
     _erase(TaskEffect.objects.filter(tenant_id__in=clients))
+    for task in DAY_TASKS:
+        # One notice a task and played hour; the same hour may be played again.
+        _erase(TaskEffect.objects.filter(tenant_id=0, key__startswith=f"{notices.PREFIX}failed:{task}:"))
     _erase(Job.objects.filter(models.Q(tenant_id__in=clients) | models.Q(tenant_id=0, task_name__in=DAY_TASKS)))
     _erase(TaskExecutionHistory.objects.filter(tenant_id__in=clients))
     _erase(Tenant.objects.filter(pk__in=clients))

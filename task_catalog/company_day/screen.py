@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,15 @@ _LINE_EVERY = timedelta(hours=3)
 _WIDTH_WITHOUT_TERMINAL = 150
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How far the day was when an instant was over."""
+
+    at: datetime
+    jobs: int
+    mails: int
+
+
 class DayScreen:
     """The clock, the jobs and the mails of a day that is being played; a line every three hours without a terminal."""
 
@@ -30,6 +40,7 @@ class DayScreen:
         self._mail_file: Path | None = None
         self._first_attempt = 0
         self._next_line = start + _LINE_EVERY
+        self.moments: list[Moment] = []
         self._progress = Progress(
             TextColumn("[bold]{task.fields[clock]}"),
             BarColumn(),
@@ -58,6 +69,7 @@ class DayScreen:
     def tell(self, instant: datetime) -> None:
         """An instant is over."""
         clock, jobs, mails = _clock(instant), self._jobs(), self._mails()
+        self.moments.append(Moment(instant, jobs, mails))
         self._progress.update(
             self._bar, completed=(instant - self._start).total_seconds(), clock=clock, jobs=jobs, mails=mails
         )

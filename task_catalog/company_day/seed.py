@@ -26,6 +26,7 @@ from .definitions import (
     Client,
     midnight,
 )
+from .seed_office import make_office
 from .seed_plans import GROUP_SITE, make_plans, make_question_sets
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _VOCABULARY = {
     "TICKETCATEGORY": (TICKET_CATEGORY,),
     "ESCALATIONTEMPLATE": ("JOB",),
     "DESIGNATION": ("SITEINCHARGE", "GUARD", "TECHNICIAN", "ADMIN", "VERIFIER", "APPROVER"),
+    "PEOPLEEVENT": ("SELFATTENDANCE", "MARKATTENDANCE"),
+    "APPROVERFOR": ("WORKPERMIT", "SLA_TEMPLATE"),
     "GROUPKIND": ("PEOPLEGROUP", "SITEGROUP"),
 }
 _DESIGNATIONS = {"incharge": "SITEINCHARGE"}
@@ -58,6 +61,8 @@ def seed_company(day: date, *, scale: int = 1, seed: int = 0) -> Company:
     names = random.Random(seed)  # noqa: S311 - names, not secrets
     made_at = midnight(day) - timedelta(days=30)
     clients = {client.letter: _make_client(client, scale, made_at, names) for client in CLIENTS}
+    for rows in clients.values():
+        make_office(rows, day, made_at)
     plans, idle = make_plans(clients, day, scale, names)
     _make_sessions(day)
     return Company(clients, plans, idle)
@@ -118,6 +123,7 @@ def _make_people(rows: ClientRows, made_at: datetime, names: random.Random) -> N
             loginid=f"{unit_code(rows.client)}-p{number:05}".lower(),
             email=f"p{number:05}@{domain(rows.client)}",
             isadmin=role == "admin",
+            peopleimg=f"people/{unit_code(rows.client)}-p{number:05}.jpg".lower(),
             isverified=True,
             bu=unit,
             designation=rows.words[_DESIGNATIONS.get(role, role.upper())],

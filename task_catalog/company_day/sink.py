@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import io
 import json
 import os
+import re
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
-from email.parser import BytesHeaderParser
+from email.message import Message
 from pathlib import Path
+from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+_SITE = re.compile(r"\b[A-Z][a-z]+ ([A-Z])(\d{3})\b")
+"""How the day's sites are called: `Harbour A003`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,10 @@ class Delivered:
     subject: str
     text: str = ""
     """Its body: all parts that are text, one after the other."""
+    attachments: tuple[str, ...] = ()
+    """Names of the files that came along."""
+    sites: tuple[str, ...] = ()
+    """Sites that its text and its readable attachments name, as `A-003`."""
 
 
 def read(file: Path) -> list[Delivered]:
@@ -46,8 +58,9 @@ def _lines(file: Path) -> Iterator[Delivered]:
         return
     for line in file.read_bytes().splitlines(keepends=True):
         if line.endswith(b"\n"):
-            found = json.loads(line)
-            yield Delivered(**{**found, "recipients": tuple(found["recipients"])})
+            found: dict[str, Any] = json.loads(line)
+            facts: dict[str, Any] = {k: tuple(each) if isinstance(each, list) else each for k, each in found.items()}
+            yield Delivered(**facts)
 
 
 def _unfolded(header: str | None) -> str:
@@ -63,7 +76,7 @@ class _Recorder:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         content = envelope.content
         raw = content if isinstance(content, bytes) else str(content or "").encode()
-        headers = BytesHeaderParser().parsebytes(raw)
+        headers = message_from_bytes(raw)
         line = {
             "sender": envelope.mail_from or "",
             "recipients": list(envelope.rcpt_tos),
@@ -72,15 +85,33 @@ class _Recorder:
             "effect": _unfolded(headers["X-Youtility-Effect"]),
             "tenant": _unfolded(headers["X-Youtility-Tenant"]),
             "subject": str(make_header(decode_header(headers["Subject"] or ""))),
-            "text": _text(raw),
+            "text": _words(raw),
+            "attachments": [name for part in headers.walk() if (name := part.get_filename())],
+            "sites": sorted({site for part in headers.walk() for site in _sites(part)}),
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")  # one write: a kill leaves all of it or a cut line
         return "250 kept"
 
 
-def _text(raw: bytes) -> str:
+def _words(raw: bytes) -> str:
     parts = message_from_bytes(raw, policy=policy.default).walk()
     return "\n".join(part.get_content() for part in parts if part.get_content_maintype() == "text")
+
+
+def _sites(part: Message) -> set[str]:
+    """The sites of the day's clients that a text, a table or a page names; what is drawn (a PDF) cannot be read here."""
+    content = part.get_payload(decode=True)
+    if not isinstance(content, bytes):
+        return set()
+    return {f"{letter}-{number}" for letter, number in _SITE.findall(_text(content))}
+
+
+def _text(content: bytes) -> str:
+    if not content.startswith(b"PK"):
+        return content.decode(errors="ignore")
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as book:
+        return "\n".join(book.read(name).decode(errors="ignore") for name in book.namelist() if name.endswith(".xml"))
+    return ""
 
 
 async def _serve(file: Path, port: int) -> None:

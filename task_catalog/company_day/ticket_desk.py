@@ -4,98 +4,99 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-
-from django.db import transaction
+from uuid import UUID
 
 from task_catalog import entities
 from task_catalog.email.tickets import send_ticket_email
 from task_catalog.rules.tickets import history_item, with_item
 from task_catalog.tickets import NewTicket, assignee_of, create_ticket, state_of
-from youtility_tasks import tenant
 
+from .agenda import Agenda
 from .company import ClientRows, Company
 from .definitions import FIRST_TICKET_AFTER, TICKET_CATEGORY, TICKET_EVERY, TICKET_TURNS, midnight
+from .devices import Devices
+from .identity import uuid_of
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
-    """Ticket `number` of a client is written (`status` NEW) or becomes something else."""
+class _Ticket:
+    """Ticket `number` of a client, dealt to its sites in turn; the even ones on the web, the odd ones from a device."""
 
-    at: datetime
-    letter: str
+    rows: ClientRows
     number: int
-    status: str
+    uuid: UUID
+    at: datetime
 
 
 class TicketDesk:
-    """The tickets that people make, dealt to the client's sites in turn."""
+    """The tickets that people make."""
 
-    def __init__(self, company: Company, day: date) -> None:
-        self._company = company
-        self._acts = sorted(_acts(company, day), key=lambda act: act.at)
-        self._ticket_ids: dict[tuple[str, int], int] = {}
+    def __init__(self, company: Company, day: date, agenda: Agenda, devices: Devices) -> None:
+        self._devices = devices
+        self._ids: dict[UUID, int] = {}
+        for letter, rows in company.clients.items():
+            for number in range(rows.client.tickets):
+                at = midnight(day) + FIRST_TICKET_AFTER + number * TICKET_EVERY
+                ticket = _Ticket(rows, number, uuid_of(day, letter, "ticket", number), at)
+                status, after = TICKET_TURNS[number % len(TICKET_TURNS)]
+                agenda.note(at, rows.id, self._write, ticket)
+                agenda.note(at + after, rows.id, self._change, ticket, at + after, status)
 
-    def act_until(self, instant: datetime) -> int:
-        """Do all acts up to an instant that are not yet done; how many there were."""
-        due = [act for act in self._acts if act.at <= instant]
-        self._acts = self._acts[len(due) :]
-        for act in due:
-            rows = self._company.clients[act.letter]
-            with tenant(rows.id), transaction.atomic():
-                if act.status == "NEW":
-                    self._write(act, rows)
-                else:
-                    self._change(act)
-        return len(due)
-
-    def _write(self, act: _Act, rows: ClientRows) -> None:
-        """The ticket and the job of its mail, in one transaction: neither is there without the other."""
-        place = act.number % len(rows.sites)
+    def _write(self, ticket: _Ticket) -> None:
+        rows = ticket.rows
+        place = ticket.number % len(rows.sites)
         staff = rows.site_people[place]
-        guard = staff["guard"][act.number % len(staff["guard"])]
-        ticket = create_ticket(
+        guard = staff["guard"][ticket.number % len(staff["guard"])]
+        words = {"description": f"Something is broken ({ticket.number + 1})", "priority": "MEDIUM"}
+        category, incharge = rows.words[TICKET_CATEGORY], staff["incharge"][0]
+        if ticket.number % 2:
+            columns = {
+                "ticketdesc": words["description"],
+                "priority": words["priority"],
+                "client_id": rows.id,
+                "bu_id": rows.sites[place].pk,
+                "ticketcategory_id": category.pk,
+                "assignedtopeople_id": incharge.pk,
+                "comments": "from a mobile device",
+                "status": "NEW",
+                **rows.stamps(ticket.at, guard.pk),
+            }
+            self._devices.write_ticket(ticket.uuid, columns)
+            return
+        made = create_ticket(
             NewTicket(
                 client_id=rows.id,
                 bu_id=rows.sites[place].pk,
-                description=f"Something is broken ({act.number + 1})",
-                category_id=rows.words[TICKET_CATEGORY].pk,
-                priority="MEDIUM",
-                person_id=staff["incharge"][0].pk,
+                description=words["description"],
+                category_id=category.pk,
+                priority=words["priority"],
+                person_id=incharge.pk,
                 creator_id=guard.pk,
                 ctzoffset=rows.client.offset_min,
-                comments="from the web" if act.number % 2 == 0 else "from a mobile device",
+                comments="from the web",
             ),
-            at=act.at,
+            at=ticket.at,
         )
-        self._ticket_ids[act.letter, act.number] = ticket.pk
-        send_ticket_email.enqueue(id=ticket.pk, event="created")
+        self._ids[ticket.uuid] = made.pk
+        # In the transaction of the ticket: neither is there without the other.
+        send_ticket_email.enqueue(id=made.pk, event="created")
 
-    def _change(self, act: _Act) -> None:
+    def _change(self, made: _Ticket, at: datetime, status: str) -> None:
         found = entities.Ticket.objects.select_for_update(of=("self",)).select_related("assignedtopeople", "cuser")
-        ticket = found.get(pk=self._ticket_ids[act.letter, act.number])
+        ticket = found.get(pk=self._ids[made.uuid]) if made.uuid in self._ids else found.get(uuid=made.uuid)
         item = history_item(
             action="updated",
-            at=act.at,
+            at=at,
             person_id=ticket.cuser_id or entities.none_id(),
             who=ticket.cuser.peoplename if ticket.cuser else "-",
             assigned_to=assignee_of(ticket),
-            details=[f"status: {ticket.status} -> {act.status}"],
+            details=[f"status: {ticket.status} -> {status}"],
             previous_state=state_of(ticket),
         )
         entities.Ticket.objects.filter(pk=ticket.pk).update(
-            status=act.status,
-            mdtz=act.at,
-            modifieddatetime=act.at,
+            status=status,
+            mdtz=at,
+            modifieddatetime=at,
             muser_id=ticket.cuser_id,
             ticketlog=with_item(ticket.ticketlog, item),
         )
-
-
-def _acts(company: Company, day: date) -> list[_Act]:
-    acts = []
-    for letter, rows in company.clients.items():
-        for number in range(rows.client.tickets):
-            written_at = midnight(day) + FIRST_TICKET_AFTER + number * TICKET_EVERY
-            status, after = TICKET_TURNS[number % len(TICKET_TURNS)]
-            acts += [_Act(written_at, letter, number, "NEW"), _Act(written_at + after, letter, number, status)]
-    return acts

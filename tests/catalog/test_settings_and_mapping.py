@@ -49,6 +49,8 @@ def test_the_settings_have_defaults_and_are_read_once(settings):
         ({"admin_emails": "ops@example.com"}, ["list of addresses"]),
         ({"ondemand_reports_folder": "reports"}, ["is 'reports'", "absolute path"]),
         ({"report_inline_bytes": 0}, ["is 0"]),
+        ({"pdf_memory_mb": 0}, ["'pdf_memory_mb'", "is 0"]),
+        ({"reply_valid_days": 0.5}, ["'reply_valid_days'", "is 0.5"]),
     ],
 )
 def test_a_setting_that_cannot_work_is_an_error_and_a_check(settings, given, words):

@@ -33,25 +33,13 @@ class Playing:
             assert time.monotonic() < limit, f"no {count} jobs within 120 s"
             time.sleep(0.05)
 
-    def kill_one(self, named: str) -> None:
-        """SIGKILL to the newest descendant whose name or command line ends so, once there is one."""
-        limit = time.monotonic() + 60
-        while self.process.poll() is None:
-            assert time.monotonic() < limit, f"no process {named!r} within 60 s"
-            for member in reversed(self.family()):
-                with suppress(psutil.Error):
-                    if member.name().endswith(named) or " ".join(member.cmdline()).endswith(named):
-                        member.kill()
-                        return
-            time.sleep(0.05)
-
     def family(self) -> list[psutil.Process]:
         with suppress(psutil.Error):
             return psutil.Process(self.process.pid).children(recursive=True)
         return []
 
     def finish(self) -> int:
-        self.output, self.errors = self.process.communicate(timeout=250)
+        self.output, self.errors = self.process.communicate(timeout=700)
         return self.process.returncode
 
     def document(self) -> dict[str, Any]:

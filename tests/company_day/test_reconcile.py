@@ -12,11 +12,13 @@ from task_catalog.company_day.company import domain
 from task_catalog.company_day.counting.messages import count_messages
 from task_catalog.company_day.counting.tickets import count_tickets
 from task_catalog.company_day.definitions import CLIENTS, TICKET_CATEGORY
+from task_catalog.company_day.evidence import Evidence
 from task_catalog.company_day.expected import totals
-from task_catalog.company_day.player import Played
+from task_catalog.company_day.played import Played
 from task_catalog.company_day.reconcile import reconcile
 from task_catalog.company_day.seed import seed_company
 from task_catalog.company_day.sink import Delivered
+from task_catalog.company_day.yard import Yard
 from task_catalog.tickets import NewTicket, create_ticket
 
 MONDAY = date(2025, 3, 3)
@@ -57,15 +59,16 @@ def ticket(company, letter="A", site=0):
     )
 
 
-def test_every_expected_total_is_counted(company):
+def test_every_expected_total_is_counted(company, tmp_path):
     played = Played(first_job_id=1)
     midnight = datetime(2025, 3, 3, tzinfo=UTC)
-    for name, hours in (("create_job", (0, 8, 16)), ("create_ppm_job", (3, 16)), ("auto_close_jobs", (23,))):
+    runs = {"create_job": (0, 8, 16), "create_ppm_job": (3, 16), "auto_close_jobs": (23,)}
+    for name, hours in runs.items():
         for hour in hours:
             minute = {"create_job": 27, "create_ppm_job": 3, "auto_close_jobs": 30}[name]
             played.sweeps[name, midnight.replace(hour=hour, minute=minute)] = 1
 
-    checks = reconcile(company, MONDAY, 1, played, [])
+    checks = reconcile(company, MONDAY, 1, played, Evidence([], [], Yard(tmp_path)))
 
     of_rows_that_exist = {check.name for check in checks if not check.name.startswith("first ")}
     assert [check.name for check in checks] == list(totals(MONDAY, 1))
@@ -102,6 +105,14 @@ def test_a_message_that_leaves_its_client_is_seen(company, recipients):
     found = count_messages(company, [mail(company, "A", to=recipients), mail(company, "B", number=2)])
 
     assert found["messages to people of two clients"] == 1
+
+
+def test_a_message_whose_attachment_names_a_site_of_another_client_is_seen(company):
+    own, foreign = mail(company, "A", sites=("A-003",)), mail(company, "B", number=2, sites=("B-001", "A-003"))
+
+    found = count_messages(company, [own, foreign])
+
+    assert found["messages that tell of another client"] == 1
 
 
 def test_a_gap_and_a_double_in_a_sites_numbers_are_seen(company):

@@ -10,8 +10,10 @@ from django.apps import apps
 from task_catalog import entities
 from task_catalog.company_day.company import unit_code
 from task_catalog.company_day.definitions import CLIENTS
+from task_catalog.company_day.paperwork import WEIGHTS
 from task_catalog.company_day.removal import remove_company
 from task_catalog.company_day.seed import seed_company
+from task_catalog.company_day.seed_office import SCORE_FORM
 from task_catalog.facility.clients import create_client
 from youtility_tasks.models import TaskEffect, Tenant
 
@@ -66,6 +68,7 @@ def test_questions_of_the_sets_are_the_printed_ones():
     counts = {
         name: entities.QuestionSetBelonging.objects.filter(qset=qset).count()
         for name, qset in company.clients["B"].qsets.items()
+        if qset.type == "CHECKLIST"
     }
 
     assert counts == {"task": 5, "ppm": 8, "checkpoint": 4}
@@ -96,6 +99,33 @@ def test_people_codes_are_reused_across_clients_and_mail_domains_are_not():
     }
     assert codes["C"] < codes["B"] < codes["A"]
     assert domains == {"A": {"client-a.example"}, "B": {"client-b.example"}, "C": {"client-c.example"}}
+
+
+def test_the_forms_of_permits_and_scores_have_their_sections():
+    rows = seed_company(MONDAY).clients["A"]
+
+    sections = {form: [each.qsetname for each in found] for form, found in rows.sections.items()}
+    assert sections["Hot Work Permit"] == ["GENERAL DETAILS", "PRECAUTIONS", "EMAIL", "COMPLETED ON RETURN"]
+    assert sections[SCORE_FORM] == list(WEIGHTS)
+    assert {form.type for name, form in rows.qsets.items() if name.endswith("Permit")} == {"WORKPERMIT"}
+    assert entities.Approver.objects.filter(client_id=rows.id).count() == 4
+
+
+def test_scheduled_reports_of_all_clients_share_type_hour_and_send_time():
+    company = seed_company(MONDAY)
+
+    shown = {
+        letter: list(
+            entities.ScheduleReport.objects.filter(client_id=rows.id)
+            .order_by("pk")
+            .values_list("report_type", "cron", "report_sendtime", "lastgeneratedon")
+        )
+        for letter, rows in company.clients.items()
+    }
+    assert shown["A"] == shown["B"] == shown["C"]
+    assert len(shown["A"]) == 5
+    addresses = {tuple(each.to_addr) for each in entities.ScheduleReport.objects.all()}
+    assert len(addresses) == 3
 
 
 def test_each_client_is_a_tenant():
@@ -129,6 +159,7 @@ def test_removal_takes_the_days_rows_and_only_them():
     seed_company(MONDAY)
     acme = create_client("Acme", "ACME", at=entities.BusinessUnit.objects.get(bucode=unit_code(CLIENTS[0])).cdtz)
     TaskEffect.objects.create(tenant_id=acme.pk, key="kept", status="pending")
+    TaskEffect.objects.create(tenant_id=0, key="notice:failed:publish_mqtt:2025-03-03T12", status="pending")
 
     assert remove_company() == 3
 

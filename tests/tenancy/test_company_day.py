@@ -69,7 +69,7 @@ def met(mails: list[dict[str, Any]], words: dict[str, set[str]]) -> list[tuple[s
     return found
 
 
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House, tmp_path: Path) -> None:
     env = {
         **os.environ,
@@ -103,7 +103,7 @@ def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House, tmp_p
             said[name] = opened.read()
 
     document = json.loads(output)
-    assert document["ok"] and len(document["checks"]) == 85
+    assert document["ok"] and len(document["checks"]) == 152
     assert {stage.login("worker"), stage.login("task"), stage.login("web")} <= seen.keys()
     assert all("youtility worker" in each or "youtility" in each for each in seen[stage.login("worker")])
     forced = stage.rows(

@@ -11,44 +11,44 @@ from task_catalog import entities
 from task_catalog.company_day.company import Company
 from task_catalog.company_day.definitions import DAY_TASKS, SESSIONS, midnight
 from task_catalog.company_day.expected import Totals
-from task_catalog.company_day.player import Played, live_jobs
+from task_catalog.company_day.played import PLANNING, live_jobs
 from task_catalog.company_day.seed import SESSION_PREFIX
 from task_catalog.models import Heartbeat
+from youtility_tasks import registry
 from youtility_tasks.models import TaskExecutionHistory
 
+from .attempts import Attempts
 from .letters import by_client
 
 _MADE = ("jobneeds_created", "children_created", "details_created", "reminders_created", "deleted_for_edit")
-_DONE = ("autoclosed", "partially_completed", "tickets_created", "escalated", "sent", "mails_sent", "failed", "expired")
+_DONE = (
+    *("autoclosed", "partially_completed", "tickets_created", "escalated", "sent", "mails_sent", "failed", "expired"),
+    *("generated", "no_data", "moved", "deleted", "errors"),
+)
 
 
-def count_jobs(company: Company, day: date, played: Played) -> Totals:
+def count_jobs(company: Company, day: date, attempts: Attempts) -> Totals:
     """How the day's jobs ended, each counted once however many attempts it took; sessions and heartbeats."""
-    last = {
-        attempt.job_id: attempt
-        for attempt in TaskExecutionHistory.objects.filter(
-            job_id__gte=played.first_job_id, task_name__in=DAY_TASKS, is_final=True
-        )
-    }
-    results = {job_id: attempt.result or {} for job_id, attempt in last.items()}
-    repeats = set(played.repeats.values())
-    counted = [attempt for job_id, attempt in last.items() if job_id not in repeats]
+    counted = attempts.counted
     found: Totals = {}
-    for task in sorted(DAY_TASKS):
+    for task in DAY_TASKS:
         found[f"jobs of {task}"] = _ended(attempt for attempt in counted if attempt.task_name == task)
-    found["jobs of the day"] = _ended(counted)
-    for instant in played.instants("create_job"):
-        skipped = results.get(played.sweeps["create_job", instant], {}).get("skipped", [])
+    queues = Counter(registry.get(attempt.task_name).queue_name for attempt in counted)
+    found |= {f"jobs on {queue}": queues[queue] for queue in {registry.get(task).queue_name for task in DAY_TASKS}}
+    found["jobs of the day"] = {**_ended(counted), "all": len(counted)}
+    for instant, result in attempts.of_sweep("create_job"):
         name = f"create_job {instant:%H:%M} reports a bad cron"
-        found[name] = by_client(company, _bad_crons(company, skipped))
-    repeated = [results.get(job_id, {}) for job_id in repeats]
-    found["a second planning sweep at the same instant creates"] = sum(_sum(result, _MADE) for result in repeated)
-    found["a second closing, escalating or reminding sweep at the same instant does"] = sum(
-        _sum(result, _DONE) for result in repeated
+        found[name] = by_client(company, _bad_crons(company, result.get("skipped", [])))
+    repeated = list(attempts.repeated())
+    found["a second planning sweep at the same instant creates"] = sum(
+        _sum(result, _MADE) for task, result in repeated if task in PLANNING
+    )
+    found["a second run of any other sweep at the same instant does"] = sum(
+        _sum(result, _DONE) for task, result in repeated if task not in PLANNING
     )
     found["jobs left waiting or running"] = live_jobs().count()
     found["failed jobs without an error"] = sum(
-        attempt.status != "succeeded" and not attempt.error_class for attempt in last.values()
+        attempt.status != "succeeded" and not attempt.error_class for attempt in attempts.all
     )
     return {**found, **_upkeep(day)}
 

@@ -13,7 +13,7 @@ from task_catalog import entities
 from task_catalog.company_day.company import Company
 from task_catalog.company_day.definitions import CLIENTS, KINDS, REMINDER_RULES
 from task_catalog.company_day.expected import Totals
-from task_catalog.company_day.player import Played
+from task_catalog.company_day.played import Played
 
 from .letters import by_client
 

@@ -3,6 +3,7 @@
 It is a second, independent reading of the catalogue, so that a mistake in the tasks shows as a difference.
 """
 
-from .totals import Totals, Value, totals
+from .totals import totals
+from .values import Totals, Value
 
 __all__ = ["Totals", "Value", "totals"]

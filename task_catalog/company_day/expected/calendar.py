@@ -15,7 +15,11 @@ SWEEPS = {
     "auto_close_jobs": "*/30 * * * *",
     "ticket_escalation": "5,35 * * * *",
     "send_reminder_email": "*/10 * * * *",
+    "create_scheduled_reports": "22 */8 * * *",
+    "send_generated_report_on_mail": "*/30 * * * *",
+    "move_media_to_cloud_storage": "0 0 * * 1",
     "cleanup_expired_sessions_task": "0 2 * * *",
+    "cleanup_reports_which_are_12hrs_old": "15 * * * *",
     "task_every_min": "* * * * *",
 }
 """The scheduled tasks of the day (catalog.md 2.6), in UTC."""
@@ -42,3 +46,8 @@ def _fires(cron: str, offset_min: int, start: datetime, end: datetime) -> tuple[
 def fires(cron: str, offset_min: int, start: datetime, end: datetime) -> list[datetime]:
     """Instants in [start, end) at which a cron of a fixed-offset wall clock fires, in UTC."""
     return list(_fires(cron, offset_min, start, end))
+
+
+def local_date(instant: datetime, offset_min: int) -> date:
+    """The date that a fixed-offset wall clock shows at an instant."""
+    return (instant + timedelta(minutes=offset_min)).date()

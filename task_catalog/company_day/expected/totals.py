@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date
 
 from task_catalog.company_day.definitions import (
     CLIENTS,
@@ -16,45 +16,40 @@ from task_catalog.company_day.definitions import (
     producing_plans,
 )
 
-from .calendar import SWEEPS, sweeps
-from .planning import Reminder, Root, planned_roots, reminders
-from .tickets import PersonTicket, person_tickets
-from .work import Outcome, outcomes
-
-Value = int | str | dict[str, int] | dict[str, str]
-"""A total: a number, a text, or numbers or texts by name."""
-Totals = dict[str, Value]
+from .calendar import local_date, sweeps
+from .happened import Happened
+from .ledger import jobs, messages, reminder_word
+from .offices import paperwork, reports
+from .outside import traffic
+from .planning import Reminder, Root
+from .tickets import PersonTicket
+from .values import Totals, by_client
+from .work import Outcome
 
 _STATUSES = ("COMPLETED", "AUTOCLOSED", "PARTIALLYCOMPLETED", "ASSIGNED")
 
 
 def totals(day: date, scale: int) -> Totals:
     """Every total of the day for any date and scale, by its name, in the order in which people read them."""
-    roots = planned_roots(day, scale)
-    every_root = [root for of_plan in roots.values() for root in of_plan]
-    ends = outcomes(roots, day)
-    notes = reminders(roots)
-    tickets = person_tickets(day)
+    found = Happened.on(day, scale)
+    every_root = [root for of_plan in found.roots.values() for root in of_plan]
     return {
         **_company(scale),
         **_create_job(every_root, day),
-        **_create_ppm_job(every_root, notes, day),
-        **_spot_values(roots),
-        **_work(ends),
-        **_end_of_day(ends, notes, day),
-        **_summaries(ends, day),
-        **_tickets(tickets, ends),
+        **_create_ppm_job(every_root, found.reminders, day),
+        **_spot_values(found.roots),
+        **_work(found.ends),
+        **_end_of_day(found.ends, found.reminders, day),
+        **_summaries(found.ends, day),
+        **_tickets(found.tickets, found.ends),
+        **paperwork(),
+        **reports(found),
+        **traffic(found),
         **_upkeep(day),
-        **_jobs(ends, tickets, day),
-        **_messages(ends, notes, tickets, day),
+        **jobs(found),
+        **messages(found),
         **_invariants(),
     }
-
-
-def by_client(found: Iterable[str]) -> dict[str, int]:
-    """Counts per client's letter, and all of them; `found` holds one letter for each thing counted."""
-    counts = Counter(found)
-    return {**{client.letter: counts[client.letter] for client in CLIENTS}, "all": counts.total()}
 
 
 def _company(scale: int) -> Totals:
@@ -165,7 +160,7 @@ def _end_of_day(ends: list[Outcome], notes: list[Reminder], day: date) -> Totals
         "jobneeddetails": sum(end.root.details for end in ends),
         "reminder": len(made),
     }
-    words = Counter(_reminder_word(note, day) for note in made)
+    words = Counter(reminder_word(note, day) for note in made)
     found["reminders at the end"] = {word: words[word] for word in ("SUCCESS", "FAILED", "pending")}
     return found
 
@@ -173,13 +168,6 @@ def _end_of_day(ends: list[Outcome], notes: list[Reminder], day: date) -> Totals
 def _statuses(found: Iterable[str]) -> dict[str, int]:
     counts = Counter(found)
     return {**{status: counts[status] for status in _STATUSES}, "all": counts.total()}
-
-
-def _reminder_word(note: Reminder, day: date) -> str:
-    for now in sweeps("send_reminder_email", day):
-        if now >= note.root.made_at and note.remind_at <= now:
-            return "SUCCESS" if note.root.planned_at > now else "FAILED"
-    return "pending"
 
 
 def _summaries(ends: list[Outcome], day: date) -> Totals:
@@ -191,13 +179,9 @@ def _summaries(ends: list[Outcome], day: date) -> Totals:
                 for end in ends
                 if end.root.plan.client is client
                 and end.root.plan.kind.identifier == identifier
-                and _local_date(end.root.planned_at, client.offset_min) == day
+                and local_date(end.root.planned_at, client.offset_min) == day
             )
     return found
-
-
-def _local_date(instant: datetime, offset_min: int) -> date:
-    return (instant + timedelta(minutes=offset_min)).date()
 
 
 def _tickets(tickets: list[PersonTicket], ends: list[Outcome]) -> Totals:
@@ -226,53 +210,17 @@ def _upkeep(day: date) -> Totals:
     }
 
 
-def _jobs(ends: list[Outcome], tickets: list[PersonTicket], day: date) -> Totals:
-    jobs = {task: len(sweeps(task, day)) for task in SWEEPS}
-    jobs["send_ticket_email"] = _ticket_mails(ends, tickets)
-    found: Totals = {f"jobs of {task}": {"succeeded": count, "failed": 0} for task, count in sorted(jobs.items())}
-    found["jobs of the day"] = {"succeeded": sum(jobs.values()), "failed": 0}
-    return found
-
-
-def _ticket_mails(ends: list[Outcome], tickets: list[PersonTicket]) -> int:
-    return len(tickets) + sum(end.raises_ticket for end in ends) + sum(ticket.level for ticket in tickets)
-
-
-def _messages(ends: list[Outcome], notes: list[Reminder], tickets: list[PersonTicket], day: date) -> Totals:
-    reminded = [note for note in notes if note.is_made and _reminder_word(note, day) == "SUCCESS"]
-    by_task = {
-        "auto_close_jobs": sum(end.is_mailed for end in ends),
-        "send_ticket_email": _ticket_mails(ends, tickets),
-        "send_reminder_email": len(reminded),
-        "admin_notice": _bad_cron_notices(day),
-    }
-    return {
-        "messages of auto_close_jobs": _clients(end for end in ends if end.is_mailed),
-        "messages of send_reminder_email": by_client(note.root.plan.client.letter for note in reminded),
-        "messages of send_ticket_email": {
-            "created": len(tickets) + sum(end.raises_ticket for end in ends),
-            "escalated": sum(ticket.level for ticket in tickets),
-            "all": by_task["send_ticket_email"],
-        },
-        "messages of admin_notice": by_task["admin_notice"],
-        "messages": sum(by_task.values()),
-    }
-
-
-def _bad_cron_notices(day: date) -> int:
-    """One a plan and local day, however many runs meet the plan."""
-    return sum(len({_local_date(run, client.offset_min) for run in sweeps("create_job", day)}) for client in CLIENTS)
-
-
 def _invariants() -> Totals:
     return {
         "a second planning sweep at the same instant creates": 0,
-        "a second closing, escalating or reminding sweep at the same instant does": 0,
+        "a second run of any other sweep at the same instant does": 0,
         "occurrences planned twice": 0,
         "rows of plans that must produce nothing": 0,
         "sites whose ticket numbers have a gap or a double": 0,
+        "sites whose permit numbers have a gap or a double": 0,
         "jobs left waiting or running": 0,
         "failed jobs without an error": 0,
         "messages with one effect key and different Message-IDs": 0,
         "messages to people of two clients": 0,
+        "messages that tell of another client": 0,
     }

@@ -22,6 +22,8 @@ class Outcome:
     is_due: bool
     """Its time was over at the last auto-close sweep."""
     in_alert: bool
+    is_visited: bool
+    """Somebody came by, and finished or only began."""
     stops: tuple[str, ...]
 
     @property
@@ -50,9 +52,10 @@ def outcomes(roots: dict[Plan, list[Root]], day: date) -> list[Outcome]:
 def _outcome(root: Root, turn: int, *, is_due: bool) -> Outcome:
     stops = len(root.stops)
     if not is_due:
-        return Outcome(root, "ASSIGNED", False, False, ("ASSIGNED",) * stops)
+        return Outcome(root, "ASSIGNED", False, False, False, ("ASSIGNED",) * stops)
     if turn % 5 in _COMPLETED:
-        return Outcome(root, "COMPLETED", True, turn % 10 == 0, ("COMPLETED",) * stops)
-    reached = stops // 2 if turn % 5 == _STARTED else 0
+        return Outcome(root, "COMPLETED", True, turn % 10 == 0, True, ("COMPLETED",) * stops)
+    is_begun = turn % 5 == _STARTED
+    reached = stops // 2 if is_begun else 0
     status = "PARTIALLYCOMPLETED" if 0 < reached < stops else "AUTOCLOSED"
-    return Outcome(root, status, True, False, ("COMPLETED",) * reached + ("AUTOCLOSED",) * (stops - reached))
+    return Outcome(root, status, True, False, is_begun, ("COMPLETED",) * reached + ("AUTOCLOSED",) * (stops - reached))

@@ -15,17 +15,23 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from rich.console import Console
 
+from task_catalog.company_day import page
+from task_catalog.company_day.chaos import Chaos
 from task_catalog.company_day.definitions import EARLIEST, LATEST, MAX_SCALE, midnight
 from task_catalog.company_day.errors import CompanyDayError, DatabaseAbsent
 from task_catalog.company_day.picture import draw
-from task_catalog.company_day.play import Scene, play_day
+from task_catalog.company_day.play import play_day
 from task_catalog.company_day.reconcile import Check
-from task_catalog.company_day.screen import DayScreen, console_for_results, table_of
+from task_catalog.company_day.screen import DayScreen, Moment, console_for_results, table_of
+from task_catalog.company_day.stage import Scene, new_page_file
+from task_catalog.company_day.weather import FAIR
 from youtility_tasks.conf import settings
 from youtility_tasks.management import words
 from youtility_tasks.tenancy import apply, roles
 
 DEFAULT_DATE = date(2025, 3, 3)
+_CHAOS = {"full": 1, "short": 10}
+"""Of how many jobs one runs twice."""
 
 
 class Command(BaseCommand):
@@ -43,16 +49,30 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=words.seed, default=0, metavar="N", help="other names, the same totals (default 0)"
         )
+        parser.add_argument(
+            "--chaos",
+            nargs="?",
+            choices=_CHAOS,
+            const="full",
+            help="kill processes at any moment, run every job twice (short: every tenth), and let the mail server be away for "
+            "20 minutes: the same totals",
+        )
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
         parser.add_argument(
             "--picture", type=words.new_file, metavar="FILE", help="also draw the totals as an SVG picture"
+        )
+        parser.add_argument(
+            "--page",
+            type=words.new_file,
+            metavar="FILE",
+            help="where the page with the day's charts goes (default: a folder that stays until the next day is played)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         day, scale = options["date"], options["scale"]
         began = time.monotonic()
         try:
-            checks = self._play(day, scale, options["seed"])
+            checks, moments = self._play(day, scale, options["seed"], options["chaos"])
         except CompanyDayError as error:
             self.stderr.write(f"{type(error).__name__}: {error}")
             if options["json"]:
@@ -64,11 +84,15 @@ class Command(BaseCommand):
         took = f"{time.monotonic() - began:.0f} s"
         if options["json"]:
             self._print_json(checks)
-        self._show(checks, f"Company day {day}, scale {scale}, played in {took}", options)
+        title = f"Company day {day}, scale {scale}{', with chaos' if options['chaos'] else ''}, played in {took}"
+        self._show(checks, title, options)
+        page_file = options["page"] or new_page_file()
+        page_file.write_text(page.write(checks, title, moments), encoding="utf-8")
+        self.stderr.write(f"The day on one page: {page_file}")
         if not all(check.ok for check in checks):
             sys.exit(1)
 
-    def _play(self, day: date, scale: int, seed: int) -> list[Check]:
+    def _play(self, day: date, scale: int, seed: int, chaos: str | None) -> tuple[list[Check], list[Moment]]:
         progress = Console(stderr=True)
         with roles.acting(roles.MIGRATOR):
             self._migrate()
@@ -77,7 +101,9 @@ class Command(BaseCommand):
             def on_stage(scene: Scene) -> None:
                 screen.begin(scene.mail_file)
 
-            return play_day(day, scale=scale, seed=seed, on_stage=on_stage, tell=screen.tell)
+            weather = Chaos(seed, every=_CHAOS[chaos]) if chaos else FAIR
+            checks = play_day(day, scale=scale, seed=seed, on_stage=on_stage, tell=screen.tell, weather=weather)
+        return checks, screen.moments
 
     def _migrate(self) -> None:
         try:

@@ -161,7 +161,7 @@ def test_every_job_delivered_twice_sends_no_message_twice(acme, mailbox):
     assert Job.objects.count() == 0
 
 
-def test_a_permit_that_was_rolled_back_was_never_announced(acme, mailbox):
+def test_d2_a_permit_that_was_rolled_back_was_never_announced(acme, mailbox):
     permit = acme.permit()
     with pytest.raises(RuntimeError), transaction.atomic(), tenant(acme.id):
         tasks.send_email_notification_for_wp_verifier.enqueue(womid=permit.pk)

@@ -403,7 +403,7 @@ def test_a_document_that_cannot_be_made_in_time_is_transient_and_tried_once(acme
     assert (len(tries), mailbox.received) == (1, [])
 
 
-def test_a_longer_permit_with_more_verifiers_asks_the_database_no_more_than_the_ledger_needs(acme, mailbox):
+def test_d47_a_longer_permit_with_more_verifiers_asks_the_database_no_more_than_the_ledger_needs(acme, mailbox):
     def statements(permit: Wom) -> list[str]:
         with CaptureQueriesContext(
             connection,
@@ -420,3 +420,28 @@ def test_a_longer_permit_with_more_verifiers_asks_the_database_no_more_than_the_
     )
 
     assert len(statements(many)) == len(few) == 4
+
+
+def test_d48_a_document_that_cannot_be_made_fails_the_job_and_no_mail_leaves_without_it(
+    acme, permit, mailbox, monkeypatch
+):
+    def broken(html: str, *, timeout_s: float) -> bytes:
+        raise pdf.RenderFailed("weasyprint ended with 1")
+
+    monkeypatch.setattr("task_catalog.documents.pdf.render", broken)
+
+    with pytest.raises(pdf.RenderFailed):
+        run_for(acme, WEB, womid=permit.pk)
+
+    assert mailbox.received == []
+
+
+def test_an_adopter_can_override_the_document(acme, permit, mailbox, settings, tmp_path):
+    folder = tmp_path / "task_catalog" / "pdf"
+    folder.mkdir(parents=True)
+    (folder / "permit.html").write_text("Our own form: {{ title }} for {{ vendor }}")
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+
+    run_for(acme, WEB, womid=permit.pk)
+
+    assert pdf_of(mailbox.received[0])[1] == b"%PDF-Our own form: Cold Work Permit for Build &amp; Sons"

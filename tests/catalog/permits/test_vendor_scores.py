@@ -152,7 +152,7 @@ def test_the_report_lists_the_twelve_months_before_of_this_vendor_and_site_alone
     assert "Jan 2025" in re.sub(r"\s+", " ", text)
 
 
-def test_a_long_form_with_more_approvers_and_a_long_past_asks_the_database_no_more(acme, mailbox):
+def test_d47_a_long_form_with_more_approvers_and_a_long_past_asks_the_database_no_more(acme, mailbox):
     def statements(form: Wom) -> int:
         with CaptureQueriesContext(connection) as caught:
             ask(acme, form)

@@ -196,6 +196,7 @@ def test_a_second_run_of_a_send_hands_nothing_over_again(acme, site, asker, work
     run_jobs()
 
     again = make(acme, send_form(site), asker, attempt=2)
+    assert enqueued() == []
     run_jobs()
 
     assert first == again

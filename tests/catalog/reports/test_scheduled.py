@@ -294,6 +294,22 @@ def test_dying_after_the_mark_still_tells_and_deletes(acme, site, work, mailbox,
     assert len(list(histories(acme))) == 1
 
 
+def test_a_mail_that_went_is_over_even_if_its_file_is_gone(acme, site, work, mailbox, monkeypatch, folders):
+    schedule(acme, site)
+    run(create_scheduled_reports)
+    with monkeypatch.context() as patched:
+        patched.setattr("task_catalog.reports.mailing.tell", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(Exception, match="division"):
+            run(send_generated_report_on_mail)
+    folders.files()[0].unlink()
+
+    result = run(send_generated_report_on_mail)
+
+    assert (result["sent"], result["deleted"], result["errors"]) == (0, 0, [])
+    assert run(create_scheduled_reports)["generated"] == 0
+    assert len(mailbox.received) == 1
+
+
 def test_a_lost_file_makes_its_period_due_again(acme, site, work, mailbox, folders, at):
     row = schedule(acme, site)
     run(create_scheduled_reports)
