@@ -27,8 +27,13 @@ from .extras import MissingExtra, is_installed
 from .ports import pdf
 
 _DOTTED_PATHS = (
-    *("clock", "route_provider", "pdf_renderer"),
-    *("graphql_executor", "mqtt_publisher", "blob_store", "face_verifier"),
+    *("clock", "route_provider"),
+    # permits
+    "pdf_renderer",
+    # mobile
+    "graphql_executor",
+    # outside
+    *("mqtt_publisher", "blob_store", "face_verifier"),
 )
 
 

@@ -1,25 +1,33 @@
-"""Django's admin over jobs, attempts, workers, effects and tenants: to look at, for staff who see every tenant.
+"""Django's admin over jobs, attempts, workers, effects, controls, acts and tenants: for staff who see every tenant.
 
 Jobs are never edited row by row; acts on them go through `manage_task_queue`, which refuses what a status does not allow.
-Arguments are not shown: they hold people's names. With the setting `roles` the pages show the rows of the tenant that a
-middleware has entered for the request, and none without.
+Limits and pauses are changed by the same calls as there, so that each change is in the audit log with its reason. Arguments are
+not shown: they hold people's names. With the setting `roles` the pages show the rows of the tenant that a middleware has
+entered for the request, and none without.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Model
-from django.http import HttpRequest
+from django.forms.models import construct_instance
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from .models import Job, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
+from . import audit, controls
+from .errors import WrongControl
+from .models import Job, QueueControl, TaskAuditLog, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
 from .tenancy import roles
+from .tenants import current_tenant
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
+    _ControlForm = forms.ModelForm[QueueControl]
 else:
-    _ModelAdmin = admin.ModelAdmin  # Django itself gives it no subscript; only the backport on Django 5.2 adds one
+    # Django itself gives them no subscript; only the backport on Django 5.2 adds one.
+    _ModelAdmin, _ControlForm = admin.ModelAdmin, forms.ModelForm
 
 
 class _ToLookAt(_ModelAdmin):
@@ -76,6 +84,111 @@ class TaskEffectAdmin(_ToLookAt):
     search_fields = ["key"]
     ordering = ["-id"]
     exclude = ["payload"]
+
+
+@admin.register(TaskAuditLog)
+class TaskAuditLogAdmin(_ToLookAt):
+    list_display = ["at", "actor", "act", "target", "tenant_id", "reason"]
+    list_filter = ["act"]
+    search_fields = ["=actor", "target"]
+    ordering = ["-id"]
+
+
+class ControlForm(_ControlForm):
+    """What may be set of a control, and why it is set now."""
+
+    because = forms.CharField(
+        label="Reason",
+        max_length=audit.LONGEST_REASON,
+        help_text="Why you change it: kept in the audit log with your name.",
+    )
+
+    class Meta:
+        model = QueueControl
+        fields = [
+            "queue_name",
+            "task_name",
+            "tenant_id",
+            "max_running",
+            "rate_per_s",
+            "burst",
+            "is_paused",
+            "paused_until",
+        ]
+
+    def _post_clean(self) -> None:
+        # The model's own checks are left out: the call that changes the row says what would be right.
+        self.instance = construct_instance(self, self.instance, self._meta.fields)
+
+
+@admin.register(QueueControl)
+class QueueControlAdmin(_ModelAdmin):
+    """`controls.limit`, `pause` and `resume` as a form; a row is emptied, never deleted: jobs may be parked under it."""
+
+    form = ControlForm  # type: ignore[assignment]
+    list_display = ["__str__", "max_running", "rate_per_s", "is_paused", "paused_until", "changed_at", "changed_by"]
+    list_filter = ["is_paused", "queue_name"]
+    search_fields = ["=queue_name", "=task_name", "=tenant_id"]
+    ordering = ["queue_name", "task_name", "tenant_id"]
+    readonly_fields = ["reason", "paused_at", "paused_by", "changed_at", "changed_by"]
+    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        of_target = ["queue_name", "task_name", "tenant_id"] if obj is not None else []
+        return [*of_target, *self.readonly_fields]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Inside a tenant a call without one means that tenant's own control: what is set for all stays to be looked at.
+        is_own = obj is None or current_tenant() in (None, obj.tenant_id)
+        return is_own and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except WrongControl as refused:  # its transaction is rolled back by now
+            self.message_user(request, str(refused), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.Form, change: bool) -> None:
+        with audit.acting(request.user.get_username()):
+            obj.pk = _change(obj, form.cleaned_data, set(form.changed_data), is_new=not change)
+
+
+def _change(row: QueueControl, wanted: dict[str, Any], changed: set[str], *, is_new: bool) -> int:
+    """Do what was changed in the form; the control's id."""
+    target: dict[str, Any] = {
+        "queue": row.queue_name or None,
+        "task": row.task_name or None,
+        "tenant": row.tenant_id,
+        "reason": wanted["because"],
+    }
+    is_shut = {"is_paused", "paused_until"} & changed
+    limits = {name: wanted[name] for name in ("max_running", "rate_per_s", "burst") if name in changed}
+    if is_new:
+        limits = {name: value for name, value in limits.items() if value is not None}
+    control_id = row.pk
+    if limits or not is_shut:
+        made = controls.limit(
+            **target,
+            running=limits.get("max_running", controls.KEEP),
+            rate_per_s=limits.get("rate_per_s", controls.KEEP),
+            burst=limits.get("burst", controls.KEEP),
+        )
+        control_id = made.control_id
+    if is_shut and wanted["is_paused"]:
+        control_id = controls.pause(**target, until=wanted["paused_until"]).control_id
+    elif is_shut:
+        control_id = controls.resume(**target).control_id
+    return control_id
 
 
 @admin.register(Tenant)

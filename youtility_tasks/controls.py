@@ -15,20 +15,22 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from . import audit, metrics, queries, queues, registry
 from .conf import settings
 from .errors import NothingToLift, UnknownTarget, WrongControl
 from .models import QueueControl, TaskWorker, Tenant
+from .models.controls import FASTEST, MOST_OF_A_TENANT, SLOWEST
+from .tenancy import roles
+from .tenancy.rights import USERS
 from .tenants import current_tenant
 
 COUNTED_UP_TO = 10_000
 """Parked jobs are counted so far, for each control and queue."""
 LONGEST_PAUSE = timedelta(days=3_650)
 _LARGEST = 2**31 - 1
-_FASTEST = 1e6
 
 logger = logging.getLogger(__name__)
 
@@ -200,7 +202,15 @@ def _hold(target: Mapping[str, Any], *, is_lifting: bool, what: str) -> tuple[Qu
             raise NothingToLift(what, QueueControl(**target))
         return found, False
     _must_exist(target)
-    ((control_id, is_new),) = queries.fetch("hold_control", target)
+    try:
+        ((control_id, is_new),) = queries.fetch("hold_control", target)
+    except IntegrityError as error:
+        if getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) != "yt_control_few":
+            raise
+        raise WrongControl(
+            f"Tenant {target['tenant_id']} has {MOST_OF_A_TENANT} limits and pauses, and no tenant may have more. Lift some that it "
+            "does not need; upkeep takes them away. `manage_task_queue limits` lists them."
+        ) from None
     return rows.get(pk=control_id), is_new
 
 
@@ -216,27 +226,27 @@ def _checked(running: object, rate_per_s: object, burst: object) -> dict[str, An
             )
         wanted["max_running"] = None if running is None else min(running, _LARGEST)
     if rate_per_s is not KEEP:
-        if rate_per_s is not None and not _is_number(rate_per_s, above=0, up_to=_FASTEST):
+        if rate_per_s is not None and not _is_number(rate_per_s, SLOWEST, FASTEST):
             raise WrongControl(
-                f"rate_per_s is {rate_per_s!r}; right is a number above 0 (0.1 is one in ten seconds), up to {_FASTEST:,.0f}, or "
+                f"rate_per_s is {rate_per_s!r}; right is a number (0.1 is one in ten seconds) from {SLOWEST:f} to {FASTEST:,.0f}, or "
                 "None for no rate. To let none start, pause them."
             )
         wanted["rate_per_s"] = rate_per_s
     if burst is not KEEP:
-        if not _is_number(burst, above=0.999_999, up_to=_FASTEST):
-            raise WrongControl(f"burst is {burst!r}; right is a number from 1, up to {_FASTEST:,.0f}.")
+        if not _is_number(burst, 1, FASTEST):
+            raise WrongControl(f"burst is {burst!r}; right is a number from 1, up to {FASTEST:,.0f}.")
         wanted["burst"] = burst
     if not wanted:
         raise WrongControl("Nothing is limited: give running, rate_per_s or both; None lifts one.")
     return wanted
 
 
-def _is_number(given: object, *, above: float, up_to: float) -> bool:
+def _is_number(given: object, lowest: float, highest: float) -> bool:
     return (
         isinstance(given, int | float)
         and not isinstance(given, bool)
         and math.isfinite(given)
-        and above < given <= up_to
+        and lowest <= given <= highest
     )
 
 
@@ -245,7 +255,7 @@ def _checked_end(minutes: float | None, until: datetime | None) -> datetime | No
         raise WrongControl("Give minutes or until, not both.")
     most = LONGEST_PAUSE.total_seconds() / 60
     if minutes is not None:
-        if not _is_number(minutes, above=0, up_to=most):
+        if not (_is_number(minutes, 0, most) and minutes > 0):
             raise WrongControl(f"minutes is {minutes!r}; right is a number above 0, up to {most:,.0f}.")
         return metrics.database_clock() + timedelta(minutes=minutes)
     if until is None:
@@ -287,6 +297,10 @@ def _state(row: QueueControl) -> dict[str, Any]:
 def _queues_of(row: QueueControl) -> list[str]:
     if row.queue_name:
         return [row.queue_name]
+    if (
+        roles.acting_as() in USERS
+    ):  # who works where is an operator's to see; other queues' next claims meet the change all the same
+        return sorted(queues.configured())
     served = TaskWorker.objects.present().values_list("queue_name", flat=True)
     return sorted({*queues.configured(), *served})
 

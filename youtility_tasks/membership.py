@@ -83,13 +83,14 @@ def _role(tenant_id: object, role: object) -> Role:
     return Role(str(role))
 
 
-def _from_table(user: Any) -> Mapping[int, str]:
+def from_table(user: Any) -> Mapping[int, str]:
+    """What the table `TenantMembership` says of a user; for a resolver that adds to it."""
     return dict(TenantMembership.objects.filter(user_id=user.pk).values_list("tenant_id", "role"))
 
 
 def _resolver() -> Resolver:
     name = settings().membership_resolver
-    return _from_table if name is None else _imported(name)
+    return from_table if name is None else _imported(name)
 
 
 @functools.cache

@@ -47,8 +47,11 @@ class TenantMiddleware:
         return response
 
 
-def choose(request: HttpRequest, tenant_id: int) -> None:
-    """Work for this tenant from the next request on. Raises NotAllowed for one that the user does not belong to."""
+def choose(request: HttpRequest, tenant_id: int | None) -> None:
+    """Work for this tenant from the next request on, with None for none. Raises NotAllowed if the user does not belong to it."""
+    if tenant_id is None:
+        request.session.pop(CHOSEN, None)
+        return
     require(request.user, tenant_id, Role.VIEWER)
     request.session[CHOSEN] = tenant_id
 

@@ -17,7 +17,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path
@@ -40,6 +40,8 @@ class Delivered:
     effect: str
     tenant: str
     subject: str
+    text: str = ""
+    """Its body: all parts that are text, one after the other."""
     attachments: tuple[str, ...] = ()
     """Names of the files that came along."""
     sites: tuple[str, ...] = ()
@@ -83,11 +85,17 @@ class _Recorder:
             "effect": _unfolded(headers["X-Youtility-Effect"]),
             "tenant": _unfolded(headers["X-Youtility-Tenant"]),
             "subject": str(make_header(decode_header(headers["Subject"] or ""))),
+            "text": _words(raw),
             "attachments": [name for part in headers.walk() if (name := part.get_filename())],
             "sites": sorted({site for part in headers.walk() for site in _sites(part)}),
         }
         os.write(self._fd, json.dumps(line).encode() + b"\n")  # one write: a kill leaves all of it or a cut line
         return "250 kept"
+
+
+def _words(raw: bytes) -> str:
+    parts = message_from_bytes(raw, policy=policy.default).walk()
+    return "\n".join(part.get_content() for part in parts if part.get_content_maintype() == "text")
 
 
 def _sites(part: Message) -> set[str]:

@@ -163,6 +163,7 @@ class Crew:
         processes: int = 1,
         threads: int = 4,
         ready: bool = True,
+        stdout: int | None = None,
         stderr: int | None = None,
         log_level: str = "INFO",
         mutant: Mutant | None = None,
@@ -186,7 +187,7 @@ class Crew:
                     "TEST_MUTANT": "" if mutant is None else json.dumps(mutant),
                 },
                 stdin=subprocess.DEVNULL,
-                stdout=file,
+                stdout=file if stdout is None else stdout,
                 stderr=file if stderr is None else stderr,
                 start_new_session=True,
             )

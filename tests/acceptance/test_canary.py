@@ -68,6 +68,12 @@ class Aviary:
     def manage(self, *words: str, stdin: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
         return self.run("-m", "django", "manage_task_queue", *words, stdin=stdin, **settings)
 
+    def read_pages(self) -> str:
+        """Every page of the admin, as somebody who may see all; what they show is remembered."""
+        done = self.run("-m", "tests.acceptance.app.reads_pages")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def enqueue(self, *hows: str, name: str = "is_told", **more: Any) -> list[int]:
         told = {"person": PERSON} if name.startswith("is_told") else {}
         calls = [[name, {**({"how": how} if told else {}), "token": TOKEN, **told, **more}] for how in hows]
@@ -171,6 +177,9 @@ def test_a_canary_is_nowhere_to_be_read(aviary: Aviary, cluster: Cluster, as_jso
         assert shown["job"]["args"]["token"] == "[secret]"
     for words in (["jobs"], ["dead-letters"], ["stats"], ["doctor"], ["workers"], ["show", str(sync[2]), "--args"]):
         aviary.manage(*words, *(["--json"] if as_json else []))
+    pages = aviary.read_pages()
+    assert "/admin/youtility_tasks/taskexecutionhistory/?q=1: " in pages and "a bug [secret]" in pages
+    assert all(f"/admin/youtility_tasks/job/{job_id}/change/: " in pages for job_id in sync[2:])
     aviary.run("-m", "django", "procrastinate", "shell", stdin="list_jobs details=true\nlist_tasks\nlist_queues\nEOF\n")
     assert aviary.manage("rekey", "--json", **SECOND).returncode == 0
 
@@ -183,8 +192,19 @@ def test_a_canary_is_nowhere_to_be_read(aviary: Aviary, cluster: Cluster, as_jso
         crew.queue.rows("SELECT 1")
         assert crew.queue.ending(job_id)["error_class"] in {"builtins.ValueError", "youtility_tasks.errors.BadInput"}
     aviary.manage("dead-letters", "--json")
+    aviary.read_pages()
 
     assert aviary.sightings() == []
+
+
+def test_a_canary_that_no_task_has_marked_is_seen_on_the_pages(aviary: Aviary) -> None:
+    """The search of the pages itself: a word that is marked nowhere, in a reason that an operator gave."""
+    aviary.manage("pause", "--queue", "email", "--reason", TOKEN)
+    aviary.said.clear()
+
+    aviary.read_pages()
+
+    assert "canary5f21" in aviary.said[0]
 
 
 RUN, OUTPUT, SCRUBBING = (

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 import task_catalog.tasks
-from task_catalog.not_yet_built import NotYetBuiltGuard
 from youtility_tasks import Retry, Task
 from youtility_tasks.registry import registered
 
@@ -33,7 +32,7 @@ def second_attempt(task: Task) -> str:
 
 
 def row(task: Task) -> str:
-    name = f"`{task.name}`" + (" (not built yet)" if isinstance(task.guard, NotYetBuiltGuard) else "")
+    name = f"`{task.name}`"
     schedule = f"`{task.schedule}`" if task.schedule else "-"
     cells = [name, task.queue_name, task.priority, task.timeout_s, task.max_attempts, waits(task.retry), schedule]
     return "| " + " | ".join([*map(str, cells), second_attempt(task)]) + " |"
@@ -49,9 +48,3 @@ def test_the_readmes_table_is_the_registry():
     in_readme = "\n".join(line for line in written.splitlines() if line.startswith("|"))
 
     assert in_readme == table(), f"Paste this into {README.name}:\n{table()}"
-
-
-def test_the_readme_names_what_is_not_built_yet_and_nothing_else():
-    unbuilt = sum(isinstance(task.guard, NotYetBuiltGuard) for task in registered().values())
-
-    assert README.read_text().count("(not built yet)") == unbuilt

@@ -8,7 +8,6 @@ import pytest
 from croniter import croniter
 
 import task_catalog.tasks
-from task_catalog.not_yet_built import NotYetBuiltGuard
 from youtility_tasks import Retry, Task
 from youtility_tasks.registry import registered
 
@@ -253,10 +252,10 @@ def test_plans_in_any_order_have_one_queueing_lock():
     assert task.key(task.queueing_lock, {"jobids": [1, 3]}) != some
 
 
-def test_a_guard_of_an_unbuilt_task_names_its_own_task():
-    guarded = {name: task.guard for name, task in catalog_tasks().items() if isinstance(task.guard, NotYetBuiltGuard)}
+def test_every_task_does_its_work():
+    unbuilt = [name for name, task in catalog_tasks().items() if not task.is_built]
 
-    assert {name: guard.task_name for name, guard in guarded.items()} == {name: name for name in guarded}
+    assert unbuilt == []
 
 
 def test_every_task_says_what_a_second_attempt_does():

@@ -29,6 +29,7 @@ def send(sink: Sink, effect: str, text: str = "Hello", **files: bytes) -> None:
     mail["Message-ID"] = f"<{effect.replace(':', '.')}@tests>"
     mail["X-Youtility-Task"], mail["X-Youtility-Effect"], mail["X-Youtility-Tenant"] = "some_task", effect, "7"
     mail.set_content(text)
+    mail.add_alternative(f"<b>{text}</b>", subtype="html")
     for name, content in files.items():
         mail.add_attachment(content, maintype="application", subtype="octet-stream", filename=name)
     with smtplib.SMTP("127.0.0.1", sink.port, timeout=10) as connection:
@@ -44,6 +45,7 @@ def test_an_accepted_message_is_kept_with_its_envelope_and_headers(sink):
     assert (kept.message_id, kept.task, kept.effect, kept.tenant) == ("<mail.1@tests>", "some_task", "mail:1", "7")
     assert kept.subject == "Tür zu: Überfällig"
     assert kept.sender == "tasks@facility.example"
+    assert kept.text.split() == ["Hello", "<b>Hello</b>"]
 
 
 def book(text: str) -> bytes:

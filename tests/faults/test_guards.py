@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 
 import psutil
@@ -47,6 +48,43 @@ def a_stopped_child_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
     assert crew.queue.ending(job_id)["status"] == "succeeded"
 
 
+def a_task_that_stops_its_process_is_a_dead_letter(crew: Crew, mutant: Mutant | None) -> None:
+    """As one that reads from the terminal does, in a worker that was started from one. Its neighbours lose no attempt."""
+    crew.start(threads=1, mutant=mutant)
+    job_id = crew.queue.put("stops_itself")
+    crew.began(3, task="stops_itself")
+    waiting = crew.queue.put("adds", a=1, b=2)
+
+    assert crew.queue.ending(job_id, within_s=patience_s(mutant))["status"] == "failed"
+    assert crew.queue.attempts(job_id) == ["crashed"] * 3
+    assert crew.queue.ending(waiting)["attempt"] == 1
+
+
+def a_task_that_closes_what_is_not_its_own_is_a_dead_letter(crew: Crew, mutant: Mutant | None) -> None:
+    """Connections that it opens then have the numbers of ours, and its end would be told to one of them."""
+    crew.start(threads=1, mutant=mutant)
+    job_id = crew.queue.put("closes_everything")
+
+    assert crew.queue.ending(job_id, within_s=patience_s(mutant))["status"] == "failed"
+    assert crew.queue.attempts(job_id) == ["crashed"] * 3
+
+
+def a_daemon_does_not_outlive_the_child_that_it_comes_from(crew: Crew, mutant: Mutant | None) -> None:
+    """It has a session and a parent of its own; what a living child has started stays."""
+    crew.start(threads=2, mutant=mutant)
+    crew.queue.ending(crew.queue.put("starts_a_service"))
+    job_id = crew.queue.put("becomes_a_daemon")
+    crew.queue.ending(job_id)
+    service, daemon, its_program = (each["its"] for each in crew.diary("grandchild"))
+
+    for pid in (daemon, its_program):
+        until(lambda pid=pid: not is_alive(pid), within_s=patience_s(mutant), why="the daemon lives")
+    assert is_alive(service)
+    crew.supervisors[0].signal(signal.SIGTERM)
+    crew.supervisors[0].wait()
+    assert not is_alive(service)
+
+
 def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mutant | None) -> None:
     """Its worker was frozen; nobody else was there to rescue, so the worker finds its jobs still its own."""
     crew.start(threads=1, mutant=mutant, rescue_interval_s=60)
@@ -64,6 +102,45 @@ def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mut
     crew.gate().touch()
     crew.queue.ending(job_id)
     assert crew.queue.attempts(job_id) == ["succeeded"]
+
+
+def a_supervisor_that_was_frozen_goes_on(crew: Crew, mutant: Mutant | None) -> None:
+    """It had stopped its workers and left, with 0, as if somebody had asked for it."""
+    supervisor = crew.start(mutant=mutant)
+    ((_, worker),) = crew.queue.workers()
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    os.kill(worker, signal.SIGKILL)
+    thaw_at = time.monotonic() + 1.5
+    until(lambda: time.monotonic() > thaw_at)
+    os.kill(supervisor.pid, signal.SIGCONT)
+
+    job_id = crew.queue.put("adds", a=1, b=2)
+
+    crew.queue.ending(job_id, within_s=patience_s(mutant))
+    assert supervisor.process.poll() is None
+
+
+def what_a_task_started_dies_with_its_worker_under_a_stopped_nursery(crew: Crew, mutant: Mutant | None) -> None:
+    """It is the nursery that would end it; so the child does that, too, when its worker is gone."""
+    crew.start(mutant=mutant)
+    crew.queue.put("has_a_daemon", until=str(crew.gate()))
+    (grandchild,) = until(lambda: crew.diary("grandchild"), why="the grandchild lives")
+    nursery = psutil.Process(crew.began()[0]["pid"]).parent()
+    assert nursery is not None
+    nursery.suspend()
+    ((_, worker),) = crew.queue.workers()
+    try:
+        os.kill(worker, signal.SIGKILL)
+
+        until(
+            lambda: not is_alive(grandchild["pid"]),
+            within_s=patience_s(mutant),
+            why="the grandchild outlives the worker",
+        )
+    finally:
+        nursery.kill()
+        if is_alive(grandchild["pid"]):
+            os.kill(grandchild["pid"], signal.SIGKILL)
 
 
 def a_stopped_nursery_is_replaced(crew: Crew, mutant: Mutant | None) -> None:
@@ -103,8 +180,26 @@ def a_worker_that_stays_frozen_does_not_keep_its_supervisor(crew: Crew, mutant: 
 GUARDS: dict[Check, Mutant] = {
     what_waits_behind_a_long_job_runs_elsewhere: Mutant(CHILD, "_Child.take", '"recall" in message', "False"),
     a_stopped_child_is_replaced: Mutant(CHILDREN, "Children.snapshot", "if is_frozen and child.was_frozen", "if False"),
+    a_task_that_stops_its_process_is_a_dead_letter: Mutant(
+        CHILDREN, "Children.snapshot", "death.kill_group(child.pid)", "self._kill(child, None, Happened.HANDED_BACK)"
+    ),
+    a_task_that_closes_what_is_not_its_own_is_a_dead_letter: Mutant(
+        CHILD, "_Child.end_if_spoiled", "os.fstat(self.sock.fileno()).st_ino != self.sock_inode", "False"
+    ),
+    a_daemon_does_not_outlive_the_child_that_it_comes_from: Mutant(
+        "youtility_tasks.workers.strays", "Strays.kill_left", "_kill(pid)", "pass"
+    ),
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
         CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
+    ),
+    a_supervisor_that_was_frozen_goes_on: Mutant(
+        SUPERVISOR,
+        "Supervisor.run",
+        "heard.si_signo in (signal.SIGTERM, signal.SIGINT)",
+        "heard.si_signo != signal.SIGCHLD",
+    ),
+    what_a_task_started_dies_with_its_worker_under_a_stopped_nursery: Mutant(
+        CHILD, "main", "if not _Child(sock, board, threads).serve()", "if _Child(sock, board, threads).serve() is None"
     ),
     a_stopped_nursery_is_replaced: Mutant(CHILDREN, "Children.look_at_clocks", "child.is_unheard_of()", "False"),
     a_worker_that_stays_frozen_does_not_keep_its_supervisor: Mutant(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import time
 from typing import Any
 
@@ -42,6 +44,62 @@ def test_a_log_that_nobody_reads_does_not_stop_a_worker(crew: Crew) -> None:
         os.close(reading)
 
 
+def nobody_reads(crew: Crew, mutant: Mutant | None) -> None:
+    """A pipe that is full from the start: a pager that waits, Ctrl-S, a log collector that hangs."""
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 4096)
+        os.set_blocking(writing, True)
+        supervisor = crew.start(threads=4, stdout=writing, stderr=writing, ready=False, mutant=mutant)
+        until(crew.queue.workers, within_s=20 if mutant is None else 6, why="nobody registers")
+        jobs = [crew.queue.put("logs_much") for _ in range(3)]
+        for job_id in jobs:
+            assert crew.queue.ending(job_id)["output"].endswith("printed 999\n")
+        for _ in range(2):
+            ((_, worker),) = crew.queue.workers()
+            os.kill(worker, signal.SIGKILL)
+            until(lambda before=worker: worker_is_another_than(crew, before), why="a dead worker is replaced")
+        assert crew.queue.ending(crew.queue.put("adds", a=1, b=2))["result"] == 3
+        supervisor.signal(signal.SIGTERM)
+        assert supervisor.wait() == 0
+    finally:
+        os.close(writing)
+        os.close(reading)
+
+
+def test_where_nobody_reads_the_log_tasks_may_print_and_dead_workers_are_replaced(crew: Crew) -> None:
+    nobody_reads(crew, None)
+
+
+def test_with_streams_that_wait_nothing_works_where_nobody_reads(crew: Crew) -> None:
+    with pytest.raises(AssertionError, match="nobody registers"):
+        nobody_reads(crew, Mutant("youtility_tasks.workers.outlet", "_unblocked", "stream is not None", "False"))
+
+
+def worker_is_another_than(crew: Crew, pid: int) -> bool:
+    workers = [each for _, each in crew.queue.workers()]
+    return len(workers) == 1 and pid not in workers
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
+def test_a_log_without_room_keeps_nobody_from_working(crew: Crew) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        supervisor = crew.start(threads=4, stdout=full, stderr=full)
+        assert crew.queue.ending(crew.queue.put("logs_much"))["status"] == "succeeded"
+        ((_, worker),) = crew.queue.workers()
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: worker_is_another_than(crew, worker), why="a dead worker is replaced")
+        assert crew.queue.ending(crew.queue.put("logs_much"))["status"] == "succeeded"
+        supervisor.signal(signal.SIGTERM)
+        assert supervisor.wait() == 0
+    finally:
+        os.close(full)
+
+
 def test_a_finish_that_the_server_cancels_is_sent_again(crew: Crew) -> None:
     """A statement_timeout of the queue's role, and somebody who holds the row beyond it."""
     with psycopg.connect(crew.queue.url, autocommit=True) as owner:
@@ -60,6 +118,37 @@ def test_a_finish_that_the_server_cancels_is_sent_again(crew: Crew) -> None:
     assert crew.queue.ending(job_id)["status"] == "succeeded"
     assert crew.queue.attempts(job_id) == ["succeeded"]
     assert len(crew.diary("begin")) == 1
+
+
+def large_results_that_end_at_once(crew: Crew, mutant: Mutant | None) -> None:
+    """While nobody can write, some 30 MB of results come together; one statement with all of them takes longer than it may."""
+    crew.start(threads=150, mutant=mutant, statement_deadline_s=0.4, lease_s=60)
+    jobs = [crew.queue.put("returns_much", until=str(crew.gate())) for _ in range(150)]
+    crew.began(150, task="returns_much")
+    with psycopg.connect(crew.queue.url) as hog:
+        hog.execute("LOCK TABLE youtility_tasks_history IN SHARE MODE")
+        crew.gate().touch()
+        until(lambda: crew.supervisors[0].log.read_text().count("queue out of reach") >= 4, why="nobody can write")
+
+    for job_id in jobs:
+        crew.queue.ending(job_id, within_s=20 if mutant is None else 5)
+
+
+def test_results_that_are_too_large_for_one_statement_go_in_parts(crew: Crew) -> None:
+    large_results_that_end_at_once(crew, None)
+
+
+def test_in_one_statement_they_would_never_be_recorded(crew: Crew) -> None:
+    with pytest.raises(AssertionError, match="has not ended"):
+        large_results_that_end_at_once(
+            crew,
+            Mutant(
+                "youtility_tasks.workers.worker",
+                "Worker._pump",
+                "self.holdings.send(self.most)",
+                "self.holdings.send(10**6)",
+            ),
+        )
 
 
 ONE = {

@@ -234,6 +234,29 @@ def test_a_job_is_rescued_while_another_is_enqueued_under_its_queueing_lock(
         one_is_enqueued_while_another_is_rescued(one_waiting_task, other)
 
 
+def test_who_is_ahead_is_served_while_another_worker_has_what_comes_first(work_task: Task, other: Aside) -> None:
+    what_comes_first_is_being_taken(work_task, other)
+    empty()
+    with mutated("youtility_tasks_ready_v1", " + (reach > 1)::integer", ""), pytest.raises(AssertionError):
+        what_comes_first_is_being_taken(work_task, other)
+
+
+def what_comes_first_is_being_taken(work_task: Task, other: Aside) -> None:
+    for tenant_id in (7, 8):
+        Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": f"Client {tenant_id}"})
+        with tenant(tenant_id):
+            work_task.enqueue()
+    desk = Desk()
+
+    def claim() -> list[int]:
+        execute("SELECT set_config('youtility_tasks.turns', '{7}|{5}', false)")
+        return [each.tenant_id for each in desk.claim(1)]
+
+    with transaction.atomic():
+        execute("SELECT 1 FROM procrastinate_jobs WHERE tenant_id = 8 FOR UPDATE")
+        assert other.do(claim) == [7]
+
+
 # -- limits
 
 

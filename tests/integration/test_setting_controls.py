@@ -42,6 +42,25 @@ def parked() -> int:
 # -- setting, changing, lifting
 
 
+def test_a_tenant_has_so_many_limits_and_no_more(acme: int, other_tenant: int) -> None:
+    """A claim locks each of them in a table of the server's that all share."""
+    full = "SELECT '', 'task ' || g, %s, 1, false, '', '', '' FROM generate_series(1, 200) g"
+    columns = "queue_name, task_name, tenant_id, burst, is_paused, reason, changed_by, paused_by"
+    execute(f"INSERT INTO youtility_tasks_queuecontrol ({columns}) {full}", acme)
+
+    with (
+        transaction.atomic(),
+        pytest.raises(WrongControl, match=f"Tenant {acme} has 200 limits and pauses"),
+        transaction.atomic(),
+    ):
+        controls.limit(queue="email", tenant=acme, running=1)
+    assert controls.limit(queue="email", tenant=other_tenant, running=1).max_running == 1
+    assert controls.limit(queue="email", running=1).max_running == 1, "nor do those for all tenants count"
+    QueueControl.objects.filter(tenant_id=acme, task_name="task 1").delete()
+    assert controls.limit(queue="email", tenant=acme, running=1).max_running == 1
+    assert controls.limit(queue="email", tenant=acme, running=2).max_running == 2, "what is there is changed as ever"
+
+
 def test_a_limit_is_set_changed_in_part_and_lifted(desk: Desk, sweep_task: Task) -> None:
     made = controls.limit(queue=queues.MAINTENANCE, task="sweep", running=2, rate_per_s=10, burst=4)
     assert (made.max_running, made.rate_per_s, made.burst, made.tokens, made.running_count) == (2, 10, 4, 4, 0)
@@ -134,8 +153,9 @@ def test_inside_a_tenant_it_is_that_tenants_own(db: None, acme: int, other_tenan
         (lambda: controls.limit(queue="email", running=-1), WrongControl, "To let none run, pause them"),
         (lambda: controls.limit(queue="email", running=1.5), WrongControl, "running is 1.5"),
         (lambda: controls.limit(queue="email", running=True), WrongControl, "running is True"),
-        (lambda: controls.limit(queue="email", rate_per_s=0), WrongControl, "rate_per_s is 0; right is a number above 0"),
+        (lambda: controls.limit(queue="email", rate_per_s=0), WrongControl, "rate_per_s is 0; right is a number (0.1 is one in ten seconds) from 0.000001 to"),
         (lambda: controls.limit(queue="email", rate_per_s=float("nan")), WrongControl, "rate_per_s is nan"),
+        (lambda: controls.limit(queue="email", rate_per_s=5e-324), WrongControl, "rate_per_s is 5e-324"),
         (lambda: controls.limit(queue="email", rate_per_s=float("inf")), WrongControl, "rate_per_s is inf"),
         (lambda: controls.limit(queue="email", rate_per_s=1, burst=0.5), WrongControl, "burst is 0.5; right is a number from 1"),
         (lambda: controls.limit(queue="email", running=1, burst=2), WrongControl, "belongs to a rate, and queue email has none"),

@@ -46,6 +46,8 @@ def test_one_job_waits_for_one_job_of_a_tenant_that_floods(
         (single,) = put(add_task, other_tenant)
 
         assert [each.id for each in desk.claim(2)] == [flood[5], single]
+        put(add_task, other_tenant, 2)
+        assert owners(desk.claim(4)) == [acme, other_tenant] * 2, "in turn, not one after the other"
 
     must_catch(check, READY, "ORDER BY tag, s.place, j.id LIMIT need", "ORDER BY s.place, j.id LIMIT need")
 
@@ -64,11 +66,23 @@ def test_weights_are_the_shares(desk: Desk, add_task: Task, acme: int, other_ten
         assert total == 200 // n * n
         assert abs(shares[acme] - 0.75 * total) <= 1
 
-    if n == 7:
-        must_catch(check, READY, ") - 1) / s.weight AS tag", ") - 1) AS tag")
     if n < 40:
-        must_catch(check, READY, "coalesce(t.start, 0) AS start", "0 AS start")
+        must_catch(
+            check, READY, "t.start, -1 FROM youtility_tasks_turns_v1() t", "0, -1 FROM youtility_tasks_turns_v1() t"
+        )
         must_catch(check, CLAIM, "IF waiting IS NOT NULL THEN", "IF false THEN")
+
+
+def test_within_a_claim_turns_are_by_weight_too(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:
+    def check() -> None:
+        Tenant.objects.filter(pk=acme).update(weight=3)
+        put(add_task, acme, 20)
+        put(add_task, other_tenant, 20)
+
+        a, b = acme, other_tenant
+        assert owners(desk.claim(8)) == [a, b, a, a, a, b, a, a]
+
+    must_catch(check, READY, ") - 1) / s.weight AS tag", ") - 1) AS tag")
 
 
 def test_weights_are_the_shares_while_looking_is_slow(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:
@@ -97,7 +111,7 @@ def test_a_share_that_nobody_wants_goes_to_the_others(desk: Desk, add_task: Task
         assert set(few) < set(claimed)
         assert claimed[-30:] == many[7:37]
 
-    must_catch(check, READY, "OR reach >= need;", "OR true;")
+    must_catch(check, READY, "OR reach > 1 AND reach >= need;", "OR true;")
 
 
 def test_alone_a_tenant_runs_in_the_order_of_its_jobs_and_owes_nothing_for_it(

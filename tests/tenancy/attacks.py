@@ -22,6 +22,15 @@ KEPT_APART = {
     "youtility_tasks_taskeffect": "tenant_id",
     "youtility_tasks_tenant": "id",
 }
+CONTROL = "queue_name, task_name, tenant_id, burst, is_paused, paused_by, reason, changed_by"
+OWN_CONTROL = "'email', '', 7, 1, false, '', '', ''"
+SET_BY_PEOPLE = {
+    "youtility_tasks_queuecontrol": "tenant_id",
+    "youtility_tasks_taskauditlog": "tenant_id",
+    "youtility_tasks_tenantmembership": "tenant_id",
+    "procrastinate_events": "job_id",
+}
+"""Tables that a house is furnished without; `set_by_people` puts a row of each tenant into them for the length of a block."""
 REFUSED = (errors.InsufficientPrivilege, errors.FeatureNotSupported)
 
 
@@ -48,6 +57,32 @@ def allowed_temporary(house: House, part: str) -> Iterator[None]:
         house.rows(f'REVOKE TEMPORARY ON DATABASE {house.name} FROM "{login}"')
 
 
+@contextlib.contextmanager
+def set_by_people(house: House) -> Iterator[None]:
+    """A control, an act, a membership and an event of each tenant."""
+    house.rows("INSERT INTO auth_user (id, username, password, is_superuser, is_staff, is_active, first_name, last_name, email, date_joined)"
+               " VALUES (99, 'somebody', '', false, false, true, '', '', '', now())")  # fmt: skip
+    for tenant in (A, B):
+        own = OWN_CONTROL.replace("7", str(tenant))
+        house.rows(f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ({own})")
+        act = "INSERT INTO youtility_tasks_taskauditlog (actor, act, target, tenant_id, reason) VALUES ('', '', '', %s, '')"
+        house.rows(act, tenant)
+        member = "INSERT INTO youtility_tasks_tenantmembership (tenant_id, user_id, role, created_at) VALUES (%s, 99, 'viewer', now())"
+        house.rows(member, tenant)
+        house.rows(
+            "INSERT INTO procrastinate_events (job_id, type) SELECT min(id), 'deferred' FROM procrastinate_jobs WHERE tenant_id = %s",
+            tenant,
+        )
+    try:
+        yield
+    finally:
+        for table in ("queuecontrol", "tenantmembership"):
+            house.rows(f"DELETE FROM youtility_tasks_{table}")
+        house.rows("TRUNCATE youtility_tasks_taskauditlog")
+        house.rows("DELETE FROM procrastinate_events")
+        house.rows("DELETE FROM auth_user WHERE id = 99")
+
+
 def everything_of_b(house: House) -> list[object]:
     return [
         house.rows(f"SELECT md5(array_agg(t ORDER BY t::text)::text) FROM {table} t WHERE {column} = %s", B)
@@ -64,9 +99,12 @@ def reads(house: House, part: str) -> None:
 
 
 def reads_without_a_tenant(house: House, part: str) -> None:
-    with house.connect(part) as session:
-        for table in KEPT_APART:
-            assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
+    """Also on the search_path by which policies know functions that run with their owner's rights."""
+    for path in ("public", "pg_catalog, public, pg_temp"):
+        with house.connect(part) as session:
+            session.execute(f"SET search_path TO {path}")
+            for table in (*KEPT_APART, *SET_BY_PEOPLE):
+                assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), table
 
 
 def reads_as_a_sweep(house: House, part: str) -> None:
@@ -225,6 +263,9 @@ def takes_ids_that_others_will_draw(house: House, part: str) -> None:
             "SELECT last_value FROM procrastinate_jobs_id_seq",
             "INSERT INTO youtility_tasks_taskeffect (id, tenant_id, key, status, task_name, note) VALUES (1000000, 7, 'x', 'pending', '', '')",
             "UPDATE youtility_tasks_taskeffect SET id = 1000000",
+            f"INSERT INTO youtility_tasks_queuecontrol (id, {CONTROL}) VALUES (1000000, {OWN_CONTROL})",
+            "UPDATE youtility_tasks_queuecontrol SET id = 1000000",
+            "INSERT INTO youtility_tasks_taskauditlog (id, actor, act, target, tenant_id, reason) VALUES (1000000, '', '', '', 7, '')",
         ):
             with refused(session):
                 session.execute(statement)
@@ -363,6 +404,8 @@ def reads_the_keys(house: House, part: str) -> None:
             "SELECT count(*) FROM youtility_tasks_keys",
             "INSERT INTO youtility_tasks_keys (id, inner_pad, outer_pad) VALUES ('00000000', repeat('6', 64)::bytea, repeat('6', 64)::bytea)",
             "COPY youtility_tasks_keys TO STDOUT",
+            "UPDATE youtility_tasks_keys SET inner_pad = repeat('6', 64)::bytea",
+            "DELETE FROM youtility_tasks_keys",
         ):
             with refused(session):
                 session.execute(statement)
@@ -399,6 +442,10 @@ def calls_what_is_not_for_him(house: House, part: str) -> None:
             "youtility_tasks_history_gaps_v1(now(), 1, 1)",
             "youtility_tasks_queue_sums_v1()",
             "youtility_tasks_any_tenant_v1()",
+            "youtility_tasks_stop_stragglers_v1(now())",
+            "youtility_tasks_sealed_keys_v1()",
+            "youtility_tasks_forget_control_v1(1)",
+            "youtility_tasks_unpark_v1('email', 1, 1)",
             "youtility_tasks_scope_v1(8)",
             "youtility_tasks_claim_v2('email', 1, 1)",
             "youtility_tasks_pump_v3(1, '', NULL, 'email', 1)",
@@ -469,6 +516,177 @@ def goes_back_to_a_savepoint(house: House, part: str) -> None:
             session.rollback()
 
 
+def meddles_with_what_people_set(house: House, part: str) -> None:
+    with set_by_people(house):
+        reads_without_a_tenant(house, part)
+        of_b = [house.rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in SET_BY_PEOPLE]
+        (job_of_b, event) = house.rows(
+            "SELECT j.id, e.id FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id WHERE j.tenant_id = 8"
+        )[0]
+        with house.connect(part, A) as session:
+            own = {job_id for (job_id,) in session.execute("SELECT id FROM procrastinate_jobs").fetchall()} | {A}
+            for table, column in SET_BY_PEOPLE.items():
+                found = {key for (key,) in session.execute(f"SELECT {column} FROM {table}").fetchall()}
+                assert found and found <= own, f"{table}: {found}"
+            for statement in (
+                "UPDATE youtility_tasks_queuecontrol SET reason = 'hacked', is_paused = true",
+                "UPDATE youtility_tasks_tenantmembership SET role = 'admin'",
+                "DELETE FROM youtility_tasks_tenantmembership",
+            ):
+                with contextlib.suppress(*REFUSED), session.transaction():
+                    assert session.execute(statement).rowcount == 1, statement
+            for statement in (
+                "UPDATE youtility_tasks_queuecontrol SET tenant_id = 8, queue_name = 'reports'",
+                "UPDATE youtility_tasks_queuecontrol SET tenant_id = NULL, queue_name = 'reports'",
+                f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ('reports', '', 8, 1, false, '', '', '')",
+                f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ('reports', '', NULL, 1, false, '', '', '')",
+                "INSERT INTO youtility_tasks_tenantmembership (tenant_id, user_id, role, created_at) SELECT 8, id, 'admin', now() FROM auth_user",
+                "UPDATE youtility_tasks_tenantmembership SET tenant_id = 8",
+                f"INSERT INTO procrastinate_events (job_id, type) VALUES ({job_of_b}, 'deferred')",
+                f"INSERT INTO procrastinate_events (id, job_id, type) SELECT {event}, min(id), 'deferred' FROM procrastinate_jobs",
+            ):
+                try:
+                    with session.transaction(force_rollback=True):
+                        # A row that has gone by now, or is not his to change, is nothing to be moved.
+                        assert session.execute(statement).rowcount == 0, statement
+                except REFUSED:
+                    continue
+                except errors.UniqueViolation as told:
+                    raise AssertionError("it tells what there is") from told
+            session.rollback()
+        assert [house.rows(f"SELECT t::text FROM {table} t ORDER BY 1") for table in SET_BY_PEOPLE] == of_b
+
+
+OF_THE_HOUSE = {
+    "youtility_tasks_taskworker": "status",
+    "youtility_tasks_queuecounter": "value",
+    "youtility_tasks_upkeepduty": "done_count",
+    "procrastinate_workers": "last_heartbeat",
+    "procrastinate_periodic_defers": "job_id",
+}
+"""Tables without a tenant that only workers write -> a column of each."""
+
+
+def reaches_for_the_house(house: House, part: str) -> None:
+    with house.connect(part, A) as session:
+        for table, column in OF_THE_HOUSE.items():
+            for statement in (
+                f"SELECT 1 FROM {table}",
+                f"INSERT INTO {table} DEFAULT VALUES",
+                f"UPDATE {table} SET {column} = DEFAULT",
+                f"DELETE FROM {table}",
+                f"TRUNCATE {table} CASCADE",
+            ):
+                with refused(session):
+                    session.execute(statement)
+
+
+def empties_tables(house: House, part: str) -> None:
+    """TRUNCATE asks no policy."""
+    with house.connect(part, A) as session:
+        for table in (*KEPT_APART, *SET_BY_PEOPLE, "youtility_tasks_history_default", "youtility_tasks_keys"):
+            with refused(session):
+                session.execute(f"TRUNCATE {table} CASCADE")
+
+
+def says_how_much_it_is_worth(house: House, part: str) -> None:
+    """A tenant's share beside others, and whether it works at all, are for operators."""
+    with house.connect(part, A) as session:
+        for change in ("weight = 32767", "is_active = true", "deactivated_at = NULL", "deactivated_reason = ''"):
+            with refused(session):
+                session.execute(f"UPDATE youtility_tasks_tenant SET {change}")
+
+
+def stops_every_claim(house: House, part: str) -> None:
+    """What A sets for its own jobs is part of the claim that would take B's."""
+    numbers = ("'NaN'", "'Infinity'", "'-Infinity'", "1e-320", "1e-300", "1e300", "0", "-1")
+    tries = [(name, value) for name in ("tokens", "burst", "rate_per_s") for value in numbers]
+    tries.append(("max_running", "2147483647"))
+    tries += [
+        (name, value)
+        for name in ("paused_until", "refilled_at", "paused_at", "changed_at")
+        for value in ("'infinity'", "'-infinity'", "'20000-01-01'", "'0044-03-15 BC'")
+    ]
+    house.rows(f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}, rate_per_s) VALUES ({OWN_CONTROL}, 1)")
+    try:
+        for name, value in tries:
+            with contextlib.suppress(*REFUSED, errors.CheckViolation), house.connect(part, A) as session:
+                paused = ", is_paused = true, max_running = 1" if name == "paused_until" else ""
+                session.execute(f"UPDATE youtility_tasks_queuecontrol SET {name} = {value}{paused}")
+                session.commit()
+            with house.connect("worker") as session:
+                session.autocommit = False
+                (worker,) = session.execute(
+                    "SELECT worker_id FROM youtility_tasks_register_v2('h', 1, NULL, 'email', 4, '', '{}', 10, 3)"
+                ).fetchall()[0]
+                try:
+                    claimed = session.execute(
+                        "SELECT tenant_id FROM youtility_tasks_pump_v3(%s, 'h', NULL, 'email', 10)", [worker]
+                    ).fetchall()
+                except psycopg.Error as error:
+                    raise AssertionError(f"{name} = {value} stops the claim: {error}") from error
+                assert (B,) in claimed, f"{name} = {value} keeps B's job"
+                session.rollback()
+            with house.connect("ops") as session:
+                try:
+                    session.execute("SELECT * FROM youtility_tasks_queuecontrol").fetchall()
+                except psycopg.DataError as error:
+                    raise AssertionError(f"{name} = {value} cannot be read by anybody") from error
+    finally:
+        house.rows("DELETE FROM youtility_tasks_queuecontrol")
+
+
+def sets_more_than_a_claim_can_lock(house: House, part: str) -> None:
+    """Each control is a lock of every claim in its queue, and the server has so many for all."""
+    many = (
+        f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL})"
+        " SELECT '', g::text, 7, 1, false, '', '', '' FROM generate_series(1, {n}) g"
+    )
+    with house.connect(part, A) as session:
+        with refused(session, *REFUSED, errors.CheckViolation):
+            session.execute(many.format(n=201))
+        if part == "web":
+            with session.transaction(force_rollback=True):
+                session.execute(many.format(n=200))
+                again = "ON CONFLICT (queue_name, task_name, tenant_id) DO UPDATE SET burst = 2"
+                session.execute(f"{many.format(n=200)} {again}")
+                with refused(session, errors.CheckViolation):
+                    session.execute(f"INSERT INTO youtility_tasks_queuecontrol ({CONTROL}) VALUES ({OWN_CONTROL})")
+        for table in ("procrastinate_jobs", "youtility_tasks_queuecontrol", "youtility_tasks_tenant"):
+            with refused(session):  # and who locks the whole table stops them as well
+                session.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+
+
+def pushes_in(house: House, part: str) -> None:
+    """A job that stands before the most urgent one of everybody, or that no client can read."""
+    new = "INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, noted, {name}) VALUES ('email', 't', 7, false, {value})"
+    tries = [("priority", "11"), ("priority", "2147483647")]
+    tries += [("scheduled_at", value) for value in ("'infinity'", "'-infinity'", "'20000-01-01'", "'0044-03-15 BC'")]
+    with house.connect(part, A) as session:
+        for name, value in tries:
+            with refused(session):
+                session.execute(new.format(name=name, value=value))
+        session.execute(new.format(name="priority", value=10))
+        session.execute(new.format(name="scheduled_at", value="'2100-01-01'"))
+
+
+def writes_yesterdays_acts(house: House, part: str) -> None:
+    new = "INSERT INTO youtility_tasks_taskauditlog (actor, act, target, tenant_id, reason, at) VALUES ('', '', '', 7, '', {at})"
+    with house.connect(part, A) as session:
+        for at in ("now() - interval '1 day'", "now() + interval '1 minute'", "'infinity'", "'-infinity'"):
+            with refused(session):
+                session.execute(new.format(at=at))
+        session.execute(new.format(at="statement_timestamp()"))
+        for statement in (
+            new.format(at="DEFAULT").replace(" 7,", " 8,"),
+            new.format(at="DEFAULT").replace(" 7,", " NULL,"),
+            "DELETE FROM youtility_tasks_taskauditlog",
+            "UPDATE youtility_tasks_taskauditlog SET actor = 'somebody else'",
+        ):
+            with refused(session):
+                session.execute(statement)
+
+
 AS_TENANT: tuple[Attack, ...] = (
     reads,
     reads_without_a_tenant,
@@ -495,6 +713,14 @@ AS_TENANT: tuple[Attack, ...] = (
     stands_in_for_tables,
     calls_what_is_not_for_him,
     acts_on_jobs_of_another,
+    meddles_with_what_people_set,
+    empties_tables,
+    reaches_for_the_house,
+    says_how_much_it_is_worth,
+    stops_every_claim,
+    sets_more_than_a_claim_can_lock,
+    pushes_in,
+    writes_yesterdays_acts,
     keeps_a_plan,
     goes_back_to_a_savepoint,
 )
@@ -571,12 +797,16 @@ def the_exporter_sees_rows(house: House, part: str = "exporter") -> None:
 
 def the_owner_looks_around(house: House, part: str = "owner") -> None:
     """FORCE: who owns a table sees none of it either, outside the functions that he lends his rights to."""
-    with house.connect() as session:
+    partition = "youtility_tasks_history_default"
+    with set_by_people(house), house.connect() as session:
         session.autocommit = False
-        for table in KEPT_APART.keys() - {"youtility_tasks_tenant", "youtility_tasks_taskeffect"}:
-            for owner in (house.group("owner"), *house.owners(table)):
-                session.execute(f'SET LOCAL ROLE "{owner}"')
-                assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), f"{table} to {owner}"
+        for table in (*KEPT_APART, *SET_BY_PEOPLE, partition):
+            assert session.execute(f"SELECT count(*) FROM {table}").fetchone() != (0,), table
+            for owner in {house.group("owner"), *house.owners(table)}:
+                with session.transaction(force_rollback=True):
+                    session.execute(f'ALTER TABLE {table} OWNER TO "{owner}"')
+                    session.execute(f'SET LOCAL ROLE "{owner}"')
+                    assert session.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,), f"{table} to {owner}"
 
 
 ACROSS_TENANTS: tuple[Attack, ...] = (

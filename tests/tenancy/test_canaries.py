@@ -59,6 +59,16 @@ def aviary(house: House, declare: Callable[..., Any]) -> House:
             " VALUES (%s, %s, 'pending', 'remember', %s, %s)",
             who, word, json.dumps(word), word,
         )  # fmt: skip
+        house.rows(
+            "INSERT INTO youtility_tasks_queuecontrol (queue_name, task_name, tenant_id, max_running, burst, is_paused, reason, changed_by,"
+            " paused_by) VALUES ('email', 'remember', %s, 2, 1, false, %s, %s, %s)",
+            who, word, word, word,
+        )  # fmt: skip
+        house.rows(
+            "INSERT INTO youtility_tasks_taskauditlog (actor, act, target, tenant_id, reason, before, after)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            word, word, word, who, word, json.dumps(word), json.dumps(word),
+        )  # fmt: skip
     return house
 
 
@@ -178,7 +188,7 @@ def test_who_takes_the_tenant_from_the_arguments_is_caught(
 def asks_for(tenant_id: int, tenant: int) -> None: ...
 
 
-MODELS = ("job", "taskexecutionhistory", "taskeffect", "tenant")
+MODELS = ("job", "taskexecutionhistory", "taskeffect", "tenant", "queuecontrol", "taskauditlog")
 
 
 def pages_of(house: House) -> Iterator[str]:
@@ -196,32 +206,31 @@ def pages_of(house: House) -> Iterator[str]:
         column, table = ("id", "youtility_tasks_tenant") if model == "tenant" else ("tenant_id", TABLES[model])
         for (pk,) in house.rows(f"SELECT id FROM {table} WHERE {column} = %s", B):
             yield from (f"{base}{pk}/change/", f"{base}{pk}/history/", f"{base}{pk}/delete/")
-    yield from ("/admin/", "/admin/youtility_tasks/", "/admin/youtility_tasks/taskworker/")
+    yield from (
+        "/admin/",
+        "/admin/youtility_tasks/",
+        "/admin/youtility_tasks/taskworker/",
+        "/admin/youtility_tasks/queuecontrol/add/",
+    )
 
 
 TABLES = {
     "job": "procrastinate_jobs",
     "taskexecutionhistory": "youtility_tasks_history",
     "taskeffect": "youtility_tasks_taskeffect",
+    "queuecontrol": "youtility_tasks_queuecontrol",
+    "taskauditlog": "youtility_tasks_taskauditlog",
 }
 
 
-@pytest.mark.parametrize("belongs_to", [A, None])
-def test_the_admins_pages(
-    as_web: House, belongs_to: int | None, settings: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As a superuser of Django's who belongs to A, and as one who belongs to nobody."""
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "youtility_tasks.middleware.TenantMiddleware"]
+@pytest.mark.parametrize("works_for", [A, None])
+def test_the_admins_pages(as_web: House, works_for: int | None, caplog: pytest.LogCaptureFixture) -> None:
+    """As a superuser of Django's who has chosen A, and as one who has chosen nobody."""
     caplog.set_level(logging.DEBUG)
-    chief = User.objects.create_superuser("chief", password="x")
-    if belongs_to is not None:
-        as_web.rows(
-            "INSERT INTO youtility_tasks_tenantmembership (tenant_id, user_id, role, created_at) VALUES (%s, %s, 'admin', now())",
-            belongs_to,
-            chief.pk,
-        )
     browser = Client(raise_request_exception=False)
-    browser.force_login(chief)
+    browser.force_login(User.objects.create_superuser("chief", password="x"))
+    if works_for is not None:
+        browser.post("/admin/tenant/", {"tenant": works_for})
     said = {}
     for page in pages_of(as_web):
         answer = browser.get(page)
@@ -236,7 +245,7 @@ def test_the_admins_pages(
     for model in MODELS:
         found = browser.get(f"/admin/youtility_tasks/{model}/?q={CANARY}").content.decode()
         assert "/change/" not in found, "a search finds what it may not show"
-    assert (OWN in "".join(said.values())) == (belongs_to == A)
+    assert (OWN in "".join(said.values())) == (works_for == A)
     assert CANARY not in caplog.text.replace(f"q={CANARY}", "")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -35,19 +37,53 @@ def stage(cluster: Any, template: str) -> Any:
     house.pull_down()
 
 
+def words_of(house: House) -> dict[str, set[str]]:
+    """Of each client, by its id as text: the names that no other has."""
+    named: dict[str, set[str]] = {}
+    for client_id, word in house.rows(
+        "SELECT client_id, w FROM people, unnest(ARRAY[peoplename, peoplecode, email]) w WHERE client_id > %s"
+        " UNION SELECT client_id, w FROM asset, unnest(ARRAY[assetname, assetcode]) w WHERE client_id > %s"
+        " UNION SELECT client_id, ticketdesc FROM ticket WHERE client_id > %s"
+        " UNION SELECT CASE WHEN parent_id > %s THEN parent_id ELSE id END, w FROM bt, unnest(ARRAY[buname, bucode]) w WHERE id > %s",
+        *[NONE] * 5,
+    ):
+        named.setdefault(str(client_id), set()).add(word)
+    return {
+        client_id: {
+            word
+            for word in own
+            if word and not any(word in other for c, others in named.items() if c != client_id for other in others)
+        }
+        for client_id, own in named.items()
+    }
+
+
+def met(mails: list[dict[str, Any]], words: dict[str, set[str]]) -> list[tuple[str, str]]:
+    """(client of the mail, word of another client in it)."""
+    found = []
+    for mail in mails:
+        text = " ".join([mail["subject"], mail["text"], *mail["recipients"]])
+        for client_id, own in words.items():
+            if client_id != mail["tenant"]:
+                found += [(mail["tenant"], word) for word in own if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)]
+    return found
+
+
 @pytest.mark.timeout(600)
-def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House) -> None:
+def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House, tmp_path: Path) -> None:
     env = {
         **os.environ,
         "DATABASE_URL": stage.url,
         "YOUTILITY_ROLES": "1",
         "YOUTILITY_ROLE_PREFIX": stage.prefix,
         "SECRET_KEY": stage.tenant_key,  # from which the signing key is made, as no other is named
+        "TMPDIR": str(tmp_path),
     }
     day = subprocess.Popen(
         [*COMMAND, "play_company_day", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     seen: dict[str, set[str]] = {}
+    files: dict[str, Any] = {}
     with psycopg.connect(stage.url, autocommit=True) as eye:
         while day.poll() is None:
             for name, application in eye.execute(
@@ -55,9 +91,16 @@ def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House) -> No
                 [stage.name],
             ).fetchall():
                 seen.setdefault(name, set()).add(application)
+            for file in tmp_path.glob("company-day-*/*"):  # open, they can be read when the day has taken them away
+                if file.name not in files:
+                    files[file.name] = file.open(encoding="utf-8")
             time.sleep(0.02)
     output, errors = day.communicate()
     assert day.returncode == 0, errors
+    said = {}
+    for name, opened in files.items():
+        with opened:
+            said[name] = opened.read()
 
     document = json.loads(output)
     assert document["ok"] and len(document["checks"]) == 152
@@ -81,6 +124,18 @@ def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House) -> No
                 "SELECT count(*) FROM bt WHERE id <> %s AND parent_id <> %s AND id <> %s", [client_id, client_id, NONE]
             )
             assert names.fetchone() == (0,)
+
+    # What went out and what was logged: no mail names anything of another client's, and nothing tells the key or a token.
+    mails, words = [json.loads(line) for line in said["mails.jsonl"].splitlines()], words_of(stage)
+    of_clients = [mail for mail in mails if mail["tenant"] in words]
+    assert len(of_clients) > 50 and {mail["tenant"] for mail in of_clients} == words.keys()
+    assert met(of_clients, words) == []
+    swapped = dict(zip(words, [*list(words)[1:], next(iter(words))], strict=True))
+    for client_id in words:
+        mixed_up = [{**mail, "tenant": swapped[client_id]} for mail in of_clients if mail["tenant"] == client_id]
+        assert met(mixed_up, words), f"the search would not see a word of {client_id}"
+    for text in (*said.values(), output, errors):
+        assert stage.tenant_key not in text and stage.key().id not in text
 
 
 @pytest.mark.usefixtures("django_db_setup")

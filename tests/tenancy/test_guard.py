@@ -8,7 +8,7 @@ import re
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -18,9 +18,9 @@ from django.db import ProgrammingError, connection, connections, transaction
 from psycopg.pq import TransactionStatus
 
 from tests.tenancy.ground import A, B, House, build
-from youtility_tasks import acts, enqueue, history, queries
+from youtility_tasks import acts, enqueue, history, queries, tenants
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import Refused, UnknownTenant
+from youtility_tasks.errors import NotAllowed, Refused, UnknownTenant
 from youtility_tasks.models import Job, TaskEffect, Tenant
 from youtility_tasks.tenancy import guard, roles, token
 from youtility_tasks.tenants import no_tenant, tenant, tenants_in_scope
@@ -237,6 +237,66 @@ def test_the_token_is_in_no_statements_text(inside: House, own_house: House, enq
 def guard_sends_alone() -> None:
     with tenant(B), connection.cursor() as cursor:
         cursor.execute("SELECT 1; SELECT 2")
+
+
+def test_a_tenant_is_activated_by_operators_alone(inside: House) -> None:
+    for act in (lambda: tenants.deactivate(A, "why"), lambda: tenants.add(A, "Acme", weight=9)):
+        with pytest.raises(NotAllowed, match="manage_task_queue tenants"):
+            act()
+    assert inside.rows("SELECT is_active, weight FROM youtility_tasks_tenant WHERE id = 7") == [(True, 1)]
+
+
+def texts_seen_by_another(house: House, say: Callable[[], object]) -> list[str]:
+    """What another session of the same user is shown of Django's while it is in the transaction in which it says something."""
+    part = roles.acting_as()
+    with tenant(B), transaction.atomic(), house.connect(part) as other:
+        say()
+        pid = connection.connection.info.backend_pid
+        return [row[0] for row in other.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])]
+
+
+def test_no_value_of_another_tenant_is_in_a_statements_text(inside: House, enqueued_task: Task) -> None:
+    """Sessions of one user are shown the texts of each other's statements; what a text says is everybody's."""
+    sayings: tuple[Callable[[], object], ...] = (
+        lambda: list(TaskEffect.objects.filter(note="of Bolt")),
+        lambda: Job.objects.filter(args__contains={"secret": "of Bolt"}).exists(),
+        lambda: enqueued_task.enqueue(number=20_261_126),
+        lambda: effects_of_bolt(),
+        lambda: acts.cancel_many([20_261_126], "of Bolt"),
+    )
+    for say in sayings:
+        (text,) = texts_seen_by_another(inside, say)
+        assert text and "Bolt" not in text and "20261126" not in text, text
+
+
+def effects_of_bolt() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::text", ["of Bolt"])
+
+
+def test_values_in_texts_are_caught(inside: House, enqueued_task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = roles.acting_as()
+    monkeypatch.setattr(roles, "_OF_ONE_TENANT", ())
+    roles.act_as(part)
+    connections["default"].close()
+    with pytest.raises(AssertionError, match="of Bolt"):
+        test_no_value_of_another_tenant_is_in_a_statements_text(inside, enqueued_task)
+
+
+def test_whoever_wants_values_in_texts_says_so(inside: House) -> None:
+    part = roles.acting_as()
+    roles.act_as(roles.MIGRATOR)
+    before = connections.databases["default"]["OPTIONS"]
+    assert "server_side_binding" not in before
+    try:
+        connections.databases["default"]["OPTIONS"] = {**before, "server_side_binding": False}
+        roles.act_as(part)
+        assert connections["default"].settings_dict["OPTIONS"]["server_side_binding"] is False
+    finally:
+        roles.act_as(roles.MIGRATOR)
+        connections.databases["default"]["OPTIONS"] = connections["default"].settings_dict["OPTIONS"] = before
+        roles.act_as(part)
+    assert connections["default"].settings_dict["OPTIONS"]["server_side_binding"] is True
 
 
 def count_up(*, number: int = 0) -> int:

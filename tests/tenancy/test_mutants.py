@@ -57,6 +57,78 @@ MUTANTS = (
     Mutant("an id that another has", "GRANT INSERT (id) ON procrastinate_jobs TO {web}", attacks.asks_by_trying_which_ids_there_are),
     Mutant("any id of a membership", "GRANT INSERT (id) ON youtility_tasks_tenantmembership TO {web}", attacks.takes_ids_that_others_will_draw),
     Mutant("another id of a membership", "GRANT UPDATE ON youtility_tasks_tenantmembership TO {web}", attacks.takes_ids_that_others_will_draw),
+    *(
+        Mutant(f"NO FORCE on {table}", f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY", attacks.the_owner_looks_around)
+        for table in (*attacks.KEPT_APART, *attacks.SET_BY_PEOPLE, "youtility_tasks_history_default")
+    ),
+    *(
+        Mutant(f"TRUNCATE on {table}", f"GRANT TRUNCATE ON {table} TO {{web}}", attacks.empties_tables)
+        for table in (*attacks.KEPT_APART, *attacks.SET_BY_PEOPLE, "youtility_tasks_history_default")
+        if table not in {"procrastinate_jobs", "youtility_tasks_tenant"}  # others refer to them: it takes the right on those, too
+    ),
+    *(
+        Mutant(f"{policy} of {table} for everybody", f"ALTER POLICY {policy} ON {table} TO PUBLIC", attacks.reads_without_a_tenant)
+        for table, policy in (
+            ("procrastinate_jobs", "yt_owner"), ("youtility_tasks_history", "yt_owner"), ("youtility_tasks_tenant", "yt_owner"),
+        )
+    ),
+    *(
+        Mutant(f"{policy} of {table}", f"ALTER POLICY {policy} ON {table} {instead}", attacks.meddles_with_what_people_set)
+        for table, policy, instead in (
+            ("procrastinate_events", "yt_own", "USING (true)"),
+            ("procrastinate_events", "yt_own_new", "WITH CHECK (true)"),
+            ("procrastinate_events", "yt_worker", "TO PUBLIC"),
+            ("procrastinate_events", "yt_owner", "TO PUBLIC"),
+            ("youtility_tasks_queuecontrol", "yt_own", "USING (true)"),
+            ("youtility_tasks_queuecontrol", "yt_own_changed", "USING (true)"),
+            ("youtility_tasks_queuecontrol", "yt_worker", "TO PUBLIC"),
+            ("youtility_tasks_queuecontrol", "yt_ops", "TO PUBLIC"),
+            ("youtility_tasks_taskauditlog", "yt_own", "USING (true)"),
+            ("youtility_tasks_tenantmembership", "yt_own", "USING (true)"),
+            ("youtility_tasks_tenantmembership", "yt_own_changed", "USING (true)"),
+            ("youtility_tasks_tenantmembership", "yt_ops", "TO PUBLIC"),
+        )
+    ),
+    *(
+        Mutant(f"no row security of {table}", f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY", attacks.meddles_with_what_people_set)
+        for table in attacks.SET_BY_PEOPLE
+    ),
+    *(
+        Mutant(f"{right} on {table}", f"GRANT {right} ON {table} TO {{web}}", attacks.reaches_for_the_house)
+        for table in attacks.OF_THE_HOUSE
+        for right in ("SELECT", "UPDATE", "DELETE")
+    ),
+    *(
+        Mutant(f"{function} for the web", f"GRANT EXECUTE ON FUNCTION {function} TO {{web}}", attacks.calls_what_is_not_for_him)
+        for function in (
+            "youtility_tasks_add_history_day_v1", "youtility_tasks_drop_history_day_v1", "youtility_tasks_history_gaps_v1",
+            "youtility_tasks_queue_sums_v1", "youtility_tasks_stop_stragglers_v1",
+            "youtility_tasks_sealed_keys_v1",
+        )
+    ),
+    Mutant("another's key", "GRANT UPDATE ON youtility_tasks_keys TO {web}", attacks.reads_the_keys),
+    Mutant("no key", "GRANT DELETE ON youtility_tasks_keys TO {task}", attacks.reads_the_keys, "task"),
+    Mutant("any id of an event", "GRANT INSERT (id) ON procrastinate_events TO {web}", attacks.meddles_with_what_people_set),
+    Mutant("any id of a control", "GRANT INSERT (id) ON youtility_tasks_queuecontrol TO {web}", attacks.takes_ids_that_others_will_draw),
+    Mutant("another id of a control", "GRANT UPDATE (id) ON youtility_tasks_queuecontrol TO {web}", attacks.takes_ids_that_others_will_draw),
+    Mutant("any id of an act", "GRANT INSERT (id) ON youtility_tasks_taskauditlog TO {task}", attacks.takes_ids_that_others_will_draw, "task"),
+    Mutant("its own weight", "GRANT UPDATE (weight) ON youtility_tasks_tenant TO {web}", attacks.says_how_much_it_is_worth),
+    Mutant("a way back for itself", "GRANT UPDATE (is_active) ON youtility_tasks_tenant TO {web}", attacks.says_how_much_it_is_worth),
+    Mutant("any number in a control", "ALTER TABLE youtility_tasks_queuecontrol DROP CONSTRAINT yt_control_numbers_in_bounds", attacks.stops_every_claim),
+    Mutant("any instant in a control", "ALTER TABLE youtility_tasks_queuecontrol DROP CONSTRAINT yt_control_instants_in_bounds", attacks.stops_every_claim),
+    Mutant("any number of controls", "DROP TRIGGER youtility_tasks_few_controls ON youtility_tasks_queuecontrol", attacks.sets_more_than_a_claim_can_lock),
+    Mutant("DELETE on controls", "GRANT DELETE ON youtility_tasks_queuecontrol TO {web}", attacks.sets_more_than_a_claim_can_lock),
+    Mutant(
+        "any priority, any time",
+        "ALTER POLICY yt_own_new ON procrastinate_jobs WITH CHECK (tenant_id = (SELECT youtility_tasks_tenant_v1()))",
+        attacks.pushes_in,
+    ),
+    Mutant(
+        "an act of any day",
+        "ALTER POLICY yt_own_new ON youtility_tasks_taskauditlog WITH CHECK (tenant_id = (SELECT youtility_tasks_tenant_v1()))",
+        attacks.writes_yesterdays_acts,
+    ),
+    Mutant("an act of anybody", "ALTER POLICY yt_own_new ON youtility_tasks_taskauditlog WITH CHECK (at <= clock_timestamp())", attacks.writes_yesterdays_acts),
     Mutant("temporary tables", "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", attacks.leaves_a_table_behind),
     Mutant("temporary tables of a task", "GRANT TEMPORARY ON DATABASE {database} TO {task}", attacks.leaves_a_table_behind, "task"),
     Mutant(

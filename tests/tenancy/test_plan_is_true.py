@@ -219,6 +219,26 @@ def test_what_sql_cannot_decide_is_told_and_stops_workers(house: House, statemen
         house.rows(f'REASSIGN OWNED BY "{house.login(login)}" TO youtility')
 
 
+@pytest.mark.parametrize(
+    "setting", ["SET search_path = nowhere", "IN DATABASE {database} SET TimeZone = UTC", "SET row_security = off"]
+)
+def test_what_a_user_has_set_for_his_sessions_to_come_is_told_and_repaired(house: House, setting: str) -> None:
+    """Any user may, and so may whoever has SQL in one of his sessions: it stays when that is over."""
+    login, name = house.login("web"), setting.split()[-3]
+    with house.connect("web", A) as session:
+        session.execute(f'ALTER ROLE "{login}" {setting.format(database=house.name)}')
+        session.execute(f"ALTER ROLE \"{login}\" SET statement_timeout = '5s'")
+        session.commit()
+
+    assert [each for each in told(house) if f"every session of {login} (web) begins with a {name} of its own" in each]
+    with house.settled():
+        assert safety.tenants_not_apart() is None, "or it would have kept all workers from starting"
+        apply.make_true()
+    assert told(house) == []
+    kept = house.rows("SELECT setconfig FROM pg_db_role_setting WHERE setrole = %s::regrole", f'"{login}"')
+    assert kept == [(["statement_timeout=5s"],)], "what an administrator may have meant stays"
+
+
 def test_a_table_that_nobody_has_named_is_closed_and_told(house: House) -> None:
     house.rows("CREATE TABLE new_model (id integer, tenant_id integer)")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import Crew, Queue, until
 from tests.tenancy.ground import A, B, House
 
@@ -122,3 +123,110 @@ def test_a_worker_does_not_start_where_tenants_are_not_apart(
     assert supervisor.wait() == 1
     assert supervisor.said(told), supervisor.log.read_text()
     house.rows("ALTER TABLE procrastinate_workers OWNER TO youtility")
+
+
+UNREADABLE = {
+    "more digits than Python reads": "jsonb_build_object('a', repeat('9', 5000)::numeric, 'b', 1)",
+    "more brackets than Python reads": """('{"a": ' || repeat('[', 3000) || repeat(']', 3000) || '}')::jsonb""",
+    "a list": "'[1, 2]'",
+    "nothing": "'null'",
+}
+
+
+def put_beside(crew: Crew, house: House, args: str) -> tuple[list[int], int]:
+    """Jobs of B that run, and then, by SQL of A's in the web, one in the same child that nobody can read."""
+    gate = crew.gate()
+    beside = [crew.queue.put("waits", tenant_id=B, until=str(gate), name=str(n)) for n in range(2)]
+    crew.began(2)
+    with house.connect("web", A) as session:
+        columns = "queue_name, task_name, args, tenant_id, noted"
+        new = (
+            f"INSERT INTO procrastinate_jobs ({columns}) VALUES ('maintenance', 'adds', {args}, 7, false) RETURNING id"
+        )
+        ((job_id,),) = session.execute(new).fetchall()
+        session.commit()
+    house.rows('NOTIFY "procrastinate_queue_v1#maintenance"')
+    ended = "SELECT status, error_class FROM youtility_tasks_history WHERE job_id = %s"  # nobody can read the rest
+    found = until(lambda: house.rows(ended, job_id))
+    gate.touch()
+    assert found == [("failed", "youtility_tasks.errors.BadInput")]
+    return beside, job_id
+
+
+@pytest.mark.parametrize("why", UNREADABLE)
+def test_a_job_that_nobody_can_read_harms_no_job_beside_it(crew: Crew, house: House, why: str) -> None:
+    start(crew, house)
+
+    beside, _ = put_beside(crew, house, UNREADABLE[why])
+
+    for job_id in beside:
+        assert crew.queue.ending(job_id)["status"] == "succeeded"
+        assert crew.queue.attempts(job_id) == ["succeeded"]
+
+
+def test_without_care_it_ends_the_child_that_it_is_given_to(crew: Crew, house: House) -> None:
+    careless = Mutant(
+        "youtility_tasks.workers.run", "read", "except (ValueError, RecursionError)", "except ZeroDivisionError"
+    )
+    crew.start(**house.settings, mutant=careless)
+
+    with pytest.raises(AssertionError):
+        put_beside(crew, house, UNREADABLE["more brackets than Python reads"])
+
+
+LEFT_BEHIND = [
+    "SET TimeZone = 'Pacific/Auckland'",
+    "SET DateStyle = 'SQL, DMY'",
+    "SET default_transaction_read_only = on",
+]
+ASKED = ["SHOW TimeZone", "SHOW DateStyle", "SHOW default_transaction_read_only"]
+
+
+def what_the_next_one_finds(crew: Crew, house: House) -> tuple[object, object]:
+    before = crew.queue.ending(crew.queue.put("runs_sql", tenant_id=B, statements=ASKED))["result"]
+    left = crew.queue.ending(crew.queue.put("runs_sql", tenant_id=A, statements=[*LEFT_BEHIND, *ASKED]))["result"]
+    assert left[:3] == [None, None, None] and left[3:] != before
+    return before, crew.queue.ending(crew.queue.put("runs_sql", tenant_id=B, statements=ASKED))["result"]
+
+
+def test_what_a_job_sets_for_its_session_does_not_meet_the_next_tenants(crew: Crew, house: House) -> None:
+    """A child keeps its connection: in another time zone a report of the next tenant would be of another day."""
+    start(crew, house, threads=1)
+    before, after = what_the_next_one_finds(crew, house)
+    assert after == before
+
+
+def test_without_a_look_it_would(crew: Crew, house: House) -> None:
+    careless = Mutant(
+        "youtility_tasks.workers.session", "is_changed", "return _found[raw] != _state(raw)", "return False"
+    )
+    crew.start(**house.settings, threads=1, mutant=careless)
+    before, after = what_the_next_one_finds(crew, house)
+    assert after != before
+
+
+def test_sql_in_a_task_ends_no_transaction_but_its_own(crew: Crew, house: House) -> None:
+    """Whatever it commits, sets or asks for by other doors, it is still A, or nobody."""
+    start(crew, house)
+    tenants = "SELECT DISTINCT tenant_id FROM procrastinate_jobs"
+    crew.queue.put("does_nothing", tenant_id=B, _scheduled_at="2100-01-01")
+    statements = {
+        f"COMMIT; {tenants}": [],
+        f"ROLLBACK; BEGIN; {tenants}": [],
+        tenants: [[A]],
+        f"RESET ALL; {tenants}": [],
+        "SET SESSION AUTHORIZATION DEFAULT": None,
+        f"RESET ROLE; {tenants}": [[A]],
+        f"DO $$ BEGIN PERFORM set_config('youtility_tasks.tenant', '8', false); END $$; {tenants}": [[A]],
+        f"SET LOCAL youtility_tasks.token = ''; {tenants}": [],
+        "COPY procrastinate_jobs TO PROGRAM 'cat'": "42501",
+        "COPY procrastinate_jobs FROM '/etc/passwd'": "42501",
+        "CREATE EXTENSION dblink": "42501",
+        "SELECT lo_import('/etc/passwd')": "42501",
+        "SELECT pg_read_file('PG_VERSION')": "42501",
+        "CREATE SCHEMA mine": "42501",
+    }
+
+    said = crew.queue.ending(crew.queue.put("runs_sql", tenant_id=A, statements=list(statements)))["result"]
+
+    assert dict(zip(statements, said, strict=True)) == statements

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from youtility_tasks.conf import QueueSettings
-from youtility_tasks.workers import wire
+from youtility_tasks.workers import death, wire
 from youtility_tasks.workers.board import Board
 from youtility_tasks.workers.children import Children, Job
 
@@ -142,6 +142,42 @@ def test_half_an_ending_is_a_crash(stage: Callable[..., Any]) -> None:
 
     assert report["happened"] == "crashed"
     assert "signal SIGKILL" in report["error_message"]
+
+
+GARBAGE = [b"\0\0\0\5hello", b"\xff\xff\xff\xffhello"]
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=["no JSON", "endless"])
+def test_a_child_that_nobody_understands_has_crashed_with_all_it_has(stage: Callable[..., Any], garbage: bytes) -> None:
+    """A task has written to each descriptor that it found; it may have ended since."""
+
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2), job(3)])
+        nursery.childs_ends[0].sendall(ending(1) + garbage + ending(2))
+        children._hear_child(children.members[0])
+        nursery.childs_ends[0].sendall(ending(3))
+        nursery.childs_ends[0].close()
+        born_and_died(nursery, children, signal.SIGKILL)
+        assert children.members == []
+
+    said = {report["id"]: report["happened"] for report in stage(scene)}
+
+    assert said == {1: "returned", 2: "crashed", 3: "crashed"}
+
+
+def test_a_child_that_nobody_understands_is_killed(stage: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(death, "kill_group", killed.append)
+
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1)])
+        nursery.told = [{"born": NO_PROCESS}]
+        children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
+        nursery.childs_ends[0].sendall(GARBAGE[0])
+        children._hear_child(children.members[0])
+        assert killed == [NO_PROCESS]
+
+    stage(scene)
 
 
 def test_a_child_speaks_only_for_the_claims_that_it_was_given(stage: Callable[..., Any]) -> None:

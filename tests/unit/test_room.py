@@ -11,6 +11,7 @@ import pytest
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.workers.appetite import Appetite
 from youtility_tasks.workers.holdings import Holdings
+from youtility_tasks.workers.lease import Lease
 from youtility_tasks.workers.worker import Worker
 
 
@@ -20,9 +21,10 @@ def worker(**state: Any) -> Worker:
     made.appetite = Appetite(QueueSettings(processes=1, threads=2))
     made.children = SimpleNamespace(stuck=lambda: 0)  # type: ignore[assignment]
     made.holdings = Holdings()
-    made.worker_id, made.stop_at, made.renewed_at = 1, None, time.monotonic()
+    made.lease = Lease("email", 2, None, None, made.holdings, token="", dead=[], look_again=lambda: None)  # type: ignore[arg-type]
+    made.lease.worker_id, made.stop_at = 1, None
     for name, value in state.items():
-        setattr(made, name, value)
+        setattr(made.lease if hasattr(made.lease, name) else made, name, value)
     return made
 
 
@@ -39,5 +41,5 @@ def test_a_worker_that_cannot_renew_its_lease_claims_nothing_until_it_can() -> N
     cut_off = worker(renewed_at=time.monotonic() - settings().lease_s - 1)
     assert cut_off._room() == 0
 
-    cut_off.renewed_at = time.monotonic()
+    cut_off.lease.renewed_at = time.monotonic()
     assert cut_off._room() == 2

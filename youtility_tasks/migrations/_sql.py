@@ -1,5 +1,6 @@
 """Reads the frozen SQL of a migration."""
 
+import re
 from importlib import resources
 
 
@@ -12,5 +13,7 @@ def as_it_was(name: str, function: str) -> str:
     """What puts a function back as `migrations/sql/<name>` made it; for the way back of a step that replaced it."""
     text = frozen(name)
     start = text.index(f"FUNCTION {function}(")
-    end = text.index("END $$;", start) + len("END $$;")
-    return f"\nCREATE OR REPLACE {text[start:end]}\n"
+    ends = re.compile(r"^(END )?\$\$;", re.MULTILINE).search(text, start)
+    if ends is None:
+        raise ValueError(f"{function} has no end in {name}")
+    return f"\nCREATE OR REPLACE {text[start : ends.end()]}\n"

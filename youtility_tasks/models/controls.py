@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+SLOWEST, FASTEST = 1e-6, 1e6
+"""Starts a second. What a control says goes into the claim of every tenant's jobs, and must not be able to make it fail."""
+MOST_OF_A_TENANT = 200
+"""A claim locks each control of its queue; the trigger `youtility_tasks_few_controls` counts those of a tenant."""
+_INSTANTS = (datetime(1, 1, 3, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC))
 
 
 class ControlQuerySet(models.QuerySet["QueueControl"]):
@@ -52,6 +60,23 @@ class QueueControl(models.Model):
             models.CheckConstraint(name="yt_control_running_positive", condition=Q(max_running__gt=0)),
             models.CheckConstraint(name="yt_control_rate_positive", condition=Q(rate_per_s__gt=0)),
             models.CheckConstraint(name="yt_control_burst_from_one", condition=Q(burst__gte=1)),
+            models.CheckConstraint(
+                name="yt_control_numbers_in_bounds",
+                condition=Q(
+                    Q(rate_per_s=None) | Q(rate_per_s__range=(SLOWEST, FASTEST)),
+                    burst__lte=FASTEST,
+                    tokens__range=(-FASTEST, FASTEST),
+                ),
+            ),
+            models.CheckConstraint(
+                name="yt_control_instants_in_bounds",
+                condition=Q(
+                    Q(paused_until=None) | Q(paused_until__range=_INSTANTS),
+                    Q(paused_at=None) | Q(paused_at__range=_INSTANTS),
+                    changed_at__range=_INSTANTS,
+                    refilled_at__range=_INSTANTS,
+                ),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import models
 
 TENANTS_OWN = ("args", "result", "error_message", "traceback", "output")
-"""Columns that say what a tenant's work is about; an operator may not read them (tenancy/plan.py)."""
+"""Columns that say what a tenant's work is about; an operator may not read them (tenancy/house.py)."""
 
 
 class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):

@@ -18,6 +18,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 INSTALLED_APPS = [
+    "youtility_tasks.standalone",  # before the admin: its pages name the tenant
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -28,7 +29,6 @@ INSTALLED_APPS = [
     *(["django_tasks"] if django.VERSION < (6, 0) else []),
     "procrastinate.contrib.django",
     "youtility_tasks",
-    "youtility_tasks.standalone",
     "task_catalog",
     "task_catalog.facility",
 ]
@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "youtility_tasks.middleware.TenantMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
 TEMPLATES = [
@@ -70,6 +71,7 @@ YOUTILITY_TASKS = {
     # your own: YOUTILITY_ROLES=1, and passwords in settings of your own.
     "roles": database.roles() if os.environ.get("YOUTILITY_ROLES", "0") == "1" else None,
     "role_prefix": database.role_prefix(),
+    "membership_resolver": "youtility_tasks.standalone.people.memberships_of",
 }
 TASK_CATALOG: dict[str, object] = {
     "admin_emails": os.environ.get("YOUTILITY_ADMIN_EMAILS", "").split(),

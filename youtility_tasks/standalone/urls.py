@@ -3,4 +3,6 @@
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from .views import choose_tenant
+
+urlpatterns = [path("admin/tenant/", choose_tenant, name="choose_tenant"), path("admin/", admin.site.urls)]

@@ -12,8 +12,9 @@ from youtility_tasks import queries
 from youtility_tasks.conf import settings
 
 from . import check, token
-from .check import Difference
-from .plan import Plan, plan
+from .difference import Difference
+from .plan import plan
+from .rights import Plan
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.errors import TenantsNotApart
 
 from . import check, roles, token
-from .plan import USERS
+from .rights import USERS
 
 _SEND = "SELECT set_config('youtility_tasks.token', %s, true)"
 _STEERING = re.compile(

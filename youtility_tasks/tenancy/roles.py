@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from django.db import connections
 
@@ -22,7 +23,10 @@ _OF_THE_SCHEMA = {
 
 _WITH_A_VALUE = {"--settings", "--pythonpath", "--verbosity", "-v"}
 
-_as_configured: dict[str, Mapping[str, str]] = {}
+_OF_ONE_TENANT = ("task", "web")
+"""As `plan.USERS`, which this module comes before."""
+
+_as_configured: dict[str, Mapping[str, Any]] = {}
 _acting: str | None = None
 
 
@@ -47,6 +51,7 @@ def act_as(part: str | None) -> None:
         raise ConfigurationError(f"act_as({part!r}) inside a transaction: call it where the process begins.")
     for target in (connections.databases[alias], connection.settings_dict):
         target.update(login)
+    connection.features.__dict__.pop("uses_server_side_binding", None)  # which Django asks for once
     if part != _acting:
         connection.close()
         if connection.vendor == "postgresql" and hasattr(connection, "close_pool"):
@@ -81,13 +86,20 @@ def _command(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def _login(part: str | None) -> Mapping[str, str]:
+def _login(part: str | None) -> Mapping[str, Any]:
     alias = settings().database
     if _acting is None:
-        _as_configured[alias] = {key: connections.databases[alias].get(key, "") for key in ("USER", "PASSWORD")}
+        given = connections.databases[alias]
+        _as_configured[alias] = {"USER": "", "PASSWORD": "", "OPTIONS": {}} | {
+            key: given[key] for key in ("USER", "PASSWORD", "OPTIONS") if key in given
+        }
+    configured = _as_configured[alias]
     if part is None:
-        return _as_configured[alias]
-    return {"PASSWORD": "", **credentials(part)}
+        return configured
+    # Sessions of one user see the texts of each other's statements, so values travel beside them: Django's own default writes
+    # them into the text. Whoever wants that names it in OPTIONS.
+    bound = {"server_side_binding": True} if part in _OF_ONE_TENANT else {}
+    return {**configured, "PASSWORD": "", **credentials(part), "OPTIONS": {**bound, **configured["OPTIONS"]}}
 
 
 def credentials(part: str) -> Mapping[str, str]:

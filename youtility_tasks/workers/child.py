@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import queue
@@ -22,7 +21,7 @@ from django.db import connections
 from youtility_tasks.errors import AbortRequested, SoftTimeLimit
 from youtility_tasks.finish import Happened
 
-from . import output, run, wire
+from . import output, run, session, strays, wire
 from .board import Board
 
 UNREPORTED_COUNT = 32
@@ -44,15 +43,18 @@ logger = logging.getLogger(__name__)
 def main(sock: socket.socket, board_fd: int, threads: int) -> None:
     """Serve until the worker says stop or is gone."""
     board = Board(board_fd)
+    strays.mark(os.fstat(board_fd).st_ino)
     os.close(board_fd)
     _keep_connections()
     output.install()
-    _Child(sock, board, threads).serve()
+    if not _Child(sock, board, threads).serve():
+        os.killpg(0, signal.SIGKILL)  # our nursery may be stopped, and what tasks have started would go on
 
 
 def _keep_connections() -> None:
     # Django closes a connection after each request; for a child that would mean a new one for every job (9 ms of CPU
     # against 2.5). A broken one is found and dropped between jobs.
+    session.watch()
     for alias in connections:
         connections.settings[alias]["CONN_MAX_AGE"] = None
         connections.settings[alias]["CONN_HEALTH_CHECKS"] = True
@@ -61,7 +63,7 @@ def _keep_connections() -> None:
 def _drop_broken_connections() -> None:
     """Of this thread: what a job left open or broken; one that looks whole is tried again when it is next used."""
     for connection in connections.all(initialized_only=True):
-        if connection.in_atomic_block or connection.errors_occurred:
+        if connection.in_atomic_block or connection.errors_occurred or session.is_changed(connection):
             connection.close()
         else:
             connection.close_if_unusable_or_obsolete()
@@ -80,6 +82,7 @@ def _give_up() -> NoReturn:
 class _Child:
     def __init__(self, sock: socket.socket, board: Board, threads: int) -> None:
         self.sock, self.board, self.threads = sock, board, threads
+        self.sock_inode = os.fstat(sock.fileno()).st_ino
         self.pid = os.getpid()
         self.crew: list[threading.Thread] = []
         self.waiting: queue.SimpleQueue[run.Run] = queue.SimpleQueue()
@@ -94,17 +97,20 @@ class _Child:
         self.clocks_at = 0.0
         """Monotonic seconds before which the clocks of what runs are not looked at again."""
 
-    def serve(self) -> None:
+    def serve(self) -> bool:
+        """Until the worker says stop, or (False) is gone."""
         inbox = wire.Inbox()
         while True:
             ready, _, _ = select.select([self.sock], [], [], self.patience_s())
             if ready:
                 messages = wire.receive(self.sock, inbox)
                 if messages is None:
-                    return
+                    return False
+                if inbox.is_garbled:
+                    raise ConnectionError("a task has read what was meant for its child")
                 for message in messages:
                     if "stop" in message:
-                        return
+                        return True
                     self.take(message)
             self.look_at_clocks()
 
@@ -118,7 +124,7 @@ class _Child:
         later = []
         for job_id, claim_number, task_name, args, attempt, tenant_id, worker_id in message.get("run", ()):
             new = run.begin(
-                run.Assignment(job_id, claim_number, task_name, json.loads(args), attempt, tenant_id, worker_id)
+                run.Assignment(job_id, claim_number, task_name, run.read(args), attempt, tenant_id, worker_id)
             )
             self.runs[job_id] = new
             if run.is_async(new):
@@ -178,7 +184,7 @@ class _Child:
             place = self.board.start(current.assignment.job_id)
             try:
                 ending = run.run_sync(current)
-                self.end_if_forked()
+                self.end_if_spoiled()
                 _drop_broken_connections()
             except BaseException:
                 _give_up()
@@ -189,10 +195,13 @@ class _Child:
             if at_once or late or len(self.endings) >= UNREPORTED_COUNT or self.waiting.empty():
                 self.flush()
 
-    def end_if_forked(self) -> None:
-        """End here if a task has forked and come back twice: the copy holds copies of the jobs that wait, and our socket."""
+    def end_if_spoiled(self) -> None:
+        """End here if a task has forked and come back twice (the copy holds copies of the jobs that wait, and our socket), or has
+        closed the socket as one of all descriptors: another file may have its number by now, and would get what we report."""
         if os.getpid() != self.pid:
             os._exit(1)
+        if os.fstat(self.sock.fileno()).st_ino != self.sock_inode:
+            raise OSError("the task has closed descriptors that are not its own")
 
     def start_async(self, runs: list[run.Run]) -> None:
         """On the loop: start tasks side by side."""
@@ -209,7 +218,7 @@ class _Child:
                 self.trusted_until = time.monotonic() + _TRUST_CONNECTIONS_S
                 await sync_to_async(_drop_broken_connections)()
             ending = await run.run_async(current)
-            self.end_if_forked()
+            self.end_if_spoiled()
         except BaseException:
             _give_up()
         self.board.end(place)

@@ -206,7 +206,7 @@ class Children:
                 is_frozen = process.status() == psutil.STATUS_STOPPED
                 if is_frozen and child.was_frozen:
                     logger.warning("child killed, it is stopped pid=%s jobs=%s", child.pid, sorted(child.jobs))
-                    self._kill(child, None, Happened.HANDED_BACK)
+                    death.kill_group(child.pid)  # what ran may have stopped it, and would again: it has crashed
                 child.was_frozen = is_frozen
             if size > settings().max_child_memory_mib * 1024 * 1024 and not child.retiring:
                 logger.warning("child retires pid=%s memory_mib=%s", child.pid, size // 1024 // 1024)
@@ -271,6 +271,10 @@ class Children:
             self._bury_if_orphan(child)
             return
         self._heard(child, messages)
+        if child.inbox.is_garbled and child.pid is not None:
+            logger.error("child killed, nobody understands what it says pid=%s jobs=%s", child.pid, sorted(child.jobs))
+            self._loop.remove_reader(child.sock)
+            death.kill_group(child.pid)
         if child.retiring or child.alone or child.taken >= settings().max_jobs_per_child:
             self._retire(child)
 
@@ -306,7 +310,7 @@ class Children:
         if "born" in item:
             child = next(each for each in theirs if each.pid is None)
             child.pid = item["born"]
-            if child.killed_for is not None:
+            if child.killed_for is not None or child.inbox.is_garbled:
                 death.kill_group(child.pid)
         else:
             found = next((each for each in theirs if each.pid == item["died"]), None)
@@ -336,8 +340,10 @@ class Children:
         ran = child.board.running()
         if child.killed_for is None and child.board.lease_is_over():
             child.killed_for, child.killed_how = -1, Happened.HANDED_BACK  # it ended itself: its jobs may run elsewhere
-        elif status is not None and not ran and child.taken == len(child.jobs):
-            ran = set(child.jobs)  # it died before it began anything, and would again
+        elif child.inbox.is_garbled or (status is not None and not ran and child.taken == len(child.jobs)):
+            ran = set(
+                child.jobs
+            )  # one of them has written where it should not; or it died before it began anything, and would again
         self.members.remove(child)
         self._part_from(child)
         died = "with its parent, the nursery" if status is None else death.manner(status)

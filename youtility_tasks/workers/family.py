@@ -20,8 +20,11 @@ def fork(body: Callable[[], None], *, die_with_parent: bool = True, told_by: sig
     It starts with default signal handlers and an empty signal mask, and is sent `told_by` when its parent dies (Linux).
     """
     parent = os.getpid()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(
+            OSError, ValueError, AttributeError
+        ):  # gone, or its disk is full: no reason to have no workers
+            stream.flush()
     pid = os.fork()
     if pid:
         return pid

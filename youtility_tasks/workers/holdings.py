@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
@@ -52,9 +53,9 @@ class Holdings:
         """Keep an ending until the database has confirmed it."""
         self.ended[job_id] = ended
 
-    def send(self) -> tuple[dict[int, Ended], set[int]]:
-        """The endings that go to the database now, and those of them that may be there already."""
-        sent = dict(self.ended)
+    def send(self, most: int) -> tuple[dict[int, Ended], set[int]]:
+        """Up to so many endings, which go to the database now, and those of them that may be there already."""
+        sent = dict(self.ended) if len(self.ended) <= most else dict(itertools.islice(self.ended.items(), most))
         resent = self._unsure & set(sent)
         self._unsure |= set(sent)
         return sent, resent

@@ -50,7 +50,9 @@ class Link:
             self.close()
             asking.cancel()
             self._failures += 1
-            raise LinkDown(f"{name}: {type(error).__name__}: {error}") from error
+            # Its first line alone: the server's details quote the row, with arguments and what a task has said.
+            said = str(error).strip().partition("\n")[0]
+            raise LinkDown(f"{name}: {type(error).__name__}: {said}") from error
         self._failures = 0
         return rows
 

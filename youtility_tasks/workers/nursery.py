@@ -18,7 +18,8 @@ import signal
 import socket
 from collections.abc import Callable
 
-from . import death, family, wire
+from . import family, wire
+from .strays import Strays
 
 RaiseChild = Callable[[socket.socket, int], None]
 """What each child runs: its socket, and the file descriptor of its board."""
@@ -92,16 +93,17 @@ def _keep(
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno())
     family.leave_stopping_to_the_worker()
-    alive: set[int] = set()
+    below = Strays()
+    if last:
+        family.adopt_orphans()
     told_by = signal.SIGKILL if last else signal.SIGHUP
     try:
         with contextlib.suppress(ConnectionError):  # the worker left with news of ours unread
-            _serve(control, woken, waker, raise_one, alive, told_by)
+            _serve(control, woken, waker, raise_one, below, told_by)
     finally:
         signal.set_wakeup_fd(-1)  # children may still die, and the sockets are closed as we leave
         if last:
-            for pid in alive:
-                death.kill_group(pid)
+            below.kill_all()
 
 
 def _serve(
@@ -109,20 +111,21 @@ def _serve(
     woken: socket.socket,
     waker: socket.socket,
     raise_one: Callable[..., None],
-    alive: set[int],
+    below: Strays,
     told_by: signal.Signals,
 ) -> None:
     mother = os.getppid()
     while True:
-        ready, _, _ = select.select([control, woken], [], [])
+        ready, _, _ = select.select([control, woken], [], [], below.patience_s())
+        below.kill_left()
         if woken in ready:
             with contextlib.suppress(BlockingIOError):
                 woken.recv(4096)
             if os.getppid() != mother:
                 return
             for pid, status in family.reap():
-                alive.discard(pid)
-                control.sendall(wire.pack({"died": pid, "status": status}))
+                if below.died(pid):
+                    control.sendall(wire.pack({"died": pid, "status": status}))
         if control in ready:
             asked, fds, _, _ = socket.recv_fds(control, 1, 2)
             if not asked:
@@ -131,7 +134,7 @@ def _serve(
             with socket.socket(fileno=first) as theirs:
                 body = functools.partial(_raise, [control, woken, waker], raise_one, theirs, *rest)
                 pid = family.fork(body, told_by=told_by)
-            alive.add(pid)
+            below.born(pid, os.fstat(rest[0]).st_ino if rest else 0)
             for fd in rest:
                 os.close(fd)
             control.sendall(wire.pack({"born": pid}))

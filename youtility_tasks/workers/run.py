@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import json
 import logging
 import resource
 import threading
@@ -40,7 +41,8 @@ class Assignment:
     job_id: int
     claim_number: int
     task_name: str
-    args: dict[str, Any]
+    args: dict[str, Any] | BadInput
+    """As `read` from the job's row: what is no arguments fails the job when it runs, and nothing before."""
     attempt: int
     tenant_id: int
     worker_id: int
@@ -134,6 +136,19 @@ class Run:
                 self._async_task = None
 
 
+def read(args: str) -> dict[str, Any] | BadInput:
+    """A job's arguments from its row, which SQL may have written: whatever they are, jobs beside it must not notice."""
+    try:
+        found = json.loads(args)
+    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, 3,000 brackets
+        return BadInput(f"The arguments are JSON that Python cannot read: {error}. Enqueue the job by its task.")
+    if isinstance(found, dict):
+        return found
+    return BadInput(
+        f"The arguments are a JSON {type(found).__name__}; right is an object. Enqueue the job by its task."
+    )
+
+
 def begin(assignment: Assignment) -> Run:
     """Find the task; its clock starts when it runs."""
     return Run(assignment, registry.resolve(assignment.task_name))
@@ -198,6 +213,8 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         raise UnknownTask(job.task_name, registry.registered())
     if job.tenant_id == tenants.ALL and task.tenant == "one":
         raise BadInput(str(NoTenant(task.name)))
+    if isinstance(job.args, BadInput):
+        raise job.args
     failpoints.reach("before_start")
     opened = None
     if task.marks or sealing.holds_sealed(job.args, verbatim=task.verbatim):
@@ -310,7 +327,7 @@ def _tell_if_final(run: Run, ending: dict[str, Any]) -> None:
         ending["error_class"],
         error_message=ending["error_message"],
         traceback=ending["traceback"],
-        arguments=job.args,
+        arguments={} if isinstance(job.args, BadInput) else job.args,
     )
     with tenants.no_tenant():
         for tell in on_final_failure:

@@ -97,7 +97,8 @@ class Supervisor:
                     return 0
                 is_waiting = any(post.pid is None and post.line is not None for post in self.posts)
                 heard = signal.sigtimedwait(watched, _GLANCE_S if is_waiting else 0.5)
-                if heard is not None and heard.si_signo != signal.SIGCHLD:
+                # Python fills in nothing when it was stopped (Ctrl-Z, a debugger, a suspended host) beyond the time that it waits.
+                if heard is not None and heard.si_signo in (signal.SIGTERM, signal.SIGINT):
                     self._stop()
                 self._reap()
                 self._kill_the_late()

@@ -12,6 +12,8 @@ from typing import Any
 
 _LENGTH = struct.Struct("!I")
 _READ = 1 << 16
+_LONGEST = 1 << 29
+"""Bytes of one message; the largest batch of the largest arguments stays below."""
 
 
 def pack(message: dict[str, Any]) -> bytes:
@@ -25,18 +27,29 @@ class Inbox:
 
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self.is_garbled = False
+        """Somebody else has written to the stream, or read from it: nothing that comes can be understood any more."""
 
     def feed(self, chunk: bytes) -> list[dict[str, Any]]:
-        """The messages that are complete with this chunk."""
+        """The messages that are complete with this chunk; none after one that is none."""
+        if self.is_garbled:
+            return []
         self._bytes += chunk
         messages = []
         start = 0
         while len(self._bytes) - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._bytes, start)
             end = start + _LENGTH.size + length
-            if len(self._bytes) < end:
+            if len(self._bytes) < end and length <= _LONGEST:
                 break
-            messages.append(json.loads(self._bytes[start + _LENGTH.size : end]))
+            try:
+                if length > _LONGEST:
+                    raise ValueError(f"a message of {length} bytes")
+                messages.append(json.loads(self._bytes[start + _LENGTH.size : end]))
+            except ValueError:
+                self.is_garbled = True
+                self._bytes.clear()
+                return messages
             start = end
         del self._bytes[:start]
         return messages

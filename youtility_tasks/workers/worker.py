@@ -1,4 +1,4 @@
-"""The pump of one worker: claim, lease, hand to a child, finish; runs no user code.
+"""The pump of one worker: claim, hand to a child, finish; runs no user code.
 
 One loop sends "these have ended, give me up to n more" as one round trip and one commit. Batches form by themselves
 while a round trip is under way; an idle worker never waits for a batch to fill.
@@ -10,15 +10,10 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import random
 import signal
-import socket
 import time
-from collections.abc import Iterable
 from typing import Any
-
-import psutil
 
 from youtility_tasks import failpoints, queries, registry
 from youtility_tasks.conf import QueueSettings, settings
@@ -31,6 +26,7 @@ from .appetite import Appetite
 from .children import Children, Job
 from .ended import Ended
 from .holdings import Holdings
+from .lease import Lease
 from .link import Link, LinkDown, notifications
 from .nursery import Matron
 
@@ -40,6 +36,8 @@ STOP_NOW = signal.SIGUSR1
 UNKNOWN_TASK_DELAY_S = 30.0
 """How long a job waits whose task this worker does not know: another version of the code may know it."""
 
+_ANY_NUMBER = 1 << 20
+"""All of them. Large results may be too much for one statement's deadline, or for the server (256 MiB of JSON)."""
 _LOOK_AT_CLOCKS_S, _LOOK_AT_CLOCKS_IDLE_S = 0.1, 0.5
 _LONGEST_DEATH_S = 3.0
 """After the grace period a worker waits no longer than this for killed children that the kernel does not let go of (a dead
@@ -65,15 +63,23 @@ class Worker:
         self, queue_name: str, shape: QueueSettings, matron: Matron, *, drain: bool, token: str, dead: list[str]
     ) -> None:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
-        self.token, self.dead = token, dead
-        """What stands for this process in the database, and for those before it that its supervisor saw die."""
-        self.host, self.supervisor_pid = socket.gethostname(), os.getppid()
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
         self.link = Link(self.conninfo)
         self.children = Children(matron, shape, self.note_ending)
-        self.worker_id: int | None = None
         self.appetite = Appetite(shape)
         self.holdings = Holdings()
+        self.lease = Lease(
+            queue_name,
+            shape.slots,
+            self.link,
+            self.children,
+            self.holdings,
+            token=token,
+            dead=dead,
+            look_again=self._look_again,
+        )
+        self.most = _ANY_NUMBER
+        """Endings that one round trip carries, and jobs that it asks for: half as many after one that failed."""
         self.stop_at: float | None = None
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
         self.wake = asyncio.Event()
@@ -83,7 +89,7 @@ class Worker:
         """While draining: the last claim was made for a job whose lock had just come free."""
         self.controlled: asyncio.TimerHandle | None = None
         """The next look, while a control keeps jobs back; an ending of ours may make room before."""
-        self.began_at = self.renewed_at = time.monotonic()
+        self.began_at = time.monotonic()
 
     async def run(self) -> None:
         """Serve until told to stop or, draining, until nothing is left that is due."""
@@ -93,12 +99,14 @@ class Worker:
         )  # Ctrl-C reaches everyone, and is the supervisor's business
         loop.add_signal_handler(signal.SIGTERM, self.stop)
         loop.add_signal_handler(STOP_NOW, self.stop_now)
-        if not await self._registered():
+        if not await self.lease.begin(lambda: self.stop_at is None):
             return
-        logger.info("worker started worker=%s queue=%s slots=%s", self.worker_id, self.queue_name, self.shape.slots)
+        logger.info(
+            "worker started worker=%s queue=%s slots=%s", self.lease.worker_id, self.queue_name, self.shape.slots
+        )
         duties = (
             self._pump_loop,
-            self._renew_loop,
+            self._lease_loop,
             self._rescue_loop,
             self._listen_loop,
             self._clock_loop,
@@ -116,10 +124,9 @@ class Worker:
             await asyncio.gather(*running, return_exceptions=True)
             self.children.close()
             with contextlib.suppress(LinkDown):
-                async with self.link.turn:
-                    await self.link.ask("unregister_worker", worker_id=self.worker_id)
+                await self.lease.end()
             self.link.close()
-            logger.info("worker stopped worker=%s queue=%s", self.worker_id, self.queue_name)
+            logger.info("worker stopped worker=%s queue=%s", self.lease.worker_id, self.queue_name)
 
     def stop(self) -> None:
         """Claim no more, let what runs end within the grace period, then leave. Asking again changes nothing."""
@@ -151,9 +158,11 @@ class Worker:
             wanted = self._wanted()
             if wanted or self.holdings.ended:
                 try:
-                    await self._pump(wanted)
+                    await self._pump(min(wanted, self.most))
+                    self.most = min(2 * self.most, _ANY_NUMBER)
                 except LinkDown as error:
-                    logger.warning("queue out of reach worker=%s error=%s", self.worker_id, error)
+                    self.most = max(1, min(self.most, max(wanted, len(self.holdings.ended))) // 2)
+                    logger.warning("queue out of reach worker=%s error=%s", self.lease.worker_id, error)
                     self.may_have_work = True
                     await self.link.pause()
                 continue
@@ -186,22 +195,22 @@ class Worker:
 
     def _room(self) -> int:
         """How many more jobs it may hold; none once it was told to stop, or while it cannot renew its lease."""
-        if self.stop_at is not None or self.worker_id is None or self._lease_is_over():
+        if self.stop_at is not None or self.lease.worker_id is None or self.lease.is_over():
             return 0
         sync_held, async_held = self.holdings.running()
         return self.appetite.wanted(sync_held=sync_held, async_held=async_held, stuck_children=self.children.stuck())
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
-            sent, resent = self.holdings.send()
+            sent, resent = self.holdings.send(self.most)
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
             if sent:
                 failpoints.reach("before_finish")
             *claimed, answer = await self.link.ask(
                 "pump",
-                worker_id=self.worker_id,
-                host=self.host,
+                worker_id=self.lease.worker_id,
+                host=self.lease.host,
                 ended=json.dumps([each.as_row() for each in sent.values()]) if sent else None,
                 queue_name=self.queue_name,
                 n=wanted,
@@ -213,7 +222,7 @@ class Worker:
                 failpoints.reach("after_claim")
             self._confirm(sent, set(answer[0]), resent)
             self._take(claimed)
-            await self._count_stale()
+            await self.lease.count_stale()
             _, look_again, look_after_s, *_ = answer
             self.may_have_work |= bool(look_again)
             if wanted:
@@ -226,11 +235,6 @@ class Worker:
         self.controlled = None
         if look_after_s is not None:
             self.controlled = asyncio.get_running_loop().call_later(look_after_s + 0.001, self._look_again)
-
-    async def _count_stale(self) -> None:
-        if self.holdings.stale:
-            await self.link.ask("count_event", name="stale_writes_rejected_total", label="", n=self.holdings.stale)
-            self.holdings.stale = 0
 
     def _confirm(self, sent: dict[int, Ended], accepted: set[int], resent: set[int]) -> None:
         """Let go of what the database has recorded, and of what it refused because the job was no longer ours."""
@@ -258,10 +262,10 @@ class Worker:
         known = []
         for _, _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
             if job_id in self.holdings.jobs:
-                self._lose(job_id)  # while it ran here somebody put it back by hand, and it is ours once more
+                self.lease.lose(job_id)  # while it ran here somebody put it back by hand, and it is ours once more
             task = registry.resolve(task_name)
             job = Job(
-                job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.worker_id or 0,
+                job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.lease.worker_id or 0,
                 task, crash_count, has_lock, is_async=task is not None and task.is_async,
             )  # fmt: skip
             self.holdings.take(job)
@@ -279,7 +283,7 @@ class Worker:
         """Seconds until the queue's next future job, None if there is none; and whether a due one waits for another's lock."""
         try:
             async with self.link.turn:
-                rows = await self.link.ask("next_due", queue_name=self.queue_name, worker_id=self.worker_id)
+                rows = await self.link.ask("next_due", queue_name=self.queue_name, worker_id=self.lease.worker_id)
         except LinkDown:
             await self.link.pause()
             self._look_again()  # nobody knows: a draining worker stays
@@ -299,7 +303,7 @@ class Worker:
                 rows = await self.link.ask(
                     "waits_elsewhere",
                     queue_name=self.queue_name,
-                    worker_id=self.worker_id,
+                    worker_id=self.lease.worker_id,
                     lease_s=settings().lease_s,
                 )
         except LinkDown:
@@ -313,100 +317,10 @@ class Worker:
         self.looked_for_free = False
         return bool(is_served or is_running or (is_behind and time.monotonic() < self.began_at + _OTHERS_START_S))
 
-    # -- the lease
-
-    async def _register(self) -> None:
-        rows = await self.link.ask(
-            "register_worker",
-            host=self.host,
-            pid=os.getpid(),
-            supervisor_pid=self.supervisor_pid,
-            queue_name=self.queue_name,
-            slots=self.shape.slots,
-            token=self.token,
-            dead=self.dead,
-            lease_s=settings().lease_s,
-            max_rescues=settings().max_rescues,
-        )
-        self.worker_id = rows[0][0]
-        self._note_renewal()
-        self._tell_rescued(row[1:] for row in rows[1:])
-
-    def _note_renewal(self) -> None:
-        if self._lease_is_over():
-            self._look_again()
-        self.renewed_at = time.monotonic()
-        self.children.extend_lease(self.renewed_at + settings().lease_s)
-
-    async def _registered(self) -> bool:
-        """Register, however long the database takes to answer; False when told to stop before it has."""
-        while self.stop_at is None:
-            try:
-                async with self.link.turn:
-                    await self._register()
-                return True
-            except LinkDown as error:
-                logger.warning("queue out of reach error=%s", error)
-            await self.link.pause()
-        return False
-
-    async def _renew_loop(self) -> None:
-        while True:
-            await asyncio.sleep(settings().heartbeat_interval_s)
-            try:
-                async with self.link.turn:
-                    await self._renew()
-            except LinkDown as error:
-                logger.warning("lease not renewed worker=%s error=%s", self.worker_id, error)
-            if self._lease_is_over():
-                self._lose_everything("lease ran out")
-
-    def _lease_is_over(self) -> bool:
-        return time.monotonic() - self.renewed_at > settings().lease_s
-
-    async def _renew(self) -> None:
-        """Say which jobs this process really holds, and act on what the database answers."""
-        rows = await self.link.ask(
-            "renew",
-            worker_id=self.worker_id,
-            held=json.dumps(self.holdings.claims()),
-            status=WorkerStatus.RUNNING if self.stop_at is None else WorkerStatus.DRAINING,
-            children=json.dumps(self.children.snapshot()),
-            memory_bytes=psutil.Process().memory_info().rss,
-        )
-        self._note_renewal()
-        for kind, job_id in rows:
-            if kind == "unregistered":
-                self._lose_everything("it was rescued by another worker")
-                await self._register()
-            elif kind == "returned":
-                logger.warning("job given back, its claim had been lost id=%s worker=%s", job_id, self.worker_id)
-                self._look_again()
-            elif kind == "lost":
-                self._lose(job_id)
-            else:
-                self.children.abort(job_id)
-        await self._count_stale()
-
-    def _lose(self, job_id: int) -> None:
-        """Stop a job that is no longer ours, and forget what it has come to."""
-        logger.warning("job is no longer ours id=%s worker=%s", job_id, self.worker_id)
-        self.children.drop(job_id)
-        self.holdings.drop(job_id)
-
-    def _lose_everything(self, why: str) -> None:
-        if self.holdings.jobs:
-            logger.warning(
-                "worker lets go of everything worker=%s jobs=%s because=%s",
-                self.worker_id,
-                len(self.holdings.jobs),
-                why,
-            )
-        self.children.forget_all()
-        self.holdings.drop_all()
-        self._look_again()
-
     # -- beside the pump
+
+    async def _lease_loop(self) -> None:
+        await self.lease.keep(lambda: WorkerStatus.RUNNING if self.stop_at is None else WorkerStatus.DRAINING)
 
     async def _rescue_loop(self) -> None:
         """Rescue is not a job: every worker does it, and silent workers are taken under SKIP LOCKED."""
@@ -416,12 +330,7 @@ class Worker:
                 async with self.link.turn:
                     failpoints.reach("in_rescue")
                     rows = await self.link.ask("rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues)
-                self._tell_rescued(rows)
-
-    def _tell_rescued(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        for silent, job_id, task_name, verdict in rows:
-            logger.warning("job %s id=%s task=%s worker=%s", verdict, job_id, task_name, silent)
-            self._look_again()
+                self.lease.tell_rescued(rows)
 
     async def _listen_loop(self) -> None:
         async for payload in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):

@@ -20,9 +20,9 @@ from django.db import Error, connection, transaction
 from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task, tenant
 from youtility_tasks.models import Job, Tenant
 
-from . import diary, hidden, theirs
+from . import diary, hidden, rough, theirs
 
-__all__ = ["hidden", "theirs"]  # imported for what they declare
+__all__ = ["hidden", "rough", "theirs"]  # imported for what they declare
 
 TICK_S = 0.01
 
@@ -437,6 +437,24 @@ _ATTACKS = {
     "other token": "SET LOCAL youtility_tasks.token = 'v1.x.8.99999999999.00'; SELECT * FROM procrastinate_jobs",
     "set role": "SET ROLE tq_owner",
 }
+
+
+@task()
+def runs_sql(*, statements: list[str]) -> list[Any]:
+    """Statements of somebody with SQL in this task: what the last part of each is answered, or the code of its refusal."""
+    said: list[Any] = []
+    for statement in statements:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                while cursor.nextset():
+                    pass
+                said.append(cursor.fetchall() if cursor.description else None)
+        except Error as error:
+            said.append(getattr(error.__cause__, "sqlstate", None))
+        if connection.connection.info.transaction_status:
+            connection.connection.rollback()
+    return said
 
 
 def _tenants_seen(table: str, column: str) -> list[int]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from task_catalog.not_yet_built import NotYetBuiltGuard
 from tests.catalog.closing.conftest import acme, clock_at, globex, mailbox, no_mail_server, site  # noqa: F401
 from tests.catalog.mobile.device import Device
-from youtility_tasks.registry import registered
 
 
 @pytest.fixture(autouse=True)
@@ -19,18 +16,6 @@ def media_root(settings: Any, tmp_path: Path) -> Path:
     """Where uploads go."""
     settings.MEDIA_ROOT = str(tmp_path / "media")
     return tmp_path / "media"
-
-
-@pytest.fixture(autouse=True)
-def every_task_may_be_enqueued() -> Iterator[None]:
-    """What a mutation enqueues is looked at here, not run; a task whose body is still to be written is no matter."""
-    unbuilt = [task for task in registered().values() if isinstance(task.guard, NotYetBuiltGuard)]
-    guards = [task.guard for task in unbuilt]
-    for task in unbuilt:
-        object.__setattr__(task, "guard", None)
-    yield
-    for task, guard in zip(unbuilt, guards, strict=True):
-        object.__setattr__(task, "guard", guard)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import words
 from youtility_tasks.tenancy import roles
+from youtility_tasks.workers import outlet
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
 
 logger = logging.getLogger(__name__)
@@ -67,9 +68,10 @@ class Command(BaseCommand):
             shapes = shapes_of(options["queues"], processes=options["processes"], threads=options["threads"])
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=2) from error
-        with _stopping_on_sigterm():
-            _wait_for_a_database_that_will_do()
-        sys.exit(Supervisor(shapes, drain=options["drain"]).run())
+        with outlet.never_waiting():
+            with _stopping_on_sigterm():
+                _wait_for_a_database_that_will_do()
+            sys.exit(Supervisor(shapes, drain=options["drain"]).run())
 
 
 def _wait_for_a_database_that_will_do() -> None:

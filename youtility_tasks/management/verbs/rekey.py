@@ -6,9 +6,7 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
-from youtility_tasks.conf import settings
-from youtility_tasks.errors import Refused
-from youtility_tasks.tenancy import check, roles
+from youtility_tasks.tenancy import roles
 from youtility_tasks.upkeep import rekey
 
 from . import arguments
@@ -35,21 +33,23 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--limit", type=arguments.count, metavar="N", help="look at no more than so many (default: all)"
     )
+    parser.add_argument("--reason", default="", help="kept in the audit log")
     parser.add_argument("--dry-run", action="store_true", help="say how many it would be, and change nothing")
 
 
 def run(options: Namespace) -> Answer:
     with roles.acting(roles.MIGRATOR):  # no part may change arguments
-        if settings().roles is not None and not check.is_unbound():
-            raise Refused(
-                "The user of DATABASES is bound by row level security and would find no jobs to seal anew; right is one that is "
-                "SUPERUSER or BYPASSRLS, for this command alone."
-            )
         return _run(options)
 
 
 def _run(options: Namespace) -> Answer:
-    done = rekey.rekey(batch=options.batch, limit=options.limit, tenant_id=options.tenant, dry_run=options.dry_run)
+    done = rekey.rekey(
+        batch=options.batch,
+        limit=options.limit,
+        tenant_id=options.tenant,
+        dry_run=options.dry_run,
+        reason=options.reason,
+    )
     document = {
         "ok": not done.unknown and not done.broken,
         "dry_run": options.dry_run,

@@ -17,6 +17,9 @@ from .desks import Desk, Held, State
 from .model import Job
 
 QUEUE = queues.MAINTENANCE
+LEASE_S = 1_800.0
+"""Longer than all orders of a program take on the slowest machine, as they branch off one registration; who is frozen has been
+silent for an hour."""
 KEYS = (("locked-1", "lock"), ("locked-2", "lock"), ("instant-3", None), ("cancelled-4", None))
 """Two jobs of one lock, one that is nobody's business, and one that may be cancelled."""
 
@@ -48,7 +51,7 @@ class World:
 
     def register(self, name: str) -> Desk:
         me = {"host": "world", "pid": 1, "supervisor_pid": None, "queue_name": QUEUE, "slots": 4}
-        its = {"token": "", "dead": [], "lease_s": 10.0, "max_rescues": 10}
+        its = {"token": "", "dead": [], "lease_s": LEASE_S, "max_rescues": 10}
         ((worker_id, *_),) = self.ask("register_worker", {**me, **its})
         known = self.state.desks.get(name)
         desk = Desk(known.number if known else len(self.state.desks) + 1, worker_id)
@@ -146,7 +149,7 @@ class World:
 
     def rescue(self, session: str) -> None:
         self.state.model.rescue()
-        self.ask("rescue", {"lease_s": 10.0, "max_rescues": 10})
+        self.ask("rescue", {"lease_s": LEASE_S, "max_rescues": 10})
 
     def cancel(self, session: str) -> None:
         """Cancel the one that may be cancelled: off the queue if it waits, asked to end if it runs."""

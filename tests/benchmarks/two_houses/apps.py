@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TwoHouses(AppConfig):
+    name = "tests.benchmarks.two_houses"
+    label = "two_houses"

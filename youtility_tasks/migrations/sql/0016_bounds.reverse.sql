@@ -1,0 +1,2 @@
+DROP TRIGGER youtility_tasks_few_controls ON youtility_tasks_queuecontrol;
+DROP FUNCTION youtility_tasks_few_controls_v1;

@@ -1,0 +1,2 @@
+DROP TRIGGER youtility_tasks_put_off ON procrastinate_jobs;
+DROP FUNCTION youtility_tasks_put_off_v1;

@@ -1,0 +1,315 @@
+"""Who may do what with the house's own tables and functions, as data: the only place that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .rights import (
+    ALL_COLUMNS,
+    EXPORTER,
+    HISTORY,
+    JOBS,
+    OPS,
+    OWNER,
+    PATH,
+    READ,
+    TASK,
+    TENANT,
+    USERS,
+    WEB,
+    WORKER,
+    Policy,
+    Table,
+    each_of,
+    own,
+)
+
+# Who owns a table is bound too: he sees rows inside those functions only, and there no more than the tenant of the
+# transaction may, if it has one, whatever the function forgets to ask.
+_INSIDE = f"current_setting('search_path') = '{PATH}'"
+_LENT = f"{_INSIDE} AND coalesce(tenant_id = {TENANT}, true)"
+# procrastinate compares locks over the whole table, so a tenant may only take those that begin with its name. Ids it may not
+# name at all: by trying one it would learn whether another has it, and by taking one that is yet to be drawn be in his way.
+_OWN_LOCKS = (
+    f"{own('tenant_id')} AND coalesce(starts_with(lock, tenant_id || ':'), true)"
+    " AND coalesce(starts_with(queueing_lock, tenant_id || ':'), true)"
+)
+# Nor may it stand before everybody's most urgent job, or wait until an instant that no client can read.
+_IN_BOUNDS = (
+    "priority <= 10 AND coalesce(date_part('year', scheduled_at) >= 1::double precision, true)"
+    " AND coalesce(date_part('year', scheduled_at) <= 9998::double precision, true)"
+)
+_AT_ONCE = "at >= transaction_timestamp() AND at <= clock_timestamp()"
+_OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrastinate_events.job_id)"
+
+_JOB_METADATA = (
+    "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
+    "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
+    "rescue_count", "unique_key", "noted", "parked_by",
+)  # fmt: skip
+_ATTEMPT_METADATA = (
+    "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
+    "enqueued_at", "scheduled_at", "started_at", "finished_at", "wait_ms", "run_ms", "cpu_ms", "peak_memory_kib", "status",
+    "outcome", "is_final", "error_class",
+)  # fmt: skip
+"""Without arguments, result, output, and what an error says: that is the tenant's."""
+_EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_until", "created_at", "done_at")
+
+_MEMBERSHIP = ("tenant_id", "user_id", "role", "created_at")
+_CONTROL = (
+    "queue_name", "task_name", "tenant_id", "max_running", "rate_per_s", "burst", "is_paused", "paused_until", "paused_at",
+    "paused_by", "reason", "changed_at", "changed_by", "tokens", "refilled_at",
+)  # fmt: skip
+_AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
+
+TABLES = (
+    Table(
+        JOBS,
+        {
+            WORKER: {
+                "SELECT": ALL_COLUMNS,
+                "UPDATE": (
+                    "status",
+                    "worker_id",
+                    "claim_number",
+                    "claimed_at",
+                    "attempts",
+                    "crash_count",
+                    "rescue_count",
+                    "scheduled_at",
+                    "failed_at",
+                    "abort_requested",
+                    "queueing_lock",
+                    "parked_by",
+                ),
+                "DELETE": ALL_COLUMNS,
+            },
+            **each_of(
+                USERS,
+                {
+                    "SELECT": ALL_COLUMNS,
+                    "INSERT": (
+                        "queue_name",
+                        "task_name",
+                        "priority",
+                        "lock",
+                        "queueing_lock",
+                        "args",
+                        "scheduled_at",
+                        "unique_key",
+                        "tenant_id",
+                        "noted",
+                    ),
+                },
+            ),
+            OPS: {"SELECT": _JOB_METADATA},
+            OWNER: {each: ALL_COLUMNS for each in ("SELECT", "UPDATE", "DELETE")},
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_own_new", USERS, "INSERT", None, f"{_OWN_LOCKS} AND {_IN_BOUNDS}"),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
+        ),
+    ),
+    Table(
+        "procrastinate_events",
+        {
+            WORKER: {"SELECT": ALL_COLUMNS, "INSERT": ALL_COLUMNS},
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": ("job_id", "type", "at")}),
+            OWNER: {"SELECT": ALL_COLUMNS, "INSERT": ALL_COLUMNS},
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            Policy("yt_own", USERS, "SELECT", _OF_OWN_JOB),
+            Policy("yt_own_new", USERS, "INSERT", None, _OF_OWN_JOB),
+            Policy("yt_owner", (OWNER,), "ALL", _INSIDE),
+        ),
+    ),
+    Table(
+        "procrastinate_workers",
+        {WORKER: {**READ, "INSERT": ALL_COLUMNS, "UPDATE": ("last_heartbeat",), "DELETE": ALL_COLUMNS}, OPS: READ},
+    ),
+    Table(
+        "procrastinate_periodic_defers",
+        each_of((WORKER, OWNER), {"SELECT": ALL_COLUMNS, "UPDATE": ("job_id",)}),
+    ),
+    Table(
+        HISTORY,
+        {WORKER: {"INSERT": ALL_COLUMNS}, **each_of(USERS, READ), OPS: {"SELECT": _ATTEMPT_METADATA}},
+        (
+            Policy("yt_worker", (WORKER,), "INSERT", None, "true"),
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
+        ),
+        owned=True,
+    ),
+    Table(
+        "youtility_tasks_taskeffect",
+        {
+            **each_of(
+                USERS,
+                {
+                    "SELECT": ALL_COLUMNS,
+                    "INSERT": (
+                        "tenant_id",
+                        "key",
+                        "task_name",
+                        "bu_id",
+                        "status",
+                        "job_id",
+                        "lease_until",
+                        "payload",
+                        "note",
+                        "created_at",
+                        "done_at",
+                    ),
+                    "UPDATE": ("status", "job_id", "lease_until", "payload", "note", "done_at"),
+                    "DELETE": ALL_COLUMNS,
+                },
+            ),
+            OPS: {"SELECT": _EFFECT_METADATA},
+        },
+        (
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_tenant",
+        {
+            WORKER: {"SELECT": ("id", "is_active", "weight", "deactivated_at")},
+            **each_of((TASK, OWNER), READ),
+            # A tenant's share beside others, and whether it works at all, are not its own to say.
+            WEB: {**READ, "INSERT": ALL_COLUMNS, "UPDATE": ("name",)},
+            OPS: {
+                **READ,
+                "INSERT": ALL_COLUMNS,
+                "UPDATE": ("name", "is_active", "weight", "deactivated_at", "deactivated_reason"),
+            },
+        },
+        (
+            Policy("yt_worker", (WORKER,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "SELECT", _INSIDE),
+            # A sweep lists the tenants, to enter each of them.
+            Policy("yt_own", USERS, "SELECT", f"{own('id')} OR {TENANT} = 0"),
+            Policy("yt_own_new", (WEB,), "INSERT", None, own("id")),
+            Policy("yt_own_changed", (WEB,), "UPDATE", own("id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_tenantmembership",
+        {
+            TASK: READ,
+            **each_of(
+                (WEB, OPS),
+                {**READ, "INSERT": _MEMBERSHIP, "UPDATE": _MEMBERSHIP, "DELETE": ALL_COLUMNS},
+            ),
+        },
+        (
+            # Who somebody is must be known before for which tenant he acts.
+            Policy("yt_own", USERS, "SELECT", f"{own('tenant_id')} OR {TENANT} = 0"),
+            Policy("yt_own_changed", (WEB,), "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_queuecontrol",
+        {
+            WORKER: {**READ, "UPDATE": ("tokens", "refilled_at"), "DELETE": ALL_COLUMNS},
+            TASK: READ,
+            **each_of((WEB, OPS), {**READ, "INSERT": _CONTROL, "UPDATE": _CONTROL}),
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            # What is set for all tenants keeps each of them, and each may learn why his job waits.
+            Policy("yt_own", USERS, "SELECT", f"{own('tenant_id')} OR tenant_id IS NULL"),
+            Policy("yt_own_changed", (WEB,), "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_taskauditlog",
+        each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": _AUDIT}),
+        (
+            # What the owner does for a tenant (`rekey`) is entered as that tenant's.
+            Policy("yt_owner", (OWNER,), "ALL", f"{_INSIDE} AND {own('tenant_id')}"),
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_own_new", USERS, "INSERT", None, f"{own('tenant_id')} AND {_AT_ONCE}"),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_taskworker",
+        {
+            WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")},
+            OPS: READ,
+            OWNER: {"SELECT": ALL_COLUMNS, "UPDATE": ("status",), "DELETE": ALL_COLUMNS},
+        },
+    ),
+    Table(
+        "youtility_tasks_queuecounter",
+        {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}, OPS: READ},
+    ),
+    Table(
+        "youtility_tasks_upkeepduty",
+        {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}, OPS: READ},
+    ),
+    Table("youtility_tasks_keys", {}, owned=True),
+    Table("django_migrations", each_of((WORKER, *USERS, OPS), READ)),
+)
+
+_ACTS = ("youtility_tasks_cancel_v1", "youtility_tasks_abort_v1", "youtility_tasks_retry_v1")
+_OF_REASONS = (
+    "youtility_tasks_before_v1",
+    "youtility_tasks_controls_v1",
+    "youtility_tasks_parked_before_v1",
+    "youtility_tasks_parked_v1",
+    "youtility_tasks_tenants_ready_v1",
+)
+"""Why a job waits; each part sees no more rows in them than anywhere else."""
+_OF_THE_WORKER = (
+    "youtility_tasks_claim_v1", "youtility_tasks_claim_v2", "youtility_tasks_claim_limited_v1", "youtility_tasks_due_v1", "youtility_tasks_forget_control_v1", "youtility_tasks_unpark_v1",
+    "youtility_tasks_floors_after_v1", "youtility_tasks_locks_v1", "youtility_tasks_ready_v1", "youtility_tasks_turns_after_v1",
+    "youtility_tasks_turns_v1", "youtility_tasks_enter_strays_v1", "youtility_tasks_finish_v1",
+    "youtility_tasks_finish_v2", "youtility_tasks_first_of_locks_v1", "youtility_tasks_give_back_v1",
+    "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_register_v1",
+    "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
+    "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1",
+)  # fmt: skip
+FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_OF_THE_WORKER, (WORKER,)),
+    **dict.fromkeys(_ACTS, (*USERS, OPS)),
+    **dict.fromkeys(_OF_REASONS, (WORKER, *USERS, OPS)),
+    "youtility_tasks_any_tenant_v1": (OPS,),
+    "youtility_tasks_enqueue_v1": USERS,
+    "youtility_tasks_enqueue_one_v1": USERS,
+    "youtility_tasks_enqueue_signed_v1": USERS,
+    "youtility_tasks_tenant_v1": USERS,
+    "youtility_tasks_history_gaps_v1": (WORKER, OPS),
+    "youtility_tasks_history_days_v1": (OWNER,),
+    "youtility_tasks_keep_days_v1": (OWNER,),
+    "youtility_tasks_queue_sums_v1": (OPS, EXPORTER),
+    "youtility_tasks_sealed_keys_v1": (OPS,),
+    "get_queue_statistics": (*USERS, OPS, OWNER),
+    "youtility_tasks_stop_stragglers_v1": (WORKER,),
+    "cleanup_old_tasks": (WORKER, OPS),
+}
+DEFINERS = frozenset(
+    {
+        *_ACTS,
+        "youtility_tasks_scope_v1",
+        "youtility_tasks_tenant_v1",
+        "youtility_tasks_queue_sums_v1",
+        "youtility_tasks_sealed_keys_v1",
+        "youtility_tasks_history_gaps_v1",
+        "youtility_tasks_add_history_day_v1",
+        "youtility_tasks_drop_history_day_v1",
+        "youtility_tasks_stop_stragglers_v1",
+        "youtility_tasks_keep_tenant_v1",
+        "cleanup_old_tasks",
+    }
+)
