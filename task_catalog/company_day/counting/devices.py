@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -30,20 +31,9 @@ _FILES_BEFORE = (
 
 def count_devices(company: Company, attempts: Attempts) -> Totals:
     """Deliveries, tracks and photos."""
-    task = "process_graphql_mutation_async"
-    answers = attempts.results(task)
-    fresh = [answer for answer in answers if answer.get("status") != "duplicate"]
-    kinds = Counter(str(answer.get("service_name")) for answer in fresh)
-    failed = sum(attempt.task_name == task and attempt.status != "succeeded" for attempt in attempts.counted)
     batches = attempts.results("insert_json_records_async")
     return {
-        "mutations applied": {**dict.fromkeys(_KINDS, 0), **kinds, "all": kinds.total()},
-        "mutations delivered": {
-            "applied": len(fresh),
-            "duplicate": len(answers) - len(fresh),
-            "failed": failed,
-            "all": len(answers) + failed,
-        },
+        **_mutations(attempts),
         "track rows": by_client(
             company,
             entities.Tracking.objects.filter(people__client_id__in=company.client_ids).values_list(
@@ -52,6 +42,29 @@ def count_devices(company: Company, attempts: Attempts) -> Totals:
         ),
         "track rows that came again": sum(int(batch.get("updated") or 0) for batch in batches),
         **_photos(company),
+    }
+
+
+def _mutations(attempts: Attempts) -> Totals:
+    """A message is applied as often as a job of it gave a fresh answer; if all of its jobs answered that they know it, once:
+    the worker died after the rows and the answer were there, and before the job had ended."""
+    mine = [each for each in attempts.counted if each.task_name == "process_graphql_mutation_async"]
+    answered = [each for each in mine if each.status == "succeeded"]
+    fresh: Counter[str] = Counter()
+    for each in answered:
+        fresh[each.args["payload"]] += each.result.get("status") != "duplicate"
+    applied = {payload: max(count, 1) for payload, count in fresh.items()}
+    kinds: Counter[str] = Counter()
+    for payload, count in applied.items():
+        kinds[str(json.loads(payload).get("serviceName"))] += count
+    return {
+        "mutations applied": {**dict.fromkeys(_KINDS, 0), **kinds, "all": kinds.total()},
+        "mutations delivered": {
+            "applied": kinds.total(),
+            "duplicate": len(answered) - kinds.total(),
+            "failed": len(mine) - len(answered),
+            "all": len(mine),
+        },
     }
 
 
