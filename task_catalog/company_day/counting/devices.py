@@ -52,7 +52,7 @@ def _mutations(attempts: Attempts) -> Totals:
     answered = [each for each in mine if each.status == "succeeded"]
     fresh: Counter[str] = Counter()
     for each in answered:
-        fresh[each.args["payload"]] += each.result.get("status") != "duplicate"
+        fresh[(each.args or {})["payload"]] += (each.result or {}).get("status") != "duplicate"
     applied = {payload: max(count, 1) for payload, count in fresh.items()}
     kinds: Counter[str] = Counter()
     for payload, count in applied.items():
