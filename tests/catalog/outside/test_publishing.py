@@ -25,6 +25,8 @@ from youtility_tasks import BadInput, TaskContext, Transient, effects, errors, t
 from youtility_tasks.models import Job, TaskEffect
 
 TOPIC = "redmine_to_noc"
+MAY_FORK = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+"""Python 3.12 and later warn of what these tests are about."""
 MESSAGE = json.dumps({"operation": "CREATE", "payload": {"id": 7, "name": "Kälte"}})
 
 
@@ -153,6 +155,7 @@ def test_threads_of_one_process_share_the_connection(acme, mosquitto):
     assert mosquitto.greeted == 2  # the listener's and ours
 
 
+@MAY_FORK
 def test_a_forked_process_has_a_connection_of_its_own_and_leaves_its_parents_alone(mosquitto):
     with listening(mosquitto.port) as listener:
         mqtt.publish(TOPIC, b'{"from": "parent"}')
@@ -171,6 +174,7 @@ def test_a_forked_process_has_a_connection_of_its_own_and_leaves_its_parents_alo
     assert mosquitto.greeted == 3
 
 
+@MAY_FORK
 def test_a_fork_while_somebody_connects_does_not_hang_in_the_child(broker):
     the_publisher = mqtt.publisher("task_catalog.ports.mqtt.PahoPublisher")
     with the_publisher._guard:

@@ -24,6 +24,9 @@ from task_catalog.ports.faces.labelled import LabelledVerifier, labelled_picture
 from tests.catalog.outside.broker import until
 from youtility_tasks import Transient
 
+MAY_FORK = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+"""Python 3.12 and later warn of what these tests are about."""
+
 ENGINE = '''
 import ctypes, os, time
 from task_catalog.ports.faces.process import NoFaceIn, UnreadableFile
@@ -210,6 +213,7 @@ def test_the_check_names_the_extra_that_is_missing(configure, monkeypatch):
     assert checks.check_task_catalog() == []
 
 
+@MAY_FORK
 def test_a_fork_has_a_process_of_its_own_and_leaves_its_parents_alone(played, starts):
     ask(played, "fine")
     pid = os.fork()
@@ -224,6 +228,19 @@ def test_a_fork_has_a_process_of_its_own_and_leaves_its_parents_alone(played, st
     assert len(pids(starts)) == 2
 
 
+@MAY_FORK
+def test_a_fork_while_somebody_looks_at_photos_does_not_wait_for_him(played, starts):
+    with played._guard:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os._exit(0 if ask(played, "fine", timeout_s=10) == 0.25 else 1)
+            finally:
+                os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@MAY_FORK
 def test_the_process_ends_with_whoever_asked_also_while_it_hangs(starts):
     pid = os.fork()
     if pid == 0:
