@@ -6,6 +6,7 @@ import base64
 import http.server
 import io
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -178,6 +179,15 @@ def test_time_runs_out_and_the_process_is_killed(monkeypatch):
     assert time.monotonic() - before < 20  # the document takes minutes
     (process,) = started
     assert process.returncode == -9
+
+
+def test_a_process_that_nobody_waits_for_any_more_ends_by_its_processor_time():
+    command = [sys.executable, "-m", "task_catalog.ports.pdf_child", "weasyprint", "1024", "1"]
+
+    left_alone = subprocess.run(command, input=LONG.encode(), capture_output=True, timeout=60)
+
+    assert left_alone.returncode == -signal.SIGXCPU
+    assert isinstance(pdf._failure("weasyprint", left_alone.returncode, "", 1024), pdf.RenderTimeout)
 
 
 def test_an_abort_reaches_whoever_waits_and_ends_the_process(monkeypatch):

@@ -231,9 +231,10 @@ def test_codes_that_are_no_list_of_text_are_bad_input(acme, permit, codes):
         run_for(acme, WEB, womid=permit.pk, verifiers=codes)
 
 
-def test_an_unknown_code_is_a_warning_and_nobody_left_is_bad_input(acme, permit, mailbox):
+def test_d22_a_code_that_only_another_client_has_is_unknown_and_nobody_left_is_bad_input(acme, globex, permit, mailbox):
     People.objects.filter(pk=acme.staff["V1"].pk).update(enable=False)
     assert run_for(acme, WEB, womid=permit.pk)["warnings"] == ["no enabled person of this client has the code 'V1'"]
+    assert recipients(mailbox) == [acme.staff["V2"].email]
 
     People.objects.filter(pk=acme.staff["V2"].pk).update(email="nowhere")
     with pytest.raises(BadInput, match=r"nobody to ask.*'V1'.*'nowhere'"):
