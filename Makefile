@@ -1,6 +1,8 @@
 # Each target is one or two commands that you could type yourself.
 PYTHON ?= python3
-SIDE_BY_SIDE = tests/catalog tests/cli tests/docs tests/integration tests/migrations tests/tenancy tests/unit
+# Tests that watch a clock, or need both processors.
+ONE_BY_ONE = tests/benchmarks tests/verify tests/acceptance/test_controls.py tests/acceptance/test_limits.py \
+    tests/faults/test_crowds.py tests/faults/test_database.py tests/faults/test_rates.py tests/faults/test_seams.py
 
 .PHONY: demo up test check fix bench upstream
 
@@ -11,8 +13,8 @@ up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up
 
 test: check                 ## all checks and tests: side by side where no clock is watched, then one by one
-	.venv/bin/python -m pytest -q -n 2 --dist loadfile $(SIDE_BY_SIDE)
-	.venv/bin/python -m pytest -q $(addprefix --ignore=,$(SIDE_BY_SIDE))
+	.venv/bin/python -m pytest -q -n 2 --dist loadfile $(addprefix --ignore=,$(ONE_BY_ONE))
+	.venv/bin/python -m pytest -q $(ONE_BY_ONE)
 
 check: .venv/dev            ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .
