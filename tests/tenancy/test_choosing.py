@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 
 from tests.tenancy.ground import A, B, House
@@ -39,9 +40,11 @@ def web(house: House, django_db_blocker: Any) -> Iterator[House]:
             "INSERT INTO youtility_tasks_taskauditlog (actor, act, target, tenant_id, reason) VALUES ('x', 'limit', 'y', %s, '')",
             who,
         )
+    ContentType.objects.clear_cache()  # ids of the database of other tests
     with django_db_blocker.unblock(), house.settled():
         roles.act_as("web")
         yield house
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture

@@ -46,7 +46,8 @@ def looks(claims: list[list[tuple[Any, ...]]]) -> list[str]:
             shape = QueueSettings(processes=1, threads=1)
             worker = Worker("email", shape, cast(Matron, None), drain=True, token="", dead=[])
         script = Script(claims)
-        worker.link, worker.worker_id = cast(Any, script), 1
+        worker.link = worker.lease._link = cast(Any, script)
+        worker.lease.worker_id = 1
         worker._confirm = lambda sent, accepted, resent: worker.holdings.drop_all()  # type: ignore[method-assign]
         async with asyncio.timeout(2):
             await worker._pump_loop()

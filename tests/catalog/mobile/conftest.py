@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.catalog.closing.conftest import acme, clock_at, globex, mailbox, no_mail_server, site  # noqa: F401
+from tests.catalog.closing.conftest import acme, clock_at, globex, site  # noqa: F401
 from tests.catalog.mobile.device import Device
 
 

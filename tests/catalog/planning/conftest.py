@@ -10,12 +10,9 @@ import pytest
 
 from task_catalog.facility.models import Bt
 from task_catalog.facility.sentinels import ensure_sentinels
-from tests.catalog.closing.conftest import mailbox, no_mail_server
 from tests.catalog.planning.frozen import FrozenClock
 from tests.catalog.planning.roads import Roads
 from tests.catalog.planning.world import MORNING, Planner
-
-__all__ = ["mailbox", "no_mail_server"]
 
 
 @pytest.fixture(autouse=True)

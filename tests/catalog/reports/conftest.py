@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.catalog.closing.conftest import acme, clock_at, globex, mailbox, no_mail_server
+from tests.catalog.closing.conftest import acme, clock_at, globex
 from tests.catalog.reports.world import Folders
 
-__all__ = ["acme", "clock_at", "globex", "mailbox", "no_mail_server"]
+__all__ = ["acme", "clock_at", "globex"]
 
 
 @pytest.fixture(autouse=True)
