@@ -92,7 +92,7 @@ def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House, tmp_p
             ).fetchall():
                 seen.setdefault(name, set()).add(application)
             for file in tmp_path.glob("company-day-*/*"):  # open, they can be read when the day has taken them away
-                if file.name not in files:
+                if file.is_file() and file.name not in files:
                     files[file.name] = file.open(encoding="utf-8")
             time.sleep(0.02)
     output, errors = day.communicate()
