@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from tests.catalog.closing.conftest import acme, clock_at, site  # noqa: F401
-from tests.catalog.conftest import no_mail_server  # noqa: F401
 from tests.catalog.closing.world import tour_of
-from tests.catalog.mobile.conftest import device, every_task_may_be_enqueued, media_root  # noqa: F401
+from tests.catalog.conftest import no_mail_server  # noqa: F401
+from tests.catalog.mobile.conftest import device, media_root  # noqa: F401
 
 Cost = Callable[..., int]
 
