@@ -14,7 +14,7 @@ class MissingExtra(errors.ConfigurationError):
         self.extra = extra
         super().__init__(
             f"{what} needs the package {package!r}, which is not installed. Install the extra that brings it: "
-            f"pip install 'youtility-tasks[{extra}]'."
+            f"{to_install(extra)}."
         )
 
 
@@ -24,3 +24,13 @@ def is_installed(package: str) -> bool:
         return find_spec(package) is not None
     except (ImportError, ValueError):
         return False
+
+
+def missing(package: str, extra: str) -> str | None:
+    """What is to be said of a package that a component needs, if it is not installed."""
+    return None if is_installed(package) else f"{package} is not installed: {to_install(extra)}"
+
+
+def to_install(extra: str) -> str:
+    """The command that brings an extra."""
+    return f"pip install 'youtility-tasks[{extra}]'"

@@ -7,7 +7,6 @@ cost is looked at before either sees it, because parsing is cheap and everything
 from __future__ import annotations
 
 import functools
-import importlib.util
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol
@@ -15,9 +14,10 @@ from typing import Any, Literal, Protocol
 from django.utils.module_loading import import_string
 
 from task_catalog.conf import catalog
+from task_catalog.extras import missing
 from youtility_tasks import BadInput, errors
 
-INSTALL = "pip install 'youtility-tasks[graphql]'"
+_EXTRA = "graphql"
 Kind = Literal["mutation", "query"]
 _SUGGESTION = re.compile(r"\s*Did you mean .*$", re.DOTALL)
 
@@ -39,7 +39,7 @@ class StrawberryExecutor:
     @classmethod
     def flaw(cls) -> str | None:
         """What keeps it from working at all, for `manage.py check`."""
-        return _missing("strawberry")
+        return missing("strawberry", _EXTRA)
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
@@ -55,7 +55,7 @@ class GrapheneExecutor:
     @classmethod
     def flaw(cls) -> str | None:
         """What keeps it from working at all, for `manage.py check`."""
-        return _missing("graphene")
+        return missing("graphene", _EXTRA)
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
@@ -97,15 +97,6 @@ def _executor(path: str, schema_path: str) -> GraphQLExecutor:
         ) from error
     executor: GraphQLExecutor = kind(schema)
     return executor
-
-
-def _missing(package: str) -> str | None:
-    return None if is_installed(package) else f"{package} is not installed: {INSTALL}"
-
-
-def is_installed(package: str) -> bool:
-    """Whether a package could be imported."""
-    return importlib.util.find_spec(package) is not None
 
 
 def _data(answer: Any) -> dict[str, Any]:

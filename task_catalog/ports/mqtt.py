@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import os
 import secrets
 import ssl
@@ -18,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.utils.module_loading import import_string
 
-from task_catalog.conf import Settings, catalog
-from youtility_tasks import BadInput, Transient, errors
+from task_catalog.conf import catalog
+from task_catalog.extras import MissingExtra, missing
+from youtility_tasks import BadInput, Transient
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client
@@ -63,13 +63,43 @@ def publisher(path: str) -> MqttPublisher:
     return made
 
 
-class _Address(NamedTuple):
+class Address(NamedTuple):
+    """Where the broker is, and how it lets us in."""
+
     host: str
     port: int
     username: str
     password: str
     tls: bool
     ca_file: str
+
+
+def configured_address() -> Address:
+    """What the settings say of the broker; `host` is empty when they name none."""
+    settings = catalog()
+    return Address(
+        host=settings.mqtt_host,
+        port=settings.mqtt_port,
+        username=settings.mqtt_username,
+        password=settings.mqtt_password,
+        tls=settings.mqtt_tls,
+        ca_file=settings.mqtt_ca_file,
+    )
+
+
+def make_client(address: Address, client_id: str, *, needed_by: str, **options: Any) -> Client:
+    """A paho client that is not connected yet and that this broker would let in. Raises MissingExtra without paho-mqtt."""
+    try:
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+    except ImportError as error:
+        raise MissingExtra(needed_by, "paho-mqtt", PahoPublisher.extra) from error
+    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, **options)
+    if address.username:
+        client.username_pw_set(address.username, address.password)
+    if address.tls:
+        client.tls_set_context(ssl.create_default_context(cafile=address.ca_file or None))
+    return client
 
 
 class PahoPublisher:
@@ -86,9 +116,7 @@ class PahoPublisher:
     @classmethod
     def flaw(cls) -> str | None:
         """What keeps it from working at all, for `manage.py check`."""
-        if importlib.util.find_spec("paho") is None:
-            return "paho-mqtt is not installed: pip install 'youtility-tasks[mqtt]'"
-        return None
+        return missing("paho", cls.extra)
 
     def publish(self, topic: str, body: bytes, *, timeout_s: float) -> int:
         deadline = time.monotonic() + timeout_s
@@ -101,7 +129,7 @@ class PahoPublisher:
             raise
 
     def _open_line(self, deadline: float, timeout_s: float) -> _Line:
-        address = _address(catalog())
+        address = configured_address()
         if not self._guard.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise BrokerUnreachable(f"No connection to the broker within {timeout_s:g} s: others are still trying.")
         try:
@@ -131,7 +159,7 @@ class PahoPublisher:
 class _Line:
     """One connection to the broker, open when made."""
 
-    def __init__(self, address: _Address, deadline: float) -> None:
+    def __init__(self, address: Address, deadline: float) -> None:
         self.address = address
         self._answered, self._lost = threading.Event(), threading.Event()
         self._refusal = ""
@@ -196,22 +224,9 @@ class _Line:
             )
 
     def _make_client(self) -> Client:
-        try:
-            from paho.mqtt.client import Client
-            from paho.mqtt.enums import CallbackAPIVersion
-        except ImportError as error:
-            raise errors.ConfigurationError(
-                "publish_mqtt needs paho-mqtt, which is not installed: pip install 'youtility-tasks[mqtt]'."
-            ) from error
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"yt-{secrets.token_hex(8)}",
-            reconnect_on_failure=False,
+        client = make_client(
+            self.address, f"yt-{secrets.token_hex(8)}", needed_by="publish_mqtt", reconnect_on_failure=False
         )
-        if self.address.username:
-            client.username_pw_set(self.address.username, self.address.password)
-        if self.address.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=self.address.ca_file or None))
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         return client
@@ -223,14 +238,3 @@ class _Line:
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         self._lost.set()
-
-
-def _address(settings: Settings) -> _Address:
-    return _Address(
-        host=settings.mqtt_host,
-        port=settings.mqtt_port,
-        username=settings.mqtt_username,
-        password=settings.mqtt_password,
-        tls=settings.mqtt_tls,
-        ca_file=settings.mqtt_ca_file,
-    )

@@ -341,9 +341,8 @@ class Children:
         if child.killed_for is None and child.board.lease_is_over():
             child.killed_for, child.killed_how = -1, Happened.HANDED_BACK  # it ended itself: its jobs may run elsewhere
         elif child.inbox.is_garbled or (status is not None and not ran and child.taken == len(child.jobs)):
-            ran = set(
-                child.jobs
-            )  # one of them has written where it should not; or it died before it began anything, and would again
+            # One of them has written where it should not; or it died before it began anything, and would again.
+            ran = set(child.jobs)
         self.members.remove(child)
         self._part_from(child)
         died = "with its parent, the nursery" if status is None else death.manner(status)

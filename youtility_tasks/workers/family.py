@@ -21,9 +21,8 @@ def fork(body: Callable[[], None], *, die_with_parent: bool = True, told_by: sig
     """
     parent = os.getpid()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(
-            OSError, ValueError, AttributeError
-        ):  # gone, or its disk is full: no reason to have no workers
+        # Gone, or its disk is full: no reason to have no workers.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     pid = os.fork()
     if pid:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 from argparse import ArgumentParser
@@ -13,8 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
-from task_catalog.conf import catalog
 from task_catalog.mobile.reception import Reception
+from task_catalog.ports import mqtt
 from youtility_tasks import errors
 
 logger = logging.getLogger(__name__)
@@ -47,42 +46,36 @@ class Command(BaseCommand):
         listener.run()
 
 
-def _address(options: dict[str, Any]) -> tuple[str, int]:
-    settings: Any = catalog()
-    host = options["host"] or getattr(settings, "mqtt_host", "")
-    if not host:
+def _address(options: dict[str, Any]) -> mqtt.Address:
+    configured = mqtt.configured_address()
+    address = configured._replace(host=options["host"] or configured.host, port=options["port"] or configured.port)
+    if not address.host:
         raise errors.ConfigurationError(
             "No broker is configured. Set TASK_CATALOG['mqtt_host'] or name one with --host."
         )
-    return host, options["port"] or getattr(settings, "mqtt_port", 1883)
+    return address
 
 
 class Listener:
     """One connection to the broker. A message is acknowledged when its job is committed, and not before: what comes while
     the database is away, or dies with this process, the broker brings again."""
 
-    def __init__(self, reception: Reception, address: tuple[str, int], client_id: str) -> None:
-        try:
-            from paho.mqtt.client import Client
-            from paho.mqtt.enums import CallbackAPIVersion
-        except ImportError as error:
-            raise errors.ConfigurationError(
-                "The listener needs paho-mqtt, which is not installed: pip install 'youtility-tasks[mqtt]'."
-            ) from error
+    def __init__(self, reception: Reception, address: mqtt.Address, client_id: str) -> None:
         self._reception = reception
         self._address = address
         self._ended = threading.Event()
         self._wait_s = _SHORTEST_WAIT_S
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, manual_ack=True)
+        self._client = mqtt.make_client(
+            address, client_id, needed_by="The listener", clean_session=False, manual_ack=True
+        )
         self._client.on_connect = self._connected
         self._client.on_message = self._received
-        self._secure()
 
     def run(self) -> None:
         """Serve until `stop`; a broker or a database that is away is tried again, at longer and longer intervals."""
         while not self._ended.is_set():
             try:
-                self._client.connect(*self._address, keepalive=_KEEPALIVE_S)
+                self._client.connect(self._address.host, self._address.port, keepalive=_KEEPALIVE_S)
                 self._client.loop_forever(retry_first_connection=False)
             except (OSError, OperationalError, InterfaceError) as error:
                 why = type(error).__name__
@@ -96,16 +89,6 @@ class Listener:
         """End after the message at hand."""
         self._ended.set()
         self._client.disconnect()
-
-    def _secure(self) -> None:
-        settings: Any = catalog()
-        username = getattr(settings, "mqtt_username", "")
-        if username:
-            self._client.username_pw_set(
-                username, getattr(settings, "mqtt_password", "") or os.environ.get("MQTT_PASSWORD")
-            )
-        if getattr(settings, "mqtt_tls", False):
-            self._client.tls_set(ca_certs=getattr(settings, "mqtt_ca_file", "") or None)
 
     def _connected(self, client: Any, userdata: Any, flags: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:

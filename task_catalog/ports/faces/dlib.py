@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from task_catalog import extras
+
 from .isolated import IsolatedVerifier
 from .process import NoFaceIn, UnreadableFile
 
@@ -22,7 +24,7 @@ class DlibVerifier(IsolatedVerifier):
     threshold = 0.6
     engine = f"{__name__}:DlibEngine"
     needs = ("dlib", "face_recognition_models", "numpy", "PIL")
-    to_install = "pip install 'youtility-tasks[faces]'"
+    to_install = extras.to_install("faces")
 
 
 class DlibEngine:

@@ -172,7 +172,7 @@ def test_both_schemas_have_the_same_fields_and_arguments():
 def test_a_missing_library_is_named_with_the_extra_that_brings_it(settings, monkeypatch, executor, library):
     settings.TASK_CATALOG = {"graphql_executor": f"task_catalog.ports.graphql.{executor}Executor"}
     graphql._executor.cache_clear()
-    monkeypatch.setattr(graphql, "is_installed", lambda package: package != library)
+    monkeypatch.setattr("task_catalog.extras.is_installed", lambda package: package != library)
 
     with pytest.raises(errors.ConfigurationError, match=r"pip install 'youtility-tasks\[graphql\]'"):
         graphql.configured()

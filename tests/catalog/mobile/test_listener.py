@@ -25,6 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from task_catalog.facility.models import Ticket
 from task_catalog.mobile import reception
 from task_catalog.mobile.reception import Answer, Reception
+from task_catalog.ports.mqtt import configured_address
 from tests.conftest import require_program
 from youtility_tasks import errors, tenant
 from youtility_tasks.models import Job
@@ -398,7 +399,7 @@ def test_a_message_that_could_not_be_stored_is_brought_again(broker, monkeypatch
             return Answer("response", json.dumps({"taken": True}))
 
     desk: Any = AwayAtFirst()
-    served = Listener(desk, ("127.0.0.1", broker.port), "one")
+    served = Listener(desk, configured_address()._replace(host="127.0.0.1", port=broker.port), "one")
     thread = threading.Thread(target=served.run)
     thread.start()
     phone = Phone(broker)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from task_catalog.facility.models import People, PeopleEventlog
-from task_catalog.facility.sentinels import ensure_sentinels
 from task_catalog.ports.faces.labelled import labelled_picture
+from tests.catalog.closing.conftest import acme, globex  # noqa: F401
 from tests.catalog.closing.frozen import FrozenClock
 from tests.catalog.closing.world import START, Company
 from tests.catalog.outside.broker import Broker, a_broker
@@ -44,20 +44,7 @@ def clock_at(configure: Configure) -> Callable[[datetime], None]:
 
 
 @pytest.fixture
-def acme(transactional_db: None) -> Company:
-    """A client in India."""
-    ensure_sentinels()
-    return Company("acme", ctzoffset=330)
-
-
-@pytest.fixture
-def globex(acme: Company) -> Company:
-    """Another client, with the same codes and names, whose news nobody at Acme may get."""
-    return Company("globex", ctzoffset=-300)
-
-
-@pytest.fixture
-def in_acme(acme: Company) -> Iterator[Company]:
+def in_acme(acme: Company) -> Iterator[Company]:  # noqa: F811
     """Acme, and everything in the test is done for it."""
     with tenant(acme.id):
         yield acme

@@ -327,7 +327,7 @@ def test_d34_a_failure_is_raised_and_so_retried(in_acme, configure):
 def test_the_check_names_the_extra_that_is_missing(configure, monkeypatch):
     configure(mqtt_host="broker.example")
     assert checks.check_task_catalog() == []
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("task_catalog.extras.find_spec", lambda name: None)
 
     (found,) = [each for each in checks.check_task_catalog() if "mqtt_publisher" in each.msg]
 
