@@ -190,7 +190,7 @@ GUARDS: dict[Check, Mutant] = {
         "youtility_tasks.workers.strays", "Strays.kill_left", "_kill(pid)", "pass"
     ),
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
-        CHILDREN, "Children._bury", "child.killed_for is None and child.board.lease_is_over()", "False"
+        CHILDREN, "Children._bury", "child.killed_for is None and child.board.has_given_up()", "False"
     ),
     a_supervisor_that_was_frozen_goes_on: Mutant(
         SUPERVISOR,

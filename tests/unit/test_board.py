@@ -49,3 +49,15 @@ def test_a_lease_is_over_once_its_deadline_has_passed() -> None:
 
     board.extend(time.monotonic() - 0.001)
     assert board.lease_is_over()
+
+
+def test_a_child_that_gave_up_is_known_after_the_lease_was_renewed() -> None:
+    board, fd = Board.make()
+    other = Board(fd)
+    os.close(fd)
+    other.give_up()
+
+    board.extend(time.monotonic() + 60)
+
+    assert board.has_given_up()
+    assert board.running() == set()

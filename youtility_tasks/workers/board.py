@@ -14,8 +14,10 @@ import time
 
 _DEADLINE = struct.Struct("=d")
 _PLACE = struct.Struct("=q")
+_GAVE_UP_AT = _DEADLINE.size
+_PLACES_AT = _GAVE_UP_AT + _PLACE.size
 _SIZE = 4 * mmap.PAGESIZE
-PLACES = (_SIZE - _DEADLINE.size) // _PLACE.size
+PLACES = (_SIZE - _PLACES_AT) // _PLACE.size
 """How many jobs can be on the board at once."""
 
 
@@ -39,12 +41,12 @@ class Board:
     def start(self, job_id: int) -> int:
         """Note that a job runs from now; the place to give to `end`."""
         place = self._free.pop()
-        _PLACE.pack_into(self._page, _DEADLINE.size + place * _PLACE.size, job_id)
+        _PLACE.pack_into(self._page, _PLACES_AT + place * _PLACE.size, job_id)
         return place
 
     def end(self, place: int) -> None:
         """Note that it runs no more."""
-        _PLACE.pack_into(self._page, _DEADLINE.size + place * _PLACE.size, 0)
+        _PLACE.pack_into(self._page, _PLACES_AT + place * _PLACE.size, 0)
         self._free.append(place)
 
     def lease_is_over(self) -> bool:
@@ -52,7 +54,15 @@ class Board:
         deadline: float = _DEADLINE.unpack_from(self._page)[0]
         return 0 < deadline < time.monotonic()
 
+    def give_up(self) -> None:
+        """Note that the child ends itself because the lease is over."""
+        _PLACE.pack_into(self._page, _GAVE_UP_AT, 1)
+
     # -- the worker's side
+
+    def has_given_up(self) -> bool:
+        """Whether the child ended itself; the worker may have renewed its lease since."""
+        return bool(_PLACE.unpack_from(self._page, _GAVE_UP_AT)[0])
 
     def extend(self, deadline: float) -> None:
         """The lease holds until `deadline`, in monotonic seconds, which are the same in all processes of a host."""
@@ -60,7 +70,7 @@ class Board:
 
     def running(self) -> set[int]:
         """The jobs that run now, or ran when the child died."""
-        numbers = struct.unpack_from(f"={PLACES}q", self._page, _DEADLINE.size)
+        numbers = struct.unpack_from(f"={PLACES}q", self._page, _PLACES_AT)
         return {number for number in numbers if number}
 
     def close(self) -> None:

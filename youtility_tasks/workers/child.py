@@ -168,6 +168,7 @@ class _Child:
             return
         self.clocks_at = now + _CLOCKS_REST_S
         if self.board.lease_is_over() and self.runs:
+            self.board.give_up()
             os.killpg(0, signal.SIGKILL)  # our worker cannot renew: what runs here may be running elsewhere by now
         for job_id, current in list(self.runs.items()):
             deadline = current.soft_deadline

@@ -338,7 +338,7 @@ class Children:
         """Of what it held, say what has become of it; status: None if it died with its nursery."""
         self._heard(child, wire.receive_rest(child.sock, child.inbox))
         ran = child.board.running()
-        if child.killed_for is None and child.board.lease_is_over():
+        if child.killed_for is None and child.board.has_given_up():
             child.killed_for, child.killed_how = -1, Happened.HANDED_BACK  # it ended itself: its jobs may run elsewhere
         elif child.inbox.is_garbled or (status is not None and not ran and child.taken == len(child.jobs)):
             # One of them has written where it should not; or it died before it began anything, and would again.
