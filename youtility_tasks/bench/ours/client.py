@@ -21,7 +21,7 @@ _TENANT = 7
 
 
 class Ours:
-    """Jobs of one tenant, each call in a transaction as an application's would be."""
+    """Jobs of one tenant: single and bulk calls in a transaction, a mark in none, which is how other systems' calls are made."""
 
     def one(self) -> None:
         with transaction.atomic(), tenant(_TENANT):
@@ -32,7 +32,7 @@ class Ours:
             enqueue_many(tasks.noop, [speak.ARGUMENTS] * n)
 
     def mark(self, path: str, sent: float) -> None:
-        with transaction.atomic(), tenant(_TENANT):
+        with tenant(_TENANT):
             tasks.mark.enqueue(path=path, sent=sent)
 
     def at_once(self) -> contextlib.AbstractContextManager[Any]:

@@ -17,7 +17,7 @@ from . import tasks  # noqa: E402
 
 
 class Procrastinate:
-    """Each call in a transaction, as an application's would be."""
+    """Single and bulk calls in a transaction, a mark in none, as of ours."""
 
     def one(self) -> None:
         with transaction.atomic():
@@ -28,8 +28,7 @@ class Procrastinate:
             tasks.noop.batch_defer(*[speak.ARGUMENTS] * n)
 
     def mark(self, path: str, sent: float) -> None:
-        with transaction.atomic():
-            tasks.mark.defer(path=path, sent=sent)
+        tasks.mark.defer(path=path, sent=sent)
 
     def at_once(self) -> contextlib.AbstractContextManager[Any]:
         return transaction.atomic()
