@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from typing import Any
 
 import psycopg
@@ -11,16 +12,20 @@ import pytest
 
 from tests.tenancy.ground import A, House
 from youtility_tasks import queries
+from youtility_tasks.migrations._sql import reworded
 
 WAITING = 20_000
+CHANGES = import_module("youtility_tasks.migrations.0018_order_under_policies").CHANGES
 
 
-def fill(house: House) -> None:
+def fill(house: House, *, locks: bool = True) -> None:
     house.rows("DELETE FROM procrastinate_jobs")
     house.rows(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, noted, lock, scheduled_at)"
-        " SELECT 'email', 't', 7 + g %% 2, false, CASE WHEN g %% 5 = 0 THEN 7 + g %% 2 || ':' || g END,"
-        "        CASE WHEN g %% 7 = 0 THEN now() END FROM generate_series(1, %s) g",
+        " SELECT 'email', 't', 7 + g %% 2, false, CASE WHEN g %% 5 = 0 AND %s THEN 7 + g %% 2 || ':' || g END,"
+        "        CASE WHEN g %% 7 = 0 AND %s THEN now() END FROM generate_series(1, %s) g",
+        locks,
+        locks,
         WAITING,
     )
     house.rows("VACUUM ANALYZE procrastinate_jobs")
@@ -84,6 +89,35 @@ def test_the_workers_statements_keep_their_plans(house: House) -> None:
     assert ("Seq Scan", "procrastinate_jobs") in ways(house, "worker"), (
         "nothing else keeps it from reading the whole queue"
     )
+
+
+def looks(house: House, part: str | None) -> int:
+    """Pages that a worker's tenth claim of 50 jobs touches, with two tenants in turn."""
+    house.rows("DELETE FROM procrastinate_workers")
+    fill(house, locks=False)
+    with psycopg.connect(house.conninfo(part), autocommit=True) as session:
+        me = {"host": "h", "pid": 1, "supervisor_pid": None, "queue_name": "email", "slots": 4, "token": "", "dead": []}
+        worker_id = session.execute(
+            queries.statement("register_worker"), {**me, "lease_s": 10, "max_rescues": 3}
+        ).fetchall()[0][0]
+        pump = {"worker_id": worker_id, "host": "h", "queue_name": "email", "ended": None, "n": 50}
+        for _ in range(9):
+            session.execute(queries.statement("pump"), pump)
+        ((plan,),) = psycopg.ClientCursor(session).execute(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queries.statement('pump')}", pump
+        )
+    top = plan[0]["Plan"]
+    return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+
+
+def test_claims_in_turn_read_no_more_for_a_policy(house: House) -> None:
+    """Two tenants, 20,000 jobs of one priority. Under any policy `-priority = n` makes no part of an index's order constant."""
+    plain = looks(house, None)
+    assert looks(house, "worker") < 1.2 * plain
+
+    ((was, becomes),) = CHANGES["youtility_tasks_ready_v1"]
+    house.rows(reworded("youtility_tasks_ready_v1", [(becomes, was)]).replace("%", "%%"))
+    assert looks(house, "worker") > 1.3 * plain
 
 
 def pages(house: House, statement: str) -> int:
