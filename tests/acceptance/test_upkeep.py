@@ -39,8 +39,8 @@ def test_a_failure_of_upkeep_is_logged_and_the_worker_works_on(crew: Crew) -> No
 
 BY_HAND = """
     DO $$ BEGIN
-        CREATE TABLE today (LIKE youtility_tasks_history INCLUDING ALL);
-        EXECUTE format('ALTER TABLE youtility_tasks_history ATTACH PARTITION today FOR VALUES FROM (%L) TO (%L)',
+        CREATE TABLE today (LIKE youtility_tasks_history INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+        EXECUTE format('ALTER TABLE youtility_tasks_history ATTACH PARTITION today FOR VALUES FROM (%%L) TO (%%L)',
                        (now() AT TIME ZONE 'UTC')::date - 1, (now() AT TIME ZONE 'UTC')::date + 1);
     END $$
 """
