@@ -13,7 +13,7 @@ up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up
 
 test: check                 ## all checks and tests: side by side where no clock is watched, then one by one
-	.venv/bin/python -m pytest -q -n 3 --dist loadfile $(addprefix --ignore=,$(ONE_BY_ONE))
+	.venv/bin/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ONE_BY_ONE))
 	.venv/bin/python -m pytest -q $(ONE_BY_ONE)
 
 check: .venv/dev            ## format, lint, types, and who may import whom

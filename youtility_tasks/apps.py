@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 from django.apps import AppConfig
 from django.conf import settings
+from django.db import Error
+from django.db.models.signals import post_migrate
+
+logger = logging.getLogger(__name__)
 
 
 class YoutilityTasksConfig(AppConfig):
@@ -30,3 +37,19 @@ class YoutilityTasksConfig(AppConfig):
             stock.offer(declared)
         registry.on_register.append(stock.offer)
         registry.finders.append(adopted.find)
+        post_migrate.connect(_make_first_days, sender=self)
+
+
+def _make_first_days(using: str, plan: Any = (), **_: Any) -> None:
+    """Once the schema is complete: make today's partition of the history, before there is a worker whose jobs end in it."""
+    from . import conf, metrics
+    from .doctor import steps
+    from .upkeep import history_days
+
+    # Django sends this after each flush of a test as well, without a plan.
+    if not plan or using != conf.settings().database or steps.pending():
+        return
+    try:
+        history_days.make_days(metrics.database_clock())
+    except Error as error:  # somebody reads the history; the migrations are done, and a worker makes the days soon
+        logger.warning("history days not made error=%s", error)

@@ -31,7 +31,6 @@ def hall_of_workers(cluster: Any, template: str, tmp_path_factory: pytest.TempPa
         "INSERT INTO youtility_tasks_tenant (id, name, is_active, weight, created_at)"
         " VALUES (7, 'Acme', true, 1, now()), (8, 'Other', true, 1, now())"
     )
-    made.queue.rows("SELECT youtility_tasks_add_history_day_v1((now() AT TIME ZONE 'UTC')::date)")
     patient: dict[str, Any] = {
         "lease_s": 30.0,
         "heartbeat_interval_s": 1.0,

@@ -28,9 +28,9 @@ class Playing:
 
     def wait_for_jobs(self, count: int) -> None:
         """Until so many jobs have ended, or the day is over."""
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + 300
         while self.process.poll() is None and self.jobs_done() < count:
-            assert time.monotonic() < limit, f"no {count} jobs within 120 s"
+            assert time.monotonic() < limit, f"no {count} jobs within 300 s"
             time.sleep(0.05)
 
     def family(self) -> list[psutil.Process]:

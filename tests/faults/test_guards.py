@@ -17,7 +17,7 @@ from tests.faults.test_claimed_ahead import busy_with
 Check = Callable[[Crew, Mutant | None], None]
 
 CHILD, CHILDREN = "youtility_tasks.workers.child", "youtility_tasks.workers.children"
-SUPERVISOR = "youtility_tasks.workers.supervisor"
+NURSERY, SUPERVISOR = "youtility_tasks.workers.nursery", "youtility_tasks.workers.supervisor"
 
 
 def patience_s(mutant: Mutant | None) -> float:
@@ -83,6 +83,42 @@ def a_daemon_does_not_outlive_the_child_that_it_comes_from(crew: Crew, mutant: M
     crew.supervisors[0].signal(signal.SIGTERM)
     crew.supervisors[0].wait()
     assert not is_alive(service)
+
+
+def what_a_child_leaves_in_its_group_dies_with_it(crew: Crew, mutant: Mutant | None) -> None:
+    """Also what carries no mark by which it could be found: the group is killed before its number may be another's."""
+    crew.start(mutant=mutant)
+    crew.queue.ending(crew.queue.put("leaves_a_program"))
+    ends_soon(crew.diary("grandchild")[0]["its"], mutant)
+
+
+def a_service_dies_with_the_worker(crew: Crew, mutant: Mutant | None) -> None:
+    """It has a session of its own, so no group that is killed has it, and the child that started it is alive until then."""
+    crew.start(mutant=mutant)
+    crew.queue.ending(crew.queue.put("starts_a_service"))
+    ((_, worker),) = crew.queue.workers()
+
+    os.kill(worker, signal.SIGKILL)
+
+    ends_soon(crew.diary("grandchild")[0]["its"], mutant)
+
+
+def a_service_dies_with_the_supervisor(crew: Crew, mutant: Mutant | None) -> None:
+    """All that is above it dies in one moment, but for the nursery, which is told and not killed."""
+    supervisor = crew.start(mutant=mutant)
+    crew.queue.ending(crew.queue.put("starts_a_service"))
+
+    os.kill(supervisor.pid, signal.SIGKILL)
+
+    ends_soon(crew.diary("grandchild")[0]["its"], mutant)
+
+
+def ends_soon(pid: int, mutant: Mutant | None) -> None:
+    try:
+        until(lambda: not is_alive(pid), within_s=patience_s(mutant), why="it lives on")
+    finally:
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def a_child_that_ended_itself_with_the_lease_is_no_crash(crew: Crew, mutant: Mutant | None) -> None:
@@ -188,6 +224,13 @@ GUARDS: dict[Check, Mutant] = {
     ),
     a_daemon_does_not_outlive_the_child_that_it_comes_from: Mutant(
         "youtility_tasks.workers.strays", "Strays.kill_left", "_kill(pid)", "pass"
+    ),
+    what_a_child_leaves_in_its_group_dies_with_it: Mutant(
+        "youtility_tasks.workers.family", "reap", "os.killpg(dead.si_pid, signal.SIGKILL)", "pass"
+    ),
+    a_service_dies_with_the_worker: Mutant(NURSERY, "_keep", "below.kill_all()", "pass"),
+    a_service_dies_with_the_supervisor: Mutant(
+        NURSERY, "_keep", "told_by = signal.SIGKILL if last else signal.SIGHUP", "told_by = signal.SIGKILL"
     ),
     a_child_that_ended_itself_with_the_lease_is_no_crash: Mutant(
         CHILDREN, "Children._bury", "child.killed_for is None and child.board.has_given_up()", "False"

@@ -198,22 +198,18 @@ def test_the_supervisor_is_killed_and_all_its_processes_with_it(crew: Crew) -> N
 
 @pytest.mark.parametrize("who", ["the supervisor", "the worker"])
 def test_what_a_task_started_outlives_neither_the_supervisor_nor_the_worker(crew: Crew, who: str) -> None:
-    def lives_on() -> bool:
-        supervisor = crew.start()
-        seen = len(crew.diary("grandchild"))
-        crew.queue.put("has_a_daemon", until="/nowhere")
-        until(lambda: len(crew.diary("grandchild")) > seen, why="the grandchild lives")
-        pid = crew.diary("grandchild")[-1]["pid"]
-        kill(supervisor.pid if who == "the supervisor" else crew.queue.workers()[-1][1])
-        deadline = time.monotonic() + 1
-        while is_alive(pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if not is_alive(pid):
-            return False
-        kill(pid)
-        return True
+    """Several guards see to it, each of which would do for this one; `test_guards` has what each of them alone holds."""
+    supervisor = crew.start()
+    crew.queue.put("has_a_daemon", until="/nowhere")
+    (grandchild,) = until(lambda: crew.diary("grandchild"), why="the grandchild lives")
 
-    assert not lives_on()  # held by several guards, each of which alone would do
+    kill(supervisor.pid if who == "the supervisor" else worker_pid(crew))
+
+    try:
+        until(lambda: not is_alive(grandchild["pid"]), within_s=1, why="the grandchild is dead")
+    finally:
+        if is_alive(grandchild["pid"]):
+            kill(grandchild["pid"])
 
 
 # -- frozen, and awake again

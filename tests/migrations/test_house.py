@@ -15,8 +15,11 @@ OURS = """
      WHERE table_name = 'procrastinate_jobs' AND column_name IN ('tenant_id', 'claim_number', 'unique_key')
     UNION SELECT 'function ' || proname FROM pg_proc WHERE proname LIKE 'youtility_tasks_%%'
     UNION SELECT 'table ' || tablename FROM pg_tables WHERE tablename LIKE 'youtility_tasks_%%'
+           AND tablename NOT LIKE 'youtility_tasks_history_20%%'
     UNION SELECT 'index ' || indexname FROM pg_indexes WHERE indexname LIKE 'youtility_tasks_%%'
+           AND tablename NOT LIKE 'youtility_tasks_history_20%%'
 """
+DAYS = "SELECT day FROM youtility_tasks_history_days_v1()"
 
 
 def manage(database: Any, *words: str) -> str:
@@ -43,6 +46,7 @@ def test_every_migration_can_be_taken_back_and_done_again_under_live_jobs(fresh_
     manage(fresh_database, "migrate")
 
     assert set(fresh_database.rows(OURS)) == before
+    assert len(fresh_database.rows(DAYS)) == 8, "no job is the first of a day"
     assert fresh_database.rows("SELECT task_name, tenant_id, claim_number FROM procrastinate_jobs") == [("t", 0, 0)]
 
 

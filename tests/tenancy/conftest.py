@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.tenancy.ground import House, build
+from tests.tenancy.ground import House, Plot, build
 
 
 @pytest.fixture(scope="session")
@@ -19,10 +19,17 @@ def shared_house(cluster: Any, template: str, django_db_blocker: Any) -> Iterato
     made.pull_down()
 
 
+@pytest.fixture(scope="session")
+def plot(cluster: Any, template: str) -> Iterator[Plot]:
+    made = Plot(cluster, template)
+    yield made
+    made.clear()
+
+
 @pytest.fixture
-def house(cluster: Any, template: str, django_db_blocker: Any) -> Iterator[House]:
+def house(plot: Plot, django_db_blocker: Any) -> Iterator[House]:
     """The same, to be changed."""
     with django_db_blocker.unblock():
-        made = build(cluster, template)
+        made = plot.house()
         yield made
-    made.pull_down()
+    plot.take_back(made)

@@ -127,6 +127,47 @@ def build(cluster: Cluster, template: str) -> House:
     return house
 
 
+_ROLES = """
+    SELECT to_jsonb(r) - 'oid', (SELECT jsonb_agg(to_jsonb(s) - 'setrole' ORDER BY s::text) FROM pg_db_role_setting s WHERE s.setrole = r.oid),
+           (SELECT jsonb_agg(jsonb_build_array(m.roleid::regrole, m.member::regrole, to_jsonb(m) - 'oid') ORDER BY m.roleid, m.member)
+              FROM pg_auth_members m WHERE r.oid IN (m.roleid, m.member))
+      FROM pg_authid r WHERE starts_with(r.rolname, %s) ORDER BY r.rolname
+"""
+
+
+class Plot:
+    """Houses that are made by copying one. Roles are the cluster's, so a copy lives among those of the first.
+
+    Whoever changes his roles spoils them for the next: then the first house is pulled down, and another one is built.
+    """
+
+    def __init__(self, cluster: Cluster, template: str) -> None:
+        self._cluster, self._template = cluster, template
+        self._first: House | None = None
+        self._roles: list[tuple[Any, ...]] = []
+
+    def house(self) -> House:
+        """One more, as `build` makes them."""
+        first = self._first
+        if first is None:
+            first = self._first = build(self._cluster, self._template)
+            self._roles = first.rows(_ROLES, first.prefix)
+        copy = House(self._cluster, self._cluster.copy(first.name), first.prefix, first.tenant_key)
+        # What is granted on the database itself is not copied.
+        self._cluster.run(f"REVOKE TEMPORARY ON DATABASE {copy.name} FROM PUBLIC")
+        return copy
+
+    def take_back(self, house: House) -> None:
+        self._cluster.drop(house.name)
+        if self._first is not None and self._first.rows(_ROLES, self._first.prefix) != self._roles:
+            self.clear()
+
+    def clear(self) -> None:
+        if self._first is not None:
+            self._first.pull_down()
+            self._first = None
+
+
 def furnish(house: House) -> None:
     for tenant, name in ((A, "Acme"), (B, "Bolt")):
         house.rows(

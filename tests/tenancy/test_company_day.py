@@ -1,4 +1,4 @@
-"""The company's day with real roles: every total agrees, and nobody but the stage manager saw more than one client at a time."""
+"""The company's day with real roles and in chaos: every total agrees, and nobody but its player saw more than one client at a time."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from django.test import Client
 from task_catalog.facility.clients import create_client, create_site, ensure_levels
 from task_catalog.facility.models import Bt
 from task_catalog.facility.sentinels import ensure_sentinels
+from tests.company_day.conftest import Playing
 from tests.tenancy.ground import A, House
 from youtility_tasks.models import Tenant
 from youtility_tasks.tenancy import roles
@@ -35,6 +36,18 @@ def stage(cluster: Any, template: str) -> Any:
     house = House(cluster, cluster.copy(template))
     yield house
     house.pull_down()
+
+
+def began(env: dict[str, str], folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A day that is played by a process of its own, with what it writes below the folder."""
+    folder.mkdir()
+    return subprocess.Popen(
+        [*COMMAND, "play_company_day", "--json", *arguments],
+        env={**env, "TMPDIR": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def words_of(house: House) -> dict[str, set[str]]:
@@ -69,19 +82,24 @@ def met(mails: list[dict[str, Any]], words: dict[str, set[str]]) -> list[tuple[s
     return found
 
 
-@pytest.mark.timeout(600)
-def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House, tmp_path: Path) -> None:
-    env = {
-        **os.environ,
-        "DATABASE_URL": stage.url,
-        "YOUTILITY_ROLES": "1",
-        "YOUTILITY_ROLE_PREFIX": stage.prefix,
-        "SECRET_KEY": stage.tenant_key,  # from which the signing key is made, as no other is named
-        "TMPDIR": str(tmp_path),
-    }
-    day = subprocess.Popen(
-        [*COMMAND, "play_company_day", "--json"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+@pytest.mark.timeout(900)
+def test_the_day_reconciles_in_chaos_with_every_process_as_what_it_is(stage: House, tmp_path: Path) -> None:
+    # Given a day of another date, with one user for everything, whose player was killed in the middle of the morning.
+    env = {**os.environ, "DATABASE_URL": stage.url, "SECRET_KEY": stage.tenant_key}
+    jobs_done = "SELECT count(*)::integer FROM youtility_tasks_history WHERE is_final"
+    killed = Playing(began(env, tmp_path / "killed", "--date", "2024-12-31"), lambda: stage.rows(jobs_done)[0][0])
+    try:
+        killed.wait_for_jobs(300)
+        orphans = killed.family()
+    finally:
+        killed.process.kill()
+        killed.finish()
+
+    # When another one is played there, a leap year's Wednesday, with real roles and in chaos.
+    # SECRET_KEY: from which the signing key is made, as no other is named.
+    env = {**env, "YOUTILITY_ROLES": "1", "YOUTILITY_ROLE_PREFIX": stage.prefix}
+    stage_folder = tmp_path / "played"
+    day = began(env, stage_folder, "--date", "2024-02-14", "--seed", "7", "--chaos", "short")
     seen: dict[str, set[str]] = {}
     files: dict[str, Any] = {}
     with psycopg.connect(stage.url, autocommit=True) as eye:
@@ -91,19 +109,27 @@ def test_the_day_reconciles_with_every_process_as_what_it_is(stage: House, tmp_p
                 [stage.name],
             ).fetchall():
                 seen.setdefault(name, set()).add(application)
-            for file in tmp_path.glob("company-day-*/*"):  # open, they can be read when the day has taken them away
+            for file in stage_folder.glob("company-day-*/*"):  # open, they can be read when the day has taken them away
                 if file.is_file() and file.name not in files:
                     files[file.name] = file.open(encoding="utf-8")
-            time.sleep(0.02)
+            time.sleep(0.05)
     output, errors = day.communicate()
-    assert day.returncode == 0, errors
     said = {}
     for name, opened in files.items():
         with opened:
             said[name] = opened.read()
 
+    # Then its totals are those of an undisturbed day, and it was no fair one.
+    assert day.returncode == 0, errors
+    assert not any(orphan.is_running() for orphan in orphans)
     document = json.loads(output)
-    assert document["ok"] and len(document["checks"]) == 152
+    assert document["ok"] and [check for check in document["checks"] if not check["ok"]] == []
+    assert len(document["checks"]) == 152
+    assert {check["name"]: check["got"] for check in document["checks"]}["heartbeats"] == 1440
+    (told,) = [line for line in errors.splitlines() if "chaos has killed" in line]
+    assert all(who in told for who in ("child", "nursery", "worker", "sink", "supervisor"))
+
+    # And nobody but its player saw more than one client at a time.
     assert {stage.login("worker"), stage.login("task"), stage.login("web")} <= seen.keys()
     assert all("youtility worker" in each or "youtility" in each for each in seen[stage.login("worker")])
     forced = stage.rows(

@@ -15,7 +15,7 @@ from youtility_tasks import queries
 from youtility_tasks.migrations._sql import reworded
 
 WAITING = 20_000
-CHANGES = import_module("youtility_tasks.migrations.0018_order_under_policies").CHANGES
+CHANGES = import_module("youtility_tasks.migrations.0023_order_under_policies").CHANGES
 
 
 def fill(house: House, *, locks: bool = True) -> None:

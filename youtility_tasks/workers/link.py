@@ -46,7 +46,7 @@ class Link:
                 raise TimeoutError(f"no answer in {settings().statement_deadline_s} s")
             rows = asking.result()
         except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.CheckViolation, TimeoutError) as error:
-            # CheckViolation: while it waited, upkeep made the day that its history row belongs to; asked again, it goes there.
+            # CheckViolation: while it waited, somebody attached the day that its history row belongs to; asked again, it goes there.
             self.close()
             asking.cancel()
             self._failures += 1

@@ -59,12 +59,10 @@ class Strays:
                 _kill(pid)
 
     def kill_all(self) -> None:
-        """As we leave: kill all that is below us, for a moment."""
+        """As we leave: kill all that is below us, for a moment. What was below them comes to us, and is met by the next look."""
         give_up = time.monotonic() + _LONGEST_END_S
         while (below := _children()) and time.monotonic() < give_up:
             for pid in below:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)
                 _kill(pid)
             time.sleep(_GLANCE_S)
             with contextlib.suppress(ChildProcessError):

@@ -41,6 +41,12 @@ def starts_a_service() -> None:
 
 
 @task(tenant="all", isolated=True)
+def leaves_a_program() -> None:
+    """In its own process group, and with nothing in its environment that says whose it is."""
+    diary.write("grandchild", its=subprocess.Popen(["/bin/sleep", "3600"], env={}).pid)
+
+
+@task(tenant="all", isolated=True)
 def becomes_a_daemon() -> None:
     """Forks twice, with a session of its own between; the daemon starts a program and goes on when the task has ended."""
     reading, writing = os.pipe()
