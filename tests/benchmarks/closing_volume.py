@@ -53,8 +53,8 @@ def fill(rows: int) -> None:
             Jobneed,
             original.pk,
             rows * share // 9 - 1,
-            bu_id=f"{first} + n % {_PLACES}",
-            expirydatetime="original.expirydatetime - n % 1440 * interval '1 minute'",
+            bu_id=f"{first} + mod(n, {_PLACES})",
+            expirydatetime="original.expirydatetime - mod(n, 1440) * interval '1 minute'",
         )
         if done is not None:
             volume.copy_below(Jobneed, original.pk, copies)
