@@ -19,6 +19,9 @@ SHARE_OF_LIMIT = 0.8
 MOST_WARNINGS = 200
 """Lines that a result holds; a result that is too large to be stored would tell nothing at all."""
 
+MOST_IDS = 1_000
+"""Ids that a result names; its counts are of all."""
+
 Row = TypeVar("Row")
 
 

@@ -19,7 +19,7 @@ from task_catalog.offsets import Offsets
 from task_catalog.outbox import Outbox
 from task_catalog.ports import clock, mail
 from task_catalog.rules import closing as rules
-from task_catalog.sweeps import PAGE, Sweep, shortened
+from task_catalog.sweeps import MOST_IDS, PAGE, Sweep, shortened
 from youtility_tasks import BadInput, Retry, TaskContext, effects, errors, queues, task, tenant, tenants_in_scope
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class _Run:
             "tickets_created": self.tickets_created,
             "mails_sent": self._outbox.sent,
             "children_closed": self.children_closed,
-            "ids": self.ids,
+            "ids": self.ids[:MOST_IDS],
             "failed": self.sweep.failed,
         }
 

@@ -1,6 +1,6 @@
 """What create_job costs by the number of plans: seconds, statements and memory of the first run and of one that finds all made.
 
-    python -m tests.benchmarks.planning_volume [plans]
+    python -m tests.benchmarks.planning_volume [plans [mix]]
 
 measures n/16, n/4 and n plans (10,000 unless told otherwise) on a durable server of its own: tasks three times a day with
 five questions, and the company's mix, in which every seventh plan is a tour of six checkpoints every three hours.
@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> None:
     most = int(arguments[0]) if arguments else PLANS
     sizes = [most // 16, most // 4, most]
     with volume.server() as database:
-        for mix in MIXES:
+        for mix in arguments[1:] or MIXES:
             found = [measure(database(), size, mix) for size in sizes]
             for size, each in zip(sizes, found, strict=True):
                 for name, cost in each.items():

@@ -209,6 +209,15 @@ def test_whatever_is_stored_beside_the_flags(acme, site, stored):
     }
 
 
+def test_a_result_names_the_first_rows_and_counts_them_all(acme, site, monkeypatch):
+    monkeypatch.setattr(closing, "MOST_IDS", 2)
+    works = [acme.work(site) for _ in range(3)]
+
+    result = run(auto_close_jobs)
+
+    assert (result["autoclosed"], result["ids"]) == (3, [work.pk for work in works[:2]])
+
+
 def test_the_oldest_expiry_goes_first_and_pages_leave_nothing_out(acme, site, monkeypatch):
     monkeypatch.setattr(closing, "PAGE", 2)
     monkeypatch.setattr(closing, "LOOKED_UP", 2)
