@@ -24,7 +24,8 @@ class Outbox:
     def __init__(self, prefix: str, compose: Callable[[effects.Pending], mail.Message | None]) -> None:
         self._prefix = prefix
         self._compose = compose
-        self._tried: set[tuple[int | None, str]] = set()
+        self._waiting: set[tuple[int | None, str]] = set()
+        """What was tried and is promised still."""
         self.sent = 0
         self.warnings: list[str] = []
         self.failures: list[tuple[str, Exception]] = []
@@ -37,37 +38,41 @@ class Outbox:
         """
         with mail.session():
             while not self.unreachable:
-                tried = sum(1 for tenant_id, _ in self._tried if tenant_id == current_tenant())
-                waiting = [
+                left = sum(1 for tenant_id, _ in self._waiting if tenant_id == current_tenant())
+                page = [
                     promise
-                    for promise in effects.pending(self._prefix, limit=PAGE + tried)
-                    if (current_tenant(), promise.key) not in self._tried
+                    for promise in effects.pending(self._prefix, limit=PAGE + left)
+                    if (current_tenant(), promise.key) not in self._waiting
                 ]
-                if not waiting:
+                if not page:
                     return
-                for promise in waiting:
+                for promise in page:
                     if self.unreachable or time_is_up():
                         return
-                    self._tried.add((current_tenant(), promise.key))
-                    self._send_one(promise)
+                    self._waiting.add((current_tenant(), promise.key))
+                    if self._send_one(promise):
+                        self._waiting.discard((current_tenant(), promise.key))
 
-    def _send_one(self, promise: effects.Pending) -> None:
+    def _send_one(self, promise: effects.Pending) -> bool:
+        """Whether nothing is left to do of it."""
         try:
             message = self._compose(promise)
             if message is None:
                 effects.skip(promise.key, "nothing left to tell")
-                return
+                return True
             people = valid_addresses([*message.to, *message.cc])
             if not people.addresses:
                 effects.skip(promise.key, "no_recipients")
                 self.warnings.extend([f"{promise.key}: no_recipients", *people.warnings])
-                return
+                return True
             self.sent += effects.perform(promise.key, lambda message_id: self._deliver(message, message_id))
+            return True
         except NotReady:
             logger.info("mail left to the job that is sending it key=%s", promise.key)
         except BadInput as error:
             effects.skip(promise.key, str(error))
             self.warnings.append(f"{promise.key}: {error}")
+            return True
         except errors.SoftTimeLimit:
             raise
         except Transient as error:
@@ -76,6 +81,7 @@ class Outbox:
         except Exception as error:
             logger.warning("mail failed, the others go on key=%s", promise.key, exc_info=True)
             self.failures.append((promise.key, error))
+        return False
 
     def _deliver(self, message: mail.Message, message_id: str) -> None:
         report = mail.deliver(message, message_id)

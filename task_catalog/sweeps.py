@@ -19,6 +19,9 @@ SHARE_OF_LIMIT = 0.8
 MOST_WARNINGS = 200
 """Lines that a result holds; a result that is too large to be stored would tell nothing at all."""
 
+MOST_IDS = 1_000
+"""Ids that a result names; its counts are of all."""
+
 Row = TypeVar("Row")
 
 
@@ -48,8 +51,8 @@ class Sweep:
         used_up = limit is not None and self._context.time_left_s() <= (1 - share) * limit
         return used_up or self._context.should_abort()
 
-    def rows(self, fetch: Callable[[Row | None], list[Row]]) -> Iterator[Row]:
-        """Every row, in pages: `fetch(last)` gives the page that follows `last`, the first page for None.
+    def rows(self, fetch: Callable[[Row | None], list[Row]], *, size: int | None = None) -> Iterator[Row]:
+        """Every row, in pages of `size` (PAGE): `fetch(last)` gives the page that follows `last`, the first for None.
 
         Ends early, with `stopped` set, when time is up. Each page begins after the last row of the one before, so a
         row that failed, or that somebody else has locked, is not met again in this run.
@@ -62,7 +65,7 @@ class Sweep:
                     self.stopped = True
                     return
                 yield row
-            if len(page) < PAGE:
+            if len(page) < (size or PAGE):
                 return
             last = page[-1]
 

@@ -49,21 +49,35 @@ def once(key: str, *, bu_id: int | None = None) -> bool:
     return bool(once_many([key], bu_id=bu_id))
 
 
-def once_many(keys: Iterable[str], *, bu_id: int | None = None) -> set[str]:
-    """`once` for many keys in one statement; the ones that were new.
+def once_many(keys: Iterable[str] | Mapping[str, int | None], *, bu_id: int | None = None) -> set[str]:
+    """`once` for many keys in one statement; the ones that were new. A mapping says for each key which site it is about.
 
     A second transaction with one of the keys waits here until the first one has ended.
     """
-    listed = [_checked(key) for key in keys]
-    if not listed:
+    sites = keys if isinstance(keys, Mapping) else dict.fromkeys(keys, bu_id)
+    if not sites:
         return set()
-    return {key for (key,) in queries.fetch("effect_once", {**_who(), "keys": listed, "bu_id": bu_id})}
+    wanted = {**_who(), "keys": [_checked(key) for key in sites], "bu_ids": list(sites.values())}
+    return {key for (key,) in queries.fetch("effect_once", wanted)}
 
 
 def promise(key: str, *, payload: Mapping[str, Any], bu_id: int | None = None) -> bool:
     """Write into the present transaction that the effect is to be done after it (the outbox); False if the key is known."""
-    wanted = {**_who(), "key": _checked(key), "payload": _as_json(key, payload), "bu_id": bu_id}
-    return bool(queries.fetch("effect_promise", wanted))
+    return bool(promise_many([(key, payload, bu_id)]))
+
+
+def promise_many(promises: Iterable[tuple[str, Mapping[str, Any], int | None]]) -> set[str]:
+    """`promise` for many keys, each with its payload and site, in one statement; the keys that were new."""
+    listed = list(promises)
+    if not listed:
+        return set()
+    wanted = {
+        **_who(),
+        "keys": [_checked(key) for key, _, _ in listed],
+        "payloads": [_as_json(key, payload) for key, payload, _ in listed],
+        "bu_ids": [bu_id for _, _, bu_id in listed],
+    }
+    return {key for (key,) in queries.fetch("effect_promise", wanted)}
 
 
 def pending(prefix: str, *, limit: int = 200) -> list[Pending]:

@@ -16,7 +16,7 @@ from task_catalog.rules import reminders as rules
 from task_catalog.rules.local_time import shown
 from task_catalog.rules.recipients import split_addresses
 from task_catalog.rules.reminders import Moment
-from task_catalog.sweeps import PAGE, Sweep, shortened
+from task_catalog.sweeps import MOST_IDS, PAGE, Sweep, shortened
 from youtility_tasks import (
     BadInput,
     NotReady,
@@ -104,7 +104,7 @@ class _Run:
             "sent": len(self.ids),
             "failed": self.failed,
             "expired": self.expired,
-            "ids": self.ids,
+            "ids": self.ids[:MOST_IDS],
         }
 
     def _mine(self) -> QuerySet[Reminder]:

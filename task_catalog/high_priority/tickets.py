@@ -28,7 +28,7 @@ from task_catalog.email.tickets import send_ticket_email
 from task_catalog.escalation import Matrix
 from task_catalog.ports import clock
 from task_catalog.rules import tickets as rules
-from task_catalog.sweeps import PAGE, Sweep, shortened
+from task_catalog.sweeps import MOST_IDS, PAGE, Sweep, shortened
 from task_catalog.tickets import SYSTEM, assignee_of, state_of
 from youtility_tasks import Retry, TaskContext, effects, queues, task, tenant, tenants_in_scope
 
@@ -85,7 +85,7 @@ def ticket_escalation(context: TaskContext) -> dict[str, Any]:
         "due": due,
         "escalated": len(ids),
         "by_level": {str(level): count for level, count in sorted(by_level.items())},
-        "ids": ids,
+        "ids": ids[:MOST_IDS],
         "bad_rows": bad_rows,
     }
 

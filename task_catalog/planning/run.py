@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,8 +26,12 @@ from youtility_tasks import TaskContext, errors, tenant, tenants_in_scope
 if TYPE_CHECKING:
     from task_catalog.facility.models import Job
 
+logger = logging.getLogger(__name__)
+
 MOST_ROWS = 50_000
 """Rows that one plan may get in one run, stops and questions counted; what is left over is made by the next run."""
+ROWS_AT_ONCE = 5_000
+"""Rows that several plans are written with in one transaction; each of them alone if that fails."""
 MOST_TOLD = 1_000
 """Entries of a list in the result, which is stored whole or not at all."""
 
@@ -61,6 +67,7 @@ class Run:
         self._offsets = Offsets()
         self._drafter = Drafter()
         self._client_id = 0
+        self._batch: list[tuple[Intent, Material]] = []
         self.seen = 0
         self.scheduled = 0
         self.total: Counter[str] = Counter()
@@ -102,8 +109,33 @@ class Run:
     def _serve(self, client_id: int) -> None:
         self._client_id = client_id
         for plan, material in self.sweep.rows(self._page):
+            if self._batch and self._batch[0][1] is not material:
+                self._write_batch()
             with self.sweep.one(plan.pk):
                 self._plan(plan, material)
+            if sum(intent.row_count for intent, _ in self._batch) >= ROWS_AT_ONCE:
+                self._write_batch()
+        self._write_batch()
+
+    def _write_batch(self) -> None:
+        """Write what was drafted: all at once, or each plan alone if one of them fails (R-SCH 11)."""
+        batch, self._batch = self._batch, []
+        if len(batch) > 1:
+            intents, material = [intent for intent, _ in batch], batch[0][1]
+            try:
+                written = write(intents, material, client_id=self._client_id, now=self._now)
+            except errors.SoftTimeLimit:
+                raise
+            except Exception as error:
+                logger.info("%s plans are written one by one, as together they failed: %s", len(batch), error)
+            else:
+                for intent, done in zip(intents, written, strict=True):
+                    self._count(intent.plan, done)
+                return
+        for intent, material in batch:
+            with self.sweep.one(intent.plan.pk), self._given_up_if_it_fails(intent.plan):
+                (done,) = write([intent], material, client_id=self._client_id, now=self._now)
+                self._count(intent.plan, done)
 
     def _page(self, last: tuple[Job, Material] | None) -> list[tuple[Job, Material]]:
         plans = list(self._candidates().filter(pk__gt=last[0].pk if last else 0).order_by("pk")[:PAGE])
@@ -131,10 +163,16 @@ class Run:
                 self.skipped.append({"job_id": plan.pk, "reason": unfit})
             return
         self.seen += 1
-        try:
+        with self._given_up_if_it_fails(plan):
             intent = self._intent(plan, schedule, material)
             if intent is not None:
-                self._count(plan, write(intent, material, client_id=self._client_id, now=self._now))
+                self._batch.append((intent, material))
+
+    @contextlib.contextmanager
+    def _given_up_if_it_fails(self, plan: Job) -> Iterator[None]:
+        """List a plan that fails; the error goes on unless somebody has to correct the plan first."""
+        try:
+            yield
         except Unplannable as problem:
             self._give_up(plan, problem.reason, str(problem))
         except errors.SoftTimeLimit:
@@ -159,7 +197,7 @@ class Run:
             made = material.made.get(plan.pk, set())
             kept = {at for at in planned.values() if at in made and not (edited and at > self._now)}
             missing = [instant for instant in instants if planned[instant] not in kept]
-            missing = self._as_many_as_fit(plan, schedule, material, missing)
+            missing, rows_each = self._as_many_as_fit(plan, schedule, material, missing)
             drafts = self._drafter.draft(plan, schedule, material, missing)
         except OverflowError as error:
             raise Unplannable("no_window", f"its times are beyond the calendar: {error}") from error
@@ -177,6 +215,7 @@ class Run:
             is_first=before is None,
             edited=edited,
             reminder_rules=reminder_rules,
+            row_count=rows_each * len(drafts),
         )
 
     def _check(self, plan: Job, schedule: rules.Schedule, material: Material) -> list[rules.ReminderRule]:
@@ -198,8 +237,8 @@ class Run:
 
     def _as_many_as_fit(
         self, plan: Job, schedule: rules.Schedule, material: Material, missing: list[datetime]
-    ) -> list[datetime]:
-        """The first ones, if all of them would be too many rows for one transaction."""
+    ) -> tuple[list[datetime], int]:
+        """The first ones, if all of them would be too many rows for one transaction, and the rows that each becomes."""
         stops = material.stops.get(plan.pk, []) if schedule.is_tour else []
         rounds = rules.frequency(schedule.other_info) if stops else 1
         if rounds * len(stops) > rules.MOST_STOPS:
@@ -211,7 +250,7 @@ class Run:
             self.sweep.warnings.append(
                 f"plan {plan.pk}: {fit} of {len(missing)} occurrences are made now, the next run makes more"
             )
-        return missing[:fit]
+        return missing[:fit], rows
 
     def _offset(self, plan: Job) -> int:
         return self._offsets.of(plan.ctzoffset, client_id=self._client_id, bu_id=plan.bu_id)

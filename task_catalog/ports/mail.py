@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 SUBJECT_LIMIT = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TURNING = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
+"""What turns the direction of text until something ends it; left open, it would turn all that a list of mails shows after it."""
 
 
 class Unreachable(Transient):
@@ -143,8 +145,8 @@ def session() -> AbstractContextManager[None]:
 
 
 def one_line(text: str) -> str:
-    """A subject: control characters and runs of blanks become one blank, and it is cut at 200 characters."""
-    flat = " ".join(_CONTROL.sub(" ", text).split())
+    """A subject: control characters and runs of blanks become one blank, what turns text is left out; cut at 200 characters."""
+    flat = " ".join(_CONTROL.sub(" ", _TURNING.sub("", text)).split())
     return flat if len(flat) <= SUBJECT_LIMIT else flat[: SUBJECT_LIMIT - 1] + "…"
 
 

@@ -74,10 +74,9 @@ def notice_for(category: str | None) -> Notice:
         return Notice.NOTHING
 
 
-def closed_info(other_info: Mapping[str, Any] | None, notice: Notice) -> dict[str, Any]:
-    """`other_info` of a row that the server has closed; what else was in it stays."""
+def closed_flags(notice: Notice) -> dict[str, bool]:
+    """What is set in `other_info` of a row that the server has closed; what else is in it stays."""
     return {
-        **(other_info or {}),
         "autoclosed_by_server": True,
         "email_sent": notice is not Notice.NOTHING,
         "ticket_generated": notice is Notice.MAIL_AND_TICKET,

@@ -84,7 +84,7 @@ def test_a_row_that_was_closed_is_never_due_again(other_info, status, minutes):
     for notice in Notice:
         for stops in ([], ["COMPLETED", "ASSIGNED"]):
             after = closing.new_status(status, stops)
-            info = closing.closed_info(other_info, notice)
+            info = {**(other_info or {}), **closing.closed_flags(notice)}
             assert not due(status=after, other_info=info, expires_at=expires_at)
 
 
@@ -116,7 +116,7 @@ def test_the_notify_category_decides_who_hears_of_it(category, notice):
 
 @given(other_info=st.dictionaries(st.text(max_size=10), st.integers()), notice=st.sampled_from(Notice))
 def test_closing_keeps_what_else_is_known_of_a_row(other_info, notice):
-    info = closing.closed_info(other_info, notice)
+    info = {**(other_info or {}), **closing.closed_flags(notice)}
 
     assert {key: info[key] for key in other_info if key not in closing.HANDLED_FLAGS} == {
         key: value for key, value in other_info.items() if key not in closing.HANDLED_FLAGS
@@ -127,7 +127,7 @@ def test_closing_keeps_what_else_is_known_of_a_row(other_info, notice):
 
 
 def test_a_row_without_other_info_can_be_closed():
-    assert closing.closed_info(None, Notice.MAIL)["email_sent"] is True
+    assert closing.closed_flags(Notice.MAIL)["email_sent"] is True
 
 
 def test_the_text_of_a_ticket_says_which_work_was_missed():

@@ -10,6 +10,8 @@ from django.db import transaction
 from task_catalog.facility.models import Jobneed, Ticket
 from task_catalog.high_priority.closing import auto_close_jobs
 from task_catalog.outbox import Outbox
+from task_catalog.ports import mail
+from tests.catalog.closing.smtp_sink import Sink, SinkController
 from tests.catalog.closing.world import NOON, START, emails_of, run, statuses, tour_of
 from youtility_tasks import Transient
 from youtility_tasks.models import TaskEffect
@@ -120,6 +122,37 @@ def test_d2_a_mail_server_that_is_down_delays_the_notice_and_loses_nothing(acme,
     later = run(auto_close_jobs)
     assert (later["due"], later["mails_sent"]) == (0, 1)
     assert len(mailbox.received) == 1
+
+
+def test_a_mail_server_that_stops_between_two_messages_gets_the_rest_when_it_is_back(
+    acme, site, no_mail_server, monkeypatch
+):
+    before, after = SinkController(Sink()), SinkController(Sink())
+    works = [acme.work(site, notify="AUTOCLOSENOTIFY") for _ in range(3)]
+    deliver = mail.deliver
+
+    def and_then_it_stops(message, message_id):
+        report = deliver(message, message_id)
+        before.stop()
+        return report
+
+    before.start()
+    no_mail_server(before.port)
+    with monkeypatch.context() as patched:
+        patched.setattr(mail, "deliver", and_then_it_stops)
+        with pytest.raises(Transient):
+            run(auto_close_jobs)
+    after.start()
+    try:
+        no_mail_server(after.port)
+        result = run(auto_close_jobs, attempt=2)
+    finally:
+        after.stop()
+
+    assert statuses(*works) == ["AUTOCLOSED"] * 3
+    assert result["mails_sent"] == 2
+    told = [each.effect for controller in (before, after) for each in controller.handler.received]
+    assert (len(before.handler.received), sorted(told)) == (1, sorted(f"autoclose-mail:{work.pk}" for work in works))
 
 
 def test_one_message_that_the_server_will_not_take_now_does_not_hold_back_the_others(acme, mailbox):

@@ -93,7 +93,7 @@ def test_the_facts_are_a_table_in_html_and_lines_in_text(mailbox):
 
     assert "Na&lt;me</th>" in received.html
     assert re.search(r"one<br>\s*two</td>", received.html)
-    assert "Lines: one\r\ntwo" in received.text
+    assert "Lines: one\r\n    two" in received.text
 
 
 def test_answers_are_buttons_in_html_and_plain_addresses_in_text(mailbox):

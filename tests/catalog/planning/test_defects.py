@@ -139,8 +139,8 @@ def test_d8_a_plan_that_fails_halfway_leaves_nothing_and_the_others_are_planned(
     real = getattr(owner, moment)
 
     def fails_for_one(first, *args, **kwargs):
-        plan = first.plan if moment == "_remember" else first._plan
-        if plan.pk == doomed.pk:
+        plans = [intent.plan for intent in first] if moment == "_remember" else [first._plan]
+        if doomed in plans:
             raise ZeroDivisionError("the light went out")
         return real(first, *args, **kwargs)
 
@@ -286,6 +286,20 @@ def test_d47_neither_questions_nor_stops_nor_occurrences_cost_statements(acme, s
 
     assert statements(small) == statements(large)
     assert len(acme.roots(large)) > 40 * len(acme.roots(small)) > 0
+
+
+def test_d47_many_plans_cost_as_many_statements_as_two(acme, site):
+    def statements(*plans):
+        with CaptureQueriesContext(connection) as queries:
+            run(create_job, jobids=[plan.pk for plan in plans])
+        return len(queries)
+
+    qset = acme.qset(3)
+    two = statements(*(acme.plan(site, qset=qset) for _ in range(2)))
+    many = [acme.plan(site, qset=qset) for _ in range(40)]
+
+    assert statements(*many) == two
+    assert {len(acme.roots(plan)) for plan in many} == {2}
 
 
 def test_d47_plans_with_nothing_to_do_cost_no_statement_of_their_own(acme, site):

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from task_catalog.facility.models import Job, Jobneed
 from task_catalog.high_priority.scheduling import create_job, create_ppm_job
 from task_catalog.models import PlanFingerprint
+from task_catalog.planning import run as planning_run
 from task_catalog.planning import writing
 from task_catalog.sweeps import RowsFailed
 from tests.catalog.planning.world import MORNING, NONE, run
@@ -95,6 +96,41 @@ def test_a_plan_that_somebody_holds_is_left_to_the_next_attempt_and_the_others_a
     assert str(held.pk) in str(error)
     assert (len(acme.roots(held)), len(acme.roots(free))) == (0, 2)
     assert run(create_job, attempt=2)["jobneeds_created"] == 2
+
+
+def test_a_batch_ends_where_it_has_rows_enough(acme, site, monkeypatch):
+    plans = [acme.plan(site) for _ in range(6)]  # two occurrences of a row and two questions each
+    wrote = []
+    real = planning_run.write
+
+    def noted(intents, *args, **kwargs):
+        wrote.append(len(intents))
+        return real(intents, *args, **kwargs)
+
+    monkeypatch.setattr(planning_run, "write", noted)
+    monkeypatch.setattr(planning_run, "ROWS_AT_ONCE", 20)
+    run(create_job)
+
+    assert len(wrote) > 1
+    assert sum(wrote) == len(plans)
+    assert {len(acme.roots(plan)) for plan in plans} == {2}
+
+
+def test_plans_that_fail_together_are_written_one_by_one(acme, site, monkeypatch):
+    plans = [acme.plan(site) for _ in range(4)]
+    real = writing._remember
+
+    def fails_together(intents, *args):
+        real(intents, *args)
+        if len(intents) > 1:
+            raise ZeroDivisionError("the light went out")
+
+    monkeypatch.setattr(writing, "_remember", fails_together)
+    result = run(create_job)
+
+    assert (result["jobneeds_created"], result["skipped"]) == (8, [])
+    assert [each["job_id"] for each in result["per_job"]] == [plan.pk for plan in plans]
+    assert Jobneed.objects.filter(job__in=plans).count() == 8
 
 
 @real_transactions
