@@ -13,7 +13,8 @@ class YoutilityTasksConfig(AppConfig):
 
     def ready(self) -> None:
         # Django imports this module before any model exists, so what needs models is imported here.
-        from . import checks, registry
+        from . import checks, declaration, registry
+        from .celery_bridge import calls
         from .errors import ConfigurationError
         from .tenancy import guard, roles
         from .workers import adopted, stock
@@ -28,5 +29,6 @@ class YoutilityTasksConfig(AppConfig):
                 raise
         for declared in registry.registered().values():
             stock.offer(declared)
+        declaration.celery_face[:] = [calls]
         registry.on_register.append(stock.offer)
         registry.finders.append(adopted.find)
