@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.db.models.lookups import Exact
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.audience import SiteAudience, name_of
 from task_catalog.conf import catalog
 from task_catalog.email.tickets import send_ticket_email
@@ -25,7 +26,7 @@ from task_catalog.rules.local_time import shown
 from task_catalog.rules.tickets import next_step_in_words
 from task_catalog.sweeps import PAGE, Sweep, shortened
 from task_catalog.tickets import NewTicket, assignee_of, create_ticket
-from youtility_tasks import BadInput, Retry, TaskContext, effects, queues, task, tenant, tenants_in_scope
+from youtility_tasks import BadInput, Retry, TaskContext, effects, queues, tenant, tenants_in_scope
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import Jobneed, Ticket
