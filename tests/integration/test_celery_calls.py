@@ -13,6 +13,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from tests.integration.desk import Desk, job, rows
+from tests.integration.mutants import must_catch
 from youtility_tasks import AsyncResult, BadInput, Task, acts, enqueue_many, errors, history, queues, running, tenant
 from youtility_tasks.celery_bridge import absent, calls
 from youtility_tasks.models import Job
@@ -356,6 +357,24 @@ def test_a_job_that_has_begun_no_longer_expires(desk: Desk, ordered_task: Task, 
 
     assert job(result.id).expires_at is None
     assert desk.take().expires_in_s is None
+
+
+def test_the_trigger_takes_the_instant_away_and_the_pump_tells_it(ordered_task: Task) -> None:
+    def begun() -> None:
+        desk = Desk()
+        result = ordered_task.apply_async((1,), expires=100)
+        desk.finish(desk.take(), "retry")
+        assert job(result.id).expires_at is None
+
+    def late() -> None:
+        result = ordered_task.apply_async((1,), expires=-1)
+        run_jobs()
+        assert result.state == "REVOKED"
+
+    must_catch(begun, "youtility_tasks_has_begun_v1", "NEW.expires_at := NULL", "NEW.expires_at := OLD.expires_at")
+    must_catch(
+        late, "youtility_tasks_pump_v4", "extract(epoch FROM c.expires_at - clock_timestamp())::float8", "NULL::float8"
+    )
 
 
 def test_a_job_that_was_only_handed_back_still_expires(desk: Desk, ordered_task: Task) -> None:
