@@ -2,14 +2,14 @@
 
 E001 a setting that cannot work - E002 a model that is not installed - E003 a field that is missing -
 E004 a field that holds something else - E005 a dotted path that leads nowhere - E006 a hook of the control room on a
-field that is not there - W001 a component that is named and cannot work, mostly for want of an extra - W002 a system
-library is missing.
+field that is not there - E007 another table than the one that is meant - W001 a component that is named and cannot
+work, mostly for want of an extra - W002 a system library is missing.
 """
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ctypes.util import find_library
 from typing import Any
 
@@ -24,8 +24,10 @@ from youtility_tasks import errors
 from .conf import Settings, catalog
 from .expected_fields import ENTITIES, KINDS, OPTIONAL, Expected
 from .extras import MissingExtra, is_installed
+from .likeness import field_like, fields_of, line_for, model_like
 from .ports import pdf
 
+_MANY_FIELDS = 5
 _DOTTED_PATHS = (
     *("clock", "route_provider"),
     # permits
@@ -62,6 +64,10 @@ def _mapping_mistakes(settings: Settings) -> Iterator[CheckMessage]:
     for logical, path in settings.models.items():
         model = installed.get(path.lower())
         if model is not None:
+            another = _another_model(settings, logical, model, installed.values())
+            if another is not None:
+                yield another  # its fields would all be missing, one by one
+                continue
             for field, expected in ENTITIES[logical].items():
                 if settings.models.get(expected.target, path).lower() in installed:  # else E002 says it once
                     yield from _field_mistakes(settings, logical, model, field, expected)
@@ -70,9 +76,43 @@ def _mapping_mistakes(settings: Settings) -> Iterator[CheckMessage]:
             yield Error(
                 f"TASK_CATALOG['models'][{logical!r}] is {path!r}, which is no installed model.",
                 hint=f"Map {logical!r} to your own table, or add the app to INSTALLED_APPS."
-                + errors.did_you_mean(path, labels),
+                + errors.did_you_mean(path, labels)
+                + _has_the_fields(settings, logical, installed.values()),
                 id="task_catalog.E002",
             )
+
+
+def _another_model(
+    settings: Settings, logical: str, model: type[Model], installed: Iterable[type[Model]]
+) -> CheckMessage | None:
+    """The mistake of a model that lacks most fields, when another one has them."""
+    wanted = ENTITIES[logical]
+    count = fields_of(model, wanted)
+    if count * 2 > len(wanted) or len(wanted) < _MANY_FIELDS:
+        return None
+    meant = _has_the_fields(settings, logical, installed)
+    if not meant:
+        return None
+    lacks = [name for name in wanted if name != "id" and name not in {each.name for each in model._meta.get_fields()}]
+    return Error(
+        f"{model._meta.label}, mapped as {logical!r}, has {count} of the {len(wanted)} fields that are needed; it lacks "
+        f"{', '.join(lacks[:_MANY_FIELDS])}{', ...' if len(lacks) > _MANY_FIELDS else ''}.",
+        hint=f"It seems to be another table.{meant}",
+        obj=model,
+        id="task_catalog.E007",
+    )
+
+
+def _has_the_fields(settings: Settings, logical: str, installed: Iterable[type[Model]]) -> str:
+    """Which model has the fields of a table, and what to write; nothing where none has."""
+    found = model_like(logical, installed, not_=[settings.models[logical]])
+    if found is None:
+        return ""
+    label, count = found
+    return (
+        f" {label} has {count} of its {len(ENTITIES[logical])} fields. If that is it, write in the Django settings: "
+        f'TASK_CATALOG = {{"models": {{"{logical}": "{label}", ...}}, ...}}.'
+    )
 
 
 def _field_mistakes(
@@ -80,13 +120,11 @@ def _field_mistakes(
 ) -> Iterator[CheckMessage]:
     wanted = _wanted(settings, expected)
     try:
-        field = model._meta.get_field(name)
+        field = model._meta.pk if name == "id" else model._meta.get_field(name)
     except FieldDoesNotExist:
-        names = [each.name for each in model._meta.get_fields()]
         yield Error(
             f"{model._meta.label}, mapped as {logical!r}, has no field {name!r}.",
-            hint=f"Right is {name!r}, {wanted}. If the column has another name, map a model (managed = False) whose "
-            f"field is called {name!r} with db_column= the real name.{errors.did_you_mean(name, names)}",
+            hint=f"Right is {name!r}, {wanted}. {_instead(settings, logical, model, name, expected)}",
             obj=model,
             id="task_catalog.E003",
         )
@@ -109,6 +147,25 @@ def _field_mistakes(
             obj=model,
             id="task_catalog.E004",
         )
+
+
+def _instead(settings: Settings, logical: str, model: type[Model], name: str, expected: Expected) -> str:
+    """What looks like a missing field, and what to write where."""
+    target = settings.models.get(expected.target, "")
+    like = field_like(model, logical, name, expected, target)
+    where = (
+        f"Map a model of your own (managed = False, db_table = {model._meta.db_table!r}) in "
+        f"TASK_CATALOG['models'][{logical!r}]"
+    )
+    if like is None:
+        return (
+            f"If the column has another name: {where}, whose field is called {name!r} with db_column= the real name. If there is "
+            "none, add it."
+        )
+    return (
+        f"{model._meta.label}.{like.name}, a {type(like).__name__}, looks like it. If it is: {where}, with the line "
+        f"`{line_for(name, like, target)}`."
+    )
 
 
 def _points_to(related: object, path: str) -> bool:

@@ -184,7 +184,7 @@ ENTITIES: Mapping[str, Mapping[str, Expected]] = {
     ),
     "WorkOrder": _fields(
         uuid="uuid",
-        text="description identifier workstatus workpermit verifiers_status",
+        text="description identifier workstatus workpermit verifiers_status priority",
         list="approvers verifiers categories",
         instant="plandatetime expirydatetime starttime endtime cdtz mdtz",
         whole="id seqno ctzoffset",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import audit, controls, effects, errors, queues
+    from .celery_bridge.results import AsyncResult
     from .context import TaskContext
     from .declaration import Retry, Task
     from .enqueue import enqueue_many
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .tenants import current_tenant, tenant, tenants_in_scope
 
 __all__ = [
+    "AsyncResult",
     "BadInput",
     "FinalFailure",
     "NotReady",
@@ -44,6 +46,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "AsyncResult": "celery_bridge.results",
     "BadInput": "errors",
     "FinalFailure": "finish",
     "NotReady": "errors",

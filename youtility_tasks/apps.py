@@ -20,7 +20,8 @@ class YoutilityTasksConfig(AppConfig):
 
     def ready(self) -> None:
         # Django imports this module before any model exists, so what needs models is imported here.
-        from . import checks, registry
+        from . import checks, declaration, registry
+        from .celery_bridge import calls
         from .errors import ConfigurationError
         from .tenancy import guard, roles
         from .workers import adopted, stock
@@ -35,6 +36,7 @@ class YoutilityTasksConfig(AppConfig):
                 raise
         for declared in registry.registered().values():
             stock.offer(declared)
+        declaration.celery_face[:] = [calls]
         registry.on_register.append(stock.offer)
         registry.finders.append(adopted.find)
         post_migrate.connect(_make_first_days, sender=self)

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from croniter import croniter
 
@@ -21,6 +21,18 @@ MOST_URGENT, LEAST_URGENT = 1, 10
 
 Key = str | Callable[[dict[str, Any]], str | None] | None
 """A lock or key: fixed, or made from the call's arguments."""
+
+
+class CeleryFace(Protocol):
+    """What stands behind a task's `delay`, `apply_async` and `AsyncResult`."""
+
+    def apply_async(self, task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any: ...
+    def result(self, job_id: Any) -> Any: ...
+    def refuse_attribute(self, task: Task, name: str) -> Exception | None: ...
+
+
+celery_face: list[CeleryFace] = []
+"""One; `apps.py` puts it there."""
 
 _LONGEST_WAIT_S = 366 * 86_400.0
 """A growing wait without a cap ends here; much later is an instant that PostgreSQL cannot store."""
@@ -156,6 +168,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """At most one waiting job per queueing lock (within the tenant)."""
     unique: str | None = None
     """At most one waiting or running job of this task with this key (within the tenant); set by `using`."""
+    expires_at: datetime | None = None
+    """A job that nobody has begun by then is not run; set by `using`."""
     tenant: Literal["one", "all"] = "one"
     """"one": needs a tenant. "all": a sweep, which loops over `tenants_in_scope()` itself."""
     schedule: str | None = None
@@ -210,10 +224,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         lock: Key = None,
         queueing_lock: Key = None,
         unique: str | None = None,
+        expires_at: datetime | None = None,
     ) -> Task:
         """The same task with other options for the next call; the task itself is unchanged.
 
-        Raises NaiveDatetime for a `run_after` without a zone, UnknownQueue, WrongOption for a bad priority.
+        Raises NaiveDatetime for a `run_after` or `expires_at` without a zone, UnknownQueue, WrongOption for a bad priority.
         """
         given: dict[str, Any] = {
             "priority": priority,
@@ -223,8 +238,34 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             "lock": lock,
             "queueing_lock": queueing_lock,
             "unique": unique,
+            "expires_at": expires_at,
         }
         return replace(self, **{key: value for key, value in given.items() if value is not None})
+
+    def delay(self, *args: Any, **kwargs: Any) -> Any:
+        """As in Celery: `enqueue`, positional arguments in the order of the parameters; returns an AsyncResult.
+
+        Raises a subclass of EnqueueError, and then nothing was written.
+        """
+        return celery_face[0].apply_async(self, args, kwargs, {})
+
+    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        """As in Celery: `delay` with `countdown` (s), `eta`, `expires` (s or an instant), `queue`, `priority` (1, most urgent, to 10).
+
+        Raises NotOfCelery for any other option, saying what to use instead; WrongOption, NaiveDatetime, UnknownQueue,
+        WrongArguments and all that `enqueue` raises. Nothing was written then.
+        """
+        return celery_face[0].apply_async(self, args, kwargs, options)
+
+    def AsyncResult(self, task_id: str | int) -> Any:
+        """The job with this id as Celery's call sites look at it."""
+        return celery_face[0].result(task_id)
+
+    if not TYPE_CHECKING:  # or every misspelt attribute would pass for one
+
+        def __getattr__(self, name: str) -> Any:
+            refusal = celery_face[0].refuse_attribute(self, name) if celery_face else None
+            raise refusal or AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def validate(self) -> None:
         """Raise the typed error of whatever is wrong with the declaration or with `using`."""
@@ -242,20 +283,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                 f"Task {self.task_name!r} has priority {self.priority!r}; right is a whole number from "
                 f"{MOST_URGENT} (most urgent) to {LEAST_URGENT}."
             )
-        if self.run_after is not None:
-            if not isinstance(self.run_after, datetime):
-                raise WrongOption(
-                    f"Task {self.task_name!r}: run_after is {self.run_after!r}; right is an aware datetime."
-                )
-            if self.run_after.tzinfo is None or self.run_after.utcoffset() is None:
-                raise NaiveDatetime(
-                    f"Task {self.task_name!r}: run_after is {self.run_after!r}, which names no instant; "
-                    "give it a zone, for example timezone.now() + timedelta(minutes=5)."
-                )
-            if not _is_shown_everywhere(self.run_after):
-                raise WrongOption(
-                    f"Task {self.task_name!r}: run_after is {self.run_after!r}; right is an instant of the years 2 to 9998."
-                )
+        self._validate_instant("run_after", self.run_after)
+        self._validate_instant("expires_at", self.expires_at)
         if self.timeout_s is not None and not (_is_number(self.timeout_s, least=0) and self.timeout_s > 0):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s."
@@ -278,6 +307,21 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                     f"Task {self.task_name!r} takes {str(parameter)!r}, which has no name to be stored by; arguments are "
                     "stored by name. Put a `*` before them all: they are then given by name too."
                 )
+
+    def _validate_instant(self, name: str, given: object) -> None:
+        if given is None:
+            return
+        if not isinstance(given, datetime):
+            raise WrongOption(f"Task {self.task_name!r}: {name} is {given!r}; right is an aware datetime.")
+        if given.tzinfo is None or given.utcoffset() is None:
+            raise NaiveDatetime(
+                f"Task {self.task_name!r}: {name} is {given!r}, which names no instant; "
+                "give it a zone, for example timezone.now() + timedelta(minutes=5)."
+            )
+        if not _is_shown_everywhere(given):
+            raise WrongOption(
+                f"Task {self.task_name!r}: {name} is {given!r}; right is an instant of the years 2 to 9998."
+            )
 
     def _validate_schedule(self, given: object) -> None:
         flaw = schedule_flaw(given) if isinstance(given, str) else "it is no text"

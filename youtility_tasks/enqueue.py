@@ -202,6 +202,11 @@ def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
     rows = [_row(call) for call in calls]
     noted = settings().procrastinate_events
+    if any(call.task.expires_at for call in calls):
+        return [
+            queries.fetch("enqueue_job_expiring", {**row, "noted": noted, "expires_at": call.task.expires_at})[0]
+            for row, call in zip(rows, calls, strict=True)
+        ]
     if len(rows) == 1:
         with guard.bringing() as token:
             if token is not None:

@@ -19,12 +19,14 @@
     │   ├── NaiveDatetime
     │   ├── NoTenant / UnknownTenant
     │   ├── UnknownTask
+    │   ├── NotOfCelery             an option or attribute of Celery's that is not here (an AttributeError, too)
     │   ├── SecretInKey             a lock or unique key that would show a marked argument
     │   └── NotYetBuilt
     ├── TaskError                   what a task raises to say how its failure is meant
     │   ├── BadInput                never retried
     │   │   ├── NotRetried          procrastinate's retry strategy said so of a task of its own
     │   │   └── BrokenSecret        a sealed argument was changed, or stands in another place than its own
+    │   ├── Expired                 nobody began the job by its `expires_at`; it was not run
     │   ├── NotReady                retried: what it needs is not visible yet
     │   │   └── UnknownSecretKey    a sealed argument's key is not in the settings here; retried until it is
     │   └── Transient               retried: somebody else's fault (SMTP, broker, lock)
@@ -37,6 +39,11 @@
     │   └── WrongControl            a limit or a pause that cannot be meant; nothing was changed
     │       ├── UnknownTarget       it names a queue, a task or a tenant that does not exist
     │       └── NothingToLift       no such limit or pause is set
+    ├── NoResult                   what `AsyncResult.get` was asked for will not be, or not yet
+    │   ├── JobFailed               the job is a dead letter
+    │   ├── JobRevoked              it was cancelled or aborted, or it expired
+    │   ├── ResultTimeout           it had not ended in that time (a TimeoutError, too)
+    │   └── WaitRefused             waiting here could not end
     ├── LeaseLost                   a write by a worker that no longer holds the job
     └── EffectInTransaction         an outside effect was asked for inside a transaction
 
@@ -177,6 +184,10 @@ class UnknownTask(EnqueueError):
         )
 
 
+class NotOfCelery(EnqueueError, AttributeError):
+    """An option of `apply_async`, or an attribute of a task or result, that Celery has and this package has not."""
+
+
 class SecretInKey(EnqueueError):
     """A lock or unique key that would show the value of a marked argument in a column."""
 
@@ -207,6 +218,16 @@ class BadInput(TaskError):
 
 class NotRetried(BadInput):
     """What a task declared for procrastinate raised is not one of the errors that its retry strategy retries."""
+
+
+class Expired(TaskError):
+    """Nobody began the job by its `expires_at`: it was not run, and will not be."""
+
+    def __init__(self, late_s: float) -> None:
+        super().__init__(
+            f"The job was worth running only if it began by its `expires_at`. Its turn came {late_s:.3f} s later, so it was not "
+            "run. Enqueue its task again if it is wanted after all; more workers, or a higher priority, make turns come sooner."
+        )
 
 
 class NotReady(TaskError):
@@ -289,6 +310,35 @@ class NothingToLift(WrongControl):
 
     def __init__(self, what: str, target: object) -> None:
         super().__init__(f"There is no {what} of {target}. `manage_task_queue limits` lists what is set.")
+
+
+class NoResult(YoutilityTaskError):
+    """There is no result to be had of a job."""
+
+
+class JobFailed(NoResult):
+    """The job failed for good; `error_class` and `error_message` are its last attempt's."""
+
+    def __init__(self, job_id: int, task_name: str, error_class: str, error_message: str) -> None:
+        self.error_class, self.error_message = error_class, error_message
+        super().__init__(
+            f"Job {job_id} ({task_name}) failed: {error_class or 'no error was recorded'}: {error_message}"
+        )
+
+
+class JobRevoked(NoResult):
+    """The job was cancelled or aborted, or it expired before anybody began it."""
+
+    def __init__(self, job_id: int, task_name: str, why: str) -> None:
+        super().__init__(f"Job {job_id} ({task_name}) was not run to its end: {why}")
+
+
+class ResultTimeout(NoResult, TimeoutError):
+    """The job had not ended when the time to wait for it was over; it goes on as before."""
+
+
+class WaitRefused(NoResult):
+    """Whoever asks for the result keeps the job from ending, or from being seen to end."""
 
 
 class LeaseLost(YoutilityTaskError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from .conf import settings
 from .declaration import Retry, Task
-from .errors import AbortRequested, BadInput, SoftTimeLimit, UnknownSecretKey
+from .errors import AbortRequested, BadInput, Expired, SoftTimeLimit, UnknownSecretKey
 from .status import Outcome
 
 
@@ -24,6 +24,8 @@ class Happened(StrEnum):
     """A sealed argument could not be opened here: it is retried until the key is there, whatever the task's policy says."""
     TIMED_OUT = "timed_out"
     ABORTED = "aborted"
+    EXPIRED = "expired"
+    """It was too late to begin it."""
     CRASHED = "crashed"
     HANDED_BACK = "handed_back"
     """It was stopped through no fault of its own: shutdown, or the child was killed for another job's sake."""
@@ -78,6 +80,8 @@ def classify(error: BaseException) -> Happened:
     """What an exception that left a task means."""
     if isinstance(error, AbortRequested):
         return Happened.ABORTED
+    if isinstance(error, Expired):
+        return Happened.EXPIRED
     if isinstance(error, BadInput):
         return Happened.BAD_INPUT
     if isinstance(error, UnknownSecretKey):
@@ -99,6 +103,8 @@ def decide(happened: Happened, task: Task, *, attempt: int, crash_count: int) ->
             return Decision(Verdict.FAILED, Outcome.BAD_INPUT)
         case Happened.ABORTED:
             return Decision(Verdict.ABORTED, Outcome.ABORTED)
+        case Happened.EXPIRED:
+            return Decision(Verdict.ABORTED, Outcome.EXPIRED)
         case Happened.HANDED_BACK:
             return Decision(Verdict.RELEASED, Outcome.LOST)
         case Happened.NO_KEY:

@@ -47,6 +47,17 @@ MOVES: dict[JobStatus, frozenset[JobStatus]] = {
 LIVE = frozenset({JobStatus.TODO, JobStatus.DOING})
 
 
+CELERY_WORDS: dict[str, str] = {
+    JobStatus.TODO: "PENDING",
+    JobStatus.DOING: "STARTED",
+    JobStatus.SUCCEEDED: "SUCCESS",
+    JobStatus.FAILED: "FAILURE",
+    JobStatus.CANCELLED: "REVOKED",
+    JobStatus.ABORTED: "REVOKED",
+}
+"""What those who come from Celery know our words as; one that waits again after a failure is RETRY there."""
+
+
 class Outcome(StrEnum):
     """How one attempt ended, in more detail than its status; the label `outcome` of the metrics."""
 
@@ -61,6 +72,8 @@ class Outcome(StrEnum):
     """The time limit passed; followed by another attempt unless this was the last."""
     CRASHED = "crashed"
     """Its process died under it."""
+    EXPIRED = "expired"
+    """Nobody began it by its `expires_at`, so it was not run."""
     LOST = "lost"
     """Its whole worker died or fell silent, and another worker rescued the job."""
     ABORTED = "aborted"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import time
 from typing import Any
 
 from youtility_tasks import queries, queues, registry
@@ -96,10 +97,12 @@ def _pump(worker_id: int, queue_name: str, *, ended: list[dict[str, Any]] | None
 
 
 def _run(worker_id: int, row: tuple[Any, ...]) -> None:
-    _, _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, _ = row
+    _, _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, _, expires_in_s = row
     task = registry.resolve(task_name) or registry.get(task_name)
     stored = json.loads(args) if isinstance(args, str) else args
-    current = run.Run(run.Assignment(job_id, claim_number, task_name, stored, attempts + 1, tenant_id, worker_id), task)
+    begin_by = None if expires_in_s is None else time.monotonic() + expires_in_s
+    told = run.Assignment(job_id, claim_number, task_name, stored, attempts + 1, tenant_id, worker_id, begin_by)
+    current = run.Run(told, task)
     ending = run.run_in_place(current)
     decision = decide(Happened(ending["happened"]), task, attempt=attempts + 1, crash_count=crash_count)
     ended = {

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from task_catalog import entities
 from task_catalog.alerts import Observation, attached, observe
+from task_catalog.arguments import task
 from task_catalog.audience import SiteAudience, name_of
 from task_catalog.conf import catalog
 from task_catalog.offsets import Offsets
 from task_catalog.ports import mail
 from task_catalog.rules.local_time import shown
 from task_catalog.rules.recipients import is_true
-from youtility_tasks import BadInput, NotReady, Retry, TaskContext, current_tenant, effects, queues, task
+from youtility_tasks import BadInput, NotReady, Retry, TaskContext, current_tenant, effects, queues
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import Jobneed, People

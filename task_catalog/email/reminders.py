@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, QuerySet
 
 from task_catalog import entities, notices
+from task_catalog.arguments import task
 from task_catalog.audience import addresses, contact, group_members, name_of
 from task_catalog.conf import catalog
 from task_catalog.offsets import Offsets
@@ -25,7 +26,6 @@ from youtility_tasks import (
     current_tenant,
     effects,
     queues,
-    task,
     tenant,
     tenants_in_scope,
 )

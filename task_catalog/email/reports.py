@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.ports import clock, mail
 from task_catalog.reporting import awaiting, delivery, files
@@ -15,7 +16,7 @@ from task_catalog.reporting.writers import MEDIA_TYPES
 from task_catalog.rules.local_time import is_known, local, shown
 from task_catalog.rules.recipients import valid_addresses
 from task_catalog.sweeps import shortened
-from youtility_tasks import BadInput, Retry, current_tenant, effects, queues, task
+from youtility_tasks import BadInput, Retry, current_tenant, effects, queues
 
 
 @task(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.audience import addresses, contact, group_members, name_of
 from task_catalog.conf import catalog
 from task_catalog.escalation import Matrix
@@ -14,7 +15,7 @@ from task_catalog.rules.local_time import shown
 from task_catalog.rules.recipients import Recipients, split_addresses
 from task_catalog.rules.tickets import MatrixRow, next_step_in_words
 from task_catalog.tickets import assignee_of
-from youtility_tasks import BadInput, NotReady, Retry, TaskContext, current_tenant, effects, queues, task
+from youtility_tasks import BadInput, NotReady, Retry, TaskContext, current_tenant, effects, queues
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import Ticket

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from task_catalog import deciding, letters, notices, permits, scores
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.forms import Form
 from task_catalog.letters import Letter
@@ -14,7 +15,7 @@ from task_catalog.rules import permits as permit_rules
 from task_catalog.rules import scores as rules
 from task_catalog.rules.recipients import valid_addresses
 from task_catalog.sweeps import shortened
-from youtility_tasks import BadInput, NotReady, Retry, TaskContext, queues, task
+from youtility_tasks import BadInput, NotReady, Retry, TaskContext, queues
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import People

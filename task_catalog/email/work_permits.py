@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from task_catalog import permit_mails
+from task_catalog.arguments import task
 from task_catalog.rules.permits import News, Step
-from youtility_tasks import Retry, TaskContext, queues, task
+from youtility_tasks import Retry, TaskContext, queues
 
 _RETRY = Retry(6, base=120, factor=2, cap=1800)
 _TIMEOUT_S = 120

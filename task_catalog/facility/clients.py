@@ -28,7 +28,7 @@ def create_client(
     level = _level("CLIENT", at)
     with tenant(_next_id()) as client_id:  # whoever makes it acts for it, also before the database
         client = Bt.objects.create(
-            id=client_id,
+            pk=client_id,
             buname=name,
             bucode=bucode,
             identifier=level,
@@ -71,7 +71,8 @@ def ensure_levels(*, at: datetime) -> None:
 def _next_id() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [connection.ops.quote_name(Bt._meta.db_table)]
+            "SELECT nextval(pg_get_serial_sequence(%s, %s))",
+            [connection.ops.quote_name(Bt._meta.db_table), Bt._meta.pk.column],
         )
         return int(cursor.fetchone()[0])
 

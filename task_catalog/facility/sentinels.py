@@ -121,7 +121,7 @@ def _ensure(cursor: Any, model: type[models.Model], values: dict[str, Any]) -> i
         highest = model._default_manager.aggregate(id=Max("pk"))["id"]
         cursor.execute(
             "SELECT setval(sequence, greatest(%s, pg_sequence_last_value(sequence)))"
-            " FROM (SELECT pg_get_serial_sequence(%s, 'id')::regclass) AS of_table (sequence)",
-            [highest, table],
+            " FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass) AS of_table (sequence)",
+            [highest, table, model._meta.pk.column],
         )
     return int(there is None)

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.db.models.lookups import Exact
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.audience import SiteAudience
 from task_catalog.conf import catalog
 from task_catalog.missed_work import MAIL, Closed, Closer, occurrences_of
@@ -20,7 +21,7 @@ from task_catalog.outbox import Outbox
 from task_catalog.ports import clock, mail
 from task_catalog.rules import closing as rules
 from task_catalog.sweeps import MOST_IDS, PAGE, Sweep, shortened
-from youtility_tasks import BadInput, Retry, TaskContext, effects, errors, queues, task, tenant, tenants_in_scope
+from youtility_tasks import BadInput, Retry, TaskContext, effects, errors, queues, tenant, tenants_in_scope
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import Jobneed

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from task_catalog.arguments import task
 from task_catalog.punches.asked import NAME, Asked, side_of
 from task_catalog.punches.look import look_at
 from task_catalog.punches.note import effect_key, note, result_of
 from task_catalog.rules import faces as rules
 from task_catalog.rules.faces import Outcome, Verdict
-from youtility_tasks import NotReady, Retry, TaskContext, effects, queues, task
+from youtility_tasks import NotReady, Retry, TaskContext, effects, queues
 
 
 def _lock(arguments: dict[str, Any]) -> str:

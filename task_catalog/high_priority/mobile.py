@@ -7,10 +7,11 @@ from typing import Any
 
 from django.db import transaction
 
+from task_catalog.arguments import task
 from task_catalog.mobile.context import OUTPUT_FIELDS, Context
 from task_catalog.ports import clock, graphql
 from task_catalog.rules import payloads
-from youtility_tasks import BadInput, Retry, current_tenant, effects, queues, task
+from youtility_tasks import BadInput, Retry, current_tenant, effects, queues
 
 
 class MutationFailed(Exception):

@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from task_catalog import entities, keys
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.planning.run import Assignment, Run
 from task_catalog.ports import clock
 from task_catalog.rules import scheduling as rules
-from youtility_tasks import BadInput, Retry, TaskContext, queues, task, tenant, tenants_in_scope
+from youtility_tasks import BadInput, Retry, TaskContext, queues, tenant, tenants_in_scope
 
 MOST_IDS = 500
 _LARGEST_ID = 2**63 - 1

@@ -24,13 +24,14 @@ from django.db.models import (
 from django.db.models.functions import Cast, Extract
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.email.tickets import send_ticket_email
 from task_catalog.escalation import Matrix
 from task_catalog.ports import clock
 from task_catalog.rules import tickets as rules
 from task_catalog.sweeps import MOST_IDS, PAGE, Sweep, shortened
 from task_catalog.tickets import SYSTEM, assignee_of, state_of
-from youtility_tasks import Retry, TaskContext, effects, queues, task, tenant, tenants_in_scope
+from youtility_tasks import Retry, TaskContext, effects, queues, tenant, tenants_in_scope
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import Ticket

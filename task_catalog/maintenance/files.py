@@ -10,10 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from task_catalog.arguments import task
 from task_catalog.ports import clock
 from task_catalog.reporting import awaiting, files
 from task_catalog.sweeps import Sweep, shortened
-from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, queues, task, tenant, tenants_in_scope
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, queues, tenant, tenants_in_scope
 from youtility_tasks.models import Tenant
 
 _LONGEST_AGE_H = 24 * 366

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from task_catalog.arguments import task
 from task_catalog.models import Heartbeat
 from task_catalog.ports import clock
-from youtility_tasks import BadInput, Retry, TaskContext, queues, task
+from youtility_tasks import BadInput, Retry, TaskContext, queues
 
 
 @task(

@@ -9,6 +9,7 @@ from django.db.models import CharField, F
 from django.db.models.functions import Concat
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.media_files import Changed, Found, MediaFiles
 from task_catalog.models import BlobLocation
@@ -16,18 +17,7 @@ from task_catalog.ports import blobs, clock
 from task_catalog.rules import media as rules
 from task_catalog.sweeps import PAGE, Sweep, shortened
 from task_catalog.units import units_of
-from youtility_tasks import (
-    BadInput,
-    Retry,
-    TaskContext,
-    Transient,
-    effects,
-    errors,
-    queues,
-    task,
-    tenant,
-    tenants_in_scope,
-)
+from youtility_tasks import BadInput, Retry, TaskContext, Transient, effects, errors, queues, tenant, tenants_in_scope
 
 HOPELESS = 5
 """So many passing failures in a row, and the bucket is taken to be unreachable: the rest waits for the next attempt."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.keys import digest_json
 from task_catalog.ports import mqtt
 from task_catalog.rules import noc
-from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues, task
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues
 
 
 @task(
@@ -126,6 +128,14 @@ def _checked(given: object) -> dict[str, Any]:
         value = facts[name]
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise BadInput(f"send_mismatch_notification: {name} is {value!r}; right is a number.")
-    if not isinstance(facts["at"], str):
-        raise BadInput(f"send_mismatch_notification: at is {facts['at']!r}; right is an instant as ISO text.")
+    if not isinstance(facts["at"], str) or not _is_instant(facts["at"]):
+        raise BadInput(f"send_mismatch_notification: at is {facts['at']!r:.80}; right is an instant as ISO text.")
     return facts
+
+
+def _is_instant(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

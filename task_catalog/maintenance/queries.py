@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.mobile.context import Context
 from task_catalog.ports import clock, graphql
 from task_catalog.rules import payloads
-from youtility_tasks import BadInput, Retry, current_tenant, queues, task
+from youtility_tasks import BadInput, Retry, current_tenant, queues
 from youtility_tasks.conf import settings
 
 

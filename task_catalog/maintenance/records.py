@@ -6,11 +6,12 @@ from typing import Any
 
 from django.db import transaction
 
+from task_catalog.arguments import task
 from task_catalog.mobile import batches
 from task_catalog.mobile.mine import Mine
 from task_catalog.mobile.tables import IN_BATCHES, table_of
 from task_catalog.ports import clock
-from youtility_tasks import BadInput, Retry, current_tenant, queues, task
+from youtility_tasks import BadInput, Retry, current_tenant, queues
 
 
 @task(
@@ -21,7 +22,7 @@ from youtility_tasks import BadInput, Retry, current_tenant, queues, task
     timeout_s=120,
     seed_class="low",
 )
-def insert_json_records_async(*, records: list[str], tablename: str) -> dict[str, Any]:
+def insert_json_records_async(*, records: list[Any], tablename: str) -> dict[str, Any]:
     """Store a batch of a device's rows in one of the tables it may write to; each record is JSON text (R-GQL).
 
     A record that cannot be read is listed in the result and the rest is stored.

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.ports import clock
 from task_catalog.sweeps import Sweep
-from youtility_tasks import BadInput, Retry, TaskContext, queues, task
+from youtility_tasks import BadInput, Retry, TaskContext, queues
 
 if TYPE_CHECKING:
     from django.contrib.sessions.models import Session

@@ -19,20 +19,12 @@ from task_catalog.high_priority.mobile import process_graphql_mutation_async
 from task_catalog.rules import payloads
 from youtility_tasks import BadInput, current_tenant, errors, tenant
 from youtility_tasks.models import Job, TaskExecutionHistory
+from youtility_tasks.status import CELERY_WORDS
 
 logger = logging.getLogger(__name__)
 
 ANSWERS, STATUS_ANSWERS, OLD_ANSWERS = "response", "response/status", "response/acknowledgement"
 PENDING, FAILURE = "PENDING", "FAILURE"
-CELERY_WORDS = {
-    "todo": PENDING,
-    "doing": "STARTED",
-    "succeeded": "SUCCESS",
-    "failed": FAILURE,
-    "cancelled": "REVOKED",
-    "aborted": "REVOKED",
-}
-"""What devices know our words as; waiting again after a failure is RETRY."""
 _CLIENT = "{client}"
 _MOST_ECHOED = 64 * 1024
 """Bytes of a message that are sent back with its answer; a photo is not."""

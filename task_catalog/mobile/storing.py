@@ -127,6 +127,7 @@ def _write(
     line = "(" + ", ".join(["%s"] * len(filled)) + ")"
     changed = [each for each in filled if each.name in names and _may_change(table, each.name)]
     columns = {each.name: quote(each.column) for each in model._meta.concrete_fields}
+    columns["id"] = quote(model._meta.pk.column)  # whatever the mapped model calls it
     owned, owner = _owned(table, mine, columns)
     sets = [f"{quote(each.column)} = excluded.{quote(each.column)}" for each in changed]
     if "mdtz" in columns and "mdtz" not in names:

@@ -50,8 +50,8 @@ def ask(pairs: Sequence[tuple[int, int]]) -> int:
         f"INSERT INTO {quote(detail._meta.db_table)} ({', '.join(map(quote, columns))})"  # noqa: S608
         f" SELECT {', '.join(values)}"
         " FROM unnest(%s::bigint[], %s::bigint[]) WITH ORDINALITY AS pair (occurrence_id, place_id, nth)"
-        f" JOIN {_table(entities.Occurrence, quote)} occurrence ON occurrence.id = pair.occurrence_id"
-        f" JOIN {_table(entities.QuestionSetBelonging, quote)} place ON place.id = pair.place_id"
+        f" JOIN {_table(entities.Occurrence, quote)} occurrence ON {_pk(entities.Occurrence, 'occurrence', quote)} = pair.occurrence_id"
+        f" JOIN {_table(entities.QuestionSetBelonging, quote)} place ON {_pk(entities.QuestionSetBelonging, 'place', quote)} = pair.place_id"
         " ORDER BY pair.nth"
     )
     occurrence_ids, place_ids = (list(ids) for ids in zip(*pairs, strict=True))
@@ -81,7 +81,7 @@ def _value(field: models.Field[Any, Any], connection: Any) -> tuple[str, list[An
     """What fills a column, with its parameters; "" for one that the database fills itself."""
     quote = connection.ops.quote_name
     if field.name == "jobneed":
-        return "occurrence.id", []
+        return _pk(entities.Occurrence, "occurrence", quote), []
     if field.name == "answer":
         return "CASE WHEN pair.place_id = %s THEN %s END", [entities.none_id(), PLACEHOLDER_ANSWER]
     for names, model, row in (
@@ -100,3 +100,7 @@ def _value(field: models.Field[Any, Any], connection: Any) -> tuple[str, list[An
 
 def _table(model: type[models.Model], quote: Callable[[str], str]) -> str:
     return quote(model._meta.db_table)
+
+
+def _pk(model: type[models.Model], row: str, quote: Callable[[str], str]) -> str:
+    return f"{row}.{quote(str(model._meta.pk.column))}"

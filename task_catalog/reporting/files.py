@@ -25,6 +25,7 @@ from youtility_tasks import BadInput
 _FOLDER_MODE, _FILE_MODE = 0o750, 0o640
 _TOKEN = 32
 _ATTEMPTS = 5
+_LONGEST_PATH, _LONGEST_NAME = 4000, 255
 _TOKEN_IN_NAME = re.compile(rf"__[0-9a-f]{{{_TOKEN}}}(?=\.[a-z]+$)")
 PART = ".part"
 
@@ -92,13 +93,17 @@ def without_token(name: str) -> str:
 
 def within(folder: Path, given: str) -> Path:
     """A path below the folder, given whole or relative to it. Raises BadInput for any other, links included."""
-    if not isinstance(given, str) or not given or "\x00" in given:
+    if not isinstance(given, str) or not given or "\x00" in given or _is_too_long(given):
         raise BadInput(f"filepath is {given!r:.200}; right is the path of a report.")
     root = Path(os.path.realpath(folder))
     named = Path(os.path.normpath(root / given if not os.path.isabs(given) else _seen_from(root, folder, given)))
     if Path(os.path.realpath(named)) != named or root not in named.parents:
         raise BadInput(f"filepath {given!r:.200} is not in this client's report folder.")
     return named
+
+
+def _is_too_long(given: str) -> bool:
+    return len(given) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_NAME for part in given.split("/"))
 
 
 def _seen_from(root: Path, folder: Path, given: str) -> Path:

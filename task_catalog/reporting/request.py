@@ -19,6 +19,8 @@ from .units import Units
 LONGEST = timedelta(days=31)
 _FURTHEST_MIN = 24 * 60
 _DAY = timedelta(days=1)
+_YEARS = range(1900, 2201)
+"""Years that a report can be meant for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +85,10 @@ class _Place:
 def _place(report: Report, form: Mapping[str, Any], units: Units) -> _Place:
     site = as_id("site", form.get("site"))
     group = as_id("sitegroup", form.get("sitegroup"))
+    sites = () if group is None else units.of_group(group)  # checked also where the site decides
     if site is not None:
         return _Place(units.below(site), units.names[site], site)
     if group is not None:
-        sites = units.of_group(group)
         return _Place(
             sites, ", ".join(units.names[pk] for pk in sites[:5]) + (", ..." if len(sites) > 5 else ""), units.client_id
         )
@@ -147,11 +149,8 @@ def _period(report: Report, form: Mapping[str, Any], offset: int) -> Period:
     if first > last:
         raise BadInput(f"{report.code}: fromdate {first} is after uptodate {last}.")
     east = timedelta(minutes=offset)
-    try:
-        midnight = datetime(first.year, first.month, first.day, tzinfo=UTC) - east
-        return Period(midnight, midnight + (last - first) + _DAY)
-    except OverflowError as error:
-        raise BadInput(f"{report.code}: {first} to {last} is beyond the calendar.") from error
+    midnight = datetime(first.year, first.month, first.day, tzinfo=UTC) - east
+    return Period(midnight, midnight + (last - first) + _DAY)
 
 
 def _pair(
@@ -168,9 +167,12 @@ def _date(name: str, value: Any) -> date:
     if not isinstance(value, str):
         raise wrong
     try:
-        return date.fromisoformat(value)
+        found = date.fromisoformat(value)
     except ValueError as error:
         raise wrong from error
+    if found.year not in _YEARS:
+        raise wrong
+    return found
 
 
 def _instant(name: str, value: Any, offset: int) -> datetime:
@@ -180,6 +182,8 @@ def _instant(name: str, value: Any, offset: int) -> datetime:
         raise wrong
     try:
         found = datetime.fromisoformat(value)
+        if found.year not in _YEARS:
+            raise wrong
         if found.tzinfo is None:
             return (found - timedelta(minutes=offset)).replace(tzinfo=UTC)
         return found.astimezone(UTC)

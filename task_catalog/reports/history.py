@@ -7,12 +7,13 @@ from typing import Any
 from django.db import transaction
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.ports import clock
 from task_catalog.reporting.cells import clean
 from task_catalog.reporting.telling import without_secrets
 from task_catalog.reporting.units import Units
 from task_catalog.rules.local_time import UNKNOWN
-from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues, task
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues
 
 _EXPORT_TYPES = {"SEND": "EMAIL", "EMAIL": "EMAIL", "SCHEDULED": "SCHEDULED", "DOWNLOAD": "DOWNLOAD"}
 _PARTS_OF_ERROR = 3

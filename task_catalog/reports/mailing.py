@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.offsets import Offsets
 from task_catalog.ports import clock, mail
@@ -20,18 +21,7 @@ from task_catalog.rules.local_time import shown
 from task_catalog.rules.recipients import Recipients, valid_addresses
 from task_catalog.rules.report_schedule import may_be_sent_from
 from task_catalog.sweeps import Sweep, shortened
-from youtility_tasks import (
-    BadInput,
-    NotReady,
-    Retry,
-    TaskContext,
-    effects,
-    errors,
-    queues,
-    task,
-    tenant,
-    tenants_in_scope,
-)
+from youtility_tasks import BadInput, NotReady, Retry, TaskContext, effects, errors, queues, tenant, tenants_in_scope
 
 from .scheduled import AGAIN, MADE
 

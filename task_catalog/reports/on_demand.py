@@ -14,6 +14,7 @@ from typing import Any
 from django.db import transaction
 
 from task_catalog import entities, keys
+from task_catalog.arguments import task
 from task_catalog.conf import catalog
 from task_catalog.email.reports import send_generated_report_onfly_email
 from task_catalog.ports import clock, mail
@@ -24,7 +25,7 @@ from task_catalog.reporting.request import Asked, read
 from task_catalog.reporting.telling import Request, tell
 from task_catalog.reporting.writers import MEDIA_TYPES
 from task_catalog.sweeps import shortened
-from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues, task
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues
 from youtility_tasks.conf import settings
 
 DOWNLOAD, SEND = "DOWNLOAD", "SEND"
@@ -103,7 +104,8 @@ class _Job:
         if not is_id or not entities.Person.objects.filter(pk=user_id, client_id=tenant_id).exists():
             raise BadInput(f"create_save_report_async: client {tenant_id} has no user {user_id!r}.")
         self.asked: Asked = read(form, client_id=tenant_id)
-        self.export_type = str(form.get("export_type") or DOWNLOAD).upper()
+        given = form.get("export_type")
+        self.export_type = DOWNLOAD if given in (None, "") else str(given).upper()
         if self.export_type not in (DOWNLOAD, SEND):
             raise BadInput(f"export_type is {form.get('export_type')!r}; right is {DOWNLOAD} or {SEND}.")
         self.delivery = delivery.of_form(form) if self.export_type == SEND else None
@@ -258,7 +260,7 @@ def _unpacked(json_report: Any) -> bytes:
     try:
         held = json.loads(json_report)
         content = base64.b64decode(held["report"], validate=True)
-    except (TypeError, KeyError, ValueError, binascii.Error) as error:
+    except (TypeError, KeyError, ValueError, RecursionError, binascii.Error) as error:
         raise BadInput(f"{wrong}: {type(error).__name__}.") from error
     if not content:
         raise BadInput("send_report_on_email: the report is empty.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from task_catalog import entities
+from task_catalog.arguments import task
 from task_catalog.offsets import Offsets
 from task_catalog.ports import clock
 from task_catalog.reporting import awaiting, files, telling
@@ -20,7 +21,7 @@ from task_catalog.rules import report_schedule as rules
 from task_catalog.rules.local_time import local
 from task_catalog.rules.report_schedule import BadSchedule, Period
 from task_catalog.sweeps import PAGE, Sweep, shortened
-from youtility_tasks import BadInput, Retry, TaskContext, effects, errors, queues, task, tenant, tenants_in_scope
+from youtility_tasks import BadInput, Retry, TaskContext, effects, errors, queues, tenant, tenants_in_scope
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import ScheduleReport

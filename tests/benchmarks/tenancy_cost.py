@@ -253,7 +253,7 @@ def _furnish(house: House) -> None:
 
 
 def _take_away(house: House) -> None:
-    ((pump,),) = house.rows("SELECT pg_get_functiondef('youtility_tasks_pump_v3'::regproc)")
+    ((pump,),) = house.rows("SELECT pg_get_functiondef('youtility_tasks_pump_v4'::regproc)")
     assert "youtility_tasks_claim_v2(" in pump, "the pump claims by another function: replace that one"
     assert "youtility_tasks_finish_v2(" in pump, "the pump finishes by another function: replace that one"
     if not house.guards.fence:

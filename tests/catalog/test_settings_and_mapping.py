@@ -86,8 +86,9 @@ def test_a_model_without_the_fields_is_told_each_of_them(settings):
         (
             "task_catalog.E003",
             "facility.Tenant, mapped as 'Session', has no field 'expire_date'.",
-            "Right is 'expire_date', one of DateTimeField. If the column has another name, map a model "
-            "(managed = False) whose field is called 'expire_date' with db_column= the real name.",
+            "Right is 'expire_date', one of DateTimeField. If the column has another name: Map a model of your own "
+            "(managed = False, db_table = 'tenants_tenant') in TASK_CATALOG['models']['Session'], whose field is called "
+            "'expire_date' with db_column= the real name. If there is none, add it.",
         )
     ]
 

@@ -25,6 +25,7 @@ class Claimed:
     claim_number: int
     crash_count: int
     has_lock: bool
+    expires_in_s: float | None
 
 
 class Desk:

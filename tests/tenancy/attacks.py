@@ -448,7 +448,7 @@ def calls_what_is_not_for_him(house: House, part: str) -> None:
             "youtility_tasks_unpark_v1('email', 1, 1)",
             "youtility_tasks_scope_v1(8)",
             "youtility_tasks_claim_v2('email', 1, 1)",
-            "youtility_tasks_pump_v3(1, '', NULL, 'email', 1)",
+            "youtility_tasks_pump_v4(1, '', NULL, 'email', 1)",
             "youtility_tasks_rescue_all_v1(0, 0, 1)",
             "procrastinate_fetch_job_v2(NULL, NULL)",
         ):
@@ -621,7 +621,7 @@ def stops_every_claim(house: House, part: str) -> None:
                 ).fetchall()[0]
                 try:
                     claimed = session.execute(
-                        "SELECT tenant_id FROM youtility_tasks_pump_v3(%s, 'h', NULL, 'email', 10)", [worker]
+                        "SELECT tenant_id FROM youtility_tasks_pump_v4(%s, 'h', NULL, 'email', 10)", [worker]
                     ).fetchall()
                 except psycopg.Error as error:
                     raise AssertionError(f"{name} = {value} stops the claim: {error}") from error

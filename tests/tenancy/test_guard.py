@@ -20,7 +20,7 @@ from psycopg.pq import TransactionStatus
 from tests.tenancy.ground import A, B, House, build
 from youtility_tasks import acts, enqueue, history, queries, tenants
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import NotAllowed, Refused, UnknownTenant
+from youtility_tasks.errors import JobNotFound, NotAllowed, Refused, UnknownTenant
 from youtility_tasks.models import Job, TaskEffect, Tenant
 from youtility_tasks.tenancy import guard, roles, token
 from youtility_tasks.tenants import no_tenant, tenant, tenants_in_scope
@@ -335,6 +335,24 @@ def test_enqueueing_is_for_the_tenant_of_the_context(inside: House, enqueued_tas
     )
     assert owners == [(0, 4), (B, 1)]
     inside.rows("DELETE FROM procrastinate_jobs WHERE task_name IN ('sweep_up', 'count_up')")
+
+
+def test_a_job_that_expires_is_for_the_tenant_of_the_context(inside: House, enqueued_task: Task) -> None:
+    with tenant(A):
+        alone = enqueued_task.apply_async(kwargs={"number": 1}, expires=3600)
+        with transaction.atomic():
+            within = enqueued_task.apply_async(kwargs={"number": 2}, expires=3600)
+        expiring = dict(Job.objects.filter(pk__in=[alone.id, within.id]).values_list("tenant_id", "expires_at"))
+    assert list(expiring) == [A] and None not in expiring.values()
+
+    with tenant(B):
+        assert alone.state == "PENDING"  # as of a job that nobody knows
+        with pytest.raises(JobNotFound):
+            alone.revoke()
+    with tenant(A):
+        alone.revoke()
+        within.revoke()
+        assert (alone.state, within.state) == ("REVOKED", "REVOKED")
 
 
 def test_a_job_costs_no_round_trip_more(inside: House, enqueued_task: Task) -> None:

@@ -56,6 +56,7 @@ def expected(happened: Happened, attempt: int, crash_count: int) -> tuple[Verdic
         Happened.RETURNED: (Verdict.SUCCEEDED, Outcome.SUCCEEDED, False),
         Happened.BAD_INPUT: (Verdict.FAILED, Outcome.BAD_INPUT, False),
         Happened.ABORTED: (Verdict.ABORTED, Outcome.ABORTED, False),
+        Happened.EXPIRED: (Verdict.ABORTED, Outcome.EXPIRED, False),
         Happened.HANDED_BACK: (Verdict.RELEASED, Outcome.LOST, False),
         Happened.RAISED: (Verdict.FAILED, Outcome.FAILED, False) if last else (Verdict.RETRY, Outcome.RETRY, True),
         Happened.TIMED_OUT: (Verdict.FAILED if last else Verdict.RETRY, Outcome.TIMED_OUT, not last),

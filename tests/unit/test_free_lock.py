@@ -18,7 +18,7 @@ from youtility_tasks.workers.worker import Worker
 
 WORKER = "youtility_tasks.workers.worker"
 NO_JOB: list[tuple[Any, ...]] = [([], False, None)]
-JOB = (None, None, None, 1, "nobody declares it", "{}", 0, 7, 1, 0, True)
+JOB = (None, None, None, 1, "nobody declares it", "{}", 0, 7, 1, 0, True, None)
 
 
 class Script:

@@ -25,6 +25,7 @@ FUNCTIONS = (
     "youtility_tasks_controls_v1",
     "youtility_tasks_drop_history_day_v1",
     "youtility_tasks_due_v1",
+    "youtility_tasks_enqueue_expiring_v1",
     "youtility_tasks_enqueue_one_v1",
     "youtility_tasks_enqueue_signed_v1",
     "youtility_tasks_enqueue_v1",
@@ -35,6 +36,7 @@ FUNCTIONS = (
     "youtility_tasks_floors_after_v1",
     "youtility_tasks_forget_control_v1",
     "youtility_tasks_give_back_v1",
+    "youtility_tasks_has_begun_v1",
     "youtility_tasks_history_days_v1",
     "youtility_tasks_history_gaps_v1",
     "youtility_tasks_keep_audit_v1",
@@ -45,7 +47,7 @@ FUNCTIONS = (
     "youtility_tasks_next_due_v1",
     "youtility_tasks_parked_before_v1",
     "youtility_tasks_parked_v1",
-    "youtility_tasks_pump_v3",
+    "youtility_tasks_pump_v4",
     "youtility_tasks_put_off_v1",
     "youtility_tasks_queue_sums_v1",
     "youtility_tasks_ready_v1",
@@ -71,6 +73,7 @@ SUPERSEDED = (
     "youtility_tasks_finish_v1",
     "youtility_tasks_pump_v1",
     "youtility_tasks_pump_v2",
+    "youtility_tasks_pump_v3",
     "youtility_tasks_register_v1",
 )
 """Functions that only workers of an earlier version call, so that they live through a deployment."""
@@ -93,6 +96,7 @@ INDEXES = (
     "youtility_tasks_history_task",
 )
 CONSTRAINTS = (
+    "youtility_tasks_jobs_expires_at",
     "youtility_tasks_jobs_priority",
     "youtility_tasks_wake",
     "yt_history_attempt_from_one",

@@ -36,7 +36,7 @@ class Migration(migrations.Migration):
     Lock: none; functions get another body. Workers may run. Reverse: puts the former bodies back.
     """
 
-    dependencies = [("youtility_tasks", "0018_first_day")]
+    dependencies = [("youtility_tasks", "0022_expiry")]
     operations = [
         migrations.RunSQL(reworded(name, changes), reworded(name, [(b, a) for a, b in changes]))
         for name, changes in CHANGES.items()

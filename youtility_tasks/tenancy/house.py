@@ -45,7 +45,7 @@ _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrasti
 _JOB_METADATA = (
     "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
     "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
-    "rescue_count", "unique_key", "noted", "parked_by",
+    "rescue_count", "unique_key", "noted", "parked_by", "expires_at",
 )  # fmt: skip
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
@@ -96,6 +96,7 @@ TABLES = (
                         "queueing_lock",
                         "args",
                         "scheduled_at",
+                        "expires_at",
                         "unique_key",
                         "tenant_id",
                         "noted",
@@ -276,7 +277,7 @@ _OF_THE_WORKER = (
     "youtility_tasks_floors_after_v1", "youtility_tasks_locks_v1", "youtility_tasks_ready_v1", "youtility_tasks_turns_after_v1",
     "youtility_tasks_turns_v1", "youtility_tasks_enter_strays_v1", "youtility_tasks_finish_v1",
     "youtility_tasks_finish_v2", "youtility_tasks_first_of_locks_v1", "youtility_tasks_give_back_v1",
-    "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_register_v1",
+    "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_pump_v4", "youtility_tasks_register_v1",
     "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
     "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1",
 )  # fmt: skip
@@ -287,6 +288,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_any_tenant_v1": (OPS,),
     "youtility_tasks_enqueue_v1": USERS,
     "youtility_tasks_enqueue_one_v1": USERS,
+    "youtility_tasks_enqueue_expiring_v1": USERS,
     "youtility_tasks_enqueue_signed_v1": USERS,
     "youtility_tasks_tenant_v1": USERS,
     "youtility_tasks_history_gaps_v1": (WORKER, OPS),

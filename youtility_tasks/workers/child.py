@@ -122,9 +122,9 @@ class _Child:
 
     def take(self, message: dict[str, Any]) -> None:
         later = []
-        for job_id, claim_number, task_name, args, attempt, tenant_id, worker_id in message.get("run", ()):
+        for job_id, claim_number, task_name, args, attempt, tenant_id, worker_id, begin_by in message.get("run", ()):
             new = run.begin(
-                run.Assignment(job_id, claim_number, task_name, run.read(args), attempt, tenant_id, worker_id)
+                run.Assignment(job_id, claim_number, task_name, run.read(args), attempt, tenant_id, worker_id, begin_by)
             )
             self.runs[job_id] = new
             if run.is_async(new):

@@ -50,6 +50,8 @@ class Job:
     hard_deadline: float | None = None
     """Monotonic seconds after which the child is killed; known once the job was seen to run."""
     abort_deadline: float | None = None
+    begin_by: float | None = None
+    """Monotonic seconds after which it is not begun any more; None: it does not expire."""
 
     @property
     def runs_alone(self) -> bool:
@@ -365,4 +367,13 @@ class Children:
 
 def _assignment(job: Job) -> list[Any]:
     """A job on the wire, in the order of `run.Assignment`."""
-    return [job.job_id, job.claim_number, job.task_name, job.args, job.attempt, job.tenant_id, job.worker_id]
+    return [
+        job.job_id,
+        job.claim_number,
+        job.task_name,
+        job.args,
+        job.attempt,
+        job.tenant_id,
+        job.worker_id,
+        job.begin_by,
+    ]

@@ -21,7 +21,7 @@ from django.utils import timezone
 from youtility_tasks import context, failpoints, history, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeLimit, UnknownTask
+from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, SoftTimeLimit, UnknownTask
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
 from youtility_tasks.secrets import scrubbing, sealing
 from youtility_tasks.tenancy import token
@@ -46,6 +46,8 @@ class Assignment:
     attempt: int
     tenant_id: int
     worker_id: int
+    begin_by: float | None = None
+    """Monotonic seconds after which it is not begun any more; None: it does not expire."""
 
 
 @dataclass(slots=True)
@@ -215,6 +217,8 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         raise BadInput(str(NoTenant(task.name)))
     if isinstance(job.args, BadInput):
         raise job.args
+    if job.begin_by is not None and time.monotonic() > job.begin_by:
+        raise Expired(time.monotonic() - job.begin_by)
     failpoints.reach("before_start")
     opened = None
     if task.marks or sealing.holds_sealed(job.args, verbatim=task.verbatim):

@@ -262,13 +262,27 @@ class Worker:
     def _take(self, rows: list[tuple[Any, ...]]) -> None:
         """Hand claimed jobs to children; one whose task this code does not know goes back for another worker."""
         known = []
-        for _, _, _, job_id, task_name, args, attempts, tenant_id, claim_number, crash_count, has_lock in rows:
+        for (
+            _,
+            _,
+            _,
+            job_id,
+            task_name,
+            args,
+            attempts,
+            tenant_id,
+            claim_number,
+            crash_count,
+            has_lock,
+            expires_in_s,
+        ) in rows:
             if job_id in self.holdings.jobs:
                 self.lease.lose(job_id)  # while it ran here somebody put it back by hand, and it is ours once more
             task = registry.resolve(task_name)
             job = Job(
                 job_id, claim_number, task_name, args, attempts + 1, tenant_id, self.lease.worker_id or 0,
                 task, crash_count, has_lock, is_async=task is not None and task.is_async,
+                begin_by=None if expires_in_s is None else time.monotonic() + expires_in_s,
             )  # fmt: skip
             self.holdings.take(job)
             if task is not None:

@@ -85,10 +85,10 @@ def test_long_and_strange_values_fit_their_columns(acme):
     ("changed", "words"),
     [
         ({"userid": 999_999}, "has no user 999999"),
-        ({"userid": "1"}, "has no user '1'"),
-        ({"userid": True}, "has no user True"),
+        ({"userid": "1"}, "userid is '1'; right is the id of a user"),
+        ({"userid": True}, "userid is True; right is the id of a user"),
         ({"buid": 999_999}, "has no site 999999"),
-        ({"buid": None}, "has no site None"),
+        ({"buid": None}, "buid is None; right is the id of a site"),
         ({"EI": [None, None]}, "right is"),
         ({"EI": "error"}, "right is"),
         ({"EI": [1, None, None]}, "right is"),

@@ -386,7 +386,7 @@ def test_dying_between_sending_and_marking_repeats_the_mail_under_the_same_id(ac
         (mail_form(), '{"report": 5}', "json_report is no JSON object"),
         (mail_form(), '{"report": "%%%"}', "json_report is no JSON object"),
         (mail_form(), '{"report": ""}', "the report is empty"),
-        (mail_form(), 5, "json_report is no JSON object"),
+        (mail_form(), 5, "json_report is 5; right is text"),
         (mail_form(to_addr=[]), packed(), "at least one e-mail address"),
         (mail_form(to_addr=["nobody"]), packed(), "at least one e-mail address"),
         (mail_form(format="exe"), packed(), "format is 'exe'"),

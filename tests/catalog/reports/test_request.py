@@ -65,7 +65,7 @@ def test_31_days_are_a_report_and_32_are_not(acme, site):
         ({"fromdate": "03/03/2025"}, "right is a date, for example '2025-03-03'"),
         ({"fromdate": "2025-03-03T10:00"}, "right is a date"),
         ({"fromdate": 20250303}, "right is a date"),
-        ({"uptodate": "9999-12-31", "fromdate": "9999-12-31"}, "beyond the calendar"),
+        ({"uptodate": "9999-12-31", "fromdate": "9999-12-31"}, "right is a date"),
         ({"ctzoffset": "east"}, "right is minutes east of UTC"),
         ({"ctzoffset": 1440}, "right is minutes east of UTC"),
         ({"ctzoffset": True}, "right is minutes east of UTC"),

@@ -69,6 +69,7 @@ def _job(known: JobStory) -> dict[str, Any]:
             "attempts": job.attempts,
             "enqueued_at": instant(job.enqueued_at),
             "scheduled_at": instant(job.scheduled_at),
+            "expires_at": instant(job.expires_at),
             "claimed_at": instant(job.claimed_at),
             "finished_at": instant(job.failed_at),
             "worker_id": job.worker_id,

@@ -1,0 +1,1 @@
+"""Stands for `apps.activity` of the real application."""

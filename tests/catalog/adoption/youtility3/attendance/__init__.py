@@ -1,0 +1,1 @@
+"""Stands for `apps.attendance` of the real application."""

@@ -1,0 +1,1 @@
+"""Stands for `apps.onboarding` of the real application."""

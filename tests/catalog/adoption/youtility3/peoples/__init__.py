@@ -1,0 +1,1 @@
+"""Stands for `apps.peoples` of the real application."""

@@ -1,0 +1,1 @@
+"""Stands for `apps.reminder` of the real application."""

@@ -1,0 +1,1 @@
+"""Stands for `apps.reports` of the real application."""

@@ -1,0 +1,1 @@
+"""Stands for `apps.tenants` of the real application."""

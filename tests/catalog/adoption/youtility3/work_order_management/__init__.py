@@ -1,0 +1,1 @@
+"""Stands for `apps.work_order_management` of the real application."""

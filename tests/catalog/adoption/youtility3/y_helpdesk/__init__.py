@@ -1,0 +1,1 @@
+"""Stands for `apps.y_helpdesk` of the real application."""

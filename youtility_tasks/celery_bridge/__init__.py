@@ -1,0 +1,1 @@
+"""For those who come from Celery: `.delay`, `.apply_async`, `AsyncResult`."""

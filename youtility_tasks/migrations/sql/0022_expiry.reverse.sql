@@ -1,0 +1,4 @@
+DROP FUNCTION youtility_tasks_pump_v4, youtility_tasks_enqueue_expiring_v1;
+DROP TRIGGER youtility_tasks_has_begun ON procrastinate_jobs;
+DROP FUNCTION youtility_tasks_has_begun_v1;
+ALTER TABLE procrastinate_jobs DROP COLUMN expires_at;
