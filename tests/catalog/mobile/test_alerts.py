@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from task_catalog.email.alerts import alert_sendmail
-from task_catalog.facility.models import Asset, Attachment, Jobneed
+from task_catalog.facility.models import Asset, Attachment, Jobneed, People
 from task_catalog.mobile import files
 from tests.catalog.closing.world import NONE, run, tour_of
 from tests.catalog.mobile.device import at
@@ -166,8 +166,6 @@ def test_d14_a_site_with_somebody_in_charge_is_told(acme, site, work, mailbox):
 def test_a_site_without_anybody_to_tell_is_skipped(acme, device, mailbox):
     place = acme.site("9")
     work = acme.work(place, alerts=True, jobstatus="COMPLETED")
-    from task_catalog.facility.models import People
-
     People.objects.filter(client_id=acme.id).update(isverified=False)
 
     result = send(acme, work.pk)

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from task_catalog.facility.models import (
+    Asset,
+    Bt,
     EscalationMatrix,
     Jobneed,
     JobneedDetails,
@@ -379,8 +381,6 @@ def test_a_record_that_cannot_be_stored_is_refused_with_the_whole_message(acme, 
 
 @pytest.mark.parametrize("name", ["bu", "assignedtopeople", "asset", "ticketcategory", "client", "cuser"])
 def test_nothing_of_another_client_gets_into_a_record(acme, device, other_device, name):
-    from task_catalog.facility.models import Asset
-
     theirs = {
         "bu": other_device.site.pk,
         "assignedtopeople": other_device.person.pk,
@@ -424,8 +424,6 @@ def test_a_uuid_of_another_client_is_neither_changed_nor_told_of(acme, device, o
 
 
 def test_assets_and_sites_are_changed_and_not_made(acme, site, device):
-    from task_catalog.facility.models import Asset, Bt
-
     pump = Asset.objects.create(assetcode="P", assetname="Pump", client_id=acme.id, bu=site, **acme.stamps())
 
     device.send(

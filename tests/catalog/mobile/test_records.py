@@ -12,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from task_catalog.facility.models import (
+    Asset,
     AssetLog,
     Attachment,
     DeviceEventlog,
@@ -160,8 +161,6 @@ def test_two_clients_with_the_same_data_keep_their_own(acme, device, other_devic
 
 
 def test_every_table_takes_what_devices_send_to_it(acme, site, device):
-    from task_catalog.facility.models import Asset
-
     pump = Asset.objects.create(assetcode="P", assetname="Pump", client_id=acme.id, bu=site, **acme.stamps())
     work = acme.work(site)
     batches: dict[str, dict[str, Any]] = {
