@@ -120,12 +120,30 @@ def test_what_belongs_to_the_installation_is_an_operators(manage: Manage, house:
     assert not [name for name, each in found.items() if "could not be looked at" in each["found"]], found
 
 
+def test_roles_are_given_by_name_although_an_operator_may_not_read_who_there_is(manage: Manage, house: House) -> None:
+    house.rows("INSERT INTO auth_user (id, username, password, is_superuser, is_staff, is_active, first_name, last_name, email, date_joined)"
+               " VALUES (99, 'ann', '', false, false, true, '', '', '', now())")  # fmt: skip
+    assert manage("tenants", "grant", "7", "ann", "--role", "admin") == (
+        0,
+        {"members": [{"user": "ann", "role": "admin"}]},
+    )
+    assert manage("tenants", "members", "8") == (0, {"members": []})
+    assert manage("tenants", "weigh", "7", "--weight", "3")[0] == manage("tenants", "rename", "7", "Neu")[0] == 0
+    assert house.rows("SELECT name, weight FROM youtility_tasks_tenant WHERE id = 7") == [("Neu", 3)]
+    acts = house.rows("SELECT act, tenant_id FROM youtility_tasks_taskauditlog ORDER BY id DESC LIMIT 3")
+    assert acts == [("rename tenant", A), ("weigh tenant", A), ("grant role", A)]
+
+
 def test_jobs_are_submitted_for_the_tenant_that_is_named(manage: Manage, house: House) -> None:
     assert manage("submit", "auto_close_jobs")[0] == 0
     assert manage("submit", "auto_close_jobs", "--tenant", "8")[0] == 0
     assert house.rows("SELECT tenant_id FROM procrastinate_jobs WHERE task_name = 'auto_close_jobs' ORDER BY 1") == [
         (0,),
         (B,),
+    ]
+    assert house.rows("SELECT act, tenant_id FROM youtility_tasks_taskauditlog WHERE act = 'run' ORDER BY id") == [
+        ("run", 0),
+        ("run", B),
     ]
 
 

@@ -18,7 +18,7 @@ from django.db import ProgrammingError, connection, connections, transaction
 from psycopg.pq import TransactionStatus
 
 from tests.tenancy.ground import A, B, House, build
-from youtility_tasks import acts, enqueue, history, queries, tenants
+from youtility_tasks import acts, enqueue, history, queries, roster
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import NotAllowed, Refused, UnknownTenant
 from youtility_tasks.models import Job, TaskEffect, Tenant
@@ -240,7 +240,7 @@ def guard_sends_alone() -> None:
 
 
 def test_a_tenant_is_activated_by_operators_alone(inside: House) -> None:
-    for act in (lambda: tenants.deactivate(A, "why"), lambda: tenants.add(A, "Acme", weight=9)):
+    for act in (lambda: roster.deactivate(A, "why"), lambda: roster.add(A, "Acme", weight=9)):
         with pytest.raises(NotAllowed, match="manage_task_queue tenants"):
             act()
     assert inside.rows("SELECT is_active, weight FROM youtility_tasks_tenant WHERE id = 7") == [(True, 1)]
