@@ -19,7 +19,7 @@ FAULTS = [
     *(f"E{n}" for n in range(58, 67)),
     *(f"F{n}" for n in (*range(67, 75), 76, 79)),
     *(f"G{n}" for n in (83, 84)),
-    *(f"H{n}" for n in (88, 89, 90, 92, 95, 96, 97)),
+    *(f"H{n}" for n in (88, 89, 90, 92, 95, 96, 97, 98, 103)),
 ]
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -144,6 +148,42 @@ def test_jobs_are_submitted_for_the_tenant_that_is_named(manage: Manage, house: 
     assert house.rows("SELECT act, tenant_id FROM youtility_tasks_taskauditlog WHERE act = 'run' ORDER BY id") == [
         ("run", 0),
         ("run", B),
+    ]
+
+
+IN_A_SHELL = """
+from youtility_tasks import registry, tenant
+from youtility_tasks.models import Job
+print("alone", Job.objects.count())
+with tenant(7):
+    print("inside", set(Job.objects.values_list("tenant_id", flat=True)))
+    print("enqueued", registry.get("send_ticket_email").enqueue(id=1).status)
+registry.get("auto_close_jobs").enqueue()
+registry.get("send_ticket_email").enqueue(id=1)
+"""
+
+
+def test_a_shell_is_the_web_and_works_for_the_tenant_that_it_enters(house: House) -> None:
+    env = {
+        **os.environ,
+        "DATABASE_URL": house.url,
+        "DJANGO_SETTINGS_MODULE": "tests.tenancy.settings",
+        "TEST_SETTINGS": json.dumps(house.settings),
+    }
+    shell = [sys.executable, "-m", "django", "shell", "-c", IN_A_SHELL]
+    done = subprocess.run(shell, cwd=Path(__file__).resolve().parents[2], env=env, capture_output=True, text=True)
+
+    assert "alone 0\ninside {7}\nenqueued READY" in done.stdout, done.stdout + done.stderr
+    said = " ".join(done.stderr.split())
+    assert (
+        "belongs to one tenant and none is set: wrap the call in `with tenant(id):`, or declare the task with tenant='all'"
+        in said
+    )
+    assert house.rows(
+        "SELECT tenant_id FROM procrastinate_jobs WHERE task_name IN ('send_ticket_email', 'auto_close_jobs') ORDER BY 1"
+    ) == [
+        (0,),
+        (7,),
     ]
 
 

@@ -94,6 +94,29 @@ def test_each_context_sees_its_own_and_nobody_nothing(inside: House) -> None:
     assert tenants_in_scope() == [A, B]
 
 
+def write_an_effect(tenant_id: int) -> None:
+    with transaction.atomic():
+        TaskEffect.objects.create(tenant_id=tenant_id, key="new", status="pending")
+
+
+def test_whoever_is_refused_by_a_policy_reads_for_whom_it_was_done_and_what_is_right(inside: House) -> None:
+    with pytest.raises(ProgrammingError) as alone:
+        write_an_effect(A)
+    with pytest.raises(ProgrammingError) as for_another, tenant(A):
+        write_an_effect(B)
+    with pytest.raises(ProgrammingError) as of_a_sweep, no_tenant():
+        write_an_effect(A)
+
+    assert "No tenant is set here" in "".join(alone.value.__notes__)
+    assert "wrap it in `with tenant(id):`" in "".join(alone.value.__notes__) and "tenant='all'" in "".join(
+        alone.value.__notes__
+    )
+    assert for_another.value.__notes__ == [
+        "It was done for tenant 7: rows of another can be neither written nor pointed at."
+    ]
+    assert "a sweep: enter each with" in "".join(of_a_sweep.value.__notes__)
+
+
 def test_a_transaction_follows_its_context(inside: House) -> None:
     with transaction.atomic():
         assert seen() == set()
