@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import contextvars
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
 
 from . import membership, tenants
 from .errors import NotAllowed
@@ -41,13 +43,13 @@ class TenantMiddleware:
             return self._acall(request)
         with _tenant_of(request), membership.acting(_user_of(request)):
             response: HttpResponseBase = self.get_response(request)
-        return response
+            return _streamed_here(response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         await sync_to_async(_resolve)(request)
         with _tenant_of(request), membership.acting(_user_of(request)):
             response: HttpResponseBase = await self.get_response(request)
-        return response
+            return _streamed_here(response)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """The answer to a person who may not do what they asked for; a request that is one transaction is rolled back by now."""
@@ -55,6 +57,29 @@ class TenantMiddleware:
             return None
         membership.enter_refusal(exception)
         return HttpResponseForbidden(f"{exception}\n", content_type="text/plain; charset=utf-8")
+
+
+def _streamed_here(response: Any) -> HttpResponseBase:
+    """The response; what is made while it is sent is made in this context, which has ended by then."""
+    if response.streaming and not isinstance(response, FileResponse):
+        here = contextvars.copy_context()
+        content = response.streaming_content
+        response.streaming_content = _anext_in(here, content) if response.is_async else _next_in(here, iter(content))
+    made: HttpResponseBase = response
+    return made
+
+
+def _next_in(here: contextvars.Context, content: Iterator[bytes]) -> Iterator[bytes]:
+    while (chunk := here.run(next, content, None)) is not None:
+        yield chunk
+
+
+async def _anext_in(here: contextvars.Context, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def one() -> bytes | None:
+        return await anext(content, None)
+
+    while (chunk := await asyncio.create_task(one(), context=here)) is not None:
+        yield chunk
 
 
 def choose(request: HttpRequest, tenant_id: int | None) -> None:

@@ -13,8 +13,8 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from tests.integration.desk import Desk
-from youtility_tasks import Task, acts, audit, controls, members, membership, roster, submission, suspension, tenant
-from youtility_tasks.errors import NotAllowed, Refused
+from youtility_tasks import Task, acts, controls, members, membership, roster, submission, suspension, tenant
+from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import TenantMiddleware
 from youtility_tasks.models import Job, QueueControl, Role, TaskAuditLog, TenantMembership
 from youtility_tasks.models import Tenant as TenantRow
@@ -284,45 +284,3 @@ def test_without_roles_of_the_database_the_lists_are_still_the_tenants_own(
         if browser.get(f"/admin/youtility_tasks/job/{job_id}/change/").status_code == 200
     }
     assert found == sees
-
-
-# -- who has which role
-
-
-def test_roles_are_given_changed_and_taken_away(person, acme) -> None:
-    bea = User.objects.create_user("bea").pk
-    with audit.acting("ada"):
-        members.grant(acme, "bea", "viewer", "new here")
-        members.grant(acme, "bea", "admin")
-        assert members.listing(acme) == [("bea", Role.ADMIN)]
-        members.revoke(acme, "bea", "has left")
-
-    assert members.listing(acme) == []
-    assert [(e.actor, e.act, e.target, e.reason, e.before, e.after) for e in TaskAuditLog.objects.order_by("pk")] == [
-        ("ada", "grant role", "bea in tenant 7", "new here", None, {"user_id": bea, "role": "viewer"}),
-        (
-            "ada",
-            "grant role",
-            "bea in tenant 7",
-            "",
-            {"user_id": bea, "role": "viewer"},
-            {"user_id": bea, "role": "admin"},
-        ),
-        ("ada", "revoke role", "bea in tenant 7", "has left", {"user_id": bea, "role": "admin"}, None),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("words", "told"),
-    [
-        ((7, "nobody", "viewer"), "No user is called 'nobody'"),
-        ((7, "bea", "emperor"), "No role is called 'emperor'; right is viewer, operator or admin"),
-        ((99, "bea", "viewer"), "No tenant has the id 99"),
-    ],
-)
-def test_a_role_that_cannot_be_given_says_why(acme, words, told) -> None:
-    User.objects.create_user("bea")
-    with pytest.raises(Refused, match=told):
-        members.grant(*words)
-    with pytest.raises(Refused, match="'bea' has no role for tenant 7"):
-        members.revoke(acme, "bea")

@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from tests.tenancy.ground import A, B, House
+from youtility_tasks.management.verbs import scope
 from youtility_tasks.tenancy import roles
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
@@ -90,6 +91,31 @@ def test_an_operator_sees_everybody_and_no_content(manage: Manage) -> None:
     assert "Acme" not in json.dumps(document) and {job["error_message"] for job in document["jobs"]} == {""}
     code, document = manage("stats", "--all-tenants")
     assert (code, sum(queue["failed"] for queue in document["queues"])) == (0, 2)
+
+
+def looks_are_entered(manage: Manage, house: House) -> None:
+    for words in (["jobs", "--queue", "email"], ["stats"], ["dead-letters"], ["why", "1"]):
+        manage(*words, "--all-tenants")
+    manage("jobs", "--tenant", "7")
+    entered = house.rows(
+        "SELECT act, target, tenant_id, after FROM youtility_tasks_taskauditlog WHERE act = 'for all tenants' ORDER BY id"
+    )
+    assert entered == [
+        ("for all tenants", "jobs", None, {"queue": "email", "limit": "50"}),
+        ("for all tenants", "stats", None, {}),
+        ("for all tenants", "dead-letters", None, {"limit": "50"}),
+        ("for all tenants", "why", None, {"id": "1"}),
+    ]
+
+
+def test_whoever_looks_at_all_tenants_is_entered(manage: Manage, house: House) -> None:
+    looks_are_entered(manage, house)
+
+
+def test_a_look_that_is_not_entered_is_caught(manage: Manage, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scope.audit, "write", lambda *words, **more: None)
+    with pytest.raises(AssertionError):
+        looks_are_entered(manage, house)
 
 
 def test_acts_for_one_and_for_all(manage: Manage, house: House) -> None:
