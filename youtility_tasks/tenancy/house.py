@@ -237,9 +237,11 @@ TABLES = (
         "youtility_tasks_taskauditlog",
         each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": _AUDIT}),
         (
-            # For `rekey`, and for the trigger that enters what nobody has entered. It fires as a transaction ends, when the token may be
-            # over, so it must not be asked for.
-            Policy("yt_owner", (OWNER,), "ALL", _INSIDE),
+            # What the owner does for a tenant (`rekey`) is entered as that tenant's. His trigger enters what nobody has entered as a
+            # transaction ends, when the token may be over: of it none is asked.
+            Policy(
+                "yt_owner", (OWNER,), "ALL", _INSIDE, f"{_INSIDE} AND (act = 'changed by SQL' OR {own('tenant_id')})"
+            ),
             Policy("yt_own", USERS, "SELECT", own("tenant_id")),
             Policy("yt_own_new", USERS, "INSERT", None, f"{own('tenant_id')} AND {_AT_ONCE}"),
             Policy("yt_ops", (OPS,), "ALL", "true"),
