@@ -2,6 +2,7 @@
 
 Each act is one statement that tests the status itself, so it is safe beside running workers: a job that has moved on
 in the meantime is refused and left alone. Inside `with tenant(id):` only that tenant's jobs exist; outside, all do.
+A person needs a role for it (`membership.NEEDS`): NotAllowed otherwise, before anything is looked at.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 
-from . import audit, history, queries
+from . import audit, history, membership, queries
 from .conf import settings
 from .errors import JobNotFound, Refused
 from .models import Job
@@ -29,6 +30,7 @@ _FROM: dict[Participle, set[JobStatus]] = {
     "retried": {JobStatus.FAILED},
     "discarded": {JobStatus.FAILED},
 }
+_ACT: dict[Participle, str] = {"cancelled": "cancel", "retried": "retry", "discarded": "discard"}
 _BATCH = 500
 _MOST_LINES = 20
 _LARGEST_ID = 2**63 - 1
@@ -184,6 +186,7 @@ def _change(
 def _in_batches(
     job_ids: Iterable[int], participle: Participle, one_batch: Callable[[Sequence[int], Acts], None]
 ) -> Acts:
+    membership.allow(_ACT[participle], current_tenant())
     acts = Acts()
     as_given = {given: _as_id(given) for given in job_ids}
     acts.refused.update({given: JobNotFound(given) for given, job_id in as_given.items() if job_id is None})

@@ -3,7 +3,7 @@
 Jobs are never edited row by row; acts on them go through `manage_task_queue`, which refuses what a status does not allow.
 Limits and pauses are changed by the same calls as there, so that each change is in the audit log with its reason. Arguments are
 not shown: they hold people's names. With the setting `roles` the pages show the rows of the tenant that a middleware has
-entered for the request, and none without.
+entered for the request, and none without. Beside Django's permissions an act takes the role that `membership.NEEDS` says.
 """
 
 from __future__ import annotations
@@ -12,25 +12,53 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from . import audit, controls
-from .errors import WrongControl
-from .models import Job, QueueControl, TaskAuditLog, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
+from . import audit, controls, members, membership, roster, suspension
+from .errors import NotAllowed, Refused
+from .models import (
+    Job,
+    QueueControl,
+    TaskAuditLog,
+    TaskEffect,
+    TaskExecutionHistory,
+    TaskWorker,
+    Tenant,
+    TenantMembership,
+)
 from .tenancy import roles
 from .tenants import current_tenant
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
     _ControlForm = forms.ModelForm[QueueControl]
+    _TenantForm = forms.ModelForm[Tenant]
+    _MemberForm = forms.ModelForm[TenantMembership]
 else:
     # Django itself gives them no subscript; only the backport on Django 5.2 adds one.
-    _ModelAdmin, _ControlForm = admin.ModelAdmin, forms.ModelForm
+    _ModelAdmin, _ControlForm, _TenantForm, _MemberForm = admin.ModelAdmin, *[forms.ModelForm] * 3
 
 
-class _ToLookAt(_ModelAdmin):
+class _OfTenant(_ModelAdmin):
+    """The rows of the tenant that the person works for; all of them to who works for none and operates every tenant."""
+
+    of_tenant = "tenant_id"
+    """The column that says whose a row is."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        found, here = super().get_queryset(request), current_tenant()
+        if here is not None:
+            return found.filter(self.belongs_to(here))
+        return found if membership.is_ops(request.user) else found.none()
+
+    def belongs_to(self, tenant_id: int) -> Q:
+        """Which rows a tenant may look at."""
+        return Q(**{self.of_tenant: tenant_id})
+
+
+class _ToLookAt(_OfTenant):
     """No adding, changing or deleting; a page counts nothing it does not show."""
 
     show_full_result_count = False
@@ -69,9 +97,13 @@ class TaskWorkerAdmin(_ToLookAt):
     list_display = ["id", "host", "pid", "queue_name", "status", "slots", "heartbeat_at"]
     list_filter = ["status", "queue_name"]
 
+    def belongs_to(self, tenant_id: int) -> Q:
+        return Q()  # to nobody: who sees them at all sees them all
+
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         # The web's user may not read them where the setting `roles` keeps tenants apart; `manage_task_queue workers` shows them.
-        return roles.acting_as() is None and super().has_view_permission(request, obj)
+        is_seen = roles.acting_as() is None and membership.is_ops(request.user)
+        return is_seen and super().has_view_permission(request, obj)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return roles.acting_as() is None and super().has_module_permission(request)
@@ -94,14 +126,41 @@ class TaskAuditLogAdmin(_ToLookAt):
     ordering = ["-id"]
 
 
-class ControlForm(_ControlForm):
-    """What may be set of a control, and why it is set now."""
+class _ByActs(_OfTenant):
+    """Changes rows by the house's own acts, which ask for a role and enter who, what and why; their refusals are told."""
 
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        with membership.acting(request.user):
+            try:
+                return super().changeform_view(request, object_id, form_url, extra_context)
+            except Refused as refused:  # its transaction is rolled back by now
+                if isinstance(refused, NotAllowed):
+                    membership.enter_refusal(refused)
+                self.message_user(request, str(refused), messages.ERROR)
+                return HttpResponseRedirect(request.get_full_path())
+
+
+class _Because(forms.Form):
     because = forms.CharField(
         label="Reason",
         max_length=audit.LONGEST_REASON,
         help_text="Why you change it: kept in the audit log with your name.",
     )
+
+
+class ControlForm(_Because, _ControlForm):
+    """What may be set of a control, and why it is set now."""
 
     class Meta:
         model = QueueControl
@@ -122,7 +181,7 @@ class ControlForm(_ControlForm):
 
 
 @admin.register(QueueControl)
-class QueueControlAdmin(_ModelAdmin):
+class QueueControlAdmin(_ByActs):
     """`controls.limit`, `pause` and `resume` as a form; a row is emptied, never deleted: jobs may be parked under it."""
 
     form = ControlForm  # type: ignore[assignment]
@@ -131,7 +190,9 @@ class QueueControlAdmin(_ModelAdmin):
     search_fields = ["=queue_name", "=task_name", "=tenant_id"]
     ordering = ["queue_name", "task_name", "tenant_id"]
     readonly_fields = ["reason", "paused_at", "paused_by", "changed_at", "changed_by"]
-    show_full_result_count = False
+
+    def belongs_to(self, tenant_id: int) -> Q:
+        return super().belongs_to(tenant_id) | Q(tenant_id=None)  # which keeps each tenant's jobs, too
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         of_target = ["queue_name", "task_name", "tenant_id"] if obj is not None else []
@@ -142,25 +203,8 @@ class QueueControlAdmin(_ModelAdmin):
         is_own = obj is None or current_tenant() in (None, obj.tenant_id)
         return is_own and super().has_change_permission(request, obj)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except WrongControl as refused:  # its transaction is rolled back by now
-            self.message_user(request, str(refused), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-
     def save_model(self, request: HttpRequest, obj: Any, form: forms.Form, change: bool) -> None:
-        with audit.acting(request.user.get_username()):
-            obj.pk = _change(obj, form.cleaned_data, set(form.changed_data), is_new=not change)
+        obj.pk = _change(obj, form.cleaned_data, set(form.changed_data), is_new=not change)
 
 
 def _change(row: QueueControl, wanted: dict[str, Any], changed: set[str], *, is_new: bool) -> int:
@@ -191,13 +235,62 @@ def _change(row: QueueControl, wanted: dict[str, Any], changed: set[str], *, is_
     return control_id
 
 
+class TenantForm(_Because, _TenantForm):
+    """What may be said of a tenant, and why it is changed now."""
+
+    class Meta:
+        model = Tenant
+        fields = ["id", "name", "weight", "is_active"]
+
+
 @admin.register(Tenant)
-class TenantAdmin(_ModelAdmin):
+class TenantAdmin(_ByActs):
+    """`roster` and `suspension` as a form: who is switched off has its jobs cancelled, and a row stays, as its history names it."""
+
+    form = TenantForm  # type: ignore[assignment]
+    of_tenant = "pk"
     list_display = ["id", "name", "is_active", "weight"]
     search_fields = ["=id", "name"]
+    readonly_fields = ["created_at", "deactivated_at", "deactivated_reason"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["id"] if obj is not None else []
+        return ["id", *self.readonly_fields] if obj is not None else self.readonly_fields
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # its history names it; make it inactive instead
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.Form, change: bool) -> None:
+        why, changed = form.cleaned_data["because"], set(form.changed_data)
+        if not change or (obj.is_active and "is_active" in changed):
+            roster.add(obj.pk, obj.name, weight=obj.weight, reason=why)
+        else:
+            if "name" in changed:
+                roster.rename(obj.pk, obj.name, why)
+            if "weight" in changed:
+                roster.weigh(obj.pk, obj.weight, why)
+        if not obj.is_active and (not change or "is_active" in changed):
+            suspension.suspend(obj.pk, why)
+
+
+class MemberForm(_Because, _MemberForm):
+    """Who may do what for which tenant, and why that changes now."""
+
+    class Meta:
+        model = TenantMembership
+        fields = ["tenant", "user", "role"]
+
+
+@admin.register(TenantMembership)
+class TenantMembershipAdmin(_ByActs):
+    """`members.grant` as a form; `manage_task_queue tenants revoke` takes a role away."""
+
+    form = MemberForm  # type: ignore[assignment]
+    list_display = ["user", "tenant_id", "role", "created_at"]
+    list_filter = ["role"]
+    list_select_related = ["user"]
+    raw_id_fields = ["user"]
+    ordering = ["tenant_id", "pk"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["tenant", "user"] if obj is not None else []
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.Form, change: bool) -> None:
+        made = members.grant(obj.tenant_id, obj.user.get_username(), obj.role, form.cleaned_data["because"])
+        obj.pk = made.pk

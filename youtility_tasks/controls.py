@@ -2,7 +2,8 @@
 
 Each is for the jobs of a queue, of a task, of a tenant, or of what two or three of them share (`queue="reports", tenant=7`).
 Inside `with tenant(id):` they are that tenant's own. Every change is in the audit log, in the caller's transaction; until
-that commits it holds the control's row, and claims that spend its tokens wait for it.
+that commits it holds the control's row, and claims that spend its tokens wait for it. A person needs a role for it
+(`membership.NEEDS`): NotAllowed otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from . import audit, metrics, queries, queues, registry
+from . import audit, membership, metrics, queries, queues, registry
 from .conf import settings
 from .errors import NothingToLift, UnknownTarget, WrongControl
 from .models import QueueControl, TaskWorker, Tenant
@@ -97,7 +98,7 @@ def limit(
     `burst` may start at once after a quiet time (1 unless given); a change of rate or burst begins with a full burst. Jobs that
     run already go on. Raises WrongControl, UnknownTarget, or NothingToLift if what None should lift is not set.
     """
-    target = _target(queue, task, tenant)
+    target = _target("limit", queue, task, tenant)
     wanted = _checked(running, rate_per_s, burst)
     is_lifting = all(wanted.get(each) is None for each in ("max_running", "rate_per_s")) and "burst" not in wanted
     with transaction.atomic(using=settings().database):
@@ -126,7 +127,7 @@ def pause(
 
     A second pause of the same jobs replaces the first. Raises WrongControl, UnknownTarget.
     """
-    target = _target(queue, task, tenant)
+    target = _target("pause", queue, task, tenant)
     ends_at = _checked_end(minutes, until)
     with transaction.atomic(using=settings().database):
         row, is_new = _hold(target, is_lifting=False, what="pause")
@@ -144,7 +145,7 @@ def resume(
     *, queue: str | None = None, task: str | None = None, tenant: int | None = None, reason: str = ""
 ) -> Control:
     """Let these jobs start again. Raises NothingToLift unless exactly these are paused, UnknownTarget, WrongControl."""
-    target = _target(queue, task, tenant)
+    target = _target("resume", queue, task, tenant)
     with transaction.atomic(using=settings().database):
         row, _ = _hold(target, is_lifting=True, what="pause")
         if not row.is_paused:
@@ -161,7 +162,7 @@ def listing() -> list[Control]:
 # -- what is named
 
 
-def _target(queue: str | None, task: str | None, tenant: int | None) -> dict[str, Any]:
+def _target(act: str, queue: str | None, task: str | None, tenant: int | None) -> dict[str, Any]:
     here = current_tenant()
     if here is not None and tenant not in (None, here):
         raise WrongControl(f"Inside tenant {here} only its own jobs can be named; given: tenant {tenant!r}.")
@@ -173,6 +174,7 @@ def _target(queue: str | None, task: str | None, tenant: int | None) -> dict[str
         raise WrongControl(f"The tenant is {tenant!r}; right is its id, a whole number from 1.")
     if queue is None and task is None and tenant is None:
         raise WrongControl("Nothing is named: name a queue, a task or a tenant, or two or three of them together.")
+    membership.allow(act, tenant)
     declared = registry.resolve(task) if task is not None else None
     return {
         "queue_name": queue or "",

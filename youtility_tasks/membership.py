@@ -1,5 +1,8 @@
 """Who may see or act for which tenant: asked of our own table, or of the application's models through a resolver.
 
+Acts ask `allow` themselves, so no page has to remember it: inside `acting(user)`, which `TenantMiddleware` puts around each
+request, a person does what their role allows. Tasks, commands and code outside of requests act on their own authority.
+
 `YOUTILITY_TASKS["membership_resolver"]` names a function of one argument, the user, that returns tenant ids with roles.
 Where the application's people belong to one client, it is three lines::
 
@@ -10,13 +13,16 @@ Where the application's people belong to one client, it is three lines::
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.utils.module_loading import import_string
 
-from . import tenants
+from . import audit, tenants
 from .conf import settings
 from .errors import ConfigurationError, NotAllowed
 from .models import Role, Tenant, TenantMembership
@@ -24,7 +30,20 @@ from .models import Role, Tenant, TenantMembership
 OPS = "youtility_tasks.ops"
 """The permission of those who operate every tenant's jobs."""
 
+NEEDS: Mapping[str, Role | None] = {
+    **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), Role.OPERATOR),
+    **dict.fromkeys(("limit", "rename tenant", "grant role", "revoke role"), Role.ADMIN),
+    **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant"), None),
+}
+"""Act -> the role that a person needs for it in the tenant concerned; None: the permission OPS, as for all tenants at once."""
+
 _RANKS = list(Role)
+_APPLICATION = object()
+_NOBODY = "somebody who is not signed in"
+
+_person: contextvars.ContextVar[Any] = contextvars.ContextVar("youtility_tasks_person", default=_APPLICATION)
+
+logger = logging.getLogger(__name__)
 
 Resolver = Callable[[Any], Mapping[int, str]]
 
@@ -65,11 +84,90 @@ def require(user: Any, tenant_id: int, at_least: Role) -> Role:
     Raises NotAllowed when it is less than that or there is none; the text is the same whether the tenant exists or not.
     """
     role = role_in(user, tenant_id)
-    if role is None or _RANKS.index(role) < _RANKS.index(at_least):
-        raise NotAllowed(
-            f"This takes the role {at_least.value} for tenant {tenant_id}; an admin of the tenant gives it."
-        )
+    if role is None or not _reaches(role, at_least):
+        raise NotAllowed(_takes("This", at_least, tenant_id, user, role))
     return role
+
+
+# -- acts
+
+
+@contextlib.contextmanager
+def acting(user: Any) -> Iterator[None]:
+    """Inside the block this person acts: what their role does not allow is refused, and the audit log has their name.
+
+    `user` may be anonymous, or None: then nothing in NEEDS is allowed.
+    """
+    token = _person.set(user)
+    try:
+        with audit.acting(_name(user)):
+            yield
+    finally:
+        _person.reset(token)
+
+
+@contextlib.contextmanager
+def by_the_application() -> Iterator[None]:
+    """Inside the block the application acts on its own authority, whoever sent the request: the audit log keeps their name."""
+    token = _person.set(_APPLICATION)
+    try:
+        yield
+    finally:
+        _person.reset(token)
+
+
+def allow(act: str, tenant_id: int | None) -> None:
+    """Ask whether who acts here may do this for a tenant (None, or 0: for all of them); one of NEEDS.
+
+    Raises NotAllowed for a person whose role does not reach so far; outside of `acting` nobody is asked.
+    """
+    user = _person.get()
+    if user is not _APPLICATION:
+        _ask(user, act, tenant_id)
+
+
+def may(user: Any, act: str, tenant_id: int | None) -> bool:
+    """Whether `allow` would let this person: for a page that shows only what is allowed."""
+    try:
+        _ask(user, act, tenant_id)
+    except NotAllowed:
+        return False
+    return True
+
+
+def enter_refusal(refused: NotAllowed) -> None:
+    """Leave a line in the log, and a row in the tenant's audit log, that somebody was refused; after the transaction it was in."""
+    logger.warning("refused by=%r reason=%s", audit.actor(), refused)
+    current = tenants.current_tenant()
+    if settings().roles is None or current is not None:  # nobody's acts are entered by nobody
+        audit.write("refused", str(refused), tenant_id=current)
+
+
+def _ask(user: Any, act: str, tenant_id: int | None) -> None:
+    needed = NEEDS[act]
+    if is_ops(user):
+        return
+    if needed is None or not tenant_id:
+        whose = "" if tenant_id else " for every tenant"
+        raise NotAllowed(f"{act!r}{whose} takes the permission {OPS!r}, which {_name(user)} has not.")
+    role = role_in(user, tenant_id)
+    if role is None or not _reaches(role, needed):
+        raise NotAllowed(_takes(repr(act), needed, tenant_id, user, role))
+
+
+def _takes(act: str, needed: Role, tenant_id: int, user: Any, role: Role | None) -> str:
+    return (
+        f"{act} takes the role {needed.value} for tenant {tenant_id}, and {_name(user)} has {role.value if role else 'none'}; "
+        "an admin of the tenant gives it."
+    )
+
+
+def _reaches(role: Role, needed: Role) -> bool:
+    return _RANKS.index(role) >= _RANKS.index(needed)
+
+
+def _name(user: Any) -> str:
+    return str(user.get_username()) if getattr(user, "is_authenticated", False) else _NOBODY
 
 
 _SAYS = "YOUTILITY_TASKS['membership_resolver'] ({}) returned {!r:.200}; right is a dict such as {{7: 'operator'}}."

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import contextvars
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.http import HttpRequest, HttpResponseBase
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
 
-from . import tenants
-from .membership import memberships_of, require
+from . import membership, tenants
+from .errors import NotAllowed
 from .models import Role
 
 CHOSEN = "youtility_tasks_tenant"
@@ -22,6 +24,9 @@ class TenantMiddleware:
 
     Who belongs to several works for the one in the session (`choose`), and without a tenant until one is chosen; who
     belongs to none works without. `request.tenant_id` says which; `request.tenant_roles` what may be chosen.
+
+    What a view does to jobs and limits is done by that person (`membership.acting`). A NotAllowed that no view catches is
+    answered 403, and is in the log and in the tenant's audit log.
     """
 
     sync_capable = True
@@ -36,15 +41,45 @@ class TenantMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        with _tenant_of(request):
+        with _tenant_of(request), membership.acting(_user_of(request)):
             response: HttpResponseBase = self.get_response(request)
-        return response
+            return _streamed_here(response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         await sync_to_async(_resolve)(request)
-        with _tenant_of(request):
+        with _tenant_of(request), membership.acting(_user_of(request)):
             response: HttpResponseBase = await self.get_response(request)
-        return response
+            return _streamed_here(response)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The answer to a person who may not do what they asked for; a request that is one transaction is rolled back by now."""
+        if not isinstance(exception, NotAllowed):
+            return None
+        membership.enter_refusal(exception)
+        return HttpResponseForbidden(f"{exception}\n", content_type="text/plain; charset=utf-8")
+
+
+def _streamed_here(response: Any) -> HttpResponseBase:
+    """The response; what is made while it is sent is made in this context, which has ended by then."""
+    if response.streaming and not isinstance(response, FileResponse):
+        here = contextvars.copy_context()
+        content = response.streaming_content
+        response.streaming_content = _anext_in(here, content) if response.is_async else _next_in(here, iter(content))
+    made: HttpResponseBase = response
+    return made
+
+
+def _next_in(here: contextvars.Context, content: Iterator[bytes]) -> Iterator[bytes]:
+    while (chunk := here.run(next, content, None)) is not None:
+        yield chunk
+
+
+async def _anext_in(here: contextvars.Context, content: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def one() -> bytes | None:
+        return await anext(content, None)
+
+    while (chunk := await asyncio.create_task(one(), context=here)) is not None:
+        yield chunk
 
 
 def choose(request: HttpRequest, tenant_id: int | None) -> None:
@@ -52,14 +87,14 @@ def choose(request: HttpRequest, tenant_id: int | None) -> None:
     if tenant_id is None:
         request.session.pop(CHOSEN, None)
         return
-    require(request.user, tenant_id, Role.VIEWER)
+    membership.require(request.user, tenant_id, Role.VIEWER)
     request.session[CHOSEN] = tenant_id
 
 
 def _resolve(request: Any) -> None:
     if hasattr(request, "tenant_roles"):
         return
-    request.tenant_roles = memberships_of(getattr(request, "user", None))
+    request.tenant_roles = membership.memberships_of(_user_of(request))
     if len(request.tenant_roles) == 1:
         (request.tenant_id,) = request.tenant_roles
     else:
@@ -71,3 +106,7 @@ def _resolve(request: Any) -> None:
 def _tenant_of(request: Any) -> contextlib.AbstractContextManager[object]:
     _resolve(request)
     return tenants.nobody() if request.tenant_id is None else tenants.tenant(request.tenant_id)
+
+
+def _user_of(request: Any) -> Any:
+    return getattr(request, "user", None)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import acts, queries, tenants
+from . import acts, queries, roster, tenants
 from .models import Tenant
 from .status import JobStatus
 
@@ -27,11 +27,11 @@ class Suspended:
 
 
 def suspend(tenant_id: int, reason: str = "") -> Suspended:
-    """Make a tenant inactive and stop its jobs; its dead letters and history stay, and `tenants.add` brings it back.
+    """Make a tenant inactive and stop its jobs; its dead letters and history stay, and `roster.add` brings it back.
 
     Raises Refused when there is no such tenant or it is not active.
     """
-    left = tenants.deactivate(tenant_id, reason)
+    left = roster.deactivate(tenant_id, reason)
     return Suspended(left, *_stop(left))
 
 

@@ -11,12 +11,7 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
-from django.db import ProgrammingError, transaction
-from django.db.models.functions import Now
-
-from . import audit
-from .conf import settings
-from .errors import NotAllowed, Refused, UnknownTenant
+from .errors import UnknownTenant
 from .models import Tenant
 
 ALL = 0
@@ -80,74 +75,3 @@ def tenants_in_scope() -> list[int]:
         return [current]
     with no_tenant():
         return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))
-
-
-def add(tenant_id: int, name: str, *, weight: int = 1) -> Tenant:
-    """A new tenant, or one that was deactivated and returns under this name and weight.
-
-    Raises Refused when an active tenant has the id, UnknownTenant for an id that cannot be one, NotAllowed where the setting
-    `roles` is used and this process is not an operator's.
-    """
-    with tenant(tenant_id), transaction.atomic(using=settings().database):  # `tenant` refuses what is no tenant id
-        found, is_new = Tenant.objects.get_or_create(pk=tenant_id, defaults={"name": name, "weight": weight})
-        before = None
-        if not is_new:
-            before = _state(found)
-            with _for_operators():
-                revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
-                    is_active=True, name=name, weight=weight, deactivated_at=None, deactivated_reason=""
-                )
-            if not revived:
-                raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
-            found.refresh_from_db()
-        audit.write("add tenant", f"tenant {tenant_id}", tenant_id=tenant_id, before=before, after=_state(found))
-    return found
-
-
-def deactivate(tenant_id: int, reason: str = "") -> Tenant:
-    """Let nothing more be enqueued for a tenant, none of its jobs be claimed, nor its sweeps visit it.
-
-    `suspension.suspend` does this, and stops its jobs. Raises Refused when there is no such tenant or it is not active,
-    NotAllowed as `add`.
-    """
-    left = {
-        "is_active": False,
-        "deactivated_at": Now(),
-        "deactivated_reason": audit.storable(reason),
-    }
-    with tenant(tenant_id), transaction.atomic(using=settings().database):
-        with _for_operators():
-            changed = Tenant.objects.filter(pk=tenant_id, is_active=True).update(**left)
-        found = Tenant.objects.filter(pk=tenant_id).first()
-        if found is None:
-            raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
-        if not changed:
-            raise Refused(f"Tenant {tenant_id} ({found.name}) is not active already.")
-        after = _state(found)
-        before = {**after, "is_active": True}
-        audit.write(
-            "deactivate tenant",
-            f"tenant {tenant_id}",
-            tenant_id=tenant_id,
-            reason=reason,
-            before=before,
-            after=after,
-        )
-    return found
-
-
-@contextlib.contextmanager
-def _for_operators() -> Iterator[None]:
-    try:
-        yield
-    except ProgrammingError as error:
-        if getattr(error.__cause__, "sqlstate", None) != "42501":  # insufficient_privilege
-            raise
-        raise NotAllowed(
-            "A tenant's weight, and whether it is active, are for operators to set: `manage_task_queue tenants`, or "
-            "`with roles.acting('ops'):` where the process has nothing else to do."
-        ) from None
-
-
-def _state(of: Tenant) -> dict[str, object]:
-    return {"name": of.name, "weight": of.weight, "is_active": of.is_active}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, load_command_class
 
-from youtility_tasks import BadInput, Retry, queues, registry, tenants
+from youtility_tasks import BadInput, Retry, queues, registry, roster, tenants
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import NotYetBuilt
 
@@ -62,12 +62,12 @@ def tasks() -> Iterator[Tasks]:
 
 @pytest.fixture
 def acme(db: None) -> int:
-    return tenants.add(7, "ACME Towers").pk
+    return roster.add(7, "ACME Towers").pk
 
 
 @pytest.fixture
 def other_tenant(db: None) -> int:
-    return tenants.add(8, "Beta Malls").pk
+    return roster.add(8, "Beta Malls").pk
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
 from youtility_tasks import tenant
-from youtility_tasks.models import Job, TaskExecutionHistory, TaskWorker, Tenant
+from youtility_tasks.models import Job, TaskAuditLog, TaskExecutionHistory, TaskWorker, Tenant
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import prune
 
@@ -120,6 +121,12 @@ def test_a_refusal_under_json_is_one_document_too(manage, tasks, acme):
         ["tenants", "add", "7"],
         ["tenants", "deactivate"],
         ["tenants", "list", "7"],
+        ["tenants", "weigh", "7"],
+        ["tenants", "rename", "7", "Neu", "--weight", "2"],
+        ["tenants", "grant", "7", "ann"],
+        ["tenants", "grant", "7", "ann", "--role", "emperor"],
+        ["tenants", "revoke", "7"],
+        ["tenants", "members"],
         ["doctor", "everything"],
         ["submit", "x", "--unique", " "],
         ["submit", "x", "--json-args", ""],
@@ -259,9 +266,41 @@ def test_a_tenant_that_returns_is_active_again_under_its_new_name(manage, other_
     assert Tenant.objects.get(pk=other_tenant).is_active
 
 
+def test_a_tenant_is_renamed_and_weighed(manage, acme):
+    assert manage("tenants", "rename", 7, "ACME Towers II", "--reason", "merger").code == 0
+    changed = manage("tenants", "weigh", 7, "--weight", 4, "--json").json["tenant"]
+
+    assert (changed["name"], changed["weight"]) == ("ACME Towers II", 4)
+    assert list(TaskAuditLog.objects.order_by("pk").values_list("act", "reason"))[-2:] == [
+        ("rename tenant", "merger"),
+        ("weigh tenant", ""),
+    ]
+
+
+def test_roles_for_a_tenant_are_given_listed_and_taken_away(manage, acme):
+    User.objects.create_user("ann")
+    assert manage("tenants", "grant", 7, "ann", "--role", "operator", "--reason", "new here").code == 0
+    assert manage("tenants", "members", 7, "--json").json == {"members": [{"user": "ann", "role": "operator"}]}
+    assert "ann" in manage("tenants", "members", 7).out
+    assert manage("tenants", "revoke", 7, "ann").code == 0
+    assert "Nobody yet" in manage("tenants", "members", 7).out
+    assert TaskAuditLog.objects.filter(act="grant role").get().reason == "new here"
+
+
+def test_submit_is_entered_with_its_reason_and_without_its_arguments(manage, tasks, acme):
+    said = manage("submit", "polish_floor", "--tenant", 7, "--reason", "spilt milk", "--json")
+
+    row = TaskAuditLog.objects.get(act="run")
+    assert (row.target, row.tenant_id, row.reason) == ("polish_floor", 7, "spilt milk")
+    assert row.after == {"job": said.json["job"]["id"], "queue": said.json["job"]["queue"]}
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
+        (["rename", 99, "Nine"], "No tenant has the id 99."),
+        (["grant", 7, "nobody", "--role", "viewer"], "No user is called 'nobody'"),
+        (["revoke", 7, "nobody"], "No user is called 'nobody'"),
         (["add", 7, "Another"], "Tenant 7 exists and is active: 'ACME Towers'. Choose another id."),
         (["deactivate", 99], "No tenant has the id 99."),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from youtility_tasks import Retry, acts, history, queues, registry, tenant, tenants
+from youtility_tasks import Retry, acts, history, queues, registry, roster, tenant
 from youtility_tasks.acts import Becomes
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import JobNotFound, Refused
@@ -30,12 +30,12 @@ def task() -> Iterator[Task]:
 
 @pytest.fixture
 def acme() -> int:
-    return tenants.add(7, "ACME").pk
+    return roster.add(7, "ACME").pk
 
 
 @pytest.fixture
 def other_tenant() -> int:
-    return tenants.add(8, "Beta").pk
+    return roster.add(8, "Beta").pk
 
 
 def waiting(task: Task, tenant_id: int, **options: object) -> int:

@@ -52,11 +52,17 @@ def test_nothing_of_the_queue_can_be_added_by_hand(staff, model):
 
 
 def test_a_tenant_can_be_added_and_switched_off_but_not_deleted(staff, acme):
-    staff.post("/admin/youtility_tasks/tenant/add/", {"id": 8, "name": "Other", "weight": 1, "is_active": "on"})
-    staff.post(f"/admin/youtility_tasks/tenant/{acme.pk}/change/", {"name": "Acme", "weight": 1})
+    because = {"because": "they asked"}
+    page = "/admin/youtility_tasks/tenant/add/"
+    staff.post(page, {"id": 8, "name": "Other", "weight": 1, "is_active": "on", **because})
+    staff.post(f"/admin/youtility_tasks/tenant/{acme.pk}/change/", {"name": "Acme", "weight": 1, **because})
 
     assert Tenant.objects.get(pk=8).is_active
     assert not Tenant.objects.get(pk=7).is_active
+    assert entered() == [
+        ("ann", "add tenant", "tenant 8", "they asked"),
+        ("ann", "deactivate tenant", "tenant 7", "they asked"),
+    ]
     assert staff.post(f"/admin/youtility_tasks/tenant/{acme.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
@@ -158,6 +164,9 @@ def test_inside_a_tenant_what_is_set_for_all_is_only_looked_at(staff, acme, rf):
 
 def test_a_form_that_saves_the_row_itself_is_caught(staff, monkeypatch):
     """What the audit row hangs on: the same post without the house's calls leaves no trace of who and why."""
-    monkeypatch.setattr(admin.QueueControlAdmin, "save_model", lambda self, request, row, form, change: row.save())
+    for page in (admin.QueueControlAdmin, admin.TenantAdmin):
+        monkeypatch.setattr(page, "save_model", lambda self, request, row, form, change: row.save())
     with pytest.raises(AssertionError):
         test_a_pause_and_its_end(staff)
+    with pytest.raises(AssertionError):
+        test_a_tenant_can_be_added_and_switched_off_but_not_deleted(staff, Tenant.objects.create(pk=7, name="Acme"))

@@ -10,7 +10,7 @@ from django.db import DatabaseError, transaction
 
 from tests.integration.desk import Desk, execute
 from tests.integration.mutants import must_catch
-from youtility_tasks import Task, acts, audit, controls, queues, tenant, tenants
+from youtility_tasks import Task, acts, audit, controls, queues, roster, tenant
 from youtility_tasks.enqueue import enqueue_many
 from youtility_tasks.errors import Refused
 from youtility_tasks.models import TaskAuditLog
@@ -127,10 +127,10 @@ def test_retry_and_discard_are_entered(desk: Desk, sweep_task: Task) -> None:
 
 
 def test_tenants_are_entered(db: None) -> None:
-    tenants.add(9, "Nine", weight=2)
-    tenants.deactivate(9)
-    tenants.add(9, "Neun")
-    for refused in (lambda: tenants.add(9, "Again"), lambda: tenants.deactivate(10)):
+    roster.add(9, "Nine", weight=2)
+    roster.deactivate(9)
+    roster.add(9, "Neun")
+    for refused in (lambda: roster.add(9, "Again"), lambda: roster.deactivate(10)):
         with pytest.raises(Refused):
             refused()
 

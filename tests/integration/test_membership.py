@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.db import IntegrityError, transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 
-from youtility_tasks import Task, current_tenant, tenant
+from youtility_tasks import Task, audit, current_tenant, middleware, tenant
 from youtility_tasks.errors import ConfigurationError, NotAllowed
 from youtility_tasks.membership import is_ops, memberships_of, require, role_in
 from youtility_tasks.middleware import TenantMiddleware, choose
 from youtility_tasks.models import Job, Role, Tenant, TenantMembership
+from youtility_tasks.tenants import no_tenant
 
 
 @pytest.fixture
@@ -207,6 +209,51 @@ def test_an_async_view_runs_in_it_too(acme: int) -> None:
     asyncio.run(serve())
 
     assert seen == [acme]
+
+
+def rows_of_whoever() -> Iterator[str]:
+    for _ in range(2):
+        with no_tenant():  # what the body enters itself stays its own
+            pass
+        yield f"{current_tenant()} {audit.actor()};"
+
+
+def test_what_is_made_while_a_response_is_sent_is_made_for_its_tenant_and_person(guard: User, acme: int) -> None:
+    join(guard, acme)
+    answer = TenantMiddleware(lambda request: StreamingHttpResponse(rows_of_whoever()))(request_of(guard))
+
+    assert current_tenant() is None
+    assert b"".join(answer.streaming_content) == b"7 guard;7 guard;"
+    assert current_tenant() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_async_response_too(acme: int) -> None:
+    guard = User.objects.create_user("guard")
+    join(guard, acme)
+
+    async def body() -> AsyncIterator[str]:
+        for each in rows_of_whoever():
+            await asyncio.sleep(0)
+            yield each
+
+    async def view(request: Any) -> HttpResponse:
+        return StreamingHttpResponse(body())
+
+    async def serve() -> bytes:
+        answer = await TenantMiddleware(view)(request_of(guard))
+        return b"".join([chunk async for chunk in answer.streaming_content])
+
+    assert asyncio.run(serve()) == b"7 guard;7 guard;"
+
+
+@pytest.mark.parametrize("check", [test_what_is_made_while_a_response_is_sent_is_made_for_its_tenant_and_person])
+def test_without_the_context_it_would_be_made_for_nobody(
+    check: Any, guard: User, acme: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(middleware, "_streamed_here", lambda response: response)
+    with pytest.raises(AssertionError):
+        check(guard, acme)
 
 
 # -- rows that must stay

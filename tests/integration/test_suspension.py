@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tests.integration.desk import Desk, execute, job, statuses
 from tests.integration.mutants import must_catch
-from youtility_tasks import Task, acts, suspension, tenant, tenants
+from youtility_tasks import Task, acts, roster, suspension, tenant
 from youtility_tasks.errors import Refused, UnknownTenant
 from youtility_tasks.models import QueueControl, TaskExecutionHistory
 from youtility_tasks.upkeep import duties
@@ -62,7 +62,7 @@ def test_nothing_more_is_enqueued_for_it_until_it_returns(add_task: Task, acme: 
     with pytest.raises(UnknownTenant), tenant(acme):
         add_task.enqueue()
 
-    tenants.add(acme, "Acme again")
+    roster.add(acme, "Acme again")
 
     assert put(add_task, acme)
 
@@ -78,7 +78,7 @@ def test_a_job_that_came_too_late_to_be_cancelled_is_not_claimed(
         options = {"ready": {}, "due": {"run_after": timezone.now() - LATER}, "locked": {"lock": "l"}}[kind]
         late = put(add_task, acme, **options)
         left = [int(sweep_task.enqueue().id) for _ in range(others)]
-        tenants.deactivate(acme)
+        roster.deactivate(acme)
 
         assert [each.id for each in desk.claim(1)] == left
         assert [each.id for each in desk.claim(10)] == []
@@ -100,7 +100,7 @@ def test_nor_is_it_claimed_from_a_queue_with_controls(desk: Desk, add_task: Task
             put(add_task, acme, priority=1)
         put(add_task, acme, run_after=timezone.now() - LATER)
         stays = put(add_task, other_tenant)
-        tenants.deactivate(acme)
+        roster.deactivate(acme)
 
         assert [each.id for each in desk.claim(2)] == [stays]
 
@@ -117,7 +117,7 @@ def test_its_dead_letters_stay_and_cannot_be_retried_before_it_returns(desk: Des
         acts.retry(dead)
 
     assert statuses() == {dead: "failed"}
-    tenants.add(acme, "Acme")
+    roster.add(acme, "Acme")
     acts.retry(dead)
     assert statuses() == {dead: "todo"}
 
@@ -125,7 +125,7 @@ def test_its_dead_letters_stay_and_cannot_be_retried_before_it_returns(desk: Des
 def test_upkeep_asks_for_no_jobs_of_tenants_that_left_long_ago(desk: Desk, add_task: Task, acme: int) -> None:
     def check() -> None:
         put(add_task, acme)
-        tenants.deactivate(acme)
+        roster.deactivate(acme)
         execute("UPDATE youtility_tasks_tenant SET deactivated_at = now() - interval '2 days'")
 
         assert suspension.stop_stragglers(timezone.now(), lambda: False) == (0, True)
@@ -138,7 +138,7 @@ def test_upkeep_asks_what_runs_for_a_tenant_that_left_to_end_and_says_why_the_re
 ) -> None:
     running, waiting = put(add_task, acme), put(add_task, acme)
     assert desk.claim(1)[0].id == running
-    tenants.deactivate(acme, "moved away")
+    roster.deactivate(acme, "moved away")
 
     assert suspension.stop_stragglers(timezone.now(), lambda: False) == (2, True)
     assert suspension.stop_stragglers(timezone.now(), lambda: False) == (0, True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tenancy.attacks import ACROSS_TENANTS, AS_TENANT, Attack, everything_of_b
+from tests.tenancy.attacks import ACROSS_TENANTS, AS_TENANT
+from tests.tenancy.attacks.ways import Attack, everything_of_b
 from tests.tenancy.ground import House
 
 

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.test import Client
 
+from task_catalog import notices
 from tests.tenancy.ground import A, B, House
 from youtility_tasks import acts, enqueue, history, listing, registry
 from youtility_tasks.errors import UnknownTenant
+from youtility_tasks.management import verbs
 from youtility_tasks.models import TaskEffect, Tenant
 from youtility_tasks.models.history import AttemptQuerySet
 from youtility_tasks.models.jobs import JobQuerySet
@@ -257,7 +259,17 @@ VERBS = (
     ["cancel", "--all"],
     ["retry", "--all"],
     ["discard", "--all"],
+    ["limits"],
+    ["limits", "set", "--queue", "email", "--running", "3"],
+    ["pause", "email"],
+    ["resume", "email"],
+    ["limits", "clear", "--queue", "email"],
+    ["cleanup", "--dry-run"],
+    ["submit", "remember", "--json-args", f'{{"word": "{OWN}"}}', "--unique", f"{CANARY}0"],
+    ["rekey", "--dry-run"],
 )
+OF_THE_INSTALLATION = (["workers"], ["doctor"], ["tasks"])
+BY_ID = ("show", "why", "cancel", "retry", "discard")
 
 
 def say(*words: str) -> str:
@@ -279,10 +291,14 @@ def test_the_command_line(as_web: House, form: list[str], caplog: pytest.LogCapt
     )
     said = []
     for job_id in ids_of(as_web, B) + ids_of(as_web, A)[:2]:
-        said.append(say("show", str(job_id), "--args", "--tenant", str(A), *form))
-        said += [say(verb, str(job_id), "--tenant", str(A), *form) for verb in ("cancel", "retry", "discard")]
+        for verb in BY_ID:
+            more = ["--args", "--pii"] if verb == "show" else []
+            said.append(say(verb, str(job_id), *more, "--tenant", str(A), *form))
     said += [say(*verb, "--tenant", str(A), *form) for verb in VERBS]
+    said += [say(*verb, *form) for verb in OF_THE_INSTALLATION]
     text = "\n".join(said)
+    walked = {words[0] for words in (*VERBS, *OF_THE_INSTALLATION)} | {*BY_ID, "tenants"}
+    assert walked == {verb.NAME for verb in verbs.VERBS}, "a verb that nobody has walked"
 
     assert OWN in text and CANARY not in text and CANARY not in caplog.text
     assert before == as_web.rows(
@@ -292,9 +308,11 @@ def test_the_command_line(as_web: House, form: list[str], caplog: pytest.LogCapt
 
 def test_an_operator_on_the_command_line_reads_nobodys_words(as_web: House, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    said = [say(*verb, "--all-tenants", "--json") for verb in VERBS[:4]]
-    said += [say(*verb, "--all-tenants") for verb in VERBS]
-    said += [say("workers"), say("doctor"), say("tasks")]
+    for_all = [verb for verb in VERBS if verb[0] in {"jobs", "dead-letters", "stats", "cancel", "retry", "discard"}]
+    said = [say(*verb, "--all-tenants", "--json") for verb in for_all[:4]]
+    said += [say(*verb, "--all-tenants") for verb in for_all]
+    said += [say(*verb, *form) for verb in OF_THE_INSTALLATION for form in ([], ["--json"])]
+    said += [say("why", str(job_id), "--all-tenants") for job_id in ids_of(as_web, B)]
 
     text = "\n".join(said)
     assert "remember" in text and CANARY not in text and CANARY not in caplog.text
@@ -321,3 +339,18 @@ def test_a_refusal_of_the_database_tells_no_value_of_another(as_web: House) -> N
             "INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note) VALUES (7, %s, 'pending', '', '')",
             [CANARY],
         )
+
+
+def test_a_notice_of_one_tenant_is_sent_by_no_other(as_web: House, settings: Any, mailoutbox: list[Any]) -> None:
+    settings.TASK_CATALOG = {**settings.TASK_CATALOG, "admin_emails": ["admin@example.com"]}
+    for who, word in ((A, OWN), (B, CANARY)):
+        with tenant(who), transaction.atomic():
+            notices.promise("failed:it", f"{word} failed", [word])
+
+    with tenant(A):
+        assert notices.send_pending() == 1
+    texts = [f"{mail.subject} {mail.body} {mail.alternatives} {mail.extra_headers}" for mail in mailoutbox]
+    assert len(texts) == 1 and OWN in texts[0] and CANARY not in texts[0]
+    with tenant(B):
+        assert notices.send_pending() == 1
+    assert CANARY in mailoutbox[1].subject

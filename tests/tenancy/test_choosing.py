@@ -132,6 +132,36 @@ def test_a_pause_that_a_chosen_tenant_sets_in_the_admin_is_its_own(web: House, c
     ]
 
 
+def test_the_page_of_a_tenant_changes_its_name_and_leaves_the_rest_to_operators(web: House, chief: Client) -> None:
+    chief.post("/admin/tenant/", {"tenant": A})
+    page, words = f"/admin/youtility_tasks/tenant/{A}/change/", {"name": "Acme", "weight": "1", "is_active": "on"}
+
+    for change in ({"weight": "5"}, {"is_active": ""}):
+        answer = chief.post(page, {**words, **change, "because": "more"}, follow=True)
+        assert "are for operators to set" in " ".join(map(str, answer.context["messages"]))
+    chief.post(page, {**words, "name": "Neu", "because": "merger"})
+
+    assert web.rows("SELECT name, weight, is_active FROM youtility_tasks_tenant WHERE id = 7") == [("Neu", 1, True)]
+    assert web.rows(
+        "SELECT act, reason FROM youtility_tasks_taskauditlog WHERE tenant_id = 7 AND actor = 'chief' ORDER BY id"
+    ) == [("refused", ""), ("refused", ""), ("rename tenant", "merger")]
+
+
+def test_a_role_that_is_given_in_the_admin_is_of_the_chosen_tenant(web: House, chief: Client) -> None:
+    bea = User.objects.create_user("bea")
+    chief.post("/admin/tenant/", {"tenant": A})
+    add = "/admin/youtility_tasks/tenantmembership/add/"
+
+    chief.post(add, {"tenant": B, "user": bea.pk, "role": "admin", "because": "so"})
+    chief.post(add, {"tenant": A, "user": bea.pk, "role": "operator", "because": "new here"})
+
+    assert web.rows("SELECT tenant_id, role FROM youtility_tasks_tenantmembership WHERE user_id = %s", bea.pk) == [
+        (A, "operator")
+    ]
+    page = chief.get("/admin/youtility_tasks/tenantmembership/").content.decode()
+    assert "bea" in page and "Bolt" not in page
+
+
 def test_without_the_middleware_no_tenants_rows_are_to_be_seen(web: House, chief: Client, settings: Any) -> None:
     """What the bundled settings had forgotten."""
     chief.post("/admin/tenant/", {"tenant": A})

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from django.core.management import call_command
 from django.db import connections
 
 from tests.tenancy.ground import A, B, House
+from youtility_tasks.management.verbs import scope
 from youtility_tasks.tenancy import roles
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
@@ -88,6 +93,31 @@ def test_an_operator_sees_everybody_and_no_content(manage: Manage) -> None:
     assert (code, sum(queue["failed"] for queue in document["queues"])) == (0, 2)
 
 
+def looks_are_entered(manage: Manage, house: House) -> None:
+    for words in (["jobs", "--queue", "email"], ["stats"], ["dead-letters"], ["why", "1"]):
+        manage(*words, "--all-tenants")
+    manage("jobs", "--tenant", "7")
+    entered = house.rows(
+        "SELECT act, target, tenant_id, after FROM youtility_tasks_taskauditlog WHERE act = 'for all tenants' ORDER BY id"
+    )
+    assert entered == [
+        ("for all tenants", "jobs", None, {"queue": "email", "limit": "50"}),
+        ("for all tenants", "stats", None, {}),
+        ("for all tenants", "dead-letters", None, {"limit": "50"}),
+        ("for all tenants", "why", None, {"id": "1"}),
+    ]
+
+
+def test_whoever_looks_at_all_tenants_is_entered(manage: Manage, house: House) -> None:
+    looks_are_entered(manage, house)
+
+
+def test_a_look_that_is_not_entered_is_caught(manage: Manage, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scope.audit, "write", lambda *words, **more: None)
+    with pytest.raises(AssertionError):
+        looks_are_entered(manage, house)
+
+
 def test_acts_for_one_and_for_all(manage: Manage, house: House) -> None:
     code, document = manage("cancel", "--all", "--tenant", "7")
     assert (code, ids(document, "done")) == (0, {A})
@@ -120,12 +150,66 @@ def test_what_belongs_to_the_installation_is_an_operators(manage: Manage, house:
     assert not [name for name, each in found.items() if "could not be looked at" in each["found"]], found
 
 
+def test_roles_are_given_by_name_although_an_operator_may_not_read_who_there_is(manage: Manage, house: House) -> None:
+    house.rows("INSERT INTO auth_user (id, username, password, is_superuser, is_staff, is_active, first_name, last_name, email, date_joined)"
+               " VALUES (99, 'ann', '', false, false, true, '', '', '', now())")  # fmt: skip
+    assert manage("tenants", "grant", "7", "ann", "--role", "admin") == (
+        0,
+        {"members": [{"user": "ann", "role": "admin"}]},
+    )
+    assert manage("tenants", "members", "8") == (0, {"members": []})
+    assert manage("tenants", "weigh", "7", "--weight", "3")[0] == manage("tenants", "rename", "7", "Neu")[0] == 0
+    assert house.rows("SELECT name, weight FROM youtility_tasks_tenant WHERE id = 7") == [("Neu", 3)]
+    acts = house.rows("SELECT act, tenant_id FROM youtility_tasks_taskauditlog ORDER BY id DESC LIMIT 3")
+    assert acts == [("rename tenant", A), ("weigh tenant", A), ("grant role", A)]
+
+
 def test_jobs_are_submitted_for_the_tenant_that_is_named(manage: Manage, house: House) -> None:
     assert manage("submit", "auto_close_jobs")[0] == 0
     assert manage("submit", "auto_close_jobs", "--tenant", "8")[0] == 0
     assert house.rows("SELECT tenant_id FROM procrastinate_jobs WHERE task_name = 'auto_close_jobs' ORDER BY 1") == [
         (0,),
         (B,),
+    ]
+    assert house.rows("SELECT act, tenant_id FROM youtility_tasks_taskauditlog WHERE act = 'run' ORDER BY id") == [
+        ("run", 0),
+        ("run", B),
+    ]
+
+
+IN_A_SHELL = """
+from youtility_tasks import registry, tenant
+from youtility_tasks.models import Job
+print("alone", Job.objects.count())
+with tenant(7):
+    print("inside", set(Job.objects.values_list("tenant_id", flat=True)))
+    print("enqueued", registry.get("send_ticket_email").enqueue(id=1).status)
+registry.get("auto_close_jobs").enqueue()
+registry.get("send_ticket_email").enqueue(id=1)
+"""
+
+
+def test_a_shell_is_the_web_and_works_for_the_tenant_that_it_enters(house: House) -> None:
+    env = {
+        **os.environ,
+        "DATABASE_URL": house.url,
+        "DJANGO_SETTINGS_MODULE": "tests.tenancy.settings",
+        "TEST_SETTINGS": json.dumps(house.settings),
+    }
+    shell = [sys.executable, "-m", "django", "shell", "-c", IN_A_SHELL]
+    done = subprocess.run(shell, cwd=Path(__file__).resolve().parents[2], env=env, capture_output=True, text=True)
+
+    assert "alone 0\ninside {7}\nenqueued READY" in done.stdout, done.stdout + done.stderr
+    said = " ".join(done.stderr.split())
+    assert (
+        "belongs to one tenant and none is set: wrap the call in `with tenant(id):`, or declare the task with tenant='all'"
+        in said
+    )
+    assert house.rows(
+        "SELECT tenant_id FROM procrastinate_jobs WHERE task_name IN ('send_ticket_email', 'auto_close_jobs') ORDER BY 1"
+    ) == [
+        (0,),
+        (7,),
     ]
 
 

@@ -18,7 +18,7 @@ from django.db import ProgrammingError, connection, connections, transaction
 from psycopg.pq import TransactionStatus
 
 from tests.tenancy.ground import A, B, House, build
-from youtility_tasks import acts, enqueue, history, queries, tenants
+from youtility_tasks import acts, enqueue, history, queries, roster
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import JobNotFound, NotAllowed, Refused, UnknownTenant
 from youtility_tasks.models import Job, TaskEffect, Tenant
@@ -92,6 +92,29 @@ def test_each_context_sees_its_own_and_nobody_nothing(inside: House) -> None:
     assert seen() == set()
     assert Tenant.objects.count() == 0
     assert tenants_in_scope() == [A, B]
+
+
+def write_an_effect(tenant_id: int) -> None:
+    with transaction.atomic():
+        TaskEffect.objects.create(tenant_id=tenant_id, key="new", status="pending")
+
+
+def test_whoever_is_refused_by_a_policy_reads_for_whom_it_was_done_and_what_is_right(inside: House) -> None:
+    with pytest.raises(ProgrammingError) as alone:
+        write_an_effect(A)
+    with pytest.raises(ProgrammingError) as for_another, tenant(A):
+        write_an_effect(B)
+    with pytest.raises(ProgrammingError) as of_a_sweep, no_tenant():
+        write_an_effect(A)
+
+    assert "No tenant is set here" in "".join(alone.value.__notes__)
+    assert "wrap it in `with tenant(id):`" in "".join(alone.value.__notes__) and "tenant='all'" in "".join(
+        alone.value.__notes__
+    )
+    assert for_another.value.__notes__ == [
+        "It was done for tenant 7: rows of another can be neither written nor pointed at."
+    ]
+    assert "a sweep: enter each with" in "".join(of_a_sweep.value.__notes__)
 
 
 def test_a_transaction_follows_its_context(inside: House) -> None:
@@ -240,7 +263,7 @@ def guard_sends_alone() -> None:
 
 
 def test_a_tenant_is_activated_by_operators_alone(inside: House) -> None:
-    for act in (lambda: tenants.deactivate(A, "why"), lambda: tenants.add(A, "Acme", weight=9)):
+    for act in (lambda: roster.deactivate(A, "why"), lambda: roster.add(A, "Acme", weight=9)):
         with pytest.raises(NotAllowed, match="manage_task_queue tenants"):
             act()
     assert inside.rows("SELECT is_active, weight FROM youtility_tasks_tenant WHERE id = 7") == [(True, 1)]

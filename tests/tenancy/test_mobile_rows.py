@@ -87,6 +87,25 @@ def test_so_it_is_in_every_table(devices, table):
     assert (result["inserted"], result["updated"], len(result["rejected"])) == (1, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("table", "column"), [("tracking", "people_id"), ("attachment", "bu_id"), ("jobneeddetails", "jobneed_id")]
+)
+def test_a_row_that_points_at_nobody_is_rejected_alone(devices, table, column):
+    """It would have no client but through the row that stands for none, at which everybody's may point."""
+    mine, _ = devices
+    with tenant(mine.company.id):
+        work = mine.company.work(mine.site)
+    columns = {"people_id": mine.person.pk, "bu_id": mine.site.pk, "jobneed_id": work.pk}
+    more = {"attachment": {"owner": "x", "filepath": "a/", "filename": "b"}}.get(table, {})
+
+    def row(pointing_at: int | None) -> dict[str, Any]:
+        return {"uuid": mine.track()["uuid"], column: pointing_at, **more}
+
+    result = mine.batch(table, row(columns[column]), row(1), row(None))
+
+    assert (result["inserted"], [each["index"] for each in result["rejected"]]) == (1, [1, 2])
+
+
 def test_mutations_work_and_stay_inside(devices):
     mine, theirs = devices
     with tenant(theirs.company.id):

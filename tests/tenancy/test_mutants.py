@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.tenancy import attacks
-from tests.tenancy.attacks import Attack
-from tests.tenancy.ground import House
+from tests.tenancy.attacks.ways import KEPT_APART, OF_THE_HOUSE, SET_BY_PEOPLE, Attack, everything_of_b
+from tests.tenancy.ground import A, House
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ MUTANTS = (
     Mutant("another id of a membership", "GRANT UPDATE ON youtility_tasks_tenantmembership TO {web}", attacks.takes_ids_that_others_will_draw),
     *(
         Mutant(f"NO FORCE on {table}", f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY", attacks.the_owner_looks_around)
-        for table in (*attacks.KEPT_APART, *attacks.SET_BY_PEOPLE, "youtility_tasks_history_default")
+        for table in (*KEPT_APART, *SET_BY_PEOPLE, "youtility_tasks_history_default")
     ),
     *(
         Mutant(f"TRUNCATE on {table}", f"GRANT TRUNCATE ON {table} TO {{web}}", attacks.empties_tables)
-        for table in (*attacks.KEPT_APART, *attacks.SET_BY_PEOPLE, "youtility_tasks_history_default")
+        for table in (*KEPT_APART, *SET_BY_PEOPLE, "youtility_tasks_history_default")
         if table not in {"procrastinate_jobs", "youtility_tasks_tenant"}  # others refer to them: it takes the right on those, too
     ),
     *(
@@ -91,11 +91,11 @@ MUTANTS = (
     ),
     *(
         Mutant(f"no row security of {table}", f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY", attacks.meddles_with_what_people_set)
-        for table in attacks.SET_BY_PEOPLE
+        for table in SET_BY_PEOPLE
     ),
     *(
         Mutant(f"{right} on {table}", f"GRANT {right} ON {table} TO {{web}}", attacks.reaches_for_the_house)
-        for table in attacks.OF_THE_HOUSE
+        for table in OF_THE_HOUSE
         for right in ("SELECT", "UPDATE", "DELETE")
     ),
     *(
@@ -106,6 +106,9 @@ MUTANTS = (
             "youtility_tasks_sealed_keys_v1",
         )
     ),
+    Mutant("statistics of a table that nothing guards", "ALTER TABLE procrastinate_jobs DISABLE ROW LEVEL SECURITY", attacks.reads_the_statistics),
+    Mutant("statistics of a partition", "GRANT SELECT ON youtility_tasks_history_default TO {web}; ALTER TABLE youtility_tasks_history_default DISABLE ROW LEVEL SECURITY", attacks.reads_the_statistics),
+    Mutant("statistics of everything", "GRANT pg_read_all_data TO {login}; ALTER ROLE {login} BYPASSRLS", attacks.reads_the_statistics),
     Mutant("another's key", "GRANT UPDATE ON youtility_tasks_keys TO {web}", attacks.reads_the_keys),
     Mutant("no key", "GRANT DELETE ON youtility_tasks_keys TO {task}", attacks.reads_the_keys, "task"),
     Mutant("any id of an event", "GRANT INSERT (id) ON procrastinate_events TO {web}", attacks.meddles_with_what_people_set),
@@ -232,11 +235,11 @@ def test_an_act_is_bound_twice(house: House, sql: str) -> None:
     """By what its function asks, and by the policy for that function's owner: either alone holds."""
     for statement in parts_of(sql):
         house.rows(statement)
-    before = attacks.everything_of_b(house)
+    before = everything_of_b(house)
 
     ids = [job_id for (job_id,) in house.rows("SELECT id FROM procrastinate_jobs")]
-    with house.connect("web", attacks.A) as session:
+    with house.connect("web", A) as session:
         session.execute("SELECT * FROM youtility_tasks_cancel_v1(%s, 'failed', '', NULL)", [ids])
         session.commit()
 
-    assert attacks.everything_of_b(house) == before
+    assert everything_of_b(house) == before

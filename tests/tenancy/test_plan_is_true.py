@@ -148,6 +148,7 @@ SPOILED = {
     "ALTER TABLE youtility_tasks_history_default DISABLE ROW LEVEL SECURITY": "youtility_tasks_history_default has no row level",
     "ALTER POLICY yt_own ON procrastinate_jobs USING (true)": "the policy yt_own of procrastinate_jobs is not the planned one",
     "ALTER POLICY yt_own ON ticket USING (client_id > 0)": "the policy yt_own of ticket is not the planned one",
+    "ALTER POLICY yt_own ON reminder USING (EXISTS (SELECT 1 FROM job p WHERE p.id = reminder.job_id))": "the policy yt_own of reminder",
     "ALTER POLICY yt_own_new ON procrastinate_jobs WITH CHECK (true)": "the policy yt_own_new of procrastinate_jobs",
     "ALTER POLICY yt_worker ON procrastinate_jobs TO public": "the policy yt_worker of procrastinate_jobs",
     "DROP POLICY yt_own ON youtility_tasks_taskeffect": "youtility_tasks_taskeffect lacks the policy yt_own",

@@ -8,6 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,52 @@ def test_prints_and_log_lines_are_kept_and_go_on_their_way() -> None:
 
     assert said.text() == "one\nWARNING app two 2\nthree\n"
     assert "one\n" in heard.getvalue() and "outside\n" in heard.getvalue()
+
+
+def two_print_side_by_side() -> None:
+    words, meeting = ("Ackerschnepfe", "Kanarienvogel"), threading.Barrier(2, timeout=10)
+    kept: dict[str, str] = {}
+
+    def attempt(word: str) -> None:
+        with output.kept() as said:
+            for _ in range(5):
+                meeting.wait()
+                sys.stdout.write(word)
+                logging.getLogger("app").warning(word)
+                meeting.wait()
+        kept[word] = said.text()
+
+    with like_a_child():
+        threads = [threading.Thread(target=attempt, args=[word]) for word in words]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    for own, other in (words, words[::-1]):
+        assert kept[own].count(own) == 10 and other not in kept[own]
+
+
+def test_what_two_tenants_print_side_by_side_in_one_child_is_kept_apart() -> None:
+    two_print_side_by_side()
+
+
+def test_what_is_kept_for_the_process_would_be_mixed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    class OfTheProcess:
+        value: Any = None
+
+        def get(self) -> Any:
+            return self.value
+
+        def set(self, value: Any) -> Any:
+            self.value, was = value, self.value
+            return was
+
+        def reset(self, was: Any) -> None:
+            self.value = was
+
+    monkeypatch.setattr(output, "_current", OfTheProcess())
+    with pytest.raises(AssertionError):
+        two_print_side_by_side()
 
 
 def no_stdout() -> None:

@@ -30,6 +30,7 @@ FUNCTIONS = (
     "youtility_tasks_enqueue_signed_v1",
     "youtility_tasks_enqueue_v1",
     "youtility_tasks_enter_strays_v1",
+    "youtility_tasks_enter_v1",
     "youtility_tasks_few_controls_v1",
     "youtility_tasks_finish_v2",
     "youtility_tasks_first_of_locks_v1",

@@ -246,4 +246,5 @@ def _essence(expression: str | None) -> str | None:
         return None
     text = re.sub(r"\bAS youtility_tasks_tenant_v1\b|::(text|integer|bigint)\b", "", expression)
     text = re.sub(r"\b\w+\.(?=youtility_tasks_|procrastinate_\w+ )", "", text)
+    text = re.sub(r"\bp+\.", "", text)  # as a plan calls the row that another points at
     return re.sub(r"[\s()]", "", text).lower()

@@ -70,6 +70,10 @@ def _targets(kind: str, name: str, there: Catalogue) -> Iterator[str]:
                 yield f"FUNCTION {row[1]}"
 
 
+_MADE_BY = {"youtility_tasks_enter_v1": "0019"}
+"""Functions with their owner's rights that another migration than 0015 gives their surroundings."""
+
+
 def functions(plan: Plan, there: Catalogue) -> Iterator[Difference]:
     """Functions that run with other rights than planned, or belong to somebody else."""
     owner = plan.group(OWNER)
@@ -91,7 +95,8 @@ def functions(plan: Plan, there: Catalogue) -> Iterator[Difference]:
             )
         if name in plan.definers and search_path != f"search_path={there.path}":
             yield Difference(
-                f"{name} has no fixed surroundings: it was changed by hand. Restore it from the migration 0011"
+                f"{name} has no fixed surroundings: it was changed by hand. Restore it from the migration "
+                f"{_MADE_BY.get(name, '0015')}"
             )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
-from django.db import connections, transaction
+from django.db import ProgrammingError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from psycopg.pq import TransactionStatus
@@ -32,6 +32,8 @@ _STEERING = re.compile(
 )
 """Statements that begin and end transactions: they read no row, and must not be put into one."""
 _BACK = re.compile(r"\s*ROLLBACK\b", re.IGNORECASE)
+
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
@@ -51,6 +53,14 @@ class Guard:
         """What this transaction was told last."""
 
     def __call__(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        try:
+            return self._run(execute, sql, params, many, context)
+        except ProgrammingError as refused:
+            if getattr(refused.__cause__, "sqlstate", None) == _INSUFFICIENT_PRIVILEGE and roles.acting_as() in USERS:
+                refused.add_note(_advice())
+            raise
+
+    def _run(self, execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         connection = context["connection"]
         raw: psycopg.Connection[Any] = connection.connection
         status = raw.info.transaction_status
@@ -87,6 +97,18 @@ class Guard:
             result = execute(sql, params, many, context)
         self.sent = wanted
         return result
+
+
+def _advice() -> str:
+    """For whoever reads that the database let something not happen."""
+    acting = tenants.acting()
+    if acting is None:
+        return (
+            "No tenant is set here, so no row of any can be written: wrap it in `with tenant(id):`; a task that serves every tenant "
+            "is declared with tenant='all' and loops over `tenants_in_scope()`."
+        )
+    whose = f"tenant {acting}" if acting else "no tenant in particular (a sweep: enter each with `with tenant(id):`)"
+    return f"It was done for {whose}: rows of another can be neither written nor pointed at."
 
 
 def _fits_a_pipeline(sql: str, cursor: Any) -> bool:

@@ -204,7 +204,7 @@ TABLES = (
     Table(
         "youtility_tasks_tenantmembership",
         {
-            TASK: READ,
+            **each_of((TASK, OWNER), READ),
             **each_of(
                 (WEB, OPS),
                 {**READ, "INSERT": _MEMBERSHIP, "UPDATE": _MEMBERSHIP, "DELETE": ALL_COLUMNS},
@@ -215,13 +215,14 @@ TABLES = (
             Policy("yt_own", USERS, "SELECT", f"{own('tenant_id')} OR {TENANT} = 0"),
             Policy("yt_own_changed", (WEB,), "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "ALL", "true"),
+            Policy("yt_owner", (OWNER,), "SELECT", _INSIDE),
         ),
     ),
     Table(
         "youtility_tasks_queuecontrol",
         {
             WORKER: {**READ, "UPDATE": ("tokens", "refilled_at"), "DELETE": ALL_COLUMNS},
-            TASK: READ,
+            **each_of((TASK, OWNER), READ),
             **each_of((WEB, OPS), {**READ, "INSERT": _CONTROL, "UPDATE": _CONTROL}),
         },
         (
@@ -230,14 +231,18 @@ TABLES = (
             Policy("yt_own", USERS, "SELECT", f"{own('tenant_id')} OR tenant_id IS NULL"),
             Policy("yt_own_changed", (WEB,), "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "ALL", "true"),
+            Policy("yt_owner", (OWNER,), "SELECT", _INSIDE),
         ),
     ),
     Table(
         "youtility_tasks_taskauditlog",
         each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": _AUDIT}),
         (
-            # What the owner does for a tenant (`rekey`) is entered as that tenant's.
-            Policy("yt_owner", (OWNER,), "ALL", f"{_INSIDE} AND {own('tenant_id')}"),
+            # What the owner does for a tenant (`rekey`) is entered as that tenant's. His trigger enters what nobody has entered as a
+            # transaction ends, when the token may be over: of it none is asked.
+            Policy(
+                "yt_owner", (OWNER,), "ALL", _INSIDE, f"{_INSIDE} AND (act = 'changed by SQL' OR {own('tenant_id')})"
+            ),
             Policy("yt_own", USERS, "SELECT", own("tenant_id")),
             Policy("yt_own_new", USERS, "INSERT", None, f"{own('tenant_id')} AND {_AT_ONCE}"),
             Policy("yt_ops", (OPS,), "ALL", "true"),
@@ -312,6 +317,7 @@ DEFINERS = frozenset(
         "youtility_tasks_drop_history_day_v1",
         "youtility_tasks_stop_stragglers_v1",
         "youtility_tasks_keep_tenant_v1",
+        "youtility_tasks_enter_v1",
         "cleanup_old_tasks",
     }
 )

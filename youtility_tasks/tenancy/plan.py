@@ -58,16 +58,16 @@ def _of_application(name: str, declared: Any) -> Table:
     return Table(name, each_of(USERS, READ_AND_WRITE), policies)
 
 
-def _conditions(name: str, declared: Any) -> tuple[str, str | None]:
-    """When a row is the tenant's own, and when it is everybody's to read."""
+def _conditions(name: str, declared: Any, at: str = "") -> tuple[str, str | None]:
+    """When a row is the tenant's own, and when it is everybody's to read. `at`: what the row is called where that is asked."""
+    dot = f"{at}." if at else ""
     match declared:
         case str(column):
-            return own(_quoted(column)), None
+            return own(dot + _quoted(column)), None
         case {"column": str(column), "shared": list() | tuple() as values, **rest} if not rest:
-            return own(_quoted(column)), " OR ".join(_is(_quoted(column), value) for value in values)
+            return own(dot + _quoted(column)), " OR ".join(_is(_quoted(column), value) for value in values)
         case {"through": str(column), "to": str(table), **rest} if not rest:
-            pointed_at = f"p.id = {_quoted(name)}.{_quoted(column)}"
-            return f"EXISTS (SELECT 1 FROM {_quoted(table)} p WHERE {pointed_at})", None  # noqa: S608 - names, checked
+            return _through(at or _quoted(name), column, table, alias=f"{at}p" if at else "p"), None
         case {"where": str(text), **rest} if "{tenant}" in text and rest.keys() <= {"shared_where"}:
             shared = rest.get("shared_where")
             return text.replace("{tenant}", TENANT), None if shared is None else str(shared)
@@ -75,6 +75,15 @@ def _conditions(name: str, declared: Any) -> tuple[str, str | None]:
         f"YOUTILITY_TASKS: tenant_tables[{name!r}] is {declared!r}; right is a column, {{'column': ..., 'shared': [...]}}, "
         "{'through': column, 'to': table} or {'where': condition with {tenant}}."
     )
+
+
+def _through(at: str, column: str, table: str, *, alias: str) -> str:
+    """That a row points at one of the tenant's own; what points at a row that all may read, as the one that stands for none, is nobody's."""
+    pointed_at = f"{alias}.id = {at}.{_quoted(column)}"
+    declared = _declared().get(table)
+    if declared is not None:
+        pointed_at += f" AND ({_conditions(table, declared, alias)[0]})"
+    return f"EXISTS (SELECT 1 FROM {_quoted(table)} {alias} WHERE {pointed_at})"  # noqa: S608 - names, checked
 
 
 def _is(column: str, value: Any) -> str:

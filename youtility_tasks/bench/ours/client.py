@@ -12,7 +12,7 @@ django.setup()
 
 from django.db import connection, transaction  # noqa: E402
 
-from youtility_tasks import enqueue_many, tenant, tenants  # noqa: E402
+from youtility_tasks import enqueue_many, roster, tenant  # noqa: E402
 from youtility_tasks.bench.ours import tasks  # noqa: E402
 from youtility_tasks.bench.peers import speak  # noqa: E402
 from youtility_tasks.models import Tenant  # noqa: E402
@@ -53,5 +53,5 @@ class Ours:
 
 if __name__ == "__main__":
     if not Tenant.objects.filter(pk=_TENANT).exists():
-        tenants.add(_TENANT, "Bench")
+        roster.add(_TENANT, "Bench")
     speak.serve(Ours())

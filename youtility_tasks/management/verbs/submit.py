@@ -11,7 +11,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from youtility_tasks import enqueue, registry
+from youtility_tasks import registry, submission
 from youtility_tasks.errors import NoTenant, Refused, UnknownTask
 from youtility_tasks.models import Job
 from youtility_tasks.tasks_api import TaskResultStatus
@@ -47,6 +47,7 @@ def add_arguments(parser: CommandParser) -> None:
         metavar="KEY",
         help="no second job of the task while one with this key waits or runs",
     )
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why; kept in the audit log")
 
 
 def run(options: Namespace) -> Answer:
@@ -60,7 +61,7 @@ def run(options: Namespace) -> Answer:
     positional, named = (args.get("args", []), args.get("kwargs", {})) if task.verbatim else ([], args)
     with tenant(options.tenant) if options.tenant is not None else contextlib.nullcontext():
         try:
-            result, is_new = enqueue.enqueue_or_find(wanted, positional, named)
+            result, is_new = submission.submit(wanted, positional, named, reason=options.reason)
         except NoTenant as error:
             raise Refused(
                 f"Task {task.name!r} belongs to one tenant: add --tenant N. `manage_task_queue tenants` lists them."

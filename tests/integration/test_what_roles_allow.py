@@ -1,0 +1,286 @@
+"""What a person may do, role by role and act by act, whichever way the act is called; who is no person is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import AnonymousUser, Permission, User
+from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+
+from tests.integration.desk import Desk
+from youtility_tasks import Task, acts, controls, members, membership, roster, submission, suspension, tenant
+from youtility_tasks.errors import NotAllowed
+from youtility_tasks.middleware import TenantMiddleware
+from youtility_tasks.models import Job, QueueControl, Role, TaskAuditLog, TenantMembership
+from youtility_tasks.models import Tenant as TenantRow
+
+PEOPLE = ("anonymous", "none", "elsewhere", "viewer", "operator", "admin", "ops")
+OPS = frozenset({"ops"})
+ADMINS, OPERATORS = OPS | {"admin"}, OPS | {"admin", "operator"}
+MAY = {
+    **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), OPERATORS),
+    **dict.fromkeys(("limit", "rename tenant", "grant role", "revoke role"), ADMINS),
+    **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant", "suspend"), OPS),
+    **dict.fromkeys(("cancel for all", "limit for all"), OPS),
+}
+"""Act -> who may do it for Acme. Written down once more, so that a slip in `membership.NEEDS` is seen."""
+
+
+@pytest.fixture
+def person(db: None, acme: int, other_tenant: int) -> Callable[[str], Any]:
+    """`person("viewer")`: somebody with that role for Acme; "elsewhere" is an admin of the other tenant."""
+
+    def make(kind: str) -> Any:
+        if kind == "anonymous":
+            return AnonymousUser()
+        user = User.objects.create_user(kind)
+        if kind == "ops":
+            user.user_permissions.add(Permission.objects.get(codename="ops", content_type__app_label="youtility_tasks"))
+        elif kind == "elsewhere":
+            TenantMembership.objects.create(user=user, tenant_id=other_tenant, role=Role.ADMIN)
+        elif kind != "none":
+            TenantMembership.objects.create(user=user, tenant_id=acme, role=kind)
+        return User.objects.get(pk=user.pk)
+
+    return make
+
+
+@pytest.fixture
+def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[str], object]:
+    """`do("retry")`: that act for Acme, with all that it needs in place; prepared by the application itself."""
+    with tenant(acme):
+        dead = int(add_task.enqueue().id)
+        desk.finish(desk.take(), "failed")
+        waiting = int(add_task.enqueue(number=1).id)
+        controls.pause(queue="reports")
+    User.objects.create_user("bea")
+    members.grant(acme, "bea", Role.VIEWER)
+    inside: dict[str, Callable[[], object]] = {
+        "run": lambda: submission.submit(add_task, kwargs={"number": 3}),
+        "cancel": lambda: acts.cancel(waiting),
+        "retry": lambda: acts.retry(dead),
+        "discard": lambda: acts.discard(dead),
+        "pause": lambda: controls.pause(queue="email"),
+        "resume": lambda: controls.resume(queue="reports"),
+        "limit": lambda: controls.limit(queue="email", running=2),
+    }
+    outside: dict[str, Callable[[], object]] = {
+        "rename tenant": lambda: roster.rename(acme, "Acme & Sons"),
+        "grant role": lambda: members.grant(acme, "bea", Role.ADMIN),
+        "revoke role": lambda: members.revoke(acme, "bea"),
+        "add tenant": lambda: roster.add(9, "Nine"),
+        "deactivate tenant": lambda: roster.deactivate(acme),
+        "weigh tenant": lambda: roster.weigh(acme, 3),
+        "suspend": lambda: suspension.suspend(acme),
+        "cancel for all": lambda: acts.cancel_many([waiting]),
+        "limit for all": lambda: controls.limit(queue="email", running=2),
+    }
+
+    def one(act: str) -> object:
+        if act in outside:
+            return outside[act]()
+        with tenant(acme):
+            return inside[act]()
+
+    return one
+
+
+def everything() -> list[object]:
+    return [
+        list(model.objects.order_by("pk").values())
+        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow)
+    ]
+
+
+def check(who: str, act: str, person: Callable[[str], Any], do: Callable[[str], object]) -> None:
+    user, before = person(who), everything()
+    with membership.acting(user):
+        if who in MAY[act]:
+            do(act)
+            assert TaskAuditLog.objects.first().actor == user.get_username()
+        else:
+            with pytest.raises(NotAllowed):
+                do(act)
+    if who not in MAY[act]:
+        assert everything() == before, "it was refused, and something was done"
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("act", MAY)
+def test_a_person_does_what_the_role_allows_and_nothing_else(who, act, person, do) -> None:
+    check(who, act, person, do)
+
+
+@pytest.mark.parametrize("act", MAY)
+def test_an_act_that_forgets_to_ask_is_caught(act, person, do, monkeypatch) -> None:
+    forgets = {"cancel for all": "cancel", "limit for all": "limit", "suspend": "deactivate tenant"}.get(act, act)
+    assert forgets in membership.NEEDS
+    asks = membership.allow
+    monkeypatch.setattr(membership, "allow", lambda act, tenant_id: None if act == forgets else asks(act, tenant_id))
+    refused = pytest.raises((AssertionError, pytest.fail.Exception))
+    with refused:
+        check("viewer" if act != "suspend" else "none", act, person, do)
+
+
+@pytest.mark.parametrize("act", MAY)
+def test_who_is_no_person_is_not_asked(act, do) -> None:
+    """A task, a command, the application in a request that is somebody's."""
+    with membership.acting(AnonymousUser()), membership.by_the_application():
+        do(act)
+
+
+def test_whoever_is_refused_reads_what_it_takes_and_what_they_have(person, do, acme) -> None:
+    user = person("operator")
+    with membership.acting(user), pytest.raises(NotAllowed) as refused:
+        do("limit")
+    assert str(refused.value) == (
+        f"'limit' takes the role admin for tenant {acme}, and operator has operator; an admin of the tenant gives it."
+    )
+    with membership.acting(user), pytest.raises(NotAllowed, match="'cancel' for every tenant takes the permission"):
+        do("cancel for all")
+    assert membership.may(user, "pause", acme) and not membership.may(user, "limit", acme)
+
+
+# -- a request
+
+
+def asked(user: Any, view: Callable[[Any], object]) -> tuple[int, str]:
+    """Through Django's own handling of exceptions, as a server would."""
+    request: Any = RequestFactory().post("/")
+    request.user, request.session = user, SessionStore()
+    middleware = TenantMiddleware(lambda request: HttpResponse(str(view(request))))
+    try:
+        answer = middleware(request)
+    except Exception as error:  # what `_get_response` does with what a view raises
+        answer = middleware.process_exception(request, error)
+        if answer is None:
+            raise
+    return answer.status_code, answer.content.decode()
+
+
+def test_a_view_that_asks_nobody_is_bound_by_the_role_of_who_sent_the_request(person, do, acme) -> None:
+    code, said = asked(person("viewer"), lambda request: do("cancel"))
+    assert code == 403 and "'cancel' takes the role operator" in said
+
+    assert asked(person("operator"), lambda request: do("cancel"))[0] == 200
+    assert TaskAuditLog.objects.filter(act="cancel").get().actor == "operator"
+
+
+def test_a_refusal_is_in_the_audit_log(client: Client, person, acme, settings, caplog) -> None:
+    settings.ROOT_URLCONF = __name__
+    client.force_login(person("viewer"))
+
+    assert client.post("/pause/").status_code == 403
+
+    row = TaskAuditLog.objects.get(act="refused")
+    assert (row.actor, row.tenant_id) == ("viewer", acme)
+    assert "'pause' takes the role operator for tenant 7" in row.target
+    assert "refused by='viewer'" in caplog.text
+    assert not QueueControl.objects.exists()
+
+
+def pauses(request: Any) -> HttpResponse:
+    controls.pause(queue="email")
+    return HttpResponse()
+
+
+def urls() -> list[Any]:
+    from django.urls import path
+
+    return [path("pause/", pauses), path("admin/", django_admin.site.urls)]
+
+
+urlpatterns = urls()
+
+
+# -- the pages of the admin, to people whom Django lets do anything there
+
+WORDS = {"because": "so"}
+LIMIT = {"queue_name": "email", "task_name": "", "tenant_id": "7", "max_running": "2", "rate_per_s": "", "burst": "1.0",
+         "paused_until_0": "", "paused_until_1": "", **WORDS}  # fmt: skip
+PAUSE = {**LIMIT, "max_running": "", "is_paused": "on"}
+PAGES: dict[str, tuple[str, str, dict[str, str]]] = {
+    "limit": ("limit", "queuecontrol/add/", LIMIT),
+    "pause": ("pause", "queuecontrol/add/", PAUSE),
+    "rename": ("rename tenant", "tenant/7/change/", {"name": "Neu", "weight": "1", "is_active": "on", **WORDS}),
+    "weigh": ("weigh tenant", "tenant/7/change/", {"name": "Acme", "weight": "5", "is_active": "on", **WORDS}),
+    "switch off": ("suspend", "tenant/7/change/", {"name": "Acme", "weight": "1", **WORDS}),
+    "new tenant": ("add tenant", "tenant/add/", {"id": "9", "name": "Nine", "weight": "1", "is_active": "on", **WORDS}),
+    "role": ("grant role", "tenantmembership/add/", {"tenant": "7", "user": "", "role": "admin", **WORDS}),
+}
+
+
+@pytest.fixture
+def staff(person: Callable[[str], Any]) -> Callable[[str], Client]:
+    """Somebody with every permission of Django's on the house's models, and the role."""
+
+    def make(kind: str) -> Client:
+        user = person(kind)
+        user.is_staff = True
+        user.save()
+        user.user_permissions.add(
+            *Permission.objects.filter(content_type__app_label="youtility_tasks").exclude(codename="ops")
+        )
+        browser = Client()
+        browser.force_login(user)
+        return browser
+
+    return make
+
+
+@pytest.mark.parametrize("who", ["none", "viewer", "operator", "admin", "ops"])
+@pytest.mark.parametrize("page", PAGES)
+def test_the_admins_pages_ask_for_the_role(who, page, staff, acme, add_task) -> None:
+    act, path, words = PAGES[page]
+    browser, before = staff(who), [each for each in everything()[1:]]
+    if "user" in words:
+        words = {**words, "user": str(User.objects.create_user("bea").pk)}
+
+    browser.post(f"/admin/youtility_tasks/{path}", words)
+
+    rows = list(TaskAuditLog.objects.exclude(act="refused"))
+    if who in MAY[act]:
+        assert [(each.act, each.actor, each.reason) for each in rows] == [
+            ("deactivate tenant" if act == "suspend" else act, who, "so")
+        ]
+    else:
+        assert rows == []
+        after = everything()[1:]
+        assert [after[0], *after[2:]] == [before[0], *before[2:]], "it was refused, and something was done"
+        if who not in {"none"} or path.endswith("add/"):  # who may not even see the row is sent back to the list
+            assert TaskAuditLog.objects.filter(act="refused").exists()
+
+
+def test_who_is_switched_off_in_the_admin_has_its_jobs_cancelled(staff, acme, add_task) -> None:
+    with tenant(acme):
+        waiting = int(add_task.enqueue().id)
+
+    staff("ops").post("/admin/youtility_tasks/tenant/7/change/", PAGES["switch off"][2])
+
+    assert not Job.objects.filter(pk=waiting).exists()
+    row = TenantRow.objects.get(pk=acme)
+    assert (row.is_active, row.deactivated_reason) == (False, "so") and row.deactivated_at is not None
+
+
+@pytest.mark.parametrize(("who", "sees"), [("none", set()), ("viewer", {7}), ("elsewhere", {8}), ("ops", {7, 8})])
+def test_without_roles_of_the_database_the_lists_are_still_the_tenants_own(
+    who, sees, staff, acme, other_tenant, add_task
+) -> None:
+    ids = {}
+    for each in (acme, other_tenant):
+        with tenant(each):
+            ids[each] = int(add_task.enqueue().id)
+    browser = staff(who)
+    page = browser.get("/admin/youtility_tasks/job/").content.decode()
+    assert {each for each, job_id in ids.items() if f"/job/{job_id}/change/" in page} == sees
+    found = {
+        each
+        for each, job_id in ids.items()
+        if browser.get(f"/admin/youtility_tasks/job/{job_id}/change/").status_code == 200
+    }
+    assert found == sees

@@ -1,0 +1,5 @@
+DROP TRIGGER youtility_tasks_enter ON youtility_tasks_tenant;
+DROP TRIGGER youtility_tasks_enter ON youtility_tasks_tenantmembership;
+DROP TRIGGER youtility_tasks_enter ON youtility_tasks_queuecontrol;
+DROP TRIGGER youtility_tasks_enter_gone ON youtility_tasks_queuecontrol;
+DROP FUNCTION youtility_tasks_enter_v1;
