@@ -15,8 +15,9 @@ class YoutilityTasksConfig(AppConfig):
         # Django imports this module before any model exists, so what needs models is imported here.
         from . import checks, registry
         from .errors import ConfigurationError
+        from .schedules import defaults
         from .tenancy import guard, roles
-        from .workers import adopted, stock
+        from .workers import adopted, periodic, stock
 
         checks.register()
         guard.install()
@@ -30,3 +31,4 @@ class YoutilityTasksConfig(AppConfig):
             stock.offer(declared)
         registry.on_register.append(stock.offer)
         registry.finders.append(adopted.find)
+        defaults.sources.append(periodic.declared)
