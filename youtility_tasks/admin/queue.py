@@ -1,4 +1,4 @@
-"""Django's admin over jobs, attempts, workers, effects, controls, acts and tenants: for staff who see every tenant.
+"""Django's admin over jobs, attempts, workers, effects, controls, schedules, acts and tenants: for staff who see every tenant.
 
 Jobs are never edited row by row; acts on them go through `manage_task_queue`, which refuses what a status does not allow.
 Limits and pauses are changed by the same calls as there, so that each change is in the audit log with its reason. Arguments are
@@ -16,11 +16,11 @@ from django.db.models import Model
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from . import audit, controls
-from .errors import WrongControl
-from .models import Job, QueueControl, TaskAuditLog, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
-from .tenancy import roles
-from .tenants import current_tenant
+from youtility_tasks import audit, controls
+from youtility_tasks.errors import WrongControl
+from youtility_tasks.models import Job, QueueControl, TaskAuditLog, TaskEffect, TaskExecutionHistory, TaskWorker, Tenant
+from youtility_tasks.tenancy import roles
+from youtility_tasks.tenants import current_tenant
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
@@ -30,7 +30,7 @@ else:
     _ModelAdmin, _ControlForm = admin.ModelAdmin, forms.ModelForm
 
 
-class _ToLookAt(_ModelAdmin):
+class ToLookAt(_ModelAdmin):
     """No adding, changing or deleting; a page counts nothing it does not show."""
 
     show_full_result_count = False
@@ -47,7 +47,7 @@ class _ToLookAt(_ModelAdmin):
 
 
 @admin.register(Job)
-class JobAdmin(_ToLookAt):
+class JobAdmin(ToLookAt):
     list_display = ["id", "task_name", "queue_name", "tenant_id", "status", "attempts", "enqueued_at", "scheduled_at"]
     list_filter = ["status"]
     search_fields = ["=id", "=task_name"]
@@ -56,7 +56,7 @@ class JobAdmin(_ToLookAt):
 
 
 @admin.register(TaskExecutionHistory)
-class TaskExecutionHistoryAdmin(_ToLookAt):
+class TaskExecutionHistoryAdmin(ToLookAt):
     list_display = ["job_id", "task_name", "queue_name", "tenant_id", "attempt", "outcome", "run_ms", "finished_at"]
     list_filter = ["outcome"]
     search_fields = ["=job_id", "=task_name"]
@@ -65,7 +65,7 @@ class TaskExecutionHistoryAdmin(_ToLookAt):
 
 
 @admin.register(TaskWorker)
-class TaskWorkerAdmin(_ToLookAt):
+class TaskWorkerAdmin(ToLookAt):
     list_display = ["id", "host", "pid", "queue_name", "status", "slots", "heartbeat_at"]
     list_filter = ["status", "queue_name"]
 
@@ -78,7 +78,7 @@ class TaskWorkerAdmin(_ToLookAt):
 
 
 @admin.register(TaskEffect)
-class TaskEffectAdmin(_ToLookAt):
+class TaskEffectAdmin(ToLookAt):
     list_display = ["key", "tenant_id", "task_name", "status", "created_at", "done_at"]
     list_filter = ["status"]
     search_fields = ["key"]
@@ -87,7 +87,7 @@ class TaskEffectAdmin(_ToLookAt):
 
 
 @admin.register(TaskAuditLog)
-class TaskAuditLogAdmin(_ToLookAt):
+class TaskAuditLogAdmin(ToLookAt):
     list_display = ["at", "actor", "act", "target", "tenant_id", "reason"]
     list_filter = ["act"]
     search_fields = ["=actor", "target"]
@@ -193,11 +193,11 @@ def _change(row: QueueControl, wanted: dict[str, Any], changed: set[str], *, is_
 
 @admin.register(Tenant)
 class TenantAdmin(_ModelAdmin):
-    list_display = ["id", "name", "is_active", "weight"]
+    list_display = ["id", "name", "is_active", "weight", "zone"]
     search_fields = ["=id", "name"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return ["id"] if obj is not None else []
+        return ["id", "zone"] if obj is not None else ["zone"]  # `tenants zone` checks it, and tells the workers
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False  # its history names it; make it inactive instead

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from youtility_tasks import suspension, tenants
 from youtility_tasks.models import Tenant
+from youtility_tasks.schedules import holidays
 
 from . import arguments
 from .answer import Answer, BadUsage, instant, table
@@ -16,19 +17,25 @@ from .scope import Scope
 
 NAME = "tenants"
 SCOPE = Scope.OPERATOR
-HELP = "List the tenants, add one, or deactivate one."
+HELP = "List the tenants, add one, deactivate one, or say which zone its schedules keep."
 
 _LONGEST_NAME = 200
 """Its column."""
 
 
 def add_arguments(parser: CommandParser) -> None:
-    parser.add_argument("act", nargs="?", choices=["list", "add", "deactivate"], default="list", help="default: list")
     parser.add_argument(
-        "id", nargs="?", type=arguments.tenant_id, metavar="ID", help="add, deactivate: the client's id"
+        "act", nargs="?", choices=["list", "add", "deactivate", "zone"], default="list", help="default: list"
     )
     parser.add_argument(
-        "name", nargs="?", type=arguments.words, metavar="NAME", help="add: what people call it, up to 200 characters"
+        "id", nargs="?", type=arguments.tenant_id, metavar="ID", help="add, deactivate, zone: the client's id"
+    )
+    parser.add_argument(
+        "name",
+        nargs="?",
+        type=arguments.words,
+        metavar="NAME",
+        help="add: what people call it, up to 200 characters; zone: an IANA name",
     )
     parser.add_argument(
         "--weight", type=arguments.weight, metavar="N", help="add: its share beside others (default: 1)"
@@ -55,16 +62,27 @@ def run(options: Namespace) -> Answer:
                     f"Of its jobs {stopped.cancelled} were cancelled, and {stopped.aborting} that run were asked to end."
                 ],
             )
+        case "zone" if given == (True, True) and options.weight is None:
+            changed = holidays.set_zone(options.id, options.name, reason=options.reason or "")
+            return Answer(
+                {"tenant": _shown(changed)},
+                [f"Schedules of tenant {changed.pk} without a zone of their own keep {changed.zone}."],
+            )
         case "list" if given == (False, False) and options.weight is None and options.reason is None:
             found = list(Tenant.objects.all())
             rows = [
-                (each.pk, each.name, "yes" if each.is_active else "no", each.weight, each.created_at) for each in found
+                (each.pk, each.name, "yes" if each.is_active else "no", each.weight, each.zone, each.created_at)
+                for each in found
             ]
             page = table(
-                ("id", "name", "active", "weight", "since"), rows, empty="No tenants yet: `tenants add ID NAME`."
+                ("id", "name", "active", "weight", "zone", "since"),
+                rows,
+                empty="No tenants yet: `tenants add ID NAME`.",
             )
             return Answer({"tenants": [_shown(each) for each in found]}, [page])
-    raise BadUsage("Right is: tenants, tenants add ID NAME [--weight N], or tenants deactivate ID [--reason TEXT].")
+    raise BadUsage(
+        "Right is: tenants, tenants add ID NAME [--weight N], tenants zone ID ZONE, or tenants deactivate ID [--reason TEXT]."
+    )
 
 
 def _shown(tenant: Tenant) -> dict[str, Any]:
@@ -73,6 +91,7 @@ def _shown(tenant: Tenant) -> dict[str, Any]:
         "name": tenant.name,
         "is_active": tenant.is_active,
         "weight": tenant.weight,
+        "zone": tenant.zone,
         "created_at": instant(tenant.created_at),
         "deactivated_at": instant(tenant.deactivated_at),
         "deactivated_reason": tenant.deactivated_reason,
