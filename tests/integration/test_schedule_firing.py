@@ -17,6 +17,7 @@ from youtility_tasks import Task, controls, schedules, suspension, tenant
 from youtility_tasks.models import Job, ScheduledTask, ScheduledTaskExecution, TaskAuditLog
 from youtility_tasks.models.schedules import Reason
 from youtility_tasks.schedules import firing
+from youtility_tasks.upkeep import duties
 
 pytestmark = pytest.mark.django_db
 
@@ -344,3 +345,18 @@ def test_the_zone_of_a_tenant_and_its_last_working_day_are_kept_as_they_change(a
         fire(row)
         row.refresh_from_db()
         assert row.next_at is not None and row.next_at.date() < first.date()
+
+
+def test_occurrences_go_when_the_history_goes(sweep_task: Task, settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"history_retention_days": 30}
+    row = long_ago(make(sweep_task, missed="all", missed_most=2), minutes=10)
+    fire(row)
+    first, second = ScheduledTaskExecution.objects.order_by("tick_at")
+    execute(
+        "UPDATE youtility_tasks_scheduledtaskexecution SET decided_at = now() - interval '31 days' WHERE id = %s",
+        first.pk,
+    )
+    duty = next(each for each in duties.DUTIES if each.name == "remove old occurrences")
+
+    assert duty.act(datetime.now(UTC), lambda: False) == (1, True)
+    assert [each.pk for each in ScheduledTaskExecution.objects.all()] == [second.pk]
