@@ -2,7 +2,8 @@
 PYTHON ?= python3
 # Tests that watch a clock, or need both processors.
 ONE_BY_ONE = tests/benchmarks tests/verify tests/acceptance/test_controls.py tests/acceptance/test_limits.py \
-    tests/faults/test_crowds.py tests/faults/test_database.py tests/faults/test_rates.py tests/faults/test_seams.py
+    tests/faults/test_crowds.py tests/faults/test_database.py tests/faults/test_rates.py tests/faults/test_schedules.py \
+    tests/faults/test_seams.py
 
 .PHONY: demo up test check fix bench upstream
 

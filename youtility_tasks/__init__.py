@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import audit, controls, effects, errors, queues
+    from . import audit, controls, effects, errors, queues, schedules
     from .celery_bridge.results import AsyncResult
     from .context import TaskContext
     from .declaration import Retry, Task
@@ -40,6 +40,7 @@ __all__ = [
     "errors",
     "on_final_failure",
     "queues",
+    "schedules",
     "task",
     "tenant",
     "tenants_in_scope",

@@ -23,8 +23,9 @@ class YoutilityTasksConfig(AppConfig):
         from . import checks, declaration, registry
         from .celery_bridge import calls
         from .errors import ConfigurationError
+        from .schedules import defaults
         from .tenancy import guard, roles
-        from .workers import adopted, stock
+        from .workers import adopted, periodic, stock
 
         checks.register()
         guard.install()
@@ -39,6 +40,7 @@ class YoutilityTasksConfig(AppConfig):
         declaration.celery_face[:] = [calls]
         registry.on_register.append(stock.offer)
         registry.finders.append(adopted.find)
+        defaults.sources.append(periodic.declared)
         post_migrate.connect(_make_first_days, sender=self)
 
 

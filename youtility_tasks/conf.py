@@ -100,6 +100,13 @@ class Settings:
     """Between two looks for silent workers."""
     poll_interval_s: float = 5.0
     """Longest wait for work when no notification comes."""
+    run_schedules: bool = True
+    """Workers fire schedules. Off where another clock than the database's decides: a played day, a copy of production."""
+    schedule_poll_s: float = 30.0
+    """Longest sleep of a worker between two looks for due schedules; a change, or the next tick, wakes it before."""
+    schedules: Mapping[str, Mapping[str, Any] | None] | None = None
+    """Name -> what `schedules.create` takes (task, cron, ...): made by `setup_task_queue`, like those that tasks declare. None in
+    place of a definition: a declared schedule of that name is not made."""
     statement_deadline_s: float = 5.0
     """Client-side limit of every statement on the queue; then the connection is dropped (a half-open one never answers)."""
     reconnect_cap_s: float = 5.0
@@ -171,6 +178,7 @@ class Settings:
         _check_days("retention_days_by_outcome", self.retention_days_by_outcome, known=[each.value for each in Outcome])
         _check_days("retention_days_by_task", self.retention_days_by_task, known=None)
         _check_secret_keys(self.secret_keys)
+        _check_schedules(self.schedules)
         if self.lease_s < 3 * self.heartbeat_interval_s:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "
@@ -207,6 +215,21 @@ def _check_days(name: str, given: object, *, known: Sequence[str] | None) -> Non
             names = f"; known: {', '.join(sorted(known))}.{did_you_mean(key, known)}" if known else "; right is a name."
             raise ConfigurationError(f"YOUTILITY_TASKS: {name} has the key {key!r}{names}")
         _check_number(f"{name}[{key!r}]", days, like=30)
+
+
+def _check_schedules(given: object) -> None:
+    """Only its form: what a definition says is checked where tasks are known."""
+    if given is None:
+        return
+    is_right = isinstance(given, Mapping) and all(
+        isinstance(name, str) and (each is None or (isinstance(each, Mapping) and "task" in each))
+        for name, each in given.items()
+    )
+    if not is_right:
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: schedules is {given!r:.200}; right is a dict of name -> {{'task': ..., 'cron': '0 2 * * *', ...}}, or "
+            "name -> None for a declared schedule that is not wanted."
+        )
 
 
 PARTS = ("worker", "task", "web", "ops", "exporter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,6 +60,13 @@ def enqueue_or_find(
     call = _check(task, args, kwargs or {})
     (written,) = _write([call])
     return _result(call, written), written.is_new
+
+
+def check(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Raise what `enqueue` would raise for this call; write nothing. Its arguments as a job's row would hold them, marked ones
+    sealed: given to `enqueue` for the same tenant and task, they are good as they are."""
+    checked: dict[str, Any] = json.loads(_check(task, args, kwargs or {}).text)
+    return checked
 
 
 def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_api.TaskResult[Any]]:

@@ -36,6 +36,10 @@
     ├── Refused                     an act on a job that its status does not allow
     │   ├── JobNotFound
     │   ├── NotAllowed              a person's role does not reach so far
+    │   ├── WrongSchedule           a schedule that cannot be meant; nothing was changed
+    │   │   ├── WrongCron / UnknownZone / NeverFires
+    │   │   ├── WrongCall           its task cannot be enqueued with its arguments
+    │   │   └── UnknownSchedule / ScheduleExists
     │   └── WrongControl            a limit or a pause that cannot be meant; nothing was changed
     │       ├── UnknownTarget       it names a queue, a task or a tenant that does not exist
     │       └── NothingToLift       no such limit or pause is set
@@ -339,6 +343,63 @@ class ResultTimeout(NoResult, TimeoutError):
 
 class WaitRefused(NoResult):
     """Whoever asks for the result keeps the job from ending, or from being seen to end."""
+
+
+class WrongSchedule(Refused):
+    """A schedule, or a change of one, that cannot be meant; nothing was changed."""
+
+
+class WrongCron(WrongSchedule):
+    """A cron expression that is none."""
+
+    def __init__(self, expression: object, flaw: str) -> None:
+        super().__init__(
+            f"The cron is {expression!r:.80}: {flaw}. Right are five fields, minute hour day month weekday, for example "
+            "'30 2 * * 1-5' (half past two on working days). For seconds, use an interval."
+        )
+
+
+class UnknownZone(WrongSchedule):
+    """A zone that the IANA database does not know."""
+
+    def __init__(self, zone: object, known: Iterable[str]) -> None:
+        super().__init__(
+            f"No zone is called {zone!r:.80}; right is a name of the IANA database, for example 'Asia/Kolkata' or 'UTC'."
+            + did_you_mean(zone, known)
+        )
+
+
+class NeverFires(WrongSchedule):
+    """A rule without a single tick from now on."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(
+            f"{rule} never fires from now on. Give a time that comes, or days on which there is one; `schedule preview` shows "
+            "what a rule does."
+        )
+
+
+class WrongCall(WrongSchedule):
+    """A schedule whose task cannot be enqueued with its arguments; the cause says why."""
+
+    def __init__(self, task_name: object, why: Exception) -> None:
+        super().__init__(f"A schedule of task {task_name!r} would make no job: {why}")
+
+
+class UnknownSchedule(WrongSchedule):
+    """No schedule has this name here."""
+
+    def __init__(self, name: object, whose: str, known: Iterable[str]) -> None:
+        super().__init__(
+            f"No schedule of {whose} is called {name!r:.140}.{did_you_mean(name, known)} `manage_task_queue schedule list` lists them."
+        )
+
+
+class ScheduleExists(WrongSchedule):
+    """A new schedule under a name that is taken."""
+
+    def __init__(self, name: str, whose: str) -> None:
+        super().__init__(f"A schedule of {whose} is called {name!r} already; change that one, or choose another name.")
 
 
 class LeaseLost(YoutilityTaskError):

@@ -18,6 +18,8 @@ POINTS = ("after_claim", "before_start", "after_effect", "before_finish", "after
 after_effect: the effect has happened, and is not marked done. before_finish: endings are known and not sent.
 after_finish_sent: the database has answered, and the worker has not taken note. in_rescue: before silent workers are
 looked for."""
+OF_SCHEDULES = ("after_tick",)
+"""after_tick: a tick's row is written, its job is not. Reached only where there are schedules."""
 
 ACTIONS = ("raise", "kill", "stop")
 
@@ -39,9 +41,9 @@ def parse(text: str) -> dict[str, Action]:
     for part in filter(None, (each.strip() for each in text.split(","))):
         point, _, action = part.partition("=")
         name, _, once = action.partition(":")
-        if point not in POINTS or name not in ACTIONS:
+        if point not in (*POINTS, *OF_SCHEDULES) or name not in ACTIONS:
             raise ValueError(
-                f"{VARIABLE}: {part!r} is no failpoint; right is one of {', '.join(POINTS)}, "
+                f"{VARIABLE}: {part!r} is no failpoint; right is one of {', '.join((*POINTS, *OF_SCHEDULES))}, "
                 f"then = and one of {', '.join(ACTIONS)}."
             )
         armed[point] = Action(name, once)

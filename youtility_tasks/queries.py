@@ -47,18 +47,27 @@ def own_connection(
     # connect_timeout, not the deadline, covers the time before there is a socket to cut.
     parameters: dict[str, Any] = {"connect_timeout": 5, "autocommit": True}
     with psycopg.connect(conninfo(application_name, part=part), **parameters) as connection:
-        descriptor = os.dup(connection.fileno())
-        cut = threading.Timer(deadline_s, _cut, [descriptor])
-        cut.daemon = True
-        cut.start()
         token = _own.set(connection)
         try:
-            yield connection
+            with deadline(connection, deadline_s):
+                yield connection
         finally:
             _own.reset(token)
-            cut.cancel()
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+
+
+@contextmanager
+def deadline(connection: psycopg.Connection[Any], deadline_s: float) -> Iterator[None]:
+    """After so many seconds inside the block the connection is cut, so that neither a lock nor a deaf server holds the caller."""
+    descriptor = os.dup(connection.fileno())
+    cut = threading.Timer(deadline_s, _cut, [descriptor])
+    cut.daemon = True
+    cut.start()
+    try:
+        yield
+    finally:
+        cut.cancel()
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
 
 
 def _cut(descriptor: int) -> None:

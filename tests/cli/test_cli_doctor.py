@@ -8,12 +8,14 @@ import psycopg
 import pytest
 from django.core import checks
 from django.db import OperationalError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from tests.acceptance.crew import until
-from youtility_tasks import audit, controls, metrics, queries, queues
+from youtility_tasks import audit, controls, metrics, queries, queues, schedules
 from youtility_tasks.doctor import ground, schema, work
-from youtility_tasks.models import Job, QueueControl, TaskEffect, TaskWorker, UpkeepDuty
+from youtility_tasks.models import Job, QueueControl, ScheduledTask, TaskEffect, TaskWorker, UpkeepDuty
+from youtility_tasks.schedules import defaults
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import history_days
 
@@ -22,8 +24,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff(db):
-    """A live worker for each queue, which has made the history's days."""
+    """A live worker for each queue, which has made the history's days; the catalog's schedules are there."""
     history_days.make_days(metrics.database_clock())
+    defaults.agree()
     for number, name in enumerate(queues.configured(), start=10**6):
         TaskWorker.objects.create(pk=number, host="host-a", pid=number, queue_name=name, status="running")
 
@@ -51,7 +54,7 @@ def test_all_is_well(examine, manage, staff, tasks):
     assert found.keys() == {
         "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "tenants", "clocks",
         "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "secret keys", "effects", "pauses", "limits", "parked jobs",
-        "old snapshots",
+        "old snapshots", "late schedules", "declared schedules",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())
     assert "All is well." in manage("doctor").out
@@ -59,12 +62,13 @@ def test_all_is_well(examine, manage, staff, tasks):
 
 def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
     history_days.make_days(metrics.database_clock())
+    defaults.agree()
     said = manage("doctor")
 
     assert said.code == 1
     assert "nobody serves email, high_priority, maintenance, reports" in said.out
     assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
-    assert "1 of 22 need attention." in said.out
+    assert "1 of 24 need attention." in said.out
 
 
 def test_days_that_are_not_made_ahead(examine, staff):
@@ -286,3 +290,28 @@ def test_jobs_parked_under_a_limit_that_is_gone(examine, staff, tasks, acme, enq
 
     assert problems(found) == {"parked jobs"}
     assert found["parked jobs"]["found"] == "under a limit or a pause that is gone: 2 in maintenance"
+
+
+# -- schedules
+
+
+def test_schedules_that_are_declared_and_not_there_or_not_as_declared(examine, staff, tasks):
+    schedules.remove("create_job")
+    schedules.change("task_every_min", cron="*/2 * * * *")
+    found, code = examine()
+    assert code == 0, "somebody has decided so"
+    assert "create_job was edited, and is not as declared" in found["declared schedules"]["found"]
+    assert "task_every_min was edited" in found["declared schedules"]["found"]
+
+    ScheduledTask.objects.filter(name="auto_close_jobs").delete()
+    found, code = examine()
+    assert (problems(found), code) == ({"declared schedules"}, 1)
+    assert "auto_close_jobs is declared and not made" in found["declared schedules"]["found"]
+    assert "setup_task_queue" in found["declared schedules"]["advice"]
+
+
+def test_a_schedule_that_is_due_and_that_nobody_fires(examine, staff, acme, other_tenant):
+    ScheduledTask.objects.filter(name="auto_close_jobs").update(next_at=Now() - timedelta(minutes=2))
+    found, _ = examine()
+    assert problems(found) == {"late schedules"}
+    assert "auto_close_jobs" in found["late schedules"]["found"]

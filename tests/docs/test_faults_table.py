@@ -16,10 +16,11 @@ FAULTS = [
     *(f"A{n}" for n in range(1, 21)),
     *(f"B{n}" for n in (*range(21, 25), *range(29, 37))),
     *(f"C{n}" for n in range(40, 48)),
+    *(f"D{n}" for n in range(49, 58)),
     *(f"E{n}" for n in range(58, 67)),
     *(f"F{n}" for n in (*range(67, 75), 76, 79)),
     *(f"G{n}" for n in (80, 81, 83, 84)),
-    *(f"H{n}" for n in (88, 89, 90, 92, 95, 96, 97, 98, 103)),
+    *(f"H{n}" for n in (88, 89, 90, 92, 94, 95, 96, 97, 98, 103)),
 ]
 
 

@@ -18,6 +18,8 @@ TABLES = (
     "youtility_tasks_history",
     "youtility_tasks_queuecontrol",
     "youtility_tasks_queuecounter",
+    "youtility_tasks_scheduledtask",
+    "youtility_tasks_scheduleholiday",
     "youtility_tasks_taskauditlog",
     "youtility_tasks_taskeffect",
     "youtility_tasks_taskworker",

@@ -7,7 +7,8 @@ from django.contrib import admin as django_admin
 from django.contrib.auth.models import User
 from django.test import Client
 
-from youtility_tasks import admin, controls, registry, tenant
+from youtility_tasks import controls, registry, tenant
+from youtility_tasks.admin import queue
 from youtility_tasks.models import QueueControl, TaskAuditLog, TaskExecutionHistory, Tenant
 from youtility_tasks.testing import run_jobs
 
@@ -35,7 +36,8 @@ def test_every_list_and_the_pages_behind_it_open_and_show_no_arguments(staff, ac
     controls.pause(queue="email", reason="moving house")
 
     for model in (
-        "job", "taskexecutionhistory", "taskworker", "taskeffect", "tenant", "queuecontrol", "taskauditlog"
+        "job", "taskexecutionhistory", "taskworker", "taskeffect", "tenant", "queuecontrol", "taskauditlog",
+        "scheduledtask", "scheduledtaskexecution", "scheduleholiday",
     ):  # fmt: skip
         assert staff.get(f"/admin/youtility_tasks/{model}/").status_code == 200
     job_page = staff.get(f"/admin/youtility_tasks/job/{waiting.id}/change/")
@@ -154,7 +156,7 @@ def test_inside_a_tenant_what_is_set_for_all_is_only_looked_at(staff, acme, rf):
     shared = QueueControl.objects.get()
     request = rf.get("/")
     request.user = User.objects.get()
-    page = admin.QueueControlAdmin(QueueControl, django_admin.site)
+    page = queue.QueueControlAdmin(QueueControl, django_admin.site)
 
     assert page.has_change_permission(request, shared)
     with tenant(7):
@@ -164,7 +166,7 @@ def test_inside_a_tenant_what_is_set_for_all_is_only_looked_at(staff, acme, rf):
 
 def test_a_form_that_saves_the_row_itself_is_caught(staff, monkeypatch):
     """What the audit row hangs on: the same post without the house's calls leaves no trace of who and why."""
-    for page in (admin.QueueControlAdmin, admin.TenantAdmin):
+    for page in (queue.QueueControlAdmin, queue.TenantAdmin):
         monkeypatch.setattr(page, "save_model", lambda self, request, row, form, change: row.save())
     with pytest.raises(AssertionError):
         test_a_pause_and_its_end(staff)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import psycopg
@@ -39,8 +40,12 @@ _WITH_DATABASE: dict[str, Look] = {
     "pauses": work.forgotten_pauses,
     "limits": work.controls_of_nothing,
     "parked jobs": work.orphans,
+    "late schedules": work.late_schedules,
     "old snapshots": work.old_snapshots,
 }
+
+_BY_ITSELF: dict[str, Look] = {"declared schedules": work.declared_schedules}
+"""Connects as somebody else, which nobody may in a transaction."""
 
 _NOTHING_WITHOUT = {"database", "schema"}
 
@@ -54,13 +59,13 @@ def examine() -> list[Finding]:
         found = _look(name, look)
         findings.append(found)
         if name in _NOTHING_WITHOUT and not found.ok:
-            break
-    return findings
+            return findings
+    return [*findings, *(_look(name, look, by_itself=True) for name, look in _BY_ITSELF.items())]
 
 
-def _look(name: str, look: Look) -> Finding:
+def _look(name: str, look: Look, *, by_itself: bool = False) -> Finding:
     try:
-        with transaction.atomic(using=settings().database):
+        with contextlib.nullcontext() if by_itself else transaction.atomic(using=settings().database):
             return look()
     except (OperationalError, psycopg.OperationalError) as error:
         return Finding(

@@ -57,10 +57,12 @@ FUNCTIONS = (
     "youtility_tasks_rescue_all_v1",
     "youtility_tasks_rescue_v1",
     "youtility_tasks_retry_v1",
+    "youtility_tasks_schedule_version_v1",
     "youtility_tasks_scope_v1",
     "youtility_tasks_sealed_keys_v1",
     "youtility_tasks_stop_stragglers_v1",
     "youtility_tasks_tell_abort_v1",
+    "youtility_tasks_tell_schedules_v1",
     "youtility_tasks_tenant_v1",
     "youtility_tasks_tenants_ready_v1",
     "youtility_tasks_turns_after_v1",
@@ -102,6 +104,7 @@ CONSTRAINTS = (
     "youtility_tasks_wake",
     "yt_history_attempt_from_one",
     "yt_history_status_word",
+    "yt_occurrence_of_schedule",
 )
 
 

@@ -10,8 +10,10 @@ from django.db.models.functions import Coalesce, Now
 from youtility_tasks import metrics, queries, queues, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import schedule_flaw
-from youtility_tasks.models import Job, QueueControl, TaskEffect, TaskWorker
+from youtility_tasks.models import Job, QueueControl, ScheduledTask, TaskEffect, TaskWorker, Tenant
+from youtility_tasks.schedules import defaults
 from youtility_tasks.secrets import keyring
+from youtility_tasks.tenancy import roles
 
 from .finding import Finding
 
@@ -22,6 +24,7 @@ LONGEST_OPEN_EFFECT_S = 3_600
 
 LONGEST_PAUSE_S = 86_400
 """A pause without an end that is older was forgotten."""
+LATEST_TICK_S = 60
 LONGEST_SNAPSHOT_S = 300
 """Each second that a snapshot is open, claims walk past the jobs that ended in it: 20 ms a claim after half a million."""
 
@@ -217,3 +220,37 @@ def schedules() -> Finding:
             "Write five fields: minute hour day month weekday.",
         )
     return Finding("schedules", True, "all can be read")
+
+
+def declared_schedules() -> Finding:
+    """The schedules in the database are those that tasks and settings declare."""
+    with roles.acting("web"):
+        found = defaults.agree(dry_run=True)
+    wrong = [*found.made, *found.followed, *found.refused]
+    if wrong:
+        return Finding(
+            "declared schedules",
+            False,
+            "; ".join(found.differences[:5]),
+            "Run `setup_task_queue`: it makes what is lacking and follows declarations; correct what is refused.",
+        )
+    if found.differences:
+        return Finding("declared schedules", True, "; ".join(found.differences[:5]))
+    return Finding("declared schedules", True, "all are as declared")
+
+
+def late_schedules() -> Finding:
+    """Schedules that are due and that nobody fires: no worker, or none that knows their task."""
+    late = (
+        ScheduledTask.objects.there().filter(next_at__lt=Now() - timedelta(seconds=LATEST_TICK_S)).order_by("next_at")
+    )
+    off = set(Tenant.objects.filter(is_active=False).values_list("pk", flat=True))
+    names = [str(each) for each in late.only("name", "tenant_id", "next_at") if each.tenant_id not in off]
+    if names:
+        return Finding(
+            "late schedules",
+            False,
+            f"due for more than {LATEST_TICK_S} s: {', '.join(names[:5])}",
+            "Start a worker whose code declares their tasks (`tasks` lists them), and see that `run_schedules` is on.",
+        )
+    return Finding("late schedules", True, "none")

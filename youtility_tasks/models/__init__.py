@@ -6,6 +6,7 @@ from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
 from .memberships import Role, TenantMembership
+from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
@@ -15,6 +16,9 @@ __all__ = [
     "QueueControl",
     "QueueCounter",
     "Role",
+    "ScheduleHoliday",
+    "ScheduledTask",
+    "ScheduledTaskExecution",
     "TaskAuditLog",
     "TaskEffect",
     "TaskExecutionHistory",

@@ -21,6 +21,12 @@ class Tenant(models.Model):
     name = models.CharField(max_length=200)
     is_active = models.BooleanField(default=True)
     weight = models.PositiveSmallIntegerField(default=1)
+    zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        db_default="UTC",
+        help_text="IANA name; schedules without a zone of their own keep it",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     deactivated_at = models.DateTimeField(null=True, blank=True)
     deactivated_reason = models.TextField(default="", db_default="", blank=True)

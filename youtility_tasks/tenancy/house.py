@@ -60,6 +60,17 @@ _CONTROL = (
     "queue_name", "task_name", "tenant_id", "max_running", "rate_per_s", "burst", "is_paused", "paused_until", "paused_at",
     "paused_by", "reason", "changed_at", "changed_by", "tokens", "refilled_at",
 )  # fmt: skip
+_SCHEDULE = (
+    "tenant_id", "name", "task_name", "args", "tick_argument", "queue_name", "priority", "kind", "cron", "every_s", "at", "zone",
+    "days", "working_weekdays", "site_id", "quiet_from", "quiet_to", "jitter_s", "missed", "missed_most", "grace_s", "overlap",
+    "is_paused", "paused_at", "paused_until", "paused_by", "pause_reason", "live_jobs", "declared", "version", "created_at",
+    "changed_at", "changed_by", "removed_at", "settled_to", "next_at",
+)  # fmt: skip
+_OCCURRENCE = (
+    "tenant_id", "schedule_id", "tick_at", "version", "outcome", "reason", "detail", "job_id", "starts_at", "decided_at",
+    "tick_count", "by_hand",
+)  # fmt: skip
+_HOLIDAY = ("tenant_id", "site_id", "day", "name")
 _AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
 
 TABLES = (
@@ -184,11 +195,11 @@ TABLES = (
             WORKER: {"SELECT": ("id", "is_active", "weight", "deactivated_at")},
             **each_of((TASK, OWNER), READ),
             # A tenant's share beside others, and whether it works at all, are not its own to say.
-            WEB: {**READ, "INSERT": ALL_COLUMNS, "UPDATE": ("name",)},
+            WEB: {**READ, "INSERT": ALL_COLUMNS, "UPDATE": ("name", "zone")},
             OPS: {
                 **READ,
                 "INSERT": ALL_COLUMNS,
-                "UPDATE": ("name", "is_active", "weight", "deactivated_at", "deactivated_reason"),
+                "UPDATE": ("name", "zone", "is_active", "weight", "deactivated_at", "deactivated_reason"),
             },
         },
         (
@@ -232,6 +243,50 @@ TABLES = (
             Policy("yt_own_changed", (WEB,), "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "ALL", "true"),
             Policy("yt_owner", (OWNER,), "SELECT", _INSIDE),
+        ),
+    ),
+    Table(
+        "youtility_tasks_scheduledtask",
+        {
+            WORKER: {"SELECT": ("id", "tenant_id", "next_at")},
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _SCHEDULE, "UPDATE": _SCHEDULE}),
+            OPS: {
+                "SELECT": ("id", *(each for each in _SCHEDULE if each not in {"args", "declared"})),
+                "UPDATE": ("next_at",),  # a tenant's zone has changed
+            },
+        },
+        (
+            # A worker sees when to look; what it fires, it fires as a task of the tenant.
+            Policy("yt_worker", (WORKER,), "SELECT", "true"),
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_scheduledtaskexecution",
+        {
+            WORKER: {"SELECT": ("id", "decided_at"), "DELETE": ALL_COLUMNS},
+            **each_of(
+                USERS,
+                {"SELECT": ALL_COLUMNS, "INSERT": _OCCURRENCE, "UPDATE": ("job_id", "outcome", "reason", "detail")},
+            ),
+            OPS: {"SELECT": ("id", *(each for each in _OCCURRENCE if each != "detail"))},
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_scheduleholiday",
+        {
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _HOLIDAY, "UPDATE": _HOLIDAY, "DELETE": ALL_COLUMNS}),
+            OPS: READ,
+        },
+        (
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
         ),
     ),
     Table(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from youtility_tasks import queries, suspension
+from youtility_tasks.conf import settings
 
 from . import controls, history_days, prune
 
@@ -41,6 +42,20 @@ def _remove_old(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     )  # a day that was postponed waits for the next hour: asking for its lock costs others
 
 
+def _remove_old_occurrences(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    gone = 0
+    for _ in range(_CALLS_A_RUN):
+        some = queries.run(
+            "prune_occurrences", {"now": now, "days": settings().history_retention_days, "most": prune.BATCH}
+        )
+        gone += some
+        if some < prune.BATCH:
+            return gone, True
+        if leave():
+            break
+    return gone, False
+
+
 def _tidy_controls(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     return controls.forget_idle(now) + controls.free_orphans(now), True
 
@@ -50,6 +65,7 @@ DUTIES = (
     Duty("remove old", 3_600, _remove_old),
     Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),
     Duty("tidy controls", 300, _tidy_controls),
+    Duty("remove old occurrences", 3_600, _remove_old_occurrences),
 )
 
 

@@ -45,6 +45,11 @@ def find(task_name: str) -> Task | None:
         return None
 
 
+def load() -> None:
+    """Let procrastinate know all tasks that are declared for it."""
+    _import_paths()
+
+
 @functools.cache
 def _import_paths() -> None:
     """Load what `PROCRASTINATE_IMPORT_PATHS` names, as its worker does when it starts."""

@@ -81,8 +81,8 @@ class Link:
                 connection.pgconn.finish()
 
 
-async def notifications(conninfo: str, channel: str) -> AsyncIterator[str]:
-    """Yield the payload whenever the channel is notified, and "" after each (re)connection; never ends.
+async def notifications(conninfo: str, *channels: str) -> AsyncIterator[tuple[str, str]]:
+    """Yield (channel, payload) whenever one is notified, and ("", "") after each (re)connection; never ends.
 
     A listener that is deaf without knowing it costs delay, not work: the worker also polls.
     """
@@ -90,18 +90,21 @@ async def notifications(conninfo: str, channel: str) -> AsyncIterator[str]:
     while True:
         try:
             async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
-                await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+                listen = psycopg.sql.SQL("; ").join(
+                    psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)) for channel in channels
+                )
+                await connection.execute(listen)
                 failures = 0
-                yield ""
+                yield "", ""
                 while True:
                     heard = False
                     async for told in connection.notifies(timeout=_SILENCE_S, stop_after=1):
                         heard = True
-                        yield told.payload
+                        yield told.channel, told.payload
                     if not heard:
                         async with asyncio.timeout(settings().statement_deadline_s):
                             await connection.execute("SELECT 1")
         except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
             failures += 1
-            logger.warning("listening stopped channel=%s error=%s", channel, type(error).__name__)
+            logger.warning("listening stopped channel=%s error=%s", channels[0], type(error).__name__)
             await asyncio.sleep(_jitter.uniform(0.5, 1) * min(settings().reconnect_cap_s, 0.1 * 2**failures))

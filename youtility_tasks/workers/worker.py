@@ -29,6 +29,7 @@ from .holdings import Holdings
 from .lease import Lease
 from .link import Link, LinkDown, notifications
 from .nursery import Matron
+from .ticker import CHANNEL, Ticker
 
 STOP_NOW = signal.SIGUSR1
 """From the supervisor: no more patience. Not a second SIGTERM, because a service manager sends its own to everyone."""
@@ -92,6 +93,7 @@ class Worker:
         self.controlled: asyncio.TimerHandle | None = None
         """The next look, while a control keeps jobs back; an ending of ours may make room before."""
         self.began_at = time.monotonic()
+        self.ticker = Ticker(self.link, lambda: self.stop_at is None and not self.drain and settings().run_schedules)
 
     async def run(self) -> None:
         """Serve until told to stop or, draining, until nothing is left that is due."""
@@ -114,6 +116,7 @@ class Worker:
             self._clock_loop,
             self._nursery_loop,
             self._upkeep_loop,
+            self.ticker.keep,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
         try:
@@ -349,7 +352,12 @@ class Worker:
                 self.lease.tell_rescued(rows)
 
     async def _listen_loop(self) -> None:
-        async for payload in notifications(self.conninfo, f"procrastinate_queue_v1#{self.queue_name}"):
+        mine = f"procrastinate_queue_v1#{self.queue_name}"
+        async for channel, payload in notifications(self.conninfo, mine, CHANNEL):
+            if channel != mine:
+                self.ticker.wake.set()
+            if channel == CHANNEL:
+                continue
             if _CONTROLS_CHANGED in payload:
                 self.children.recall()  # claimed under the old limits, and not begun
             self._look_again()

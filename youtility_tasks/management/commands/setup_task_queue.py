@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.doctor import safety, schema, steps
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import printing
+from youtility_tasks.schedules import defaults
 from youtility_tasks.tenancy import apply, check, plan, roles
 from youtility_tasks.upkeep import history_days
 
@@ -22,7 +24,7 @@ class Command(BaseCommand):
     help = (
         "Run all migrations that are pending, make roles, rights and policies what the setting `roles` asks for, then check "
         "that every column, index and function is there, that procrastinate is a version we have tested, and that a worker "
-        "may run on this database. Exit status: 0 ready, 1 not."
+        "may run on this database. Make the schedules that are declared and not there; what somebody has edited stays. Exit status: 0 ready, 1 not."
     )
     requires_system_checks = ()  # the database comes before what stands on it
 
@@ -56,6 +58,7 @@ class Command(BaseCommand):
                 )
                 return
             safe = safety.database_is_safe()
+            agreed = None if pending or lacking else _agree(dry_run=options["check"])
         except (ConfigurationError, Error, psycopg.Error) as error:
             self._end(options, {"ok": False, "error": {"type": type(error).__name__, "message": _said(error)}})
             return
@@ -64,13 +67,14 @@ class Command(BaseCommand):
         self._end(
             options,
             {
-                "ok": not pending and not lacking and tested and safe.ok,
+                "ok": not pending and not lacking and tested and safe.ok and (agreed is None or agreed["ok"]),
                 "applied": applied,
                 "history_days_made": days,
                 "pending": pending,
                 "missing": lacking,
                 "safety": {"ok": safe.ok, "found": safe.found},
                 "tenants": apart,
+                "schedules": agreed,
                 "procrastinate": {"version": version, "tested": schema.tested_range(), "ok": tested},
             },
         )
@@ -82,6 +86,22 @@ class Command(BaseCommand):
             printing.as_page(self.stdout, _lines(document))
         if not document["ok"]:
             sys.exit(1)
+
+
+def _agree(*, dry_run: bool) -> dict[str, Any]:
+    with roles.acting("web"):  # schedules belong to tenants, and whoever migrates may see none of them
+        agreed = defaults.agree(dry_run=dry_run)
+    is_ok = not agreed.refused and not (dry_run and (agreed.made or agreed.followed))
+    return {"ok": is_ok, "is_dry_run": dry_run, **asdict(agreed)}
+
+
+def _scheduled(agreed: dict[str, Any]) -> list[str]:
+    if agreed["is_dry_run"]:
+        words = {"made": "not made", "followed": "declared otherwise by now"}
+    else:
+        words = {"made": "made", "followed": "changed, as declared"}
+    words |= {"left": "edited or removed, left so", "refused": "REFUSED", "orphans": "no longer declared, left"}
+    return [f"schedule {each}: {said}" for key, said in words.items() for each in agreed[key]]
 
 
 def _keep_apart(*, retire_keys: bool) -> dict[str, Any] | None:
@@ -142,6 +162,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
     lines += [] if "one_role" in apart else _told(apart)
     lines += [f"pending  {name}" for name in document["pending"]]
     lines += [f"missing  {name}" for name in document["missing"]]
+    agreed = document["schedules"]
+    lines += _scheduled(agreed) if agreed is not None else []
     if not procrastinate["ok"]:
         lines.append(f"untested procrastinate {procrastinate['version']}; right is {procrastinate['tested']}")
     if document["pending"]:
@@ -153,6 +175,11 @@ def _lines(document: dict[str, Any]) -> list[str]:
         ]
     if not document["safety"]["ok"]:
         return [*lines, f"Not ready: {document['safety']['found']}"]
+    if agreed is not None and not agreed["ok"]:
+        repair = (
+            "run `setup_task_queue`" if agreed["is_dry_run"] and not agreed["refused"] else "correct what was refused"
+        )
+        return [*lines, f"Not ready: not all declared schedules are there; {repair}."]
     if not document["ok"]:
         return [*lines, "Not ready: install a tested procrastinate."]
     done = f"{len(document['applied'])} migrations applied" if document["applied"] else "nothing to do"

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 
 from youtility_tasks import members, roster, suspension
 from youtility_tasks.models import Role, Tenant
+from youtility_tasks.schedules import holidays
 from youtility_tasks.tenancy import roles
 
 from . import arguments
@@ -17,14 +18,14 @@ from .scope import Scope
 
 NAME = "tenants"
 SCOPE = Scope.OPERATOR
-HELP = "List the tenants, add, rename, weigh or deactivate one; say who may do what for one."
+HELP = "List the tenants, add, rename, weigh or deactivate one; say who may do what for one, or which zone its schedules keep."
 
 _LONGEST_NAME = 200
 """Its column."""
-_ACTS = ("list", "add", "rename", "weigh", "deactivate", "members", "grant", "revoke")
+_ACTS = ("list", "add", "rename", "weigh", "deactivate", "zone", "members", "grant", "revoke")
 _RIGHT = (
     "Right is: tenants, tenants add ID NAME [--weight N], tenants rename ID NAME, tenants weigh ID --weight N, tenants "
-    "deactivate ID, tenants members ID, tenants grant ID USER --role ROLE, or tenants revoke ID USER; each act takes [--reason TEXT]."
+    "zone ID ZONE, tenants deactivate ID, tenants members ID, tenants grant ID USER --role ROLE, or tenants revoke ID USER; each act takes [--reason TEXT]."
 )
 
 
@@ -36,7 +37,7 @@ def add_arguments(parser: CommandParser) -> None:
         nargs="?",
         type=arguments.words,
         metavar="NAME",
-        help="add, rename: what people call it, up to 200 characters; grant, revoke: the name somebody signs in with",
+        help="add, rename: what people call it, up to 200 characters; zone: an IANA name; grant, revoke: the name somebody signs in with",
     )
     parser.add_argument(
         "--weight", type=arguments.weight, metavar="N", help="add, weigh: its share beside others (default: 1)"
@@ -66,6 +67,12 @@ def run(options: Namespace) -> Answer:
             return _changed(roster.rename(options.id, options.name, why))
         case "weigh":
             return _changed(roster.weigh(options.id, options.weight, why))
+        case "zone":
+            changed = holidays.set_zone(options.id, options.name, reason=why)
+            return Answer(
+                {"tenant": _shown(changed)},
+                [f"Schedules of tenant {changed.pk} without a zone of their own keep {changed.zone}."],
+            )
         case "deactivate":
             return _deactivated(suspension.suspend(options.id, why))
         case "list":
@@ -84,6 +91,7 @@ _TAKES = {
     "add": (frozenset({"id", "name"}), frozenset({"weight", "reason"})),
     "rename": (frozenset({"id", "name"}), frozenset({"reason"})),
     "weigh": (frozenset({"id", "weight"}), frozenset({"reason"})),
+    "zone": (frozenset({"id", "name"}), frozenset({"reason"})),
     "deactivate": (frozenset({"id"}), frozenset({"reason"})),
     "members": (frozenset({"id"}), frozenset[str]()),
     "grant": (frozenset({"id", "name", "role"}), frozenset({"reason"})),
@@ -110,8 +118,13 @@ def _deactivated(stopped: suspension.Suspended) -> Answer:
 
 def _listed() -> Answer:
     found = list(Tenant.objects.all())
-    rows = [(each.pk, each.name, "yes" if each.is_active else "no", each.weight, each.created_at) for each in found]
-    page = table(("id", "name", "active", "weight", "since"), rows, empty="No tenants yet: `tenants add ID NAME`.")
+    rows = [
+        (each.pk, each.name, "yes" if each.is_active else "no", each.weight, each.zone, each.created_at)
+        for each in found
+    ]
+    page = table(
+        ("id", "name", "active", "weight", "zone", "since"), rows, empty="No tenants yet: `tenants add ID NAME`."
+    )
     return Answer({"tenants": [_shown(each) for each in found]}, [page])
 
 
@@ -127,6 +140,7 @@ def _shown(tenant: Tenant) -> dict[str, Any]:
         "name": tenant.name,
         "is_active": tenant.is_active,
         "weight": tenant.weight,
+        "zone": tenant.zone,
         "created_at": instant(tenant.created_at),
         "deactivated_at": instant(tenant.deactivated_at),
         "deactivated_reason": tenant.deactivated_reason,

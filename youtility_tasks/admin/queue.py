@@ -1,4 +1,4 @@
-"""Django's admin over jobs, attempts, workers, effects, controls, acts and tenants: for staff who see every tenant.
+"""Django's admin over jobs, attempts, workers, effects, controls, schedules, acts and tenants: for staff who see every tenant.
 
 Jobs are never edited row by row; acts on them go through `manage_task_queue`, which refuses what a status does not allow.
 Limits and pauses are changed by the same calls as there, so that each change is in the audit log with its reason. Arguments are
@@ -16,9 +16,9 @@ from django.db.models import Model, Q, QuerySet
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from . import audit, controls, members, membership, roster, suspension
-from .errors import NotAllowed, Refused
-from .models import (
+from youtility_tasks import audit, controls, members, membership, roster, suspension
+from youtility_tasks.errors import NotAllowed, Refused
+from youtility_tasks.models import (
     Job,
     QueueControl,
     TaskAuditLog,
@@ -28,8 +28,8 @@ from .models import (
     Tenant,
     TenantMembership,
 )
-from .tenancy import roles
-from .tenants import current_tenant
+from youtility_tasks.tenancy import roles
+from youtility_tasks.tenants import current_tenant
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Model]
@@ -41,7 +41,7 @@ else:
     _ModelAdmin, _ControlForm, _TenantForm, _MemberForm = admin.ModelAdmin, *[forms.ModelForm] * 3
 
 
-class _OfTenant(_ModelAdmin):
+class OfTenant(_ModelAdmin):
     """The rows of the tenant that the person works for; all of them to who works for none and operates every tenant."""
 
     of_tenant = "tenant_id"
@@ -58,7 +58,7 @@ class _OfTenant(_ModelAdmin):
         return Q(**{self.of_tenant: tenant_id})
 
 
-class _ToLookAt(_OfTenant):
+class ToLookAt(OfTenant):
     """No adding, changing or deleting; a page counts nothing it does not show."""
 
     show_full_result_count = False
@@ -75,7 +75,7 @@ class _ToLookAt(_OfTenant):
 
 
 @admin.register(Job)
-class JobAdmin(_ToLookAt):
+class JobAdmin(ToLookAt):
     list_display = ["id", "task_name", "queue_name", "tenant_id", "status", "attempts", "enqueued_at", "scheduled_at"]
     list_filter = ["status"]
     search_fields = ["=id", "=task_name"]
@@ -84,7 +84,7 @@ class JobAdmin(_ToLookAt):
 
 
 @admin.register(TaskExecutionHistory)
-class TaskExecutionHistoryAdmin(_ToLookAt):
+class TaskExecutionHistoryAdmin(ToLookAt):
     list_display = ["job_id", "task_name", "queue_name", "tenant_id", "attempt", "outcome", "run_ms", "finished_at"]
     list_filter = ["outcome"]
     search_fields = ["=job_id", "=task_name"]
@@ -93,7 +93,7 @@ class TaskExecutionHistoryAdmin(_ToLookAt):
 
 
 @admin.register(TaskWorker)
-class TaskWorkerAdmin(_ToLookAt):
+class TaskWorkerAdmin(ToLookAt):
     list_display = ["id", "host", "pid", "queue_name", "status", "slots", "heartbeat_at"]
     list_filter = ["status", "queue_name"]
 
@@ -110,7 +110,7 @@ class TaskWorkerAdmin(_ToLookAt):
 
 
 @admin.register(TaskEffect)
-class TaskEffectAdmin(_ToLookAt):
+class TaskEffectAdmin(ToLookAt):
     list_display = ["key", "tenant_id", "task_name", "status", "created_at", "done_at"]
     list_filter = ["status"]
     search_fields = ["key"]
@@ -119,14 +119,14 @@ class TaskEffectAdmin(_ToLookAt):
 
 
 @admin.register(TaskAuditLog)
-class TaskAuditLogAdmin(_ToLookAt):
+class TaskAuditLogAdmin(ToLookAt):
     list_display = ["at", "actor", "act", "target", "tenant_id", "reason"]
     list_filter = ["act"]
     search_fields = ["=actor", "target"]
     ordering = ["-id"]
 
 
-class _ByActs(_OfTenant):
+class _ByActs(OfTenant):
     """Changes rows by the house's own acts, which ask for a role and enter who, what and why; their refusals are told."""
 
     show_full_result_count = False
@@ -249,9 +249,14 @@ class TenantAdmin(_ByActs):
 
     form = TenantForm  # type: ignore[assignment]
     of_tenant = "pk"
-    list_display = ["id", "name", "is_active", "weight"]
+    list_display = ["id", "name", "is_active", "weight", "zone"]
     search_fields = ["=id", "name"]
-    readonly_fields = ["created_at", "deactivated_at", "deactivated_reason"]
+    readonly_fields = [
+        "zone",
+        "created_at",
+        "deactivated_at",
+        "deactivated_reason",
+    ]  # `tenants zone` checks a zone, and tells the workers
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return ["id", *self.readonly_fields] if obj is not None else self.readonly_fields

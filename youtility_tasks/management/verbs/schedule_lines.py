@@ -1,0 +1,164 @@
+"""How schedules, their occurrences and holidays are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
+from youtility_tasks.models.schedules import Days, Kind, Missed
+from youtility_tasks.schedules import definition, editing
+from youtility_tasks.schedules.upcoming import Upcoming
+
+from .answer import Answer, instant, span, table
+
+
+def document(row: ScheduledTask, now: datetime) -> dict[str, Any]:
+    """One schedule for JSON."""
+    hidden = row.get_deferred_fields()  # of an operator, who sees no arguments
+    said = definition.as_document(row, but_not=hidden)
+    return {
+        "name": row.name,
+        "tenant": row.tenant_id,
+        "task": said.pop("task_name"),
+        **said,
+        "version": row.version,
+        "is_paused": editing.is_paused(row, now),
+        "paused_until": instant(row.paused_until),
+        "paused_by": row.paused_by or None,
+        "next_at": instant(row.next_at),
+        "changed_at": instant(row.changed_at),
+        "changed_by": row.changed_by,
+        "is_removed": row.removed_at is not None,
+    }
+
+
+def listing(rows: Sequence[ScheduledTask], now: datetime) -> Answer:
+    """All of them."""
+    lines = [
+        (
+            row.name,
+            row.tenant_id or "sweeps",
+            row.task_name,
+            _when(row),
+            row.zone or "tenant's",
+            _policies(row),
+            "paused" if editing.is_paused(row, now) else row.next_at or "never",
+            row.version,
+        )
+        for row in rows
+    ]
+    headings = ("schedule", "tenant", "task", "when", "zone", "policies", "next (UTC)", "version")
+    page = table(
+        headings,
+        lines,
+        empty="No schedules: `schedule add NAME --task TASK --cron '0 2 * * *'`, or `setup_task_queue`.",
+    )
+    return Answer({"schedules": [document(row, now) for row in rows]}, [page])
+
+
+def one(
+    row: ScheduledTask, now: datetime, occurrences: Sequence[ScheduledTaskExecution], coming: Sequence[Upcoming]
+) -> Answer:
+    """One, with its last ticks and the next."""
+    state = ""
+    if editing.is_paused(row, now):
+        until = f" until {row.paused_until:%Y-%m-%d %H:%M:%SZ}" if row.paused_until else ""
+        state = f" It is paused{until} by {row.paused_by}{f': {row.pause_reason}' if row.pause_reason else ''}."
+    head = f"{row}: {row.task_name}, {_when(row)}, {_policies(row)}; version {row.version}.{state}"
+    past = upcoming_table(coming), _past(occurrences)
+    return Answer(
+        {
+            "schedule": document(row, now),
+            "next": [_coming(each) for each in coming],
+            "occurrences": [_occurrence(each) for each in occurrences],
+        },
+        [head, *past],
+    )
+
+
+def upcoming(coming: Sequence[Upcoming]) -> Answer:
+    """What comes next."""
+    return Answer({"next": [_coming(each) for each in coming]}, [upcoming_table(coming)])
+
+
+def upcoming_table(coming: Sequence[Upcoming]) -> Any:
+    """The next ticks with their wall times."""
+    lines = [
+        (
+            each.tick,
+            f"{each.wall:%a %Y-%m-%d %H:%M:%S} {each.wall:%Z}",
+            each.starts_at if each.starts_at != each.tick else "",
+            f"skipped, {each.skipped.value}: {each.detail}" if each.skipped else "fires",
+        )
+        for each in coming
+    ]
+    return table(("next (UTC)", "on its clock", "starts", ""), lines, empty="It never fires again.")
+
+
+def holidays(days: Iterable[ScheduleHoliday]) -> Answer:
+    """The days off."""
+    found = list(days)
+    lines = [(str(each.day), each.name, each.site_id if each.site_id is not None else "all") for each in found]
+    return Answer(
+        {"holidays": [{"day": str(each.day), "name": each.name, "site": each.site_id} for each in found]},
+        [table(("day", "holiday", "site"), lines, empty="No holidays.")],
+    )
+
+
+def _past(occurrences: Sequence[ScheduledTaskExecution]) -> Any:
+    lines = [
+        (
+            each.tick_at,
+            "by hand" if each.by_hand else each.outcome,
+            each.job_id or "",
+            f"{each.get_reason_display()}: {each.detail}" if each.reason else "",
+            each.version,
+        )
+        for each in occurrences
+    ]
+    return table(("tick (UTC)", "outcome", "job", "why not", "version"), lines, empty="It has had no tick yet.")
+
+
+def _coming(each: Upcoming) -> dict[str, Any]:
+    return {
+        "utc": instant(each.tick),
+        "wall": each.wall.isoformat(),
+        "starts_at": instant(each.starts_at),
+        "skipped": each.skipped.value if each.skipped else None,
+        "detail": each.detail,
+    }
+
+
+def _occurrence(each: ScheduledTaskExecution) -> dict[str, Any]:
+    return {
+        "tick_at": instant(each.tick_at),
+        "outcome": each.outcome,
+        "reason": each.reason or None,
+        "detail": each.detail,
+        "job": each.job_id,
+        "version": each.version,
+        "starts_at": instant(each.starts_at),
+        "decided_at": instant(each.decided_at),
+        "tick_count": each.tick_count,
+        "by_hand": each.by_hand,
+    }
+
+
+def _when(row: ScheduledTask) -> str:
+    match row.kind:
+        case Kind.CRON:
+            when = row.cron
+        case Kind.INTERVAL:
+            when = f"every {span(row.every_s)}"
+        case _:
+            when = f"once at {row.at:%Y-%m-%d %H:%M:%S}Z"
+    quiet = f", quiet {row.quiet_from:%H:%M}-{row.quiet_to:%H:%M}" if row.quiet_from and row.quiet_to else ""
+    days = "" if row.days == Days.EVERY else f", {Days(row.days).label}"
+    return f"{when}{days}{quiet}"
+
+
+def _policies(row: ScheduledTask) -> str:
+    missed = f"all:{row.missed_most}" if row.missed == Missed.ALL else row.missed
+    return f"missed {missed}, overlap {row.overlap}" + (f", jitter {span(row.jitter_s)}" if row.jitter_s else "")

@@ -1,0 +1,5 @@
+DROP TRIGGER youtility_tasks_new_schedule ON youtility_tasks_scheduledtask;
+DROP TRIGGER youtility_tasks_sooner_schedule ON youtility_tasks_scheduledtask;
+DROP TRIGGER youtility_tasks_schedule_version ON youtility_tasks_scheduledtask;
+DROP FUNCTION youtility_tasks_tell_schedules_v1, youtility_tasks_schedule_version_v1;
+ALTER TABLE youtility_tasks_scheduledtaskexecution DROP CONSTRAINT yt_occurrence_of_schedule;
