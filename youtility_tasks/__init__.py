@@ -18,18 +18,27 @@ if TYPE_CHECKING:
     from .registry import task
     from .secrets.marks import Pii, Secret
     from .tenants import current_tenant, tenant, tenants_in_scope
+    from .workflows.definition import Workflow
+    from .workflows.graph import COMPLETION, FAILURE, SUCCESS
+    from .workflows.runs import RetryMode, Run
 
 __all__ = [
+    "COMPLETION",
+    "FAILURE",
+    "SUCCESS",
     "BadInput",
     "FinalFailure",
     "NotReady",
     "NotYetBuilt",
     "Pii",
     "Retry",
+    "RetryMode",
+    "Run",
     "Secret",
     "Task",
     "TaskContext",
     "Transient",
+    "Workflow",
     "audit",
     "controls",
     "current_tenant",
@@ -44,16 +53,22 @@ __all__ = [
 ]
 
 _HOME = {
+    "COMPLETION": "workflows.graph",
+    "FAILURE": "workflows.graph",
+    "SUCCESS": "workflows.graph",
     "BadInput": "errors",
     "FinalFailure": "finish",
     "NotReady": "errors",
     "NotYetBuilt": "errors",
     "Pii": "secrets.marks",
     "Retry": "declaration",
+    "RetryMode": "workflows.runs",
+    "Run": "workflows.runs",
     "Secret": "secrets.marks",
     "Task": "declaration",
     "TaskContext": "context",
     "Transient": "errors",
+    "Workflow": "workflows.definition",
     "current_tenant": "tenants",
     "enqueue_many": "enqueue",
     "on_final_failure": "finish",

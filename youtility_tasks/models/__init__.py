@@ -9,6 +9,7 @@ from .memberships import Role, TenantMembership
 from .tenants import Tenant
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
+from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
 
 __all__ = [
     "Job",
@@ -16,10 +17,15 @@ __all__ = [
     "QueueCounter",
     "Role",
     "TaskAuditLog",
+    "TaskDependency",
     "TaskEffect",
     "TaskExecutionHistory",
     "TaskWorker",
+    "TaskWorkflow",
     "Tenant",
     "TenantMembership",
     "UpkeepDuty",
+    "WorkflowSignal",
+    "WorkflowStep",
+    "WorkflowTemplate",
 ]

@@ -65,6 +65,7 @@ class Job(models.Model):
     unique_key = models.TextField(null=True, blank=True)  # noqa: DJ001
     failed_at = models.DateTimeField(null=True)
     parked_by = models.IntegerField(default=0, help_text="the QueueControl that kept it from running last; 0: none")
+    step_id = models.BigIntegerField(null=True, blank=True, help_text="the WorkflowStep whose job it is")
 
     objects = JobQuerySet.as_manager()
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from youtility_tasks import queries, suspension
+from youtility_tasks.workflows import sweep
 
 from . import controls, history_days, prune
 
@@ -50,6 +51,9 @@ DUTIES = (
     Duty("remove old", 3_600, _remove_old),
     Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),
     Duty("tidy controls", 300, _tidy_controls),
+    Duty("end overdue workflows", 15, sweep.end_overdue),
+    Duty("sweep workflows", 300, sweep.sweep),
+    Duty("remove old workflows", 3_600, sweep.remove_old),
 )
 
 

@@ -25,6 +25,7 @@ from youtility_tasks.errors import AbortRequested, BadInput, NoTenant, SoftTimeL
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
 from youtility_tasks.secrets import scrubbing, sealing
 from youtility_tasks.tenancy import token
+from youtility_tasks.workflows import resolve
 
 from . import output
 
@@ -216,10 +217,13 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     if isinstance(job.args, BadInput):
         raise job.args
     failpoints.reach("before_start")
+    stored = job.args
+    if resolve.KEY in stored:
+        stored = _of_step(job, task, stored)
     opened = None
-    if task.marks or sealing.holds_sealed(job.args, verbatim=task.verbatim):
-        opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), job.args)
-    args, kwargs = history.unpack(task, job.args if opened is None else opened.stored)
+    if task.marks or sealing.holds_sealed(stored, verbatim=task.verbatim):
+        opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), stored)
+    args, kwargs = history.unpack(task, stored if opened is None else opened.stored)
     shown_args, shown_kwargs = (args, kwargs) if opened is None else history.unpack(task, opened.shown)
     fields = context.running(
         task, job_id=job.job_id, attempt=job.attempt, args=shown_args, kwargs=shown_kwargs, worker_id=job.worker_id
@@ -245,6 +249,16 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         running.current.reset(before)
         if run.hidden is not None:
             scrubbing.unwatch(run.hidden)
+
+
+def _of_step(job: Assignment, task: Task, stored: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a workflow's step, with values in the place of what they refer to."""
+    at = resolve.place(stored)
+    if at is None:
+        return resolve.without_place(stored)
+    whose = tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
+    with whose, token.living(_longest_s(task)):
+        return resolve.opened(stored, at, verbatim=task.verbatim)
 
 
 def _longest_s(task: Task) -> float:

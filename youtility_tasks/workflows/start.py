@@ -1,0 +1,141 @@
+"""A definition becomes rows: one statement writes the run with all its steps and edges, and enqueues the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from youtility_tasks import enqueue, payload, queries, tenants
+from youtility_tasks.conf import settings
+from youtility_tasks.errors import NoTenant, UnknownTenant, WrongWorkflow
+
+from .graph import Join, StepKind
+from .references import Reference
+from .runs import Run
+
+if TYPE_CHECKING:
+    from .definition import Step, Workflow
+
+MOST_STEPS = 100_000
+"""Of one run, with those of workflows inside it: what one statement writes within its deadline."""
+
+
+def start(flow: Workflow, context: Mapping[str, Any]) -> Run:
+    """Write a run of `flow` in the caller's transaction; see `Workflow.start`."""
+    flow.check()
+    tenant_id = tenants.current_tenant()
+    if tenant_id is None:
+        _check_serves_all(flow)
+        with tenants.no_tenant():
+            return _write(flow, context, tenants.ALL)
+    return _write(flow, context, tenant_id)
+
+
+def _check_serves_all(flow: Workflow) -> None:
+    for each in flow.all_below():
+        for step in each.steps.values():
+            if step.task is not None and step.task.tenant == "one":
+                raise NoTenant(step.task.name)
+
+
+def _write(flow: Workflow, context: Mapping[str, Any], tenant_id: int) -> Run:
+    limits = settings()
+    said = payload.check(
+        f"Workflow {flow.name!r}", dict(context), max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth, root="context"
+    )  # fmt: skip
+    rows = _Rows()
+    rows.add(flow, parent=None, returns=None)
+    if len(rows.steps) > MOST_STEPS:
+        raise WrongWorkflow(
+            f"Workflow {flow.name!r} has {len(rows.steps)} steps; right are at most {MOST_STEPS}. Fan out over a list instead."
+        )
+    text = json.dumps(
+        {"runs": rows.runs, "steps": rows.steps, "edges": rows.edges, "context": json.loads(said)}, ensure_ascii=False
+    )
+    parameters = {"flow": text, "tenant_id": tenant_id, "noted": limits.procrastinate_events}
+    ((workflow_id, tenant_is_known),) = queries.fetch("flow_start", parameters)
+    if not tenant_is_known:
+        raise UnknownTenant(
+            f"Workflow {flow.name!r} was started for tenant {tenant_id}, which does not exist or is not active. "
+            "`manage_task_queue tenants` lists them."
+        )
+    return Run(workflow_id)
+
+
+class _Rows:
+    """What `youtility_tasks_flow_start_v1` is given."""
+
+    def __init__(self) -> None:
+        self.runs: list[dict[str, Any]] = []
+        self.steps: list[dict[str, Any]] = []
+        self.edges: list[dict[str, Any]] = []
+
+    def add(self, flow: Workflow, *, parent: tuple[int, str] | None, returns: str | None) -> None:
+        number = len(self.runs)
+        name, version = flow.template or (None, None)
+        self.runs.append(
+            {
+                "name": flow.name,
+                "template_name": name,
+                "template_version": version,
+                "returns": returns,
+                "deadline_s": None if flow.deadline is None else flow.deadline.total_seconds(),
+                "parent": parent,
+                "step_count": len(flow.steps),
+            }
+        )
+        inner = []
+        for step in flow.steps.values():
+            self.steps.append({"run": number, **_step_row(step)})
+            self.edges += [
+                {"run": number, "parent": before, "child": step.name, "kind": kind}
+                for before, kind in step.after.items()
+            ]
+            if step.sub is not None:
+                inner.append(step)
+        for step in inner:
+            assert step.sub is not None  # noqa: S101 - for the type checker
+            self.add(step.sub, parent=(number, step.name), returns=step.returns)
+
+
+def _step_row(step: Step) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "name": step.name,
+        "kind": step.kind,
+        "needs_all": step.join is Join.ALL,
+        "edge_count": len(step.after),
+        "wait_s": None if step.wait is None else step.wait.total_seconds(),
+        "timeout_s": None if step.timeout is None else step.timeout.total_seconds(),
+    }
+    task = step.task
+    if task is None:
+        return row
+    known = {key: value for key, value in step.arguments.items() if not isinstance(value, Reference)}
+    refs = {key: value.as_json() for key, value in step.arguments.items() if isinstance(value, Reference)}
+    row |= {
+        "task_name": task.name,
+        "queue_name": task.queue_name,
+        "priority": task.stored_priority,
+        "refs": refs or None,
+        "run_after": None if task.run_after is None else task.run_after.isoformat(),
+    }
+    if step.kind is StepKind.FAN_OUT:
+        return row | _fan_row(step, known, refs)
+    row["args"], row["lock"] = enqueue.check_call(task, known, tuple(refs))
+    return row
+
+
+def _fan_row(step: Step, shared: dict[str, Any], refs: dict[str, Any]) -> dict[str, Any]:
+    task = step.task
+    assert task is not None  # noqa: S101 - for the type checker
+    # A marker, so that SQL puts an item's arguments where a verbatim task's belong.
+    args: dict[str, Any] = {"args": [], "kwargs": shared, "$verbatim": True} if task.verbatim else shared
+    if isinstance(step.over, Reference):
+        lock = None if task.lock is None else enqueue.lock_of(task)
+        return {"args": args, "over": step.over.as_json(), "item": step.item, "lock": lock}
+    items = []
+    for own in step.over or ():
+        _, lock = enqueue.check_call(task, {**shared, **own}, tuple(refs))
+        items.append({"args": dict(own), "lock": lock})
+    return {"args": args, "over": {"list": items}}
