@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                     models.BigIntegerField(help_text="of a sub-workflow: the step that it is", null=True),
                 ),
                 ("name", models.CharField(max_length=200)),
+                ("key", models.CharField(help_text="one run of this name has it", max_length=500, null=True)),
                 ("template_name", models.CharField(db_default="", default="", max_length=200)),
                 ("template_version", models.IntegerField(null=True)),
                 (
@@ -132,6 +133,10 @@ class Migration(migrations.Migration):
                 ("args", models.JSONField(null=True)),
                 ("refs", models.JSONField(help_text="arguments that stand for a result: name -> reference", null=True)),
                 ("lock", models.TextField(null=True)),
+                (
+                    "only_if",
+                    models.JSONField(help_text="a reference and what it must be, or the step is skipped", null=True),
+                ),
                 ("wait_s", models.FloatField(null=True)),
                 ("run_after", models.DateTimeField(null=True)),
                 (
@@ -333,6 +338,12 @@ class Migration(migrations.Migration):
             model_name="taskdependency",
             constraint=models.CheckConstraint(
                 condition=models.Q(("parent", models.F("child")), _negated=True), name="yt_edge_no_loop"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="taskworkflow",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("key__isnull", False)), fields=("tenant_id", "name", "key"), name="yt_flow_key_once"
             ),
         ),
         # By itself: within CreateModel it would come after all of this migration, and a foreign key below needs it.

@@ -16,7 +16,7 @@ FLOW_STATUSES = ["blocked", "running", "succeeded", "failed", "cancelled", "skip
 STEP_STATUSES = ["blocked", "todo", "succeeded", "failed", "cancelled", "aborted", "skipped"]
 TENANTS_OWN = ("context", "reason")
 """What of a run only its tenant may see."""
-STEPS_OWN = ("args", "refs", "over", "lock", "result", "error_message")
+STEPS_OWN = ("args", "only_if", "refs", "over", "lock", "result", "error_message")
 """What of a step only its tenant may see."""
 _FLOW_LIVE, _STEP_LIVE = ["blocked", "running"], ["blocked", "todo"]
 
@@ -40,6 +40,7 @@ class TaskWorkflow(models.Model):
     root_id = models.BigIntegerField(help_text="the outermost run; its row's lock is the lock of all below it")
     parent_step_id = models.BigIntegerField(null=True, help_text="of a sub-workflow: the step that it is")
     name = models.CharField(max_length=200)
+    key = models.CharField(max_length=500, null=True, help_text="one run of this name has it")  # noqa: DJ001
     template_name = models.CharField(max_length=200, default="", db_default="")
     template_version = models.IntegerField(null=True)
     status = models.CharField(max_length=16, help_text="blocked: the step that it is has not been released")
@@ -68,6 +69,9 @@ class TaskWorkflow(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "id"], name="yt_flow_of_tenant"),
+            models.UniqueConstraint(
+                fields=["tenant_id", "name", "key"], name="yt_flow_key_once", condition=Q(key__isnull=False)
+            ),
             models.CheckConstraint(name="yt_flow_status_word", condition=Q(status__in=FLOW_STATUSES)),
             models.CheckConstraint(
                 name="yt_flow_ended_has_time",
@@ -106,6 +110,7 @@ class WorkflowStep(models.Model):
     args = models.JSONField(null=True)
     refs = models.JSONField(null=True, help_text="arguments that stand for a result: name -> reference")
     lock = models.TextField(null=True)  # noqa: DJ001 - as the job's column
+    only_if = models.JSONField(null=True, help_text="a reference and what it must be, or the step is skipped")
     wait_s = models.FloatField(null=True)
     run_after = models.DateTimeField(null=True)
     over = models.JSONField(null=True, help_text="of a fan-out: [{args, lock}], or a reference to a list")

@@ -56,7 +56,7 @@ _ATTEMPT_METADATA = (
 _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_until", "created_at", "done_at")
 
 _FLOW_METADATA = (
-    "id", "tenant_id", "root_id", "parent_step_id", "name", "template_name", "template_version", "status", "returns", "deadline_s",
+    "id", "tenant_id", "root_id", "parent_step_id", "name", "key", "template_name", "template_version", "status", "returns", "deadline_s",
     "deadline_at", "created_at", "started_at", "ended_at", "cancelled_at", "is_overdue", "noted", "open_count", "failed_count",
 )  # fmt: skip
 _STEP_METADATA = (
@@ -329,8 +329,8 @@ _OF_THE_WORKER = (
     "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1",
 )  # fmt: skip
 _OF_FLOWS = (
-    "youtility_tasks_flow_advance_v1", "youtility_tasks_flow_args_v1", "youtility_tasks_flow_jobs_ended_v1", "youtility_tasks_flow_list_v1",
-    "youtility_tasks_flow_lock_v1", "youtility_tasks_flow_release_v1", "youtility_tasks_flow_settle_v1", "youtility_tasks_flow_skip_v1",
+    "youtility_tasks_flow_advance_v1", "youtility_tasks_flow_args_v1", "youtility_tasks_flow_jobs_ended_v1", "youtility_tasks_flow_value_v1",
+    "youtility_tasks_flow_lock_v1", "youtility_tasks_flow_release_v1", "youtility_tasks_flow_settle_v1", "youtility_tasks_flow_skip_inside_v1", "youtility_tasks_flow_skip_v1",
     "youtility_tasks_flow_stop_v1", "youtility_tasks_flow_tree_v1", "youtility_tasks_flow_try_lock_v1", "youtility_tasks_flow_unskip_v1",
 )  # fmt: skip
 """What the functions below are made of; nobody calls them by himself."""

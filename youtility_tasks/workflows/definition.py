@@ -14,7 +14,7 @@ from youtility_tasks.errors import NotYetBuilt, UnknownStep, WrongArguments, Wro
 
 from . import graph, start
 from .graph import FAILURE, SUCCESS, EdgeKind, Join, StepKind
-from .references import Kind, Reference
+from .references import Condition, Kind, Reference
 
 if TYPE_CHECKING:
     from .runs import Run
@@ -47,6 +47,7 @@ class Step:
     returns: str | None = None
     wait: timedelta | None = None
     """Between its release and its start."""
+    only_if: Condition | None = None
     timeout: timedelta | None = None
     """Of a signal: it fails when nobody has sent it by then."""
 
@@ -75,7 +76,8 @@ class Step:
     def references(self) -> list[Reference]:
         """What it refers to."""
         found = [each for each in self.arguments.values() if isinstance(each, Reference)]
-        return [*found, self.over] if isinstance(self.over, Reference) else found
+        found += [self.over] if isinstance(self.over, Reference) else []
+        return found if self.only_if is None else [*found, self.only_if.reference]
 
 
 After = Step | Sequence[Step] | Mapping[Step, EdgeKind] | None
@@ -110,6 +112,7 @@ class Workflow:
         name: str | None = None,
         after: After = None,
         join: Literal["all", "any"] = "all",
+        when: Condition | None = None,
         wait: timedelta | None = None,
         args: Mapping[str, Any] | None = None,
         **kwargs: Any,
@@ -117,14 +120,15 @@ class Workflow:
         """A job of a task, enqueued once its edges are satisfied (`join`: all of them, or any).
 
         `after`: a step or several (on success), or {step: SUCCESS | COMPLETION | FAILURE}. `wait`: starts so long after
-        its release. Arguments are values or references (`made.result["id"]`); `args` is for those whose names are taken
+        its release. `when`: a condition (`made.result["status"].equals(201)`); if it does not hold as the step's turn comes, the
+        step is skipped. Arguments are values or references (`made.result["id"]`); `args` is for those whose names are taken
         here. Raises the EnqueueError that `task.enqueue` would raise, or a WrongWorkflow.
         """
         arguments = {**kwargs, **(args or {})}
         step_name = self._new_name(name, task)
         self._check_call(step_name, task, arguments)
         return self._add(
-            step_name, StepKind.TASK, after, join, task=task, arguments=arguments,
+            step_name, StepKind.TASK, after, join, task=task, arguments=arguments, only_if=self._condition(step_name, when),
             wait=_span(f"Step {step_name!r}: wait", wait),
         )  # fmt: skip
 
@@ -148,6 +152,7 @@ class Workflow:
         name: str | None = None,
         after: After = None,
         join: Literal["all", "any"] = "all",
+        when: Condition | None = None,
         args: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> Step:
@@ -179,7 +184,10 @@ class Workflow:
                 f"Workflow {self.name!r}: step {step_name!r} cannot fan out over a result: task {task.name!r} makes its lock from "
                 "its arguments, which nobody knows here. Fan out over a list, or enqueue the items in a task."
             )
-        return self._add(step_name, StepKind.FAN_OUT, after, join, task=task, arguments=shared, over=own, item=item)
+        return self._add(
+            step_name, StepKind.FAN_OUT, after, join, task=task, arguments=shared, over=own, item=item,
+            only_if=self._condition(step_name, when),
+        )  # fmt: skip
 
     def sub(
         self,
@@ -188,6 +196,7 @@ class Workflow:
         name: str | None = None,
         after: After = None,
         join: Literal["all", "any"] = "all",
+        when: Condition | None = None,
         returns: Step | str | None = None,
     ) -> Step:
         """Another workflow as a step: it begins when this is released, and this ends with it, succeeded or failed.
@@ -202,7 +211,9 @@ class Workflow:
         if self in workflow.all_below():
             raise WrongWorkflow(f"Workflow {self.name!r} cannot be a step of itself.")
         step_name = self._new_name(name, workflow)
-        return self._add(step_name, StepKind.SUB, after, join, sub=workflow, returns=inner)
+        return self._add(
+            step_name, StepKind.SUB, after, join, sub=workflow, returns=inner, only_if=self._condition(step_name, when)
+        )
 
     def signal(
         self,
@@ -247,12 +258,13 @@ class Workflow:
                 step.sub.check()
         return order
 
-    def start(self, context: Mapping[str, Any] | None = None) -> Run:
+    def start(self, context: Mapping[str, Any] | None = None, *, key: str | None = None) -> Run:
         """Write the run and enqueue its first steps, in the caller's transaction and for the current tenant.
 
-        `context`: JSON that each step may refer to. Raises WrongWorkflow, NoTenant, UnknownTenant; then nothing was written.
+        `context`: JSON that each step may refer to. `key`: there is one run of this name and key within the tenant; a second start
+        finds it, whatever became of it, and writes nothing (`Run.by_key` finds it, too). Raises WrongWorkflow, NoTenant, UnknownTenant; then nothing was written.
         """
-        return start.start(self, context or {})
+        return start.start(self, context or {}, key)
 
     # -- how a step comes in
 
@@ -266,6 +278,22 @@ class Workflow:
         step = Step(self, name, kind, self._edges(name, after), joined, **more)
         self.steps[name] = step
         return step
+
+    def _condition(self, step: str, when: Condition | None) -> Condition | None:
+        if when is not None and not isinstance(when, Condition):
+            raise WrongWorkflow(
+                f"Workflow {self.name!r}: step {step!r} has when={when!r:.80}; right is a condition, as made.result['a'].equals(1)."
+            )
+        if when is not None:
+            limits = settings()
+            payload.check(
+                f"Step {step!r}",
+                when.value,
+                max_bytes=limits.max_args_bytes,
+                max_depth=limits.max_args_depth,
+                root="when",
+            )
+        return when
 
     def _edges(self, name: str, after: After) -> dict[str, EdgeKind]:
         if after is None:

@@ -63,6 +63,14 @@ class Reference:
         """The same; and `default` where there is no such result, or not this part of it."""
         return replace(self, default=default)
 
+    def equals(self, value: Any) -> Condition:
+        """That it is this JSON value: `when=made.result["status"].equals(201)`."""
+        if self.kind is Kind.ERROR:
+            raise WrongWorkflow(
+                f"A step can be asked how it ended, not for its error: `{self.step}.status.equals('failed')`."
+            )
+        return Condition(self, value)
+
     @property
     def has_default(self) -> bool:
         """Whether it says what stands for a value that is not there."""
@@ -76,6 +84,25 @@ class Reference:
         if self.has_default:
             stored["default"] = self.default
         return stored
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must hold when a step's turn comes, or it is skipped."""
+
+    reference: Reference
+    value: Any
+
+    def as_json(self) -> dict[str, Any]:
+        """How it is stored."""
+        return {**self.reference.as_json(), "equals": self.value}
+
+
+def condition_from_json(stored: Mapping[str, Any], owner: object = None) -> Condition:
+    """The condition that `as_json` stored. Raises WrongWorkflow for what is none."""
+    if "equals" not in stored:
+        raise WrongWorkflow(f"{dict(stored)!r:.200} is no condition; right is a reference with 'equals': value.")
+    return from_json({key: each for key, each in stored.items() if key != "equals"}, owner).equals(stored["equals"])
 
 
 def is_stored(value: object) -> bool:

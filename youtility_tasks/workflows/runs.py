@@ -52,6 +52,15 @@ class Run:
 
     id: int
 
+    @classmethod
+    def by_key(cls, name: str, key: str) -> Run:
+        """The run of this workflow that was started with this key, for the current tenant. Raises WorkflowNotFound."""
+        visible = TaskWorkflow.objects.for_tenant(current_tenant())
+        found = visible.filter(name=name, key=key).values_list("pk", flat=True).first()
+        if found is None:
+            raise WorkflowNotFound(f"{name}: {key}")
+        return cls(found)
+
     @property
     def row(self) -> TaskWorkflow:
         """The run itself. Raises WorkflowNotFound."""

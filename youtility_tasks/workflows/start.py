@@ -20,16 +20,18 @@ if TYPE_CHECKING:
 MOST_STEPS = 100_000
 """Of one run, with those of workflows inside it: what one statement writes within its deadline."""
 
+_LONGEST_KEY = 500
 
-def start(flow: Workflow, context: Mapping[str, Any]) -> Run:
+
+def start(flow: Workflow, context: Mapping[str, Any], key: str | None) -> Run:
     """Write a run of `flow` in the caller's transaction; see `Workflow.start`."""
     flow.check()
     tenant_id = tenants.current_tenant()
     if tenant_id is None:
         _check_serves_all(flow)
         with tenants.no_tenant():
-            return _write(flow, context, tenants.ALL)
-    return _write(flow, context, tenant_id)
+            return _write(flow, context, tenants.ALL, key)
+    return _write(flow, context, tenant_id, key)
 
 
 def _check_serves_all(flow: Workflow) -> None:
@@ -39,7 +41,13 @@ def _check_serves_all(flow: Workflow) -> None:
                 raise NoTenant(step.task.name)
 
 
-def _write(flow: Workflow, context: Mapping[str, Any], tenant_id: int) -> Run:
+def _write(flow: Workflow, context: Mapping[str, Any], tenant_id: int, key: str | None) -> Run:
+    if key is not None and (
+        not isinstance(key, str) or not 0 < len(key) <= _LONGEST_KEY or payload.clean_text(key) != key
+    ):
+        raise WrongWorkflow(
+            f"Workflow {flow.name!r}: a key is text of 1 to {_LONGEST_KEY} characters without NUL; given: {key!r:.80}."
+        )
     limits = settings()
     said = payload.check(
         f"Workflow {flow.name!r}", dict(context), max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth, root="context"
@@ -51,10 +59,11 @@ def _write(flow: Workflow, context: Mapping[str, Any], tenant_id: int) -> Run:
             f"Workflow {flow.name!r} has {len(rows.steps)} steps; right are at most {MOST_STEPS}. Fan out over a list instead."
         )
     text = json.dumps(
-        {"runs": rows.runs, "steps": rows.steps, "edges": rows.edges, "context": json.loads(said)}, ensure_ascii=False
+        {"runs": rows.runs, "steps": rows.steps, "edges": rows.edges, "context": json.loads(said), "key": key},
+        ensure_ascii=False,
     )
     parameters = {"flow": text, "tenant_id": tenant_id, "noted": limits.procrastinate_events}
-    ((workflow_id, tenant_is_known),) = queries.fetch("flow_start", parameters)
+    ((workflow_id, _, tenant_is_known),) = queries.fetch("flow_start", parameters)
     if not tenant_is_known:
         raise UnknownTenant(
             f"Workflow {flow.name!r} was started for tenant {tenant_id}, which does not exist or is not active. "
@@ -108,6 +117,8 @@ def _step_row(step: Step) -> dict[str, Any]:
         "wait_s": None if step.wait is None else step.wait.total_seconds(),
         "timeout_s": None if step.timeout is None else step.timeout.total_seconds(),
     }
+    if step.only_if is not None:
+        row["only_if"] = step.only_if.as_json()
     task = step.task
     if task is None:
         return row

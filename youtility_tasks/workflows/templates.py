@@ -23,9 +23,9 @@ from .references import Reference
 _LARGEST_BYTES = 4 * 1024 * 1024
 _KNOWN = {
     "workflow": {"name", "deadline_s", "steps"},
-    "task": {"name", "kind", "after", "join", "task", "args", "wait_s", "queue", "priority"},
-    "fan_out": {"name", "kind", "after", "join", "task", "args", "over", "item", "queue", "priority"},
-    "sub": {"name", "kind", "after", "join", "workflow", "returns"},
+    "task": {"name", "kind", "after", "join", "when", "task", "args", "wait_s", "queue", "priority"},
+    "fan_out": {"name", "kind", "after", "join", "when", "task", "args", "over", "item", "queue", "priority"},
+    "sub": {"name", "kind", "after", "join", "when", "workflow", "returns"},
     "signal": {"name", "kind", "after", "join", "timeout_s"},
 }
 
@@ -54,6 +54,8 @@ def _step_data(step: Step) -> dict[str, Any]:
             data["queue"] = step.task.queue_name
         if step.task.priority != declared.priority:
             data["priority"] = step.task.priority
+    if step.only_if is not None:
+        data["when"] = step.only_if.as_json()
     if step.over is not None:
         data["over"] = _value(step.over) if isinstance(step.over, Reference) else [dict(each) for each in step.over]
         data["item"] = step.item if isinstance(step.over, Reference) else None
@@ -117,6 +119,12 @@ def _add(flow: Workflow, name: str, each: Mapping[str, Any]) -> None:
     else:
         edges = [flow.steps[parent] for parent in after]
     where: dict[str, Any] = {"name": name, "after": edges, "join": each.get("join", "all")}
+    if "when" in each:
+        if not references.is_stored(each["when"]):
+            raise WrongWorkflow(
+                f"Step {name!r} of workflow {flow.name!r} has when={each['when']!r:.80}; right is a condition."
+            )
+        where["when"] = references.condition_from_json(each["when"], flow)
     match StepKind(each.get("kind", "task")):
         case StepKind.SIGNAL:
             flow.signal(**where, timeout=_span("timeout_s", each.get("timeout_s")))

@@ -26,6 +26,7 @@ from . import (
     tenants,
     why,
     workers,
+    workflow,
 )
 from .answer import Answer
 from .scope import Scope
@@ -63,5 +64,6 @@ VERBS: tuple[Verb, ...] = (
     cleanup,
     doctor,
     tenants,
+    workflow,
     rekey,
 )

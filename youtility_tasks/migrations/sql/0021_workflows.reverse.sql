@@ -8,7 +8,7 @@ DROP FUNCTION youtility_tasks_flows_prune_v1, youtility_tasks_flows_sweep_v1, yo
     youtility_tasks_flow_cancel_v1, youtility_tasks_flow_stop_v1, youtility_tasks_signal_sent_v1, youtility_tasks_flow_signal_v1,
     youtility_tasks_flow_start_v1, youtility_tasks_flow_unskip_v1, youtility_tasks_step_retried_v1, youtility_tasks_flow_settle_v1,
     youtility_tasks_steps_ended_v1, youtility_tasks_note_step_v1, youtility_tasks_flow_jobs_ended_v1, youtility_tasks_flow_advance_v1,
-    youtility_tasks_flow_skip_v1, youtility_tasks_flow_list_v1, youtility_tasks_flow_args_v1, youtility_tasks_flow_release_v1,
+    youtility_tasks_flow_skip_v1, youtility_tasks_flow_skip_inside_v1, youtility_tasks_flow_value_v1, youtility_tasks_flow_args_v1, youtility_tasks_flow_release_v1,
     youtility_tasks_flow_tree_v1, youtility_tasks_flow_try_lock_v1,
     youtility_tasks_flow_lock_v1;
 ALTER TABLE youtility_tasks_workflowsignal DROP CONSTRAINT yt_signal_for_run_of_tenant;

@@ -73,12 +73,16 @@ BEGIN
         SELECT array_agg(o.id) INTO found FROM left_step o;
         IF found IS NOT NULL THEN
             ended := ended || found;
-            UPDATE youtility_tasks_workflowstep s SET status = 'skipped', ended_at = clock_timestamp()
-             WHERE s.status = 'blocked' AND s.workflow_id IN (
-                SELECT f FROM unnest(youtility_tasks_flow_tree_v1(ARRAY(SELECT w.id FROM youtility_tasks_taskworkflow w WHERE w.parent_step_id = ANY (found)))) f);
-            UPDATE youtility_tasks_taskworkflow w SET status = 'skipped', ended_at = clock_timestamp()
-             WHERE w.status = 'blocked' AND w.id IN (
-                SELECT f FROM unnest(youtility_tasks_flow_tree_v1(ARRAY(SELECT v.id FROM youtility_tasks_taskworkflow v WHERE v.parent_step_id = ANY (found)))) f);
+            PERFORM youtility_tasks_flow_skip_inside_v1(found);
+        END IF;
+
+        -- The turn of a step whose condition does not hold passes: it is skipped.
+        found := ARRAY(SELECT s.id FROM youtility_tasks_workflowstep s
+                        WHERE s.id = ANY (turn) AND s.status = 'blocked' AND s.only_if IS NOT NULL
+                          AND youtility_tasks_flow_value_v1(s.id, s.only_if) IS DISTINCT FROM s.only_if -> 'equals');
+        IF found <> '{}' THEN
+            PERFORM youtility_tasks_flow_skip_v1(found);
+            ended := ended || found;
         END IF;
 
         -- The job's id is drawn here, so that step and job know each other by one statement.
@@ -112,7 +116,7 @@ BEGIN
             UPDATE youtility_tasks_workflowstep s SET status = 'todo', released_at = clock_timestamp()
              WHERE s.id = ANY (turn) AND s.status = 'blocked' AND s.kind = 'fan_out' RETURNING s.*
         LOOP
-            list := youtility_tasks_flow_list_v1(fan.id);
+            list := CASE WHEN fan.over ? '$ref' THEN youtility_tasks_flow_value_v1(fan.id, fan.over) ELSE fan.over -> 'list' END;
             IF jsonb_typeof(list) IS DISTINCT FROM 'array' THEN
                 UPDATE youtility_tasks_workflowstep s
                    SET status = 'failed', ended_at = clock_timestamp(), error_class = 'youtility_tasks.errors.ResultMissing',
@@ -176,44 +180,46 @@ AS $$
                 ELSE p_args || p_more END
 $$;
 
--- What a fan-out goes over: its own list, or what its reference leads to, or the reference's default.
-CREATE FUNCTION youtility_tasks_flow_list_v1(p_step bigint) RETURNS jsonb LANGUAGE plpgsql STABLE
+-- What a step's reference stands for, or its default; NULL for nothing. Only what SQL needs: lists of fan-outs, and conditions.
+CREATE FUNCTION youtility_tasks_flow_value_v1(p_step bigint, p_reference jsonb) RETURNS jsonb LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    fan youtility_tasks_workflowstep;
+    step youtility_tasks_workflowstep;
     value jsonb;
-    way text[];
+    way CONSTANT text[] := ARRAY(SELECT e FROM jsonb_array_elements_text(p_reference -> 'path') e);
 BEGIN
-    SELECT * INTO fan FROM youtility_tasks_workflowstep s WHERE s.id = p_step;
-    IF NOT fan.over ? '$ref' THEN
-        RETURN fan.over -> 'list';
+    SELECT * INTO step FROM youtility_tasks_workflowstep s WHERE s.id = p_step;
+    IF p_reference ->> '$ref' = 'context' THEN
+        SELECT r.context #> way INTO value FROM youtility_tasks_taskworkflow w JOIN youtility_tasks_taskworkflow r ON r.id = w.root_id
+         WHERE w.id = step.workflow_id;
+    ELSE
+        SELECT CASE p_reference ->> '$ref'
+                    WHEN 'status' THEN to_jsonb(s.status)
+                    WHEN 'result' THEN CASE WHEN s.status = 'succeeded' THEN coalesce(s.result, 'null') #> way END
+                    WHEN 'results' THEN (SELECT coalesce(jsonb_agg(i.result ORDER BY i.item_index), '[]')
+                                           FROM youtility_tasks_workflowstep i WHERE i.group_id = s.id) #> way END
+          INTO value
+          FROM youtility_tasks_workflowstep s
+         WHERE s.tenant_id = step.tenant_id AND s.workflow_id = step.workflow_id AND s.name = p_reference ->> 'step' AND s.group_id IS NULL;
     END IF;
-    way := ARRAY(SELECT e FROM jsonb_array_elements_text(fan.over -> 'path') e);
-    CASE fan.over ->> '$ref'
-        WHEN 'context' THEN
-            SELECT r.context #> way INTO value FROM youtility_tasks_taskworkflow w JOIN youtility_tasks_taskworkflow r ON r.id = w.root_id
-             WHERE w.id = fan.workflow_id;
-        WHEN 'result' THEN
-            SELECT s.result #> way INTO value FROM youtility_tasks_workflowstep s
-             WHERE s.tenant_id = fan.tenant_id AND s.workflow_id = fan.workflow_id AND s.name = fan.over ->> 'step' AND s.group_id IS NULL
-               AND s.status = 'succeeded';
-        WHEN 'results' THEN
-            SELECT coalesce(jsonb_agg(i.result ORDER BY i.item_index), '[]') #> way INTO value
-              FROM youtility_tasks_workflowstep s JOIN youtility_tasks_workflowstep i ON i.group_id = s.id
-             WHERE s.tenant_id = fan.tenant_id AND s.workflow_id = fan.workflow_id AND s.name = fan.over ->> 'step' AND s.group_id IS NULL;
-        ELSE value := NULL;
-    END CASE;
-    RETURN coalesce(value, fan.over -> 'default');
+    RETURN coalesce(value, p_reference -> 'default');
 END $$;
 
 -- Steps that are never to run: a sub-workflow's with all in it.
 CREATE FUNCTION youtility_tasks_flow_skip_v1(p_steps bigint[]) RETURNS void LANGUAGE plpgsql
 AS $$
+BEGIN
+    UPDATE youtility_tasks_workflowstep s SET status = 'skipped', ended_at = clock_timestamp() WHERE s.id = ANY (p_steps);
+    PERFORM youtility_tasks_flow_skip_inside_v1(p_steps);
+END $$;
+
+-- What is inside of steps that will not begin.
+CREATE FUNCTION youtility_tasks_flow_skip_inside_v1(p_steps bigint[]) RETURNS void LANGUAGE plpgsql
+AS $$
 DECLARE
     inner_flows CONSTANT bigint[] := youtility_tasks_flow_tree_v1(
         ARRAY(SELECT w.id FROM youtility_tasks_taskworkflow w WHERE w.parent_step_id = ANY (p_steps)));
 BEGIN
-    UPDATE youtility_tasks_workflowstep s SET status = 'skipped', ended_at = clock_timestamp() WHERE s.id = ANY (p_steps);
     IF inner_flows <> '{}' THEN
         UPDATE youtility_tasks_taskworkflow w SET status = 'skipped', ended_at = clock_timestamp()
          WHERE w.id = ANY (inner_flows) AND w.status = 'blocked';
@@ -484,8 +490,9 @@ END $$;
 -- Write a run with its steps and edges, and release the first of them. p_flow: {runs: [{name, returns, deadline_s, template_name,
 -- template_version, parent: [run, step] or none}], context, steps: [{run, name, kind, ...}], edges: [{run, parent, child, kind}]};
 -- runs are numbered from 0, the outermost first.
+-- With a key there is one run of that name and key: a second start finds it and writes nothing.
 CREATE FUNCTION youtility_tasks_flow_start_v1(p_flow jsonb, p_tenant_id integer, p_noted boolean,
-    OUT workflow_id bigint, OUT tenant_is_known boolean) LANGUAGE plpgsql
+    OUT workflow_id bigint, OUT is_new boolean, OUT tenant_is_known boolean) LANGUAGE plpgsql
 SET jit = off
 AS $$
 DECLARE
@@ -494,6 +501,7 @@ DECLARE
     ids bigint[] := '{}';
     first_steps bigint[];
 BEGIN
+    is_new := true;
     tenant_is_known := theirs = 0 OR EXISTS (SELECT FROM youtility_tasks_tenant t WHERE t.id = theirs AND t.is_active);
     IF tenant_is_known IS NOT TRUE THEN
         tenant_is_known := false;
@@ -502,24 +510,31 @@ BEGIN
     FOR run IN SELECT r.value FROM jsonb_array_elements(p_flow -> 'runs') WITH ORDINALITY AS r(value, n) ORDER BY r.n LOOP
         ids := ids || nextval(pg_get_serial_sequence('youtility_tasks_taskworkflow', 'id'));
         INSERT INTO youtility_tasks_taskworkflow (
-            id, tenant_id, root_id, name, template_name, template_version, status, context, returns, deadline_s, noted, started_at, deadline_at,
+            id, tenant_id, root_id, name, key, template_name, template_version, status, context, returns, deadline_s, noted, started_at, deadline_at,
             open_count)
-        SELECT ids[cardinality(ids)], theirs, ids[1], run ->> 'name', coalesce(run ->> 'template_name', ''), (run ->> 'template_version')::integer,
+        SELECT ids[cardinality(ids)], theirs, ids[1], run ->> 'name', CASE WHEN cardinality(ids) = 1 THEN p_flow ->> 'key' END, coalesce(run ->> 'template_name', ''), (run ->> 'template_version')::integer,
                CASE WHEN cardinality(ids) = 1 THEN 'running' ELSE 'blocked' END,
                CASE WHEN cardinality(ids) = 1 THEN p_flow -> 'context' ELSE '{}' END, coalesce(run ->> 'returns', ''),
                (run ->> 'deadline_s')::float8, p_noted, CASE WHEN cardinality(ids) = 1 THEN clock_timestamp() END,
                CASE WHEN cardinality(ids) = 1 THEN clock_timestamp() + (run ->> 'deadline_s')::float8 * interval '1 second' END,
-               (run ->> 'step_count')::integer;
+               (run ->> 'step_count')::integer
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            is_new := false;
+            SELECT w.id INTO workflow_id FROM youtility_tasks_taskworkflow w
+             WHERE w.tenant_id = theirs AND w.name = run ->> 'name' AND w.key = p_flow ->> 'key';
+            RETURN;
+        END IF;
     END LOOP;
     INSERT INTO youtility_tasks_workflowstep (
         tenant_id, workflow_id, name, kind, status, needs_all, edge_count, pending, task_name, queue_name, priority, args, refs, lock, wait_s,
-        run_after, over, item, timeout_s)
+        run_after, over, item, timeout_s, only_if)
     SELECT theirs, ids[s.run + 1], s.name, s.kind, 'blocked', s.needs_all, s.edge_count, s.edge_count, coalesce(s.task_name, ''),
            coalesce(s.queue_name, ''), coalesce(s.priority, 0), s.args, s.refs, s.lock, s.wait_s, s.run_after, s.over, coalesce(s.item, ''),
-           s.timeout_s
+           s.timeout_s, s.only_if
       FROM jsonb_to_recordset(p_flow -> 'steps') AS s(
                run integer, name text, kind text, needs_all boolean, edge_count integer, task_name text, queue_name text, priority integer,
-               args jsonb, refs jsonb, lock text, wait_s float8, run_after timestamptz, over jsonb, item text, timeout_s float8);
+               args jsonb, refs jsonb, lock text, wait_s float8, run_after timestamptz, over jsonb, item text, timeout_s float8, only_if jsonb);
     INSERT INTO youtility_tasks_taskdependency (tenant_id, workflow_id, parent_id, child_id, kind)
     SELECT theirs, ids[e.run + 1], p.id, c.id, e.kind
       FROM jsonb_to_recordset(p_flow -> 'edges') AS e(run integer, parent text, child text, kind text)
