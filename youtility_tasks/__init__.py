@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .tenants import current_tenant, tenant, tenants_in_scope
     from .workflows.definition import Workflow
     from .workflows.graph import COMPLETION, FAILURE, SUCCESS
-    from .workflows.runs import RetryMode, Run
+    from .workflows.runs import RetryMode, Run, current_workflow
 
 __all__ = [
     "COMPLETION",
@@ -42,6 +42,7 @@ __all__ = [
     "audit",
     "controls",
     "current_tenant",
+    "current_workflow",
     "effects",
     "enqueue_many",
     "errors",
@@ -70,6 +71,7 @@ _HOME = {
     "Transient": "errors",
     "Workflow": "workflows.definition",
     "current_tenant": "tenants",
+    "current_workflow": "workflows.runs",
     "enqueue_many": "enqueue",
     "on_final_failure": "finish",
     "task": "registry",

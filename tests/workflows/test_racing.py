@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.acceptance.crew import until
 from tests.integration.desk import execute, rows
 from youtility_tasks import Task, Workflow, queries, tenant
 from youtility_tasks.models import Tenant
@@ -149,3 +150,38 @@ def _children_after(racers: list[Racer], acme: int, make_task: Task, mail_task: 
         found += len(children)
         racers[0].pump(children, 0)
     assert found == expected
+
+
+def test_a_session_that_dies_inside_the_release_leaves_nothing_half_done(
+    acme_committed: int, racers: list[Racer], make_task: Task, mail_task: Task
+) -> None:
+    flow = Workflow("dies inside")
+    flow.chain(make_task, mail_task)
+    with tenant(acme_committed):
+        run = flow.start()
+    ending = racers[0].claim(1)
+    ((release,),) = rows("SELECT pg_get_functiondef('youtility_tasks_flow_release_v1'::regproc)")
+    assert "RETURN ended;" in release
+    try:
+        execute(release.replace("RETURN ended;", "PERFORM pg_sleep(30); RETURN ended;").replace("%", "%%"))
+        with ThreadPoolExecutor(1) as pool:
+            dying = pool.submit(racers[0].pump, ending, 0)
+            pid = racers[0].session.info.backend_pid
+            until(
+                lambda: rows("SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'", pid),
+                why="it is not inside",
+            )
+            execute("SELECT pg_terminate_backend(%s)", pid)
+            with pytest.raises(psycopg.OperationalError):
+                dying.result(10)
+    finally:
+        execute(release.replace("%", "%%"))
+    assert run.statuses() == {"make": "todo", "mail": "blocked"}
+    assert rows("SELECT status::text FROM procrastinate_jobs") == [("doing",)]
+
+    # the worker sends its finish again, on another session
+    racers[0].session = psycopg.connect(queries.conninfo("racer"), autocommit=True)
+    assert racers[0].pump(ending, 0)[-1][0] == [ending[0]["id"]]
+
+    assert run.statuses() == {"make": "succeeded", "mail": "todo"}
+    assert len(racers[0].claim(10)) == 1

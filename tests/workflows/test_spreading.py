@@ -415,7 +415,10 @@ def test_of_a_step_that_failed_the_default_its_status_and_its_error_are_there(
     play.take()
     play.run("told", "tidy")
 
-    assert run.step("told").result == {"n": -1, "of": {"class": "builtins.ValueError", "message": "no"}}
+    assert run.step("told").result == {
+        "n": -1,
+        "of": {"class": "builtins.ValueError", "message": "no", "traceback": ""},
+    }
     assert run.step("tidy").result == "skipped"
 
 

@@ -57,6 +57,8 @@ class Run:
     task: Task | None
     started: float | None = None
     """Monotonic seconds; None while it waits for a thread."""
+    resolved: dict[str, Any] | None = None
+    """Of a workflow's step: its arguments with values in the place of references."""
     hidden: scrubbing.Scrubber | None = None
     """What must not be seen of its arguments, once they are open; None when none is marked."""
     interrupted: bool = False
@@ -217,9 +219,10 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     if isinstance(job.args, BadInput):
         raise job.args
     failpoints.reach("before_start")
-    stored = job.args
+    stored, workflow_id = job.args, None
     if resolve.KEY in stored:
-        stored = _of_step(job, task, stored)
+        workflow_id = _workflow_of(stored)
+        stored = run.resolved = _of_step(job, task, stored)
     opened = None
     if task.marks or sealing.holds_sealed(stored, verbatim=task.verbatim):
         opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), stored)
@@ -230,7 +233,7 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     )
     result = tasks_api.result_of_json(fields)
     backend = type(task.get_backend())
-    before = running.current.set(running.Running(job.job_id, task.name))
+    before = running.current.set(running.Running(job.job_id, task.name, workflow_id))
     if opened is not None:
         run.hidden = opened.scrubber
         scrubbing.watch(run.hidden)
@@ -249,6 +252,11 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         running.current.reset(before)
         if run.hidden is not None:
             scrubbing.unwatch(run.hidden)
+
+
+def _workflow_of(stored: Any) -> int | None:
+    at = resolve.place(stored) if isinstance(stored, dict) else None
+    return None if at is None else at.workflow_id
 
 
 def _of_step(job: Assignment, task: Task, stored: dict[str, Any]) -> dict[str, Any]:
@@ -341,7 +349,8 @@ def _tell_if_final(run: Run, ending: dict[str, Any]) -> None:
         ending["error_class"],
         error_message=ending["error_message"],
         traceback=ending["traceback"],
-        arguments={} if isinstance(job.args, BadInput) else job.args,
+        arguments={} if isinstance(job.args, BadInput) else run.resolved or resolve.without_place(job.args),
+        workflow_id=_workflow_of(job.args),
     )
     with tenants.no_tenant():
         for tell in on_final_failure:

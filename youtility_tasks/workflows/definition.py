@@ -70,7 +70,7 @@ class Step:
 
     @property
     def error(self) -> Reference:
-        """{"class": ..., "message": ...} if it will have failed, else None."""
+        """{"class": ..., "message": ..., "traceback": ...} if it will have failed, else None."""
         return Reference(Kind.ERROR, self.name, owner=self.flow)
 
     def references(self) -> list[Reference]:
@@ -221,19 +221,18 @@ class Workflow:
         *,
         after: After = None,
         join: Literal["all", "any"] = "all",
+        when: Condition | None = None,
         timeout: timedelta | None = None,
     ) -> Step:
         """A step that succeeds when somebody sends it: `run.signal(name, payload)`, `workflow signal`, or the run's page.
 
         One that comes before the step's turn is kept. `timeout`: the step fails so long after its turn has come.
         """
+        step_name = self._new_name(name, None)
         return self._add(
-            self._new_name(name, None),
-            StepKind.SIGNAL,
-            after,
-            join,
-            timeout=_span(f"Signal {name!r}: timeout", timeout),
-        )
+            step_name, StepKind.SIGNAL, after, join, timeout=_span(f"Signal {name!r}: timeout", timeout),
+            only_if=self._condition(step_name, when),
+        )  # fmt: skip
 
     def all_below(self) -> list[Workflow]:
         """This one and all that are steps in it, however deep."""

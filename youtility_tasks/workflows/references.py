@@ -26,7 +26,7 @@ class Kind(StrEnum):
     STATUS = "status"
     """"succeeded", "failed", "cancelled", "aborted" or "skipped"."""
     ERROR = "error"
-    """{"class": ..., "message": ...} of a step that failed, else None."""
+    """{"class": ..., "message": ..., "traceback": ...} of a step that failed, else None."""
     CONTEXT = "context"
     """What `start(context=...)` was given."""
 

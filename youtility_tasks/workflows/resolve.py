@@ -8,7 +8,7 @@ from typing import Any
 
 from youtility_tasks import payload
 from youtility_tasks.errors import ResultMissing
-from youtility_tasks.models import TaskWorkflow, WorkflowStep
+from youtility_tasks.models import TaskExecutionHistory, TaskWorkflow, WorkflowStep
 
 from .references import Kind, Reference, from_json
 
@@ -80,7 +80,7 @@ class _Known:
             case Kind.ERROR:
                 if step.status in {"succeeded", "skipped"}:
                     return None
-                return {"class": step.error_class, "message": step.error_message}
+                return {"class": step.error_class, "message": step.error_message, "traceback": _traceback(step)}
             case Kind.RESULTS:
                 items = WorkflowStep.objects.filter(group_id=step.pk).order_by("item_index")
                 results = [
@@ -99,6 +99,12 @@ class _Known:
     def _context(self) -> Any:
         root = TaskWorkflow.objects.filter(pk=self.workflow_id).values_list("root_id", flat=True)
         return TaskWorkflow.objects.filter(pk__in=root).values_list("context", flat=True).first()
+
+
+def _traceback(step: WorkflowStep) -> str:
+    """Of the last attempt, as long as the history has it."""
+    ended = TaskExecutionHistory.objects.filter(job_id=step.job_id, is_final=True) if step.job_id else None
+    return "" if ended is None else ended.order_by("-finished_at").values_list("traceback", flat=True).first() or ""
 
 
 def _stored(result: Any, what: str) -> Any:

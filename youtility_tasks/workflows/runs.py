@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from youtility_tasks import audit, payload, queries
+from youtility_tasks import audit, payload, queries, running
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import Refused, SignalRefused, WorkflowNotFound
 from youtility_tasks.models import TaskWorkflow, WorkflowStep
@@ -61,6 +61,11 @@ class Run:
             raise WorkflowNotFound(f"{name}: {key}")
         return cls(found)
 
+    @staticmethod
+    def exists(name: str, key: str) -> bool:
+        """Whether a run of this workflow was started with this key, for the current tenant."""
+        return TaskWorkflow.objects.for_tenant(current_tenant()).filter(name=name, key=key).exists()
+
     @property
     def row(self) -> TaskWorkflow:
         """The run itself. Raises WorkflowNotFound."""
@@ -94,6 +99,15 @@ class Run:
     def retry(self, mode: RetryMode | str = RetryMode.FAILED, reason: str = "") -> int:
         """See `retry` below."""
         return retry(self.id, mode, reason)
+
+
+def current_workflow() -> Run | None:
+    """The run that the job around this code is a step of; None outside of one.
+
+    A task that is also enqueued by itself asks here whether what comes after it is the workflow's business.
+    """
+    around = running.current.get()
+    return None if around is None or around.workflow_id is None else Run(around.workflow_id)
 
 
 def find(workflow_id: object) -> TaskWorkflow:
@@ -133,7 +147,7 @@ def signal(workflow_id: int, name: str, said: Any = None) -> None:
         audit.write(
             "signal workflow", f"workflow {run.pk} ({run.name})", tenant_id=run.tenant_id, after={"signal": name}
         )
-    logger.info("signal sent workflow=%s name=%s tenant=%s", run.pk, name, run.tenant_id)
+    logger.debug("signal sent workflow=%s name=%s tenant=%s", run.pk, name, run.tenant_id)
 
 
 def _why_not(run: TaskWorkflow, name: str, answer: str) -> str:

@@ -26,7 +26,7 @@ _KNOWN = {
     "task": {"name", "kind", "after", "join", "when", "task", "args", "wait_s", "queue", "priority"},
     "fan_out": {"name", "kind", "after", "join", "when", "task", "args", "over", "item", "queue", "priority"},
     "sub": {"name", "kind", "after", "join", "when", "workflow", "returns"},
-    "signal": {"name", "kind", "after", "join", "timeout_s"},
+    "signal": {"name", "kind", "after", "join", "when", "timeout_s"},
 }
 
 
