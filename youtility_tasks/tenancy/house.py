@@ -61,7 +61,7 @@ _FLOW_METADATA = (
 )  # fmt: skip
 _STEP_METADATA = (
     "id", "tenant_id", "workflow_id", "name", "kind", "status", "needs_all", "edge_count", "pending", "met", "task_name", "queue_name",
-    "priority", "wait_s", "run_after", "group_id", "item_index", "open_items", "failed_items", "timeout_s", "timeout_at", "job_id",
+    "priority", "wait_s", "run_after", "item", "group_id", "item_index", "open_items", "failed_items", "timeout_s", "timeout_at", "job_id",
     "error_class", "released_at", "ended_at",
 )  # fmt: skip
 """Without arguments, context, results and what an error says."""
@@ -73,7 +73,7 @@ _CONTROL = (
 )  # fmt: skip
 _AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
 
-_TEMPLATE = ("tenant_id", "name", "version", "definition", "created_by")
+_TEMPLATE = ("tenant_id", "name", "version", "definition", "created_at", "created_by")
 
 
 def _of_flows(name: str, *, ops: tuple[str, ...]) -> Table:
