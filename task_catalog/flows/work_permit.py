@@ -5,7 +5,7 @@ Three gates, one behind the other, at which people decide; what they decided is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,8 @@ from task_catalog.email.work_permits import (
     send_email_notification_for_wp_from_mobile_for_verifier,
     send_email_notification_for_wp_verifier,
 )
-from youtility_tasks import Run, Task, Workflow
+from youtility_tasks import Run, Task, Workflow, current_tenant
+from youtility_tasks.models import WorkflowStep
 
 NAME = "work permit"
 _FACTS = ("sitename", "workpermit_status", "permit_name", "vendor_name")
@@ -88,7 +89,7 @@ def begin(uuid: UUID | str, *, from_mobile: bool, **arguments: Any) -> Run:
             args=facts,
         )
         before = decided
-    return flow.start(key=str(uuid))
+    return flow
 
 
 def decide(uuid: UUID | str, gate: Gate, outcome: Outcome, facts: Mapping[str, Any]) -> None:
@@ -107,6 +108,8 @@ def cancel(uuid: UUID | str, facts: Mapping[str, Any]) -> None:
     decide(uuid, gate, Outcome.CANCELLED, facts)
 
 
-def has_begun(uuid: UUID | str) -> bool:
-    """Whether a run waits for decisions about this permit; one of before there were runs has none."""
-    return Run.exists(NAME, str(uuid))
+def awaiting(uuids: Iterable[UUID | str], gate: Gate) -> set[str]:
+    """Of these permits of the current client those whose run waits at this gate. One that began before there were runs has none, and one
+    whose earlier gates nobody told of has not come to it."""
+    steps = WorkflowStep.objects.filter(tenant_id=current_tenant(), name=gate, status="todo", workflow__name=NAME)
+    return set(steps.filter(workflow__key__in=[str(uuid) for uuid in uuids]).values_list("workflow__key", flat=True))

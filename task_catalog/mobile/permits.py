@@ -95,18 +95,21 @@ def _store_new(context: Context, records: Sequence[dict[str, Any]]) -> list[UUID
         _names(entities.BusinessUnit, "buname", rows, "bu"),
         _names(entities.Vendor, "name", rows, "vendor"),
     )
-    for row, pk in made:
-        work_permit.begin(
-            row.key,
-            from_mobile=True,
-            womid=pk,
-            verifiers=people.verifiers(row),
-            sitename=sites.get(row.values["bu"], ""),
-            workpermit_status="PENDING",
-            permit_name=names.get(row.values.get("qset"), ""),
-            vendor_name=vendors.get(row.values.get("vendor"), ""),
-            client_id=context.client_id,
-        )
+    work_permit.begin_many(
+        {
+            row.key: {
+                "womid": pk,
+                "verifiers": people.verifiers(row),
+                "sitename": sites.get(row.values["bu"], ""),
+                "workpermit_status": "PENDING",
+                "permit_name": names.get(row.values.get("qset"), ""),
+                "vendor_name": vendors.get(row.values.get("vendor"), ""),
+                "client_id": context.client_id,
+            }
+            for row, pk in made
+        },
+        from_mobile=True,
+    )
     return [row.key for row in rows]
 
 
@@ -134,12 +137,13 @@ def _take_back(context: Context, records: Sequence[dict[str, Any]]) -> list[UUID
     entities.WorkOrder.objects.filter(pk__in=[permit.pk for permit in back]).update(
         workstatus="COMPLETED", mdtz=context.moment
     )
-    without_run = [permit for permit in back if not work_permit.has_begun(permit.uuid)]
+    waiting = work_permit.awaiting([permit.uuid for permit in back], Gate.RETURN) if back else set()
     for permit in back:
-        if permit not in without_run:
+        if str(permit.uuid) in waiting:
             work_permit.decide(permit.uuid, Gate.RETURN, Outcome.ACCEPTED, _news(permit))
-    if without_run:  # they began before there were runs
-        enqueue_many(send_email_notification_for_vendor_and_security_for_rwp, [_news(permit) for permit in without_run])
+    others = [permit for permit in back if str(permit.uuid) not in waiting]
+    if others:
+        enqueue_many(send_email_notification_for_vendor_and_security_for_rwp, [_news(permit) for permit in others])
     return [row.key for row in rows]
 
 

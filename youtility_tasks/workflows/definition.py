@@ -265,6 +265,11 @@ class Workflow:
         """
         return start.start(self, context or {}, key)
 
+    @staticmethod
+    def start_many(runs: Sequence[tuple[Workflow, Mapping[str, Any] | None, str | None]]) -> list[Run]:
+        """`start` for several, each with its context and key, with one statement: all of them or, if one is wrong, none."""
+        return start.start_many(runs)
+
     # -- how a step comes in
 
     def _add(self, name: str, kind: StepKind, after: After, join: str, **more: Any) -> Step:

@@ -61,11 +61,6 @@ class Run:
             raise WorkflowNotFound(f"{name}: {key}")
         return cls(found)
 
-    @staticmethod
-    def exists(name: str, key: str) -> bool:
-        """Whether a run of this workflow was started with this key, for the current tenant."""
-        return TaskWorkflow.objects.for_tenant(current_tenant()).filter(name=name, key=key).exists()
-
     @property
     def row(self) -> TaskWorkflow:
         """The run itself. Raises WorkflowNotFound."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from youtility_tasks import enqueue, payload, queries, tenants
@@ -23,15 +23,26 @@ MOST_STEPS = 100_000
 _LONGEST_KEY = 500
 
 
+Begin = tuple["Workflow", Mapping[str, Any] | None, str | None]
+"""A workflow, the context of its run, and its key."""
+
+
 def start(flow: Workflow, context: Mapping[str, Any], key: str | None) -> Run:
     """Write a run of `flow` in the caller's transaction; see `Workflow.start`."""
-    flow.check()
+    return start_many([(flow, context, key)])[0]
+
+
+def start_many(runs: Sequence[Begin]) -> list[Run]:
+    """Write several runs with one statement, in their order; see `Workflow.start_many`."""
+    for flow, _, _ in runs:
+        flow.check()
     tenant_id = tenants.current_tenant()
     if tenant_id is None:
-        _check_serves_all(flow)
+        for flow, _, _ in runs:
+            _check_serves_all(flow)
         with tenants.no_tenant():
-            return _write(flow, context, tenants.ALL, key)
-    return _write(flow, context, tenant_id, key)
+            return _write(runs, tenants.ALL)
+    return _write(runs, tenant_id)
 
 
 def _check_serves_all(flow: Workflow) -> None:
@@ -41,7 +52,21 @@ def _check_serves_all(flow: Workflow) -> None:
                 raise NoTenant(step.task.name)
 
 
-def _write(flow: Workflow, context: Mapping[str, Any], tenant_id: int, key: str | None) -> Run:
+def _write(runs: Sequence[Begin], tenant_id: int) -> list[Run]:
+    if not runs:
+        return []
+    flows = [_text(flow, context or {}, key) for flow, context, key in runs]
+    parameters = {"flows": flows, "tenant_id": tenant_id, "noted": settings().procrastinate_events}
+    written = queries.fetch("flow_start", parameters)
+    if not all(tenant_is_known for _, _, tenant_is_known in written):
+        raise UnknownTenant(
+            f"Workflow {runs[0][0].name!r} was started for tenant {tenant_id}, which does not exist or is not active. "
+            "`manage_task_queue tenants` lists them."
+        )
+    return [Run(workflow_id) for workflow_id, _, _ in written]
+
+
+def _text(flow: Workflow, context: Mapping[str, Any], key: str | None) -> str:
     if key is not None and (
         not isinstance(key, str) or not 0 < len(key) <= _LONGEST_KEY or payload.clean_text(key) != key
     ):
@@ -58,18 +83,8 @@ def _write(flow: Workflow, context: Mapping[str, Any], tenant_id: int, key: str 
         raise WrongWorkflow(
             f"Workflow {flow.name!r} has {len(rows.steps)} steps; right are at most {MOST_STEPS}. Fan out over a list instead."
         )
-    text = json.dumps(
-        {"runs": rows.runs, "steps": rows.steps, "edges": rows.edges, "context": json.loads(said), "key": key},
-        ensure_ascii=False,
-    )
-    parameters = {"flow": text, "tenant_id": tenant_id, "noted": limits.procrastinate_events}
-    ((workflow_id, _, tenant_is_known),) = queries.fetch("flow_start", parameters)
-    if not tenant_is_known:
-        raise UnknownTenant(
-            f"Workflow {flow.name!r} was started for tenant {tenant_id}, which does not exist or is not active. "
-            "`manage_task_queue tenants` lists them."
-        )
-    return Run(workflow_id)
+    whole = {"runs": rows.runs, "steps": rows.steps, "edges": rows.edges, "context": json.loads(said), "key": key}
+    return json.dumps(whole, ensure_ascii=False)
 
 
 class _Rows:
