@@ -311,6 +311,21 @@ def test_all_runs_again_what_succeeded_too(
     assert jobs_of(run) == 10
 
 
+def test_a_first_step_that_would_be_released_by_any_runs_again_too(acme: int, make_task: Task, play: Play) -> None:
+    flow = Workflow("any of none")
+    flow.step(make_task, join="any")
+    with tenant(acme):
+        run = flow.start()
+    play.run_all()
+
+    with tenant(acme):
+        run.retry("all")
+    play.run_all()
+
+    assert run.statuses() == {"make": "succeeded"}
+    assert jobs_of(run) == 2
+
+
 def test_only_items_that_failed_run_again(acme: int, visit_task: Task, mail_task: Task, play: Play) -> None:
     flow = Workflow("items")
     visits = flow.fan_out(visit_task, range(4), item="site")

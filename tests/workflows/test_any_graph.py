@@ -54,7 +54,7 @@ def settle(graph: Graph, statuses: dict[int, str]) -> None:
         if statuses[n] != "blocked":
             continue
         met = [is_met(kind, statuses[parent]) for parent, kind in after.items()]
-        if (all(met) if graph.joins[n] == "all" or not after else any(met)) or not after:
+        if all(met) if graph.joins[n] == "all" or not after else any(met):
             statuses[n] = "todo"
         elif all(statuses[parent] not in ("blocked", "todo") for parent in after):
             statuses[n] = "skipped"

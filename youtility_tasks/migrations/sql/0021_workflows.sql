@@ -410,8 +410,8 @@ BEGIN
              WHERE v.root_id = p_root GROUP BY s.workflow_id) n
      WHERE w.id = n.workflow_id AND (w.open_count <> n.opened OR w.failed_count <> n.failed);
 
-    SELECT array_agg(s.id) FILTER (WHERE s.kind = 'item' OR CASE WHEN s.needs_all THEN s.met = s.edge_count ELSE s.met > 0 END),
-           array_agg(s.id) FILTER (WHERE s.kind <> 'item' AND s.pending = 0 AND NOT CASE WHEN s.needs_all THEN s.met = s.edge_count ELSE s.met > 0 END)
+    SELECT array_agg(s.id) FILTER (WHERE s.kind = 'item' OR CASE WHEN s.needs_all OR s.edge_count = 0 THEN s.met = s.edge_count ELSE s.met > 0 END),
+           array_agg(s.id) FILTER (WHERE s.kind <> 'item' AND s.pending = 0 AND NOT CASE WHEN s.needs_all OR s.edge_count = 0 THEN s.met = s.edge_count ELSE s.met > 0 END)
       INTO ready, dead
       FROM youtility_tasks_taskworkflow w
       JOIN youtility_tasks_workflowstep s ON s.workflow_id = w.id AND s.tenant_id = w.tenant_id AND s.status = 'blocked'
