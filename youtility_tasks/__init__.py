@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from .registry import task
     from .secrets.marks import Pii, Secret
     from .tenants import current_tenant, tenant, tenants_in_scope
+    from .workflows.definition import Workflow
+    from .workflows.graph import COMPLETION, FAILURE, SUCCESS
+    from .workflows.runs import RetryMode, Run, current_workflow
 
 __all__ = [
+    "COMPLETION",
+    "FAILURE",
+    "SUCCESS",
     "AsyncResult",
     "BadInput",
     "FinalFailure",
@@ -28,13 +34,17 @@ __all__ = [
     "NotYetBuilt",
     "Pii",
     "Retry",
+    "RetryMode",
+    "Run",
     "Secret",
     "Task",
     "TaskContext",
     "Transient",
+    "Workflow",
     "audit",
     "controls",
     "current_tenant",
+    "current_workflow",
     "effects",
     "enqueue_many",
     "errors",
@@ -48,17 +58,24 @@ __all__ = [
 
 _HOME = {
     "AsyncResult": "celery_bridge.results",
+    "COMPLETION": "workflows.graph",
+    "FAILURE": "workflows.graph",
+    "SUCCESS": "workflows.graph",
     "BadInput": "errors",
     "FinalFailure": "finish",
     "NotReady": "errors",
     "NotYetBuilt": "errors",
     "Pii": "secrets.marks",
     "Retry": "declaration",
+    "RetryMode": "workflows.runs",
+    "Run": "workflows.runs",
     "Secret": "secrets.marks",
     "Task": "declaration",
     "TaskContext": "context",
     "Transient": "errors",
+    "Workflow": "workflows.definition",
     "current_tenant": "tenants",
+    "current_workflow": "workflows.runs",
     "enqueue_many": "enqueue",
     "on_final_failure": "finish",
     "task": "registry",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,6 +77,41 @@ def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_a
     """
     checked = [_check_one_of_many(task, n, kwargs) for n, kwargs in enumerate(calls)]
     return [_result(call, written) for call, written in zip(checked, _write(checked), strict=True)]
+
+
+def check_shape(task: Task, kwargs: Mapping[str, Any], later: Collection[str] = ()) -> dict[str, Any]:
+    """The arguments as a job stores them, with those of `later` left out: nobody knows them yet. Raises an EnqueueError."""
+    task.validate()
+    stored = _arguments(task, (), {**kwargs, **dict.fromkeys(later)})
+    inside = stored["kwargs"] if task.verbatim else stored
+    for name in later:
+        del inside[name]
+    limits = settings()
+    payload.check(f"Task {task.name!r}", stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth)
+    return stored
+
+
+def check_call(task: Task, kwargs: Mapping[str, Any], later: Collection[str] = ()) -> tuple[dict[str, Any], str | None]:
+    """As `check_shape`, and the job's lock for the current tenant. The task's guard is asked if it can see all arguments."""
+    stored = check_shape(task, kwargs, later)
+    tenant_id = _tenant(task)
+    if task.guard is not None and not later:
+        task.guard(stored)
+    try:
+        lock = task.key(task.lock, stored)
+    except (KeyError, TypeError) as error:
+        if not later:
+            raise
+        raise WrongArguments(
+            f"Task {task.name!r} makes its lock from its arguments, and {', '.join(sorted(later))} will be known only when the "
+            f"job runs ({type(error).__name__}: {error}). Give what the lock needs as a value."
+        ) from error
+    return stored, _of_tenant(task, tenant_id, lock)
+
+
+def lock_of(task: Task) -> str | None:
+    """The lock of a task whose lock does not depend on arguments, for the current tenant."""
+    return _of_tenant(task, _tenant(task), task.key(task.lock, {}))
 
 
 def _check(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> _Call:

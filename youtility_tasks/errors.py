@@ -21,10 +21,16 @@
     │   ├── UnknownTask
     │   ├── NotOfCelery             an option or attribute of Celery's that is not here (an AttributeError, too)
     │   ├── SecretInKey             a lock or unique key that would show a marked argument
-    │   └── NotYetBuilt
+    │   ├── NotYetBuilt
+    │   └── WrongWorkflow           steps and edges that cannot be meant
+    │       ├── Circle              steps that wait for each other
+    │       ├── UnknownStep         an edge or a reference to a step that is not in the workflow
+    │       ├── UnsureResult        a result that may not be there when the step runs
+    │       └── UnknownTemplate     no template has this name, or this version
     ├── TaskError                   what a task raises to say how its failure is meant
     │   ├── BadInput                never retried
     │   │   ├── NotRetried          procrastinate's retry strategy said so of a task of its own
+    │   │   ├── ResultMissing       a step's result that this step refers to is not there
     │   │   └── BrokenSecret        a sealed argument was changed, or stands in another place than its own
     │   ├── Expired                 nobody began the job by its `expires_at`; it was not run
     │   ├── NotReady                retried: what it needs is not visible yet
@@ -35,6 +41,8 @@
     │       └── ChildDied           the process that ran it died under it
     ├── Refused                     an act on a job that its status does not allow
     │   ├── JobNotFound
+    │   ├── WorkflowNotFound
+    │   ├── SignalRefused           no such signal is waited for, or it has come already
     │   ├── NotAllowed              a person's role does not reach so far
     │   ├── WrongSchedule           a schedule that cannot be meant; nothing was changed
     │   │   ├── WrongCron / UnknownZone / NeverFires
@@ -212,6 +220,53 @@ class NotYetBuilt(EnqueueError):
         )
 
 
+class WrongWorkflow(EnqueueError):
+    """Steps and edges that cannot be meant; nothing was written."""
+
+
+class Circle(WrongWorkflow):
+    """Steps that wait for each other, so that none could ever begin."""
+
+    def __init__(self, workflow: str, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        way = " -> ".join(repr(name) for name in (*names, names[0]))
+        super().__init__(f"Workflow {workflow!r}: its steps wait for each other: {way}. Take one of these edges away.")
+
+
+class UnknownStep(WrongWorkflow):
+    """An edge or a reference to a step that is not in the workflow."""
+
+    def __init__(self, workflow: str, step: str, given: object, known: Iterable[str]) -> None:
+        names = sorted(known)
+        shown = ", ".join(repr(name) for name in names[:8]) + (", ..." if len(names) > 8 else "")
+        super().__init__(
+            f"Workflow {workflow!r}: step {step!r} names {given!r}, which is no step of it; known: {shown or 'none'}."
+            f"{did_you_mean(given, names)}"
+        )
+
+
+class UnsureResult(WrongWorkflow):
+    """A step refers to a result that may not be there when it runs."""
+
+    def __init__(self, workflow: str, step: str, given: str, why: str) -> None:
+        super().__init__(
+            f"Workflow {workflow!r}: step {step!r} takes the result of {given!r}, {why}. Wait for it with SUCCESS, or say what "
+            "stands for a result that is not there: `.or_else(None)`."
+        )
+
+
+class UnknownTemplate(WrongWorkflow):
+    """No template has this name, or none of this version."""
+
+    def __init__(self, name: str, version: int | None, known: Iterable[str]) -> None:
+        names = sorted(known)
+        what = f"{name!r}" if version is None else f"{name!r} with version {version}"
+        super().__init__(
+            f"There is no workflow template {what} here.{did_you_mean(name, names)} "
+            "`manage_task_queue workflow templates` lists them."
+        )
+
+
 class TaskError(YoutilityTaskError):
     """What a task raises to say how its failure is meant."""
 
@@ -232,6 +287,10 @@ class Expired(TaskError):
             f"The job was worth running only if it began by its `expires_at`. Its turn came {late_s:.3f} s later, so it was not "
             "run. Enqueue its task again if it is wanted after all; more workers, or a higher priority, make turns come sooner."
         )
+
+
+class ResultMissing(BadInput):
+    """A step refers to a result that is not there: its step did not succeed, stored none, or one that was too large."""
 
 
 class NotReady(TaskError):
@@ -294,6 +353,17 @@ class JobNotFound(Refused):
 
     def __init__(self, job_id: object) -> None:
         super().__init__(f"No job has the id {job_id!r} here. `manage_task_queue jobs` lists jobs.")
+
+
+class WorkflowNotFound(Refused):
+    """No workflow run has this id (for this tenant)."""
+
+    def __init__(self, workflow_id: object) -> None:
+        super().__init__(f"No workflow has the id {workflow_id!r} here. `manage_task_queue workflow list` lists them.")
+
+
+class SignalRefused(Refused):
+    """A signal that no step waits for, or that has come already; nothing was changed."""
 
 
 class WrongControl(Refused):

@@ -67,6 +67,8 @@ class FinalFailure:
     """As the attempt's history has it: cut, and without the values of marked arguments."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     """As the job's row has them: marked ones sealed."""
+    workflow_id: int | None = None
+    """The run that the job was a step of; its failure edges tell of the failure, too."""
 
 
 on_final_failure: list[Callable[[FinalFailure], None]] = []

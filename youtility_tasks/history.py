@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import registry, tasks_api
+from . import payload, registry, tasks_api
 from .declaration import Task
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
@@ -117,4 +117,6 @@ def unpack(declared: Task, stored: dict[str, Any]) -> tuple[list[Any], dict[str,
     """The call's positional and keyword arguments from what a job row holds."""
     if declared.verbatim:
         return list(stored.get("args", [])), dict(stored.get("kwargs", {}))
-    return [], stored
+    return [], {
+        key: value for key, value in stored.items() if key != payload.PLACE
+    } if payload.PLACE in stored else stored

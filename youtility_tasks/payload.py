@@ -13,6 +13,9 @@ from typing import Any
 
 from .errors import NotJson, TooDeep, TooLarge
 
+PLACE = "$flow"
+"""The key beside a job's arguments that says of which workflow's step it is; no argument of its task."""
+
 _MAX_INT_BITS = 1024  # Python itself refuses to print integers of more than 4,300 digits
 
 

@@ -12,6 +12,8 @@ class Running:
 
     job_id: int
     task_name: str
+    workflow_id: int | None = None
+    """The run that it is a step of."""
 
 
 current: contextvars.ContextVar[Running | None] = contextvars.ContextVar("youtility_tasks_running", default=None)

@@ -19,6 +19,7 @@ from youtility_tasks.models import Job
 from youtility_tasks.secrets import marks, sealing
 from youtility_tasks.status import JobStatus
 from youtility_tasks.workers import run
+from youtility_tasks.workflows import resolve
 
 
 def run_jobs(*queue_names: str, limit: int = 10_000) -> int:
@@ -62,7 +63,8 @@ def arguments(job: Job) -> dict[str, Any]:
     """A job's arguments in clear, those marked `Secret` or `Pii` too; its row has them sealed."""
     declared = registry.resolve(job.task_name)
     marked, verbatim = (declared.marks, declared.verbatim) if declared else (marks.NONE, False)
-    return sealing.unseal(sealing.Place(job.tenant_id, job.task_name, marked, verbatim), job.args).stored
+    stored = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, marked, verbatim), job.args).stored
+    return resolve.without_place(stored)
 
 
 def _me(queue_name: str) -> dict[str, Any]:

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from task_catalog import entities
-from task_catalog.email.work_permits import (
-    send_email_notification_for_vendor_and_security_after_approval as tell_of_approval,
-)
-from task_catalog.email.work_permits import (
-    send_email_notification_for_vendor_and_security_for_rwp as tell_of_return,
-)
-from task_catalog.email.work_permits import (
-    send_email_notification_for_vendor_and_security_of_wp_cancellation as tell_of_cancellation,
-)
-from task_catalog.email.work_permits import send_email_notification_for_workpermit_approval as ask_to_approve
 from task_catalog.email.work_permits import send_email_notification_for_wp as ask_the_old_way
-from task_catalog.email.work_permits import send_email_notification_for_wp_verifier as ask_to_verify
+from task_catalog.flows import work_permit
+from task_catalog.flows.work_permit import Gate, Outcome
 
 from .agenda import Agenda
 from .company import ClientRows, Company
@@ -105,7 +96,9 @@ class PermitDesk:
             return
         wom = write_sheet(permit.sheet)
         hints = _hints(wom, wom.verifiers_status)
-        ask_to_verify.enqueue(womid=wom.pk, verifiers=wom.verifiers, client_id=permit.rows.id, **hints)
+        work_permit.begin(
+            permit.uuid, from_mobile=False, womid=wom.pk, verifiers=wom.verifiers, client_id=permit.rows.id, **hints
+        )
 
     def _ask_the_old_way(self, permit: Permit, at: datetime) -> None:
         wom = _found(permit)
@@ -116,8 +109,13 @@ class PermitDesk:
         _decide(wom, "wp_verifiers", "APPROVED")
         wom.verifiers_status = "APPROVED"
         _store(wom, at)
-        hints = _hints(wom, wom.workpermit)
-        ask_to_approve.enqueue(womid=wom.pk, approvers_code=wom.approvers, client_id=permit.rows.id, **hints)
+        facts = {
+            "womid": wom.pk,
+            "approvers_code": wom.approvers,
+            "client_id": permit.rows.id,
+            **_hints(wom, wom.workpermit),
+        }
+        work_permit.decide(permit.uuid, Gate.VERIFICATION, Outcome.ACCEPTED, facts)
 
     def _refuse(self, permit: Permit, at: datetime) -> None:
         """The first verifier says no; nobody needs to hear the second one."""
@@ -125,20 +123,21 @@ class PermitDesk:
         wom.other_data["wp_verifiers"][0]["status"] = "REJECTED"
         wom.verifiers_status, wom.workstatus = "REJECTED", "CANCELLED"
         _store(wom, at)
+        work_permit.decide(permit.uuid, Gate.VERIFICATION, Outcome.REJECTED, {})
 
     def _approve(self, permit: Permit, at: datetime) -> None:
         wom = _found(permit)
         _decide(wom, "wp_approvers", "APPROVED")
         wom.workpermit, wom.workstatus = "APPROVED", "INPROGRESS"
         _store(wom, at)
-        tell_of_approval.enqueue(wom_id=wom.pk, pdf_path=None, **_facts(wom, wom.workpermit))
+        work_permit.decide(permit.uuid, Gate.APPROVAL, Outcome.ACCEPTED, _facts(wom, wom.workpermit))
 
     def _cancel(self, permit: Permit, at: datetime) -> None:
         wom = _found(permit)
         wom.workstatus = "CANCELLED"
         wom.remarks = [*wom.remarks, {"people": permit.rows.people["approver"][0].peoplecode, "remarks": "Too windy"}]
         _store(wom, at)
-        tell_of_cancellation.enqueue(wom_id=wom.pk, **_facts(wom, wom.workstatus))
+        work_permit.cancel(permit.uuid, _facts(wom, wom.workstatus))
 
     def _return(self, permit: Permit, at: datetime) -> None:
         wom = _found(permit)
@@ -146,7 +145,7 @@ class PermitDesk:
         write_sections(permit.rows, wom, permit.name, answers, at)
         wom.workstatus = "COMPLETED"
         _store(wom, at)
-        tell_of_return.enqueue(wom_id=wom.pk, pdf_path=None, **_facts(wom, wom.workstatus))
+        work_permit.decide(permit.uuid, Gate.RETURN, Outcome.ACCEPTED, _facts(wom, wom.workstatus))
 
 
 def _found(permit: Permit) -> Wom:
@@ -176,4 +175,4 @@ def _hints(wom: Wom, status: str) -> dict[str, Any]:
 
 
 def _facts(wom: Wom, status: str) -> dict[str, Any]:
-    return {**_hints(wom, status), "permit_no": wom.other_data["wp_seqno"]}
+    return {**_hints(wom, status), "wom_id": wom.pk, "pdf_path": None, "permit_no": wom.other_data["wp_seqno"]}

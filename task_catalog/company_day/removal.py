@@ -9,7 +9,7 @@ from django.db import models, transaction
 
 from task_catalog import entities, notices
 from task_catalog.models import BlobLocation, Heartbeat, PlanFingerprint, PlayedClock
-from youtility_tasks.models import Job, TaskEffect, TaskExecutionHistory, Tenant
+from youtility_tasks.models import Job, TaskEffect, TaskExecutionHistory, TaskWorkflow, Tenant
 
 from .company import unit_code
 from .definitions import CLIENTS, DAY_TASKS
@@ -58,6 +58,8 @@ def remove_company() -> int:
     for task in DAY_TASKS:
         # One notice a task and played hour; the same hour may be played again.
         _erase(TaskEffect.objects.filter(tenant_id=0, key__startswith=f"{notices.PREFIX}failed:{task}:"))
+    # Before their jobs, whose going would release the next ones.
+    _erase(TaskWorkflow.objects.filter(tenant_id__in=clients))
     _erase(Job.objects.filter(models.Q(tenant_id__in=clients) | models.Q(tenant_id=0, task_name__in=DAY_TASKS)))
     _erase(TaskExecutionHistory.objects.filter(tenant_id__in=clients))
     _erase(Tenant.objects.filter(pk__in=clients))

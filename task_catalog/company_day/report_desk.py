@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from task_catalog.reports.on_demand import create_save_report_async
+from task_catalog.flows import report_on_demand
 
 from .agenda import Agenda
 from .company import ClientRows, Company
@@ -26,7 +26,7 @@ class ReportDesk:
 
 
 def _ask(rows: ClientRows, asked: Asked, day: date) -> None:
-    create_save_report_async.enqueue(
+    report_on_demand.begin(
         formdata=form(rows, asked, day),
         client_id=rows.id,
         user_email=rows.admin.email,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from task_catalog import entities
-from task_catalog.email.vendors import send_email_notification_for_sla_report as ask_to_approve
-from task_catalog.email.vendors import send_email_notification_for_sla_vendor as tell_the_vendor
+from task_catalog.flows import vendor_score
 
 from .agenda import Agenda
 from .company import Company
@@ -34,7 +33,7 @@ class ScoreDesk:
 
 def _write(sheet: Sheet) -> None:
     wom = write_sheet(sheet)
-    ask_to_approve.enqueue(slaid=wom.pk, sitename=sheet.site.buname)
+    vendor_score.begin(form_id=wom.pk, uuid=sheet.uuid, site_name=sheet.site.buname)
 
 
 def _decide(sheet: Sheet, score: Score, at: datetime) -> None:
@@ -47,5 +46,4 @@ def _decide(sheet: Sheet, score: Score, at: datetime) -> None:
     wom.workstatus = "COMPLETED" if score.is_accepted else "CANCELLED"
     wom.mdtz = at
     wom.save()
-    if score.is_accepted:
-        tell_the_vendor.enqueue(wom_id=str(sheet.uuid), report_attachment=None, sitename=sheet.site.buname)
+    vendor_score.decide(sheet.uuid, is_accepted=score.is_accepted)

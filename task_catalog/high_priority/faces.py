@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from task_catalog.arguments import task
 from task_catalog.punches.asked import NAME, Asked, side_of
 from task_catalog.punches.look import look_at
-from task_catalog.punches.note import effect_key, note, result_of
+from task_catalog.punches.note import effect_key, for_next_step, note, result_of
 from task_catalog.rules import faces as rules
 from task_catalog.rules.faces import Outcome, Verdict
-from youtility_tasks import NotReady, Retry, TaskContext, effects, queues
+from youtility_tasks import NotReady, Retry, TaskContext, current_workflow, effects, queues
+
+if TYPE_CHECKING:
+    from task_catalog.facility.models import Attachment
 
 
 def _lock(arguments: dict[str, Any]) -> str:
@@ -54,9 +57,21 @@ def perform_facerecognition_bgt(
     side = side_of(event)
     if side is None:
         is_punch = event.punchintime or event.punchouttime
-        return result_of(None, None, "duplicate" if is_punch else "skipped", [] if is_punch else ["nobody has punched"])
+        if is_punch:
+            return _duplicate(asked, asked.photo(event))
+        return result_of(None, None, "skipped", ["nobody has punched"])
     photo = asked.photo(event)
     if photo is not None and any(effects.is_done(effect_key(asked, each, photo)) for each in rules.SIDES):
-        return result_of(None, None, "duplicate", [])
+        return _duplicate(asked, photo)
     look = look_at(context, event, photo, is_last=is_last)
     return note(asked, event, side, photo, look)
+
+
+def _duplicate(asked: Asked, photo: Attachment | None) -> dict[str, Any]:
+    """It was noted before; in a workflow with what its next step asks, which an attempt that died may not have said."""
+    result = result_of(None, None, "duplicate", [])
+    if current_workflow() is not None:
+        for each in rules.SIDES:
+            noted = effects.answer(effect_key(asked, each, photo)).get("mismatch")
+            result |= for_next_step(noted) if noted else {}
+    return result

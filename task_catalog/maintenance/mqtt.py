@@ -15,7 +15,7 @@ from task_catalog.conf import catalog
 from task_catalog.keys import digest_json
 from task_catalog.ports import mqtt
 from task_catalog.rules import noc
-from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, current_workflow, effects, queues
 
 
 @task(
@@ -101,8 +101,13 @@ def send_mismatch_notification(*, mismatch_data: dict[str, Any]) -> dict[str, An
         "models": "PeopleEventlog",
         "payload": {**facts, "peoplecode": event["people__peoplecode"]},
     }
+    key = f"mismatch:{facts['pel_uuid']}:{facts['side']}"
+    if current_workflow() is not None:  # its next step publishes, and whoever says it again says the same
+        is_new = effects.once(key, bu_id=event["bu_id"])
+        said = {"topic": catalog().noc_topic, "message": noc.text(message)}
+        return {"status": "ok" if is_new else "duplicate", "warnings": [], "queued_job_id": None, **said}
     with transaction.atomic():
-        if not effects.once(f"mismatch:{facts['pel_uuid']}:{facts['side']}", bu_id=event["bu_id"]):
+        if not effects.once(key, bu_id=event["bu_id"]):
             return {"status": "duplicate", "warnings": [], "queued_job_id": None}
         queued = publish_mqtt.enqueue(topic=catalog().noc_topic, payload=noc.text(message))
     return {"status": "ok", "warnings": [], "queued_job_id": int(queued.id)}

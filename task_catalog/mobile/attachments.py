@@ -8,7 +8,7 @@ from uuid import UUID
 
 from task_catalog import entities
 from task_catalog.conf import catalog
-from task_catalog.high_priority.faces import perform_facerecognition_bgt
+from task_catalog.flows import photo_to_control_room
 from task_catalog.mobile import files
 from task_catalog.mobile.context import Context, Output
 from task_catalog.mobile.reading import Rejected, Row, read_all, refuse
@@ -58,7 +58,7 @@ def upload(context: Context, content: object, biodata: object, record: object) -
     if table_name == "peopleeventlog" and is_photo and (punch is None or _is_attendance(punch)):
         if person_id is None:
             raise BadInput("uploadAttachment: biodata names no people_id, and the photo is one of attendance.")
-        perform_facerecognition_bgt.enqueue(pel_uuid=str(owner), peopleid=person_id, attachment_uuid=str(row.key))
+        photo_to_control_room.begin(pel_uuid=str(owner), peopleid=person_id, attachment_uuid=str(row.key))
     return Output.of("attachments stored", [row.key])
 
 

@@ -12,10 +12,9 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from task_catalog import entities
-from task_catalog.email.work_permits import (
-    send_email_notification_for_vendor_and_security_for_rwp,
-    send_email_notification_for_wp_from_mobile_for_verifier,
-)
+from task_catalog.email.work_permits import send_email_notification_for_vendor_and_security_for_rwp
+from task_catalog.flows import work_permit
+from task_catalog.flows.work_permit import Gate, Outcome
 from task_catalog.mobile.answers import SAME_OWNER, WOM_TABLE, Answers
 from task_catalog.mobile.context import Context
 from task_catalog.mobile.reading import Rejected, Row, read_all, refuse
@@ -96,22 +95,21 @@ def _store_new(context: Context, records: Sequence[dict[str, Any]]) -> list[UUID
         _names(entities.BusinessUnit, "buname", rows, "bu"),
         _names(entities.Vendor, "name", rows, "vendor"),
     )
-    if made:
-        enqueue_many(
-            send_email_notification_for_wp_from_mobile_for_verifier,
-            [
-                {
-                    "womid": pk,
-                    "verifiers": people.verifiers(row),
-                    "sitename": sites.get(row.values["bu"], ""),
-                    "workpermit_status": "PENDING",
-                    "permit_name": names.get(row.values.get("qset"), ""),
-                    "vendor_name": vendors.get(row.values.get("vendor"), ""),
-                    "client_id": context.client_id,
-                }
-                for row, pk in made
-            ],
-        )
+    work_permit.begin_many(
+        {
+            row.key: {
+                "womid": pk,
+                "verifiers": people.verifiers(row),
+                "sitename": sites.get(row.values["bu"], ""),
+                "workpermit_status": "PENDING",
+                "permit_name": names.get(row.values.get("qset"), ""),
+                "vendor_name": vendors.get(row.values.get("vendor"), ""),
+                "client_id": context.client_id,
+            }
+            for row, pk in made
+        },
+        from_mobile=True,
+    )
     return [row.key for row in rows]
 
 
@@ -139,8 +137,13 @@ def _take_back(context: Context, records: Sequence[dict[str, Any]]) -> list[UUID
     entities.WorkOrder.objects.filter(pk__in=[permit.pk for permit in back]).update(
         workstatus="COMPLETED", mdtz=context.moment
     )
-    if back:
-        enqueue_many(send_email_notification_for_vendor_and_security_for_rwp, [_news(permit) for permit in back])
+    waiting = work_permit.awaiting([permit.uuid for permit in back], Gate.RETURN) if back else set()
+    for permit in back:
+        if str(permit.uuid) in waiting:
+            work_permit.decide(permit.uuid, Gate.RETURN, Outcome.ACCEPTED, _news(permit))
+    others = [permit for permit in back if str(permit.uuid) not in waiting]
+    if others:
+        enqueue_many(send_email_notification_for_vendor_and_security_for_rwp, [_news(permit) for permit in others])
     return [row.key for row in rows]
 
 

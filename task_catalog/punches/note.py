@@ -17,7 +17,7 @@ from task_catalog.punches.look import Look
 from task_catalog.rules import faces as rules
 from task_catalog.rules.faces import Outcome, Side, Verdict
 from task_catalog.rules.local_time import local
-from youtility_tasks import effects
+from youtility_tasks import current_workflow, effects
 
 if TYPE_CHECKING:
     from task_catalog.facility.models import Attachment, PeopleEventlog
@@ -56,13 +56,25 @@ def note(asked: Asked, event: PeopleEventlog, side: Side, photo: Attachment | No
             **{name: getattr(row, name) for name in changed}
         )
         noc.announce("Attendance", [row], created=False)
-        if look.verdict.outcome is Outcome.MISMATCH:
-            send_mismatch_notification.enqueue(mismatch_data=_facts(asked, row, side, look))
+        is_mismatch = look.verdict.outcome is Outcome.MISMATCH
+        mismatch = _facts(asked, row, side, look) if is_mismatch else None
+        if mismatch is not None and current_workflow() is not None:
+            # for a second attempt, which finds the verdict noted and has to say the same
+            effects.keep_answer(effect_key(asked, side, photo), {"mismatch": mismatch})
+        elif mismatch is not None:
+            send_mismatch_notification.enqueue(mismatch_data=mismatch)
     result = result_of(side, look.verdict, "ok", look.warnings)
+    if mismatch is not None and current_workflow() is not None:
+        result |= for_next_step(mismatch)
     result["threshold"] = look.threshold
     result["in_geofence"] = in_fence.get(_FLAGS[side][1])
     result["shift_id"] = row.shift_id
     return result
+
+
+def for_next_step(mismatch: dict[str, Any]) -> dict[str, Any]:
+    """What the workflow's next step asks of the result of this one."""
+    return {"is_mismatch": True, "mismatch": mismatch}
 
 
 _FLAGS: dict[Side, tuple[str, str]] = {

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from task_catalog import entities
-from youtility_tasks import FinalFailure, current_tenant, effects, errors, tenant
+from youtility_tasks import FinalFailure, current_tenant, current_workflow, effects, errors, tenant
 from youtility_tasks.models import Job
 from youtility_tasks.registry import get
 
@@ -71,7 +71,9 @@ class Request:
 
 
 def tell(request: Request, *, has_data: bool = True, trouble: Trouble = NO_TROUBLE) -> bool:
-    """Enqueue the request's history row; True the first time."""
+    """Enqueue the request's history row; True the first time. In a workflow that is the business of its last step."""
+    if current_workflow() is not None:
+        return False
     with transaction.atomic():
         first = effects.once(f"{_TOLD}{request.key}", bu_id=request.unit_id)
         if first:
@@ -106,12 +108,15 @@ def tell_of_failure(failure: FinalFailure) -> None:
         with tenant(failure.tenant_id):
             trouble = failure.error_class, failure.error_message, failure.traceback
             has_data = failure.task.name != _MAKING_TASK
-            tell(find(failure.job_id, failure.arguments), has_data=has_data, trouble=trouble)
+            request = find(failure.job_id, failure.arguments)
+            if failure.workflow_id is None:
+                tell(request, has_data=has_data, trouble=trouble)
 
 
 def tell_of_dead_letters() -> int:
     """Tell of the current tenant's requests whose jobs ended without a word, because their process died; how many."""
-    dead = list(Job.objects.dead_letters().filter(tenant_id=current_tenant() or 0, task_name__in=list(_find)))
+    of_their_own = Job.objects.dead_letters().filter(step_id=None)  # a workflow tells of its own
+    dead = list(of_their_own.filter(tenant_id=current_tenant() or 0, task_name__in=list(_find)))
     looked_at = effects.done_among(f"{_DEAD}{job.pk}" for job in dead)
     return sum(_tell_of(job) for job in dead if f"{_DEAD}{job.pk}" not in looked_at)
 

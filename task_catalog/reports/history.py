@@ -39,15 +39,22 @@ def create_report_history(
     client_id: int | None = None,
     has_data: bool = True,
     request_key: str | None = None,
+    made_error: dict[str, str] | None = None,
+    mail_error: dict[str, str] | None = None,
+    file_error: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write the one history row of a report: who, what, to whom, and the traceback if it failed.
 
-    `EI` is [error type, error text, traceback], each null when there was no error. `id` in the result is null when the
+    `EI` is [error type, error text, traceback], each null when there was no error; in a workflow the steps before say theirs, as
+    `{class, message, traceback}`: that made the report, mailed it, or mailed its file. `id` in the result is null when the
     row was there before.
 
     Second attempt: same effect key `report-history:{request_key}`, so there is one row.
     """
     tenant_id = current_tenant()
+    failed = made_error or mail_error or file_error
+    if failed:
+        EI = [failed.get("class"), failed.get("message"), failed.get("traceback")]
     _check(formdata, EI, client_id, tenant_id)
     assert tenant_id is not None  # noqa: S101 - a task of one tenant
     person_id = _known_person(userid, tenant_id)

@@ -25,13 +25,16 @@ from task_catalog.reporting.request import Asked, read
 from task_catalog.reporting.telling import Request, tell
 from task_catalog.reporting.writers import MEDIA_TYPES
 from task_catalog.sweeps import shortened
-from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, queues
+from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, current_workflow, effects, queues
 from youtility_tasks.conf import settings
 
 DOWNLOAD, SEND = "DOWNLOAD", "SEND"
 MADE, SENT, NO_DATA = 200, 201, 404
 """The result's status, which the report page reads."""
+INLINE, BY_FILE = "inline", "file"
+"""How a report that is to be mailed goes on: inside the mail's job, or as a file beside it."""
 _LONGEST_NAME = 100
+_ROOM_IN_RESULT = 16 * 1024
 _NOT_IN_NAMES = re.compile(r"[^\w .()-]+")
 
 
@@ -58,15 +61,24 @@ def create_save_report_async(
     `formdata` carries instants and dates as ISO text. A report without rows is an outcome, not a failure. `status` in the
     result is 200 (stored: `filepath`, `filename`), 201 (handed over) or 404 (no rows); a bad request fails the job.
 
+    In a workflow the mail and the history are its next steps: `way` and `mail` say which mail and with what, `request_key`,
+    `unit_id` and `has_data` are for the history.
+
     Second attempt: writes the file of this very request again under its own name; each request is its own.
     """
     job = _Job(context, formdata, client_id, user_email, user_id)
+    for_next_steps = (
+        {} if current_workflow() is None else {"request_key": job.request.key, "unit_id": job.request.unit_id}
+    )
     with files.draft(job.folder) as draft:
         made = make(job.asked, draft.path)
         warnings = shortened([*made.warnings, *job.warnings])
         if not made.has_data:
             tell(job.request, has_data=False)
-            return {"status": NO_DATA, "message": "No data found for these filters.", "warnings": warnings}
+            for_next_steps |= {"has_data": False} if for_next_steps else {}
+            message = "No data found for these filters."
+            return {"status": NO_DATA, "message": message, "warnings": warnings, **for_next_steps}
+        for_next_steps |= {"has_data": True} if for_next_steps else {}
         if job.export_type == DOWNLOAD:
             path = draft.keep_as(job.stored_name, clock.now())
             tell(job.request)
@@ -77,9 +89,14 @@ def create_save_report_async(
                 "message": "The report is ready.",
                 "rows": made.row_count,
                 "warnings": warnings,
+                **for_next_steps,
             }
-        job.hand_over(draft)
-    return {"status": SENT, "message": "The report is on its way.", "rows": made.row_count, "warnings": warnings}
+        if for_next_steps:
+            for_next_steps |= job.mail_of_next_step(draft)
+        else:
+            job.hand_over(draft)
+    message = "The report is on its way."
+    return {"status": SENT, "message": message, "rows": made.row_count, "warnings": warnings, **for_next_steps}
 
 
 @telling.request_of("create_save_report_async")
@@ -126,15 +143,27 @@ class _Job:
 
     def hand_over(self, draft: files.Draft) -> None:
         """Enqueue the mail of this request, once; the file stays only if the job cannot carry it."""
-        content = draft.path.read_bytes() if draft.size <= catalog().report_inline_bytes else None
-        inline = None if content is None else self._inline(content)
+        inline = self._inline_if_small(draft)
         with transaction.atomic():
             if not effects.once(f"report:{self.request.key}", bu_id=self.request.unit_id):
                 return
             if inline is not None:
                 send_report_on_email.enqueue(**inline)
             else:
-                self._by_file(draft.keep_as(self.stored_name, clock.now()))
+                send_generated_report_onfly_email.enqueue(**self._by_file(draft.keep_as(self.stored_name, clock.now())))
+
+    def mail_of_next_step(self, draft: files.Draft) -> dict[str, Any]:
+        """Which mail carries the report, and its arguments; the file stays only if these cannot."""
+        inline = self._inline_if_small(draft)
+        if inline is not None:
+            return {"way": INLINE, "mail": inline}
+        path = draft.keep_as(self.stored_name, clock.now())
+        with transaction.atomic():
+            return {"way": BY_FILE, "mail": self._by_file(path)}
+
+    def _inline_if_small(self, draft: files.Draft) -> dict[str, Any] | None:
+        content = draft.path.read_bytes() if draft.size <= catalog().report_inline_bytes else None
+        return None if content is None else self._inline(content)
 
     def _inline(self, content: bytes) -> dict[str, Any] | None:
         """The arguments of the job that carries the report, or None when they are too large for one."""
@@ -148,20 +177,22 @@ class _Job:
             "json_report": json.dumps({"report": base64.b64encode(content).decode()}),
             "request_key": self.request.key,
         }
-        fits = len(json.dumps(arguments, ensure_ascii=False).encode()) <= settings().max_args_bytes
-        return arguments if fits else None
+        # as arguments of a job, and as a part of this one's result
+        most = min(settings().max_args_bytes, settings().max_result_bytes - _ROOM_IN_RESULT)
+        return arguments if len(json.dumps(arguments, ensure_ascii=False).encode()) <= most else None
 
-    def _by_file(self, path: Path) -> None:
+    def _by_file(self, path: Path) -> dict[str, Any]:
+        """Promise the file's mail; its arguments."""
         assert self.delivery is not None  # noqa: S101 - only a SEND is handed over
         relative = awaiting.relative(path, files.on_demand_folder())
         awaiting.promise_file(relative, awaiting.sha_of(path), self.request)
-        send_generated_report_onfly_email.enqueue(
-            filepath=relative,
-            fromemail=self.user_email,
-            to=list(self.delivery.to),
-            cc=list(self.delivery.cc) or None,
-            ctzoffset=self.asked.filters.offset,
-        )
+        return {
+            "filepath": relative,
+            "fromemail": self.user_email,
+            "to": list(self.delivery.to),
+            "cc": list(self.delivery.cc) or None,
+            "ctzoffset": self.asked.filters.offset,
+        }
 
 
 @task(

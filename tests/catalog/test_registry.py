@@ -83,7 +83,7 @@ ARGUMENTS = {
     "create_save_report_async": "formdata client_id user_email user_id",
     "send_report_on_email": "formdata json_report request_key=None",
     "send_generated_report_on_mail": "",
-    "create_report_history": "formdata userid buid EI client_id=None has_data=True request_key=None",
+    "create_report_history": "formdata userid buid EI client_id=None has_data=True request_key=None made_error=None mail_error=None file_error=None",
     "cleanup_expired_sessions_task": "retention_days=0",
     "move_media_to_cloud_storage": "skip_days=60 limit=None",
     "cleanup_reports_which_are_12hrs_old": "dir_path=None hours_old=12",

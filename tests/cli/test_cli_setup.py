@@ -24,7 +24,7 @@ from youtility_tasks.management.commands import manage_task_queue
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = {
     "stats", "workers", "tasks", "jobs", "show", "submit", "retry", "cancel", "discard", "dead-letters", "cleanup",
-    "pause", "resume", "limits", "why", "doctor", "tenants", "rekey", "schedule",
+    "pause", "resume", "limits", "why", "doctor", "tenants", "rekey", "schedule", "workflow",
 }  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_a_ready_database_is_left_alone(say):
     [
         ("DROP FUNCTION youtility_tasks_rescue_v1", "function youtility_tasks_rescue_v1"),
         ("DROP INDEX youtility_tasks_history_job", "index youtility_tasks_history_job"),
-        ("ALTER TABLE procrastinate_jobs DROP COLUMN crash_count", "column procrastinate_jobs.crash_count"),
+        ("ALTER TABLE procrastinate_jobs DROP COLUMN crash_count CASCADE", "column procrastinate_jobs.crash_count"),
         (
             "ALTER TABLE youtility_tasks_tenant DROP CONSTRAINT yt_tenant_id_positive",
             "constraint yt_tenant_id_positive",

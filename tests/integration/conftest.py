@@ -23,6 +23,8 @@ TABLES = (
     "youtility_tasks_taskauditlog",
     "youtility_tasks_taskeffect",
     "youtility_tasks_taskworker",
+    "youtility_tasks_taskworkflow",
+    "youtility_tasks_workflowtemplate",
     "youtility_tasks_tenant",
 )
 

@@ -1,5 +1,5 @@
-"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants) and `schedules`."""
+"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants), `schedules` and `workflows`."""
 
-from . import queue, schedules
+from . import queue, schedules, workflows
 
-__all__ = ["queue", "schedules"]
+__all__ = ["queue", "schedules", "workflows"]

@@ -10,5 +10,5 @@ class Migration(migrations.Migration):
     run; those of the release before run a job that has expired. Reverse: drops the column, and waiting jobs no longer expire.
     """
 
-    dependencies = [("youtility_tasks", "0020_schedules")]
+    dependencies = [("youtility_tasks", "0021_workflows")]
     operations = [migrations.RunSQL(frozen("0022_expiry.sql"), frozen("0022_expiry.reverse.sql"))]

@@ -10,6 +10,7 @@ from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
+from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
 
 __all__ = [
     "Job",
@@ -20,10 +21,15 @@ __all__ = [
     "ScheduledTask",
     "ScheduledTaskExecution",
     "TaskAuditLog",
+    "TaskDependency",
     "TaskEffect",
     "TaskExecutionHistory",
     "TaskWorker",
+    "TaskWorkflow",
     "Tenant",
     "TenantMembership",
     "UpkeepDuty",
+    "WorkflowSignal",
+    "WorkflowStep",
+    "WorkflowTemplate",
 ]

@@ -66,6 +66,7 @@ class Job(models.Model):
     failed_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="not begun by then, it is not run; null once it has begun")
     parked_by = models.IntegerField(default=0, help_text="the QueueControl that kept it from running last; 0: none")
+    step_id = models.BigIntegerField(null=True, blank=True, help_text="the WorkflowStep whose job it is")
 
     objects = JobQuerySet.as_manager()
 

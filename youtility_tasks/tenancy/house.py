@@ -45,7 +45,7 @@ _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrasti
 _JOB_METADATA = (
     "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
     "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
-    "rescue_count", "unique_key", "noted", "parked_by", "expires_at",
+    "rescue_count", "unique_key", "noted", "parked_by", "expires_at", "step_id",
 )  # fmt: skip
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
@@ -54,6 +54,17 @@ _ATTEMPT_METADATA = (
 )  # fmt: skip
 """Without arguments, result, output, and what an error says: that is the tenant's."""
 _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_until", "created_at", "done_at")
+
+_FLOW_METADATA = (
+    "id", "tenant_id", "root_id", "parent_step_id", "name", "key", "template_name", "template_version", "status", "returns", "deadline_s",
+    "deadline_at", "created_at", "started_at", "ended_at", "cancelled_at", "is_overdue", "noted", "open_count", "failed_count",
+)  # fmt: skip
+_STEP_METADATA = (
+    "id", "tenant_id", "workflow_id", "name", "kind", "status", "needs_all", "edge_count", "pending", "met", "task_name", "queue_name",
+    "priority", "wait_s", "run_after", "item", "group_id", "item_index", "open_items", "failed_items", "timeout_s", "timeout_at", "job_id",
+    "error_class", "released_at", "ended_at",
+)  # fmt: skip
+"""Without arguments, context, results and what an error says."""
 
 _MEMBERSHIP = ("tenant_id", "user_id", "role", "created_at")
 _CONTROL = (
@@ -72,6 +83,26 @@ _OCCURRENCE = (
 )  # fmt: skip
 _HOLIDAY = ("tenant_id", "site_id", "day", "name")
 _AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
+
+_TEMPLATE = ("tenant_id", "name", "version", "definition", "created_at", "created_by")
+
+
+def _of_flows(name: str, *, ops: tuple[str, ...]) -> Table:
+    """A table of workflows: written by the functions of migration 0021 alone, read by whose it is."""
+    return Table(
+        name,
+        {
+            **each_of(USERS, READ),
+            OPS: {"SELECT": ops},
+            OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE", "DELETE")},
+        },
+        (
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
+        ),
+    )
+
 
 TABLES = (
     Table(
@@ -115,7 +146,7 @@ TABLES = (
                 },
             ),
             OPS: {"SELECT": _JOB_METADATA},
-            OWNER: {each: ALL_COLUMNS for each in ("SELECT", "UPDATE", "DELETE")},
+            OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE", "DELETE")},
         },
         (
             Policy("yt_worker", (WORKER,), "ALL", "true"),
@@ -319,6 +350,23 @@ TABLES = (
         "youtility_tasks_upkeepduty",
         {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}, OPS: READ},
     ),
+    _of_flows("youtility_tasks_taskworkflow", ops=_FLOW_METADATA),
+    _of_flows("youtility_tasks_workflowstep", ops=_STEP_METADATA),
+    _of_flows("youtility_tasks_taskdependency", ops=ALL_COLUMNS),
+    _of_flows("youtility_tasks_workflowsignal", ops=("id", "tenant_id", "workflow_id", "name", "sent_at", "sent_by")),
+    Table(
+        "youtility_tasks_workflowtemplate",
+        {
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _TEMPLATE}),
+            OPS: {"SELECT": ALL_COLUMNS, "INSERT": _TEMPLATE},
+        },
+        (
+            # Everybody may start what is everybody's; only operators store it.
+            Policy("yt_own", USERS, "SELECT", f"{own('tenant_id')} OR tenant_id = 0"),
+            Policy("yt_own_new", USERS, "INSERT", None, f"{own('tenant_id')} AND tenant_id > 0"),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
     Table("youtility_tasks_keys", {}, owned=True),
     Table("django_migrations", each_of((WORKER, *USERS, OPS), READ)),
 )
@@ -341,7 +389,19 @@ _OF_THE_WORKER = (
     "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
     "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1",
 )  # fmt: skip
+_OF_FLOWS = (
+    "youtility_tasks_flow_advance_v1", "youtility_tasks_flow_args_v1", "youtility_tasks_flow_jobs_ended_v1", "youtility_tasks_flow_value_v1",
+    "youtility_tasks_flow_lock_v1", "youtility_tasks_flow_release_v1", "youtility_tasks_flow_settle_v1", "youtility_tasks_flow_skip_inside_v1", "youtility_tasks_flow_skip_v1",
+    "youtility_tasks_flow_stop_v1", "youtility_tasks_flow_tree_v1", "youtility_tasks_flow_try_lock_v1", "youtility_tasks_flow_unskip_v1",
+)  # fmt: skip
+"""What the functions below are made of; nobody calls them by himself."""
+_FLOW_ACTS = ("youtility_tasks_flow_cancel_v1", "youtility_tasks_flow_retry_v1", "youtility_tasks_flow_signal_v1")
+_FLOW_UPKEEP = ("youtility_tasks_flows_overdue_v1", "youtility_tasks_flows_sweep_v1", "youtility_tasks_flows_prune_v1")
 FUNCTIONS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(_OF_FLOWS, (OWNER,)),
+    **dict.fromkeys(_FLOW_ACTS, (*USERS, OPS)),
+    **dict.fromkeys(_FLOW_UPKEEP, (WORKER,)),
+    "youtility_tasks_flow_start_v1": USERS,
     **dict.fromkeys(_OF_THE_WORKER, (WORKER,)),
     **dict.fromkeys(_ACTS, (*USERS, OPS)),
     **dict.fromkeys(_OF_REASONS, (WORKER, *USERS, OPS)),
@@ -363,6 +423,12 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
 DEFINERS = frozenset(
     {
         *_ACTS,
+        *_FLOW_ACTS,
+        *_FLOW_UPKEEP,
+        "youtility_tasks_flow_start_v1",
+        "youtility_tasks_signal_sent_v1",
+        "youtility_tasks_step_retried_v1",
+        "youtility_tasks_steps_ended_v1",
         "youtility_tasks_scope_v1",
         "youtility_tasks_tenant_v1",
         "youtility_tasks_queue_sums_v1",

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from youtility_tasks import queries, suspension
 from youtility_tasks.conf import settings
+from youtility_tasks.workflows import sweep
 
 from . import controls, history_days, prune
 
@@ -66,6 +67,9 @@ DUTIES = (
     Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),
     Duty("tidy controls", 300, _tidy_controls),
     Duty("remove old occurrences", 3_600, _remove_old_occurrences),
+    Duty("end overdue workflows", 15, sweep.end_overdue),
+    Duty("sweep workflows", 300, sweep.sweep),
+    Duty("remove old workflows", 3_600, sweep.remove_old),
 )
 
 

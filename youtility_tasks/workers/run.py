@@ -25,6 +25,7 @@ from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, 
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
 from youtility_tasks.secrets import scrubbing, sealing
 from youtility_tasks.tenancy import token
+from youtility_tasks.workflows import resolve
 
 from . import output
 
@@ -58,6 +59,8 @@ class Run:
     task: Task | None
     started: float | None = None
     """Monotonic seconds; None while it waits for a thread."""
+    resolved: dict[str, Any] | None = None
+    """Of a workflow's step: its arguments with values in the place of references."""
     hidden: scrubbing.Scrubber | None = None
     """What must not be seen of its arguments, once they are open; None when none is marked."""
     interrupted: bool = False
@@ -220,17 +223,21 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     if job.begin_by is not None and time.monotonic() > job.begin_by:
         raise Expired(time.monotonic() - job.begin_by)
     failpoints.reach("before_start")
+    stored, workflow_id = job.args, None
+    if resolve.KEY in stored:
+        workflow_id = _workflow_of(stored)
+        stored = run.resolved = _of_step(job, task, stored)
     opened = None
-    if task.marks or sealing.holds_sealed(job.args, verbatim=task.verbatim):
-        opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), job.args)
-    args, kwargs = history.unpack(task, job.args if opened is None else opened.stored)
+    if task.marks or sealing.holds_sealed(stored, verbatim=task.verbatim):
+        opened = sealing.unseal(sealing.Place(job.tenant_id, job.task_name, task.marks, task.verbatim), stored)
+    args, kwargs = history.unpack(task, stored if opened is None else opened.stored)
     shown_args, shown_kwargs = (args, kwargs) if opened is None else history.unpack(task, opened.shown)
     fields = context.running(
         task, job_id=job.job_id, attempt=job.attempt, args=shown_args, kwargs=shown_kwargs, worker_id=job.worker_id
     )
     result = tasks_api.result_of_json(fields)
     backend = type(task.get_backend())
-    before = running.current.set(running.Running(job.job_id, task.name))
+    before = running.current.set(running.Running(job.job_id, task.name, workflow_id))
     if opened is not None:
         run.hidden = opened.scrubber
         scrubbing.watch(run.hidden)
@@ -249,6 +256,21 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         running.current.reset(before)
         if run.hidden is not None:
             scrubbing.unwatch(run.hidden)
+
+
+def _workflow_of(stored: Any) -> int | None:
+    at = resolve.place(stored) if isinstance(stored, dict) else None
+    return None if at is None else at.workflow_id
+
+
+def _of_step(job: Assignment, task: Task, stored: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a workflow's step, with values in the place of what they refer to."""
+    at = resolve.place(stored)
+    if at is None:
+        return resolve.without_place(stored)
+    whose = tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
+    with whose, token.living(_longest_s(task)):
+        return resolve.opened(stored, at, verbatim=task.verbatim)
 
 
 def _longest_s(task: Task) -> float:
@@ -331,7 +353,8 @@ def _tell_if_final(run: Run, ending: dict[str, Any]) -> None:
         ending["error_class"],
         error_message=ending["error_message"],
         traceback=ending["traceback"],
-        arguments={} if isinstance(job.args, BadInput) else job.args,
+        arguments={} if isinstance(job.args, BadInput) else run.resolved or resolve.without_place(job.args),
+        workflow_id=_workflow_of(job.args),
     )
     with tenants.no_tenant():
         for tell in on_final_failure:

@@ -14,6 +14,7 @@ pause         let no job of a queue, a task or a tenant start
 resume        end a pause
 limits        list what is limited or paused; set, clear
 schedule      what is made again and again: list, show, add, set, preview, pause, resume, run, remove; holidays
+workflow      runs and their steps: list, show, start, signal, cancel, retry; templates
 why           why a job does not run, and when it may
 cleanup       remove what is past its retention
 doctor        what is wrong, and what to do

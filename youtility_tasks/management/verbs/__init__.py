@@ -27,6 +27,7 @@ from . import (
     tenants,
     why,
     workers,
+    workflow,
 )
 from .answer import Answer
 from .scope import Scope
@@ -65,5 +66,6 @@ VERBS: tuple[Verb, ...] = (
     cleanup,
     doctor,
     tenants,
+    workflow,
     rekey,
 )

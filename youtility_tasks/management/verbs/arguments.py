@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 from argparse import Namespace
+from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 
 from django.core.management.base import CommandParser
 
-from youtility_tasks import metrics, queues, registry
+from youtility_tasks import metrics, queues, registry, tenants
 from youtility_tasks.errors import Refused, did_you_mean
 from youtility_tasks.models import Tenant
 
@@ -192,3 +194,10 @@ def explain_nothing(options: Namespace) -> None:
     tenant_id = getattr(options, "tenant", None)
     if tenant_id is not None and not Tenant.objects.filter(pk=tenant_id).exists():
         raise Refused(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
+
+
+@contextlib.contextmanager
+def in_tenant(options: Namespace) -> Iterator[None]:
+    """Inside `--tenant N`, if it was given; without the setting `roles` nothing else enters it."""
+    with contextlib.nullcontext() if options.tenant is None else tenants.tenant(options.tenant):
+        yield

@@ -1,0 +1,18 @@
+DROP TRIGGER youtility_tasks_note_step_gone ON procrastinate_jobs;
+DROP TRIGGER youtility_tasks_note_step_ended ON procrastinate_jobs;
+DROP TRIGGER youtility_tasks_step_gone ON procrastinate_jobs;
+DROP TRIGGER youtility_tasks_step_ended ON procrastinate_jobs;
+DROP TRIGGER youtility_tasks_step_retried ON procrastinate_jobs;
+DROP TRIGGER youtility_tasks_signal_sent ON youtility_tasks_workflowsignal;
+DROP FUNCTION youtility_tasks_flows_prune_v1, youtility_tasks_flows_sweep_v1, youtility_tasks_flows_overdue_v1, youtility_tasks_flow_retry_v1,
+    youtility_tasks_flow_cancel_v1, youtility_tasks_flow_stop_v1, youtility_tasks_signal_sent_v1, youtility_tasks_flow_signal_v1,
+    youtility_tasks_flow_start_v1, youtility_tasks_flow_unskip_v1, youtility_tasks_step_retried_v1, youtility_tasks_flow_settle_v1,
+    youtility_tasks_steps_ended_v1, youtility_tasks_note_step_v1, youtility_tasks_flow_jobs_ended_v1, youtility_tasks_flow_advance_v1,
+    youtility_tasks_flow_skip_v1, youtility_tasks_flow_skip_inside_v1, youtility_tasks_flow_value_v1, youtility_tasks_flow_args_v1, youtility_tasks_flow_release_v1,
+    youtility_tasks_flow_tree_v1, youtility_tasks_flow_try_lock_v1,
+    youtility_tasks_flow_lock_v1;
+ALTER TABLE youtility_tasks_workflowsignal DROP CONSTRAINT yt_signal_for_run_of_tenant;
+ALTER TABLE youtility_tasks_taskdependency DROP CONSTRAINT yt_edge_from_step_of_run, DROP CONSTRAINT yt_edge_to_step_of_run;
+ALTER TABLE youtility_tasks_workflowstep DROP CONSTRAINT yt_step_in_run_of_tenant;
+ALTER TABLE youtility_tasks_taskworkflow DROP CONSTRAINT yt_flow_root_of_tenant;
+ALTER TABLE procrastinate_jobs DROP COLUMN step_id;
