@@ -32,6 +32,10 @@ OPS = "youtility_tasks.ops"
 
 NEEDS: Mapping[str, Role | None] = {
     **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), Role.OPERATOR),
+    **dict.fromkeys(("cancel workflow", "retry workflow"), Role.OPERATOR),
+    **dict.fromkeys(("run schedule", "pause schedule", "resume schedule"), Role.OPERATOR),
+    **dict.fromkeys(("create schedule", "change schedule", "remove schedule"), Role.ADMIN),
+    **dict.fromkeys(("add holiday", "remove holiday", "set zone"), Role.ADMIN),
     **dict.fromkeys(("limit", "rename tenant", "grant role", "revoke role"), Role.ADMIN),
     **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant"), None),
 }

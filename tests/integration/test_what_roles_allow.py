@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -13,18 +14,37 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from tests.integration.desk import Desk
-from youtility_tasks import Task, acts, controls, members, membership, roster, submission, suspension, tenant
+from youtility_tasks import (
+    Task,
+    Workflow,
+    acts,
+    controls,
+    members,
+    membership,
+    roster,
+    schedules,
+    submission,
+    suspension,
+    tenant,
+)
 from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import TenantMiddleware
 from youtility_tasks.models import Job, QueueControl, Role, TaskAuditLog, TenantMembership
 from youtility_tasks.models import Tenant as TenantRow
+from youtility_tasks.schedules import holidays
+from youtility_tasks.workflows import runs
 
 PEOPLE = ("anonymous", "none", "elsewhere", "viewer", "operator", "admin", "ops")
 OPS = frozenset({"ops"})
 ADMINS, OPERATORS = OPS | {"admin"}, OPS | {"admin", "operator"}
 MAY = {
     **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), OPERATORS),
+    **dict.fromkeys(
+        ("cancel workflow", "retry workflow", "run schedule", "pause schedule", "resume schedule"), OPERATORS
+    ),
     **dict.fromkeys(("limit", "rename tenant", "grant role", "revoke role"), ADMINS),
+    **dict.fromkeys(("create schedule", "change schedule", "remove schedule"), ADMINS),
+    **dict.fromkeys(("add holiday", "remove holiday", "set zone"), ADMINS),
     **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant", "suspend"), OPS),
     **dict.fromkeys(("cancel for all", "limit for all"), OPS),
 }
@@ -58,6 +78,12 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         desk.finish(desk.take(), "failed")
         waiting = int(add_task.enqueue(number=1).id)
         controls.pause(queue="reports")
+        schedules.create("nightly", add_task.name, cron="0 2 * * *")
+        schedules.create("halted", add_task.name, cron="0 2 * * *")
+        schedules.pause("halted")
+        holidays.add(date(2027, 8, 15), "Independence Day")
+        run, stopped = (_flow(add_task) for _ in range(2))
+        runs.cancel(stopped.id)
     User.objects.create_user("bea")
     members.grant(acme, "bea", Role.VIEWER)
     inside: dict[str, Callable[[], object]] = {
@@ -68,6 +94,16 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         "pause": lambda: controls.pause(queue="email"),
         "resume": lambda: controls.resume(queue="reports"),
         "limit": lambda: controls.limit(queue="email", running=2),
+        "cancel workflow": lambda: runs.cancel(run.id),
+        "retry workflow": lambda: runs.retry(stopped.id, "all"),
+        "run schedule": lambda: schedules.run_now("nightly"),
+        "pause schedule": lambda: schedules.pause("nightly"),
+        "resume schedule": lambda: schedules.resume("halted"),
+        "create schedule": lambda: schedules.create("weekly", add_task.name, cron="0 3 * * 1"),
+        "change schedule": lambda: schedules.change("nightly", cron="0 4 * * *"),
+        "remove schedule": lambda: schedules.remove("nightly"),
+        "add holiday": lambda: holidays.add(date(2027, 1, 26), "Republic Day"),
+        "remove holiday": lambda: holidays.remove(date(2027, 8, 15)),
     }
     outside: dict[str, Callable[[], object]] = {
         "rename tenant": lambda: roster.rename(acme, "Acme & Sons"),
@@ -76,6 +112,7 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         "add tenant": lambda: roster.add(9, "Nine"),
         "deactivate tenant": lambda: roster.deactivate(acme),
         "weigh tenant": lambda: roster.weigh(acme, 3),
+        "set zone": lambda: holidays.set_zone(acme, "Asia/Kolkata"),
         "suspend": lambda: suspension.suspend(acme),
         "cancel for all": lambda: acts.cancel_many([waiting]),
         "limit for all": lambda: controls.limit(queue="email", running=2),
@@ -88,6 +125,12 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
             return inside[act]()
 
     return one
+
+
+def _flow(add_task: Task) -> Any:
+    flow = Workflow("one step")
+    flow.step(add_task)
+    return flow.start()
 
 
 def everything() -> list[object]:

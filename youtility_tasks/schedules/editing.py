@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from youtility_tasks import audit, metrics, queries, tenants
+from youtility_tasks import audit, membership, metrics, queries, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ScheduleExists, UnknownSchedule, WrongSchedule
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution
@@ -125,6 +125,7 @@ def run_now(name: str, *, reason: str = "") -> int:
     Raises EnqueueError when the job is refused; then nothing was written.
     """
     with _held(name) as (row, now):
+        membership.allow("run schedule", row.tenant_id)
         job_id = firing.fire_by_hand(row, now)
         row.save(using=settings().database, update_fields=["live_jobs"])
         audit.write("run schedule", str(row), tenant_id=row.tenant_id, reason=reason, after={"job": job_id})
@@ -196,6 +197,7 @@ def _get(tenant_id: int, name: str) -> ScheduledTask:
 
 
 def _enter(act: str, row: ScheduledTask, reason: str, *, before: dict[str, Any] | None) -> None:
+    membership.allow(act, row.tenant_id)  # and if not, the transaction is undone
     audit.write(act, str(row), tenant_id=row.tenant_id, reason=reason, before=before, after=_state(row))
     logger.info("%s name=%s tenant=%s version=%s by=%s", act, row.name, row.tenant_id, row.version, audit.actor())
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from youtility_tasks import audit
+from youtility_tasks import audit, membership
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import WrongSchedule
 from youtility_tasks.models import ScheduleHoliday, Tenant
@@ -29,6 +29,7 @@ def add(day: date, name: str, *, site_id: int | None = None, reason: str = "") -
     if not isinstance(name, str) or not name.strip() or len(name) > _LONGEST_NAME:
         raise WrongSchedule(f"The holiday's name is {name!r:.80}; right is text of up to {_LONGEST_NAME} characters.")
     with editing.acting() as (tenant_id, _):
+        membership.allow("add holiday", tenant_id)
         found, _ = ScheduleHoliday.objects.using(settings().database).update_or_create(
             tenant_id=tenant_id, site_id=site_id, day=day, defaults={"name": name}
         )
@@ -40,6 +41,7 @@ def add(day: date, name: str, *, site_id: int | None = None, reason: str = "") -
 def remove(day: date, *, site_id: int | None = None, reason: str = "") -> None:
     """Take a holiday back. Raises WrongSchedule when there is none."""
     with editing.acting() as (tenant_id, _):
+        membership.allow("remove holiday", tenant_id)
         gone, _ = (
             ScheduleHoliday.objects.using(settings().database)
             .filter(tenant_id=tenant_id, site_id=site_id, day=day)
@@ -60,6 +62,7 @@ def listing() -> list[ScheduleHoliday]:
 def set_zone(tenant_id: int, zone: str, *, reason: str = "") -> Tenant:
     """The zone that a tenant's schedules keep when they name none. Raises UnknownZone, WrongSchedule for an unknown tenant."""
     zone_named(zone)
+    membership.allow("set zone", tenant_id)
     with firing.tenant_of(tenant_id), transaction.atomic(using=settings().database):
         rows = Tenant.objects.using(settings().database).filter(pk=tenant_id)
         before = rows.first()

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connections, transaction
 
-from youtility_tasks import audit, payload, queries, running
+from youtility_tasks import audit, membership, payload, queries, running
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import Refused, SignalRefused, WorkflowNotFound
 from youtility_tasks.models import TaskWorkflow, WorkflowStep
@@ -161,6 +161,7 @@ def cancel(workflow_id: int, reason: str = "") -> Cancelled:
     Failure edges do not run: nothing does. Raises Refused when it has ended, WorkflowNotFound.
     """
     run, said = find(workflow_id), audit.storable(reason)
+    membership.allow("cancel workflow", run.tenant_id)
     cancelled = aborting = 0
     for call in range(_MOST_CALLS):
         with transaction.atomic(using=settings().database):
@@ -203,6 +204,7 @@ def retry(workflow_id: int, mode: RetryMode | str = RetryMode.FAILED, reason: st
     except ValueError:
         raise Refused(f"A workflow is retried by {', '.join(RetryMode)}; given: {mode!r}.") from None
     run, said = find(workflow_id), audit.storable(reason)
+    membership.allow("retry workflow", run.tenant_id)
     if run.parent_step_id is not None:
         raise Refused(f"Workflow {run.pk} ({run.name}) is a step of workflow {run.root_id}: retry that one.")
     with transaction.atomic(using=settings().database):
