@@ -95,8 +95,8 @@ def test_another_clients_fence_on_ones_own_plan_does_not_count(in_acme, globex, 
 
 
 def test_another_clients_shift_with_the_id_of_none_does_not_count(in_acme, globex, guard, media):
-    shift_at(globex, globex.site("1"), time(17, 30), id=1)
-    ours = shift_at(in_acme, guard.bu, time(3), id=50)
+    shift_at(globex, globex.site("1"), time(17, 30), pk=1)
+    ours = shift_at(in_acme, guard.bu, time(3), pk=50)
     event = punch(in_acme, guard)
     photo(event, GOOD, media)
 
@@ -126,13 +126,13 @@ def test_d37_around_midnight_the_clock_is_a_circle(in_acme, guard, media):
 
 
 def test_d37_a_shift_may_have_the_id_of_none_and_the_none_row_may_exist(in_acme, guard, media):
-    real = shift_at(in_acme, guard.bu, time(17, 30), id=1)
+    real = shift_at(in_acme, guard.bu, time(17, 30), pk=1)
     event = punch(in_acme, guard)
     photo(event, GOOD, media)
     assert check(event)["shift_id"] == real.pk == 1
 
     Shift.objects.filter(pk=1).update(shiftname="NONE")
-    other = shift_at(in_acme, guard.bu, time(6), id=77)
+    other = shift_at(in_acme, guard.bu, time(6), pk=77)
     event = punch(in_acme, guard, shift_id=1)
     photo(event, GOOD, media)
     assert check(event)["shift_id"] == other.pk
