@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import procrastinate
+import psutil
 import pytest
 from procrastinate import jobs
 
@@ -148,7 +150,8 @@ def test_jobs_of_a_living_worker_are_never_stalled_and_those_of_a_dead_one_are(c
 
     assert ask(crew, lambda manager: manager.get_stalled_jobs(seconds_since_heartbeat=2)) == []
     for process in [*supervisor.family(), supervisor.process]:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has died with one of those before
+            process.kill()
     supervisor.wait()
     crew.queue.rows("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '31 seconds'")
     (stalled,) = ask(crew, lambda manager: manager.get_stalled_jobs())

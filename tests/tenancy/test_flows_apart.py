@@ -7,7 +7,7 @@ import json
 import pytest
 from psycopg import errors
 
-from tests.tenancy.attacks import refused
+from tests.tenancy.attacks.ways import refused
 from tests.tenancy.ground import A, B, House
 from youtility_tasks import queries
 

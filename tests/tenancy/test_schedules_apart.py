@@ -12,7 +12,7 @@ from django.db import connections
 
 from tests.acceptance.crew import Crew, Queue
 from tests.faults.test_schedules import fired, put
-from tests.tenancy.attacks import refused
+from tests.tenancy.attacks.ways import refused
 from tests.tenancy.ground import A, B, House
 from youtility_tasks import schedules, tenant, tenants
 from youtility_tasks.schedules import defaults

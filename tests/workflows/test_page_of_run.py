@@ -67,7 +67,7 @@ def test_signal_cancel_and_retry_are_done_by_whom_and_why(admin: Client, run: Ru
 
 def test_who_may_only_look_is_shown_no_act_and_may_do_none(run: Run) -> None:
     viewer = User.objects.create_user("bob", password="x", is_staff=True)
-    viewer.user_permissions.add(Permission.objects.get(codename="view_taskworkflow"))
+    viewer.user_permissions.set(Permission.objects.filter(codename__in=["view_taskworkflow", "ops"]))
     client = browser(viewer)
 
     page = client.get(f"/admin/youtility_tasks/taskworkflow/{run.id}/change/").content.decode()
