@@ -5,7 +5,7 @@ ONE_BY_ONE = tests/benchmarks tests/verify tests/acceptance/test_controls.py tes
     tests/faults/test_crowds.py tests/faults/test_database.py tests/faults/test_rates.py tests/faults/test_schedules.py \
     tests/faults/test_seams.py
 
-.PHONY: demo up test check fix bench upstream
+.PHONY: demo up test tables check fix bench upstream
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day
@@ -13,9 +13,13 @@ demo: .venv/demo            ## play a company day on the bundled PostgreSQL and 
 up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up
 
-test: check                 ## all checks and tests: side by side where no clock is watched, then one by one
-	.venv/bin/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ONE_BY_ONE))
+test: check                 ## all checks and tests: side by side where no clock is watched (what fails so, once more alone), then one by one
+	.venv/bin/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ONE_BY_ONE)) || \
+	.venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none
 	.venv/bin/python -m pytest -q $(ONE_BY_ONE)
+
+tables: .venv/dev           ## all rooms of the catalogue on other applications' tables (ten minutes; `test` does three of them)
+	ALL_ROOMS=1 .venv/bin/python -m pytest -q tests/catalog/adoption/test_other_applications.py
 
 check: .venv/dev            ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .
