@@ -157,9 +157,12 @@ class _Job:
         inline = self._inline_if_small(draft)
         if inline is not None:
             return {"way": INLINE, "mail": inline}
-        path = draft.keep_as(self.stored_name, clock.now())
         with transaction.atomic():
-            return {"way": BY_FILE, "mail": self._by_file(path)}
+            if effects.once(f"report:{self.request.key}", bu_id=self.request.unit_id):
+                mail = self._by_file(draft.keep_as(self.stored_name, clock.now()))
+            else:  # an attempt before handed it over; by now the file may be mailed and gone, and is not to come back
+                mail = self._mail_of(draft.path.with_name(self.stored_name))
+        return {"way": BY_FILE, "mail": mail}
 
     def _inline_if_small(self, draft: files.Draft) -> dict[str, Any] | None:
         content = draft.path.read_bytes() if draft.size <= catalog().report_inline_bytes else None
@@ -183,11 +186,14 @@ class _Job:
 
     def _by_file(self, path: Path) -> dict[str, Any]:
         """Promise the file's mail; its arguments."""
+        mail = self._mail_of(path)
+        awaiting.promise_file(mail["filepath"], awaiting.sha_of(path), self.request)
+        return mail
+
+    def _mail_of(self, path: Path) -> dict[str, Any]:
         assert self.delivery is not None  # noqa: S101 - only a SEND is handed over
-        relative = awaiting.relative(path, files.on_demand_folder())
-        awaiting.promise_file(relative, awaiting.sha_of(path), self.request)
         return {
-            "filepath": relative,
+            "filepath": awaiting.relative(path, files.on_demand_folder()),
             "fromemail": self.user_email,
             "to": list(self.delivery.to),
             "cc": list(self.delivery.cc) or None,

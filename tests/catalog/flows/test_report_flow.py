@@ -8,8 +8,9 @@ import pytest
 
 from task_catalog.flows import report_on_demand
 from task_catalog.ports import mail
+from task_catalog.reports.on_demand import create_save_report_async
 from tests.catalog.reports.world import form, histories, visits
-from youtility_tasks import BadInput, Run, tenant
+from youtility_tasks import BadInput, Run, TaskContext, running, tenant
 from youtility_tasks.models import TaskExecutionHistory
 from youtility_tasks.testing import run_jobs
 
@@ -101,6 +102,19 @@ def test_a_large_one_is_mailed_as_a_file_which_is_gone_then(acme, site, asker, w
     assert len(mailbox.of_task(LARGE)) == 1
     assert folders.files() == []
     assert len(list(histories(acme))) == 1
+
+    # The job is delivered once more (its worker was cut off after the database had its end): the file does not come back.
+    first = run.step(MADE)
+    context = TaskContext.for_tests(create_save_report_async, job_id=first.job_id, attempt=2)
+    given = {"client_id": acme.id, "user_email": asker.email, "user_id": asker.pk}
+    before = running.current.set(running.Running(first.job_id, MADE, run.id))
+    try:
+        with tenant(acme.id):
+            again = create_save_report_async.func(context, formdata=send_form(site), **given)
+    finally:
+        running.current.reset(before)
+    assert again == first.result
+    assert folders.files() == []
 
 
 def test_a_request_that_cannot_be_met_is_in_the_history_with_its_traceback(acme, site, asker):
