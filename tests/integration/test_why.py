@@ -313,7 +313,9 @@ def test_beside_a_crowd_nothing_but_what_is_counted_is_read(fresh_database: Any,
         assert read_by("parked", most=500) < 1_500
         session.execute(
             "CREATE OR REPLACE FUNCTION"
-            + definition_of(session, BEFORE).replace("ORDER BY j.id LIMIT p_most", "LIMIT 100000")
+            + definition_of(session, BEFORE).replace(
+                "j.id < p_id ORDER BY -j.priority, j.id LIMIT p_most", "j.id < p_id LIMIT 100000"
+            )
         )
         assert read_by("why_before", **place) > 4_000, "the count of what is read counts"
 

@@ -267,6 +267,10 @@ VERBS = (
     ["cleanup", "--dry-run"],
     ["submit", "remember", "--json-args", f'{{"word": "{OWN}"}}', "--unique", f"{CANARY}0"],
     ["rekey", "--dry-run"],
+    ["schedule", "list"],
+    ["schedule", "holidays"],
+    ["workflow", "list"],
+    ["workflow", "templates"],
 )
 OF_THE_INSTALLATION = (["workers"], ["doctor"], ["tasks"])
 BY_ID = ("show", "why", "cancel", "retry", "discard")

@@ -51,7 +51,7 @@ def status_of_a_child_that_was_given(task_name: str, board_fd: int) -> int:
         return ended[0] == pid
 
     try:
-        ours.sendall(wire.pack({"run": [[7, 1, task_name, "{}", 1, 0, 1]]}))
+        ours.sendall(wire.pack({"run": [[7, 1, task_name, "{}", 1, 0, 1, None]]}))
         until(has_ended, within_s=5, why="it waits for a job that nobody runs any more")
     finally:
         ours.close()

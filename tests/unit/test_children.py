@@ -270,9 +270,10 @@ def test_a_child_that_died_before_it_began_anything_is_blamed_on_all_it_had(stag
 def test_a_child_that_ended_itself_with_its_lease_crashed_nothing(stage: Callable[..., Any]) -> None:
     def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
         children.give([job(1), job(2)])
-        children.extend_lease(time.monotonic() - 1)
         nursery.boards[0].start(1)
+        nursery.boards[0].give_up()
         nursery.childs_ends[0].close()
+        children.extend_lease(time.monotonic() + 60)
         born_and_died(nursery, children, signal.SIGKILL)
 
     assert [report["happened"] for report in stage(scene)] == ["handed_back", "handed_back"]

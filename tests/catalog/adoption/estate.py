@@ -206,6 +206,9 @@ class Estate(Contractor):
             "client_id": self.id,
             "has_data": True,
             "request_key": "1",
+            "made_error": None,
+            "mail_error": None,
+            "file_error": None,
         }
 
     def _cleanup_expired_sessions_task(self) -> dict[str, Any]:

@@ -45,7 +45,10 @@ def add_arguments(parser: CommandParser) -> None:
     whose.add_argument("--all-tenants", action="store_true", help="list: of all tenants, as an operator")
     said = parser.add_argument_group("what it says (add, set, preview)")
     said.add_argument("--task", type=arguments.words, metavar="TASK", help="the task's name")
-    said.add_argument("--args", type=_json_object, metavar="JSON", help="arguments by name: '{\"id\": 7}'")
+    # not `args`: that is what call_command() has of its own
+    said.add_argument(
+        "--args", type=_json_object, dest="json_args", metavar="JSON", help="arguments by name: '{\"id\": 7}'"
+    )
     said.add_argument("--cron", metavar="CRON", help="minute hour day month weekday, on the wall clock of its zone")
     said.add_argument("--every", type=_span_s, metavar="SPAN", help="so often, by elapsed time: 90s, 15m, 2h, 1d")
     said.add_argument(
@@ -165,7 +168,7 @@ def _all(options: Namespace) -> bool:
 def _said(options: Namespace) -> dict[str, Any]:
     """The words that were given, as `schedules.create` takes them."""
     given = {
-        "task": options.task, "args": options.args, "cron": options.cron, "every_s": options.every, "at": options.at,
+        "task": options.task, "args": options.json_args, "cron": options.cron, "every_s": options.every, "at": options.at,
         "zone": options.zone, "days": options.days, "working_weekdays": options.working_weekdays,
         "jitter_s": options.jitter, "grace_s": options.grace, "overlap": options.overlap,
         "queue": options.queue, "priority": options.priority, "tick_argument": options.tick_argument,
