@@ -18,6 +18,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tests.benchmarks import volume
+
 FORMATS = ("xlsx", "csv", "html", "json")
 ROWS = 100_000
 BOUND_MB = 150
@@ -55,7 +57,6 @@ def _rows(count: int) -> Iterator[tuple[Any, ...]]:
 
 
 def _one(format: str, rows: int) -> None:
-    import resource
     import time
 
     import django
@@ -75,7 +76,7 @@ def _one(format: str, rows: int) -> None:
     print(  # noqa: T201
         json.dumps(
             {
-                "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+                "peak_mb": volume.peak_mb(),
                 "seconds": round(time.monotonic() - began, 2),
                 "file_mb": round(size / 1_000_000, 2),
             }
