@@ -327,3 +327,16 @@ def test_without_roles_of_the_database_the_lists_are_still_the_tenants_own(
         if browser.get(f"/admin/youtility_tasks/job/{job_id}/change/").status_code == 200
     }
     assert found == sees
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator"])
+def test_the_admins_acts_on_schedules_and_runs_ask_for_the_role(who, staff, acme, add_task) -> None:
+    with tenant(acme):
+        schedule, run = schedules.create("nightly", add_task.name, cron="0 2 * * *"), _flow(add_task)
+    browser = staff(who)
+
+    browser.post("/admin/youtility_tasks/scheduledtask/", {"action": "run_now", "_selected_action": [str(schedule.pk)]})
+    browser.post(f"/admin/youtility_tasks/taskworkflow/{run.id}/act/", {"act": "cancel", "reason": "so"})
+
+    entered = list(TaskAuditLog.objects.filter(actor=who).order_by("pk").values_list("act", flat=True))
+    assert entered == (["run schedule", "cancel workflow"] if who == "operator" else ["refused", "refused"])

@@ -17,7 +17,7 @@ from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from youtility_tasks import audit, controls, members, membership, roster, suspension
-from youtility_tasks.errors import NotAllowed, Refused
+from youtility_tasks.errors import EnqueueError, NotAllowed, Refused
 from youtility_tasks.models import (
     Job,
     QueueControl,
@@ -126,7 +126,7 @@ class TaskAuditLogAdmin(ToLookAt):
     ordering = ["-id"]
 
 
-class _ByActs(OfTenant):
+class ByActs(OfTenant):
     """Changes rows by the house's own acts, which ask for a role and enter who, what and why; their refusals are told."""
 
     show_full_result_count = False
@@ -144,14 +144,19 @@ class _ByActs(OfTenant):
         with membership.acting(request.user):
             try:
                 return super().changeform_view(request, object_id, form_url, extra_context)
-            except Refused as refused:  # its transaction is rolled back by now
-                if isinstance(refused, NotAllowed):
-                    membership.enter_refusal(refused)
-                self.message_user(request, str(refused), messages.ERROR)
+            except (Refused, EnqueueError) as refused:  # its transaction is rolled back by now
+                tell_refusal(self, request, refused)
                 return HttpResponseRedirect(request.get_full_path())
 
 
-class _Because(forms.Form):
+def tell_refusal(page: admin.ModelAdmin[Any], request: HttpRequest, refused: Refused | EnqueueError) -> None:
+    """On the next page; one for want of a role is in the audit log, too."""
+    if isinstance(refused, NotAllowed):
+        membership.enter_refusal(refused)
+    page.message_user(request, str(refused), messages.ERROR)
+
+
+class Because(forms.Form):
     because = forms.CharField(
         label="Reason",
         max_length=audit.LONGEST_REASON,
@@ -159,7 +164,7 @@ class _Because(forms.Form):
     )
 
 
-class ControlForm(_Because, _ControlForm):
+class ControlForm(Because, _ControlForm):
     """What may be set of a control, and why it is set now."""
 
     class Meta:
@@ -181,7 +186,7 @@ class ControlForm(_Because, _ControlForm):
 
 
 @admin.register(QueueControl)
-class QueueControlAdmin(_ByActs):
+class QueueControlAdmin(ByActs):
     """`controls.limit`, `pause` and `resume` as a form; a row is emptied, never deleted: jobs may be parked under it."""
 
     form = ControlForm  # type: ignore[assignment]
@@ -235,7 +240,7 @@ def _change(row: QueueControl, wanted: dict[str, Any], changed: set[str], *, is_
     return control_id
 
 
-class TenantForm(_Because, _TenantForm):
+class TenantForm(Because, _TenantForm):
     """What may be said of a tenant, and why it is changed now."""
 
     class Meta:
@@ -244,7 +249,7 @@ class TenantForm(_Because, _TenantForm):
 
 
 @admin.register(Tenant)
-class TenantAdmin(_ByActs):
+class TenantAdmin(ByActs):
     """`roster` and `suspension` as a form: who is switched off has its jobs cancelled, and a row stays, as its history names it."""
 
     form = TenantForm  # type: ignore[assignment]
@@ -274,7 +279,7 @@ class TenantAdmin(_ByActs):
             suspension.suspend(obj.pk, why)
 
 
-class MemberForm(_Because, _MemberForm):
+class MemberForm(Because, _MemberForm):
     """Who may do what for which tenant, and why that changes now."""
 
     class Meta:
@@ -283,7 +288,7 @@ class MemberForm(_Because, _MemberForm):
 
 
 @admin.register(TenantMembership)
-class TenantMembershipAdmin(_ByActs):
+class TenantMembershipAdmin(ByActs):
     """`members.grant` as a form; `manage_task_queue tenants revoke` takes a role away."""
 
     form = MemberForm  # type: ignore[assignment]

@@ -7,37 +7,28 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.db.models import Model
+from django.contrib import admin
 from django.forms.models import construct_instance
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 
-from youtility_tasks import audit, schedules
-from youtility_tasks.errors import EnqueueError, WrongSchedule
+from youtility_tasks import membership, schedules
+from youtility_tasks.errors import EnqueueError, Refused
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from youtility_tasks.schedules import definition
 from youtility_tasks.tenants import current_tenant, no_tenant, tenant
 
-from .queue import ToLookAt
+from .queue import Because, ByActs, OfTenant, ToLookAt, tell_refusal
 
 if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Model]
     _ScheduleForm = forms.ModelForm[ScheduledTask]
     _HolidayForm = forms.ModelForm[ScheduleHoliday]
 else:
     # As in `queue.py`: Django itself gives them no subscript.
-    _ModelAdmin = admin.ModelAdmin
     _ScheduleForm = _HolidayForm = forms.ModelForm
 
 
-class ScheduleForm(_ScheduleForm):
+class ScheduleForm(Because, _ScheduleForm):
     """What a schedule says, and why it says so from now on."""
-
-    because = forms.CharField(
-        label="Reason",
-        max_length=audit.LONGEST_REASON,
-        help_text="Why you change it: kept in the audit log with your name.",
-    )
 
     class Meta:
         model = ScheduledTask
@@ -49,7 +40,7 @@ class ScheduleForm(_ScheduleForm):
 
 
 @admin.register(ScheduledTask)
-class ScheduledTaskAdmin(_ModelAdmin):
+class ScheduledTaskAdmin(ByActs):
     """`schedules.create`, `change`, `pause`, `resume`, `run_now` and `remove` as a form and two actions."""
 
     form = ScheduleForm  # type: ignore[assignment]
@@ -58,7 +49,6 @@ class ScheduledTaskAdmin(_ModelAdmin):
     search_fields = ["name", "=task_name", "=tenant_id"]
     readonly_fields = ["version", "next_at", "settled_to", "paused_by", "changed_at", "changed_by"]
     actions = ["run_now", "remove"]
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(removed_at=None)
@@ -66,24 +56,8 @@ class ScheduledTaskAdmin(_ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*(["name", "tenant_id"] if obj is not None else []), *self.readonly_fields]
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False  # its occurrences are part of the history: remove it by the action
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except (WrongSchedule, EnqueueError) as refused:  # its transaction is rolled back by now
-            self.message_user(request, str(refused), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
-
     def save_model(self, request: HttpRequest, obj: Any, form: forms.Form, change: bool) -> None:
-        with audit.acting(request.user.get_username()), _tenant_of_schedule(obj):
+        with membership.acting(request.user), _tenant_of_schedule(obj):
             obj.pk = _change_schedule(obj, form.cleaned_data, set(form.changed_data), is_new=not change)
 
     @admin.action(description="Run now", permissions=["change"])
@@ -97,10 +71,10 @@ class ScheduledTaskAdmin(_ModelAdmin):
     def _each(self, request: HttpRequest, queryset: Any, act: Callable[[ScheduledTask], str]) -> None:
         for row in queryset:
             try:
-                with audit.acting(request.user.get_username()), _tenant_of_schedule(row):
+                with membership.acting(request.user), _tenant_of_schedule(row):
                     self.message_user(request, act(row))
-            except (WrongSchedule, EnqueueError) as refused:
-                self.message_user(request, str(refused), messages.ERROR)
+            except (Refused, EnqueueError) as refused:
+                tell_refusal(self, request, refused)
 
 
 def _tenant_of_schedule(row: ScheduledTask) -> contextlib.AbstractContextManager[object]:
@@ -162,7 +136,7 @@ class HolidayForm(_HolidayForm):
 
 
 @admin.register(ScheduleHoliday)
-class ScheduleHolidayAdmin(_ModelAdmin):
+class ScheduleHolidayAdmin(ByActs):
     """`schedules.holidays.add` and `remove`: a holiday is added or taken back, not moved."""
 
     form = HolidayForm  # type: ignore[assignment]
@@ -172,12 +146,15 @@ class ScheduleHolidayAdmin(_ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return OfTenant.has_delete_permission(self, request, obj)  # nothing hangs on a day that was taken back
+
     def save_model(self, request: HttpRequest, obj: Any, form: forms.Form, change: bool) -> None:
-        with audit.acting(request.user.get_username()), _tenant_of_schedule(obj):
+        with membership.acting(request.user), _tenant_of_schedule(obj):
             obj.pk = schedules.holidays.add(obj.day, obj.name, site_id=obj.site_id).pk
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        with audit.acting(request.user.get_username()), _tenant_of_schedule(obj):
+        with membership.acting(request.user), _tenant_of_schedule(obj):
             schedules.holidays.remove(obj.day, site_id=obj.site_id)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:

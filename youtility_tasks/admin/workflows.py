@@ -11,13 +11,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
-from youtility_tasks import audit
+from youtility_tasks import membership
 from youtility_tasks.errors import EnqueueError, Refused
 from youtility_tasks.models import TaskWorkflow, WorkflowTemplate
 from youtility_tasks.workflows import picture, runs
 from youtility_tasks.workflows.graph import StepKind
 
-from .queue import ToLookAt
+from .queue import ToLookAt, tell_refusal
 
 
 @admin.register(TaskWorkflow)
@@ -60,10 +60,10 @@ class TaskWorkflowAdmin(ToLookAt):
         if request.method != "POST" or not self._may_act(request) or self.get_object(request, str(pk)) is None:
             raise PermissionDenied
         try:
-            with audit.acting(request.user.get_username()):
+            with membership.acting(request.user):
                 said = _act_on_run(pk, request.POST)
         except (Refused, EnqueueError) as refused:
-            self.message_user(request, str(refused), messages.ERROR)
+            tell_refusal(self, request, refused)
         else:
             self.message_user(request, said, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:youtility_tasks_taskworkflow_change", args=[pk]))
