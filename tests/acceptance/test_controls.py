@@ -95,13 +95,16 @@ def all_end(hall: Crew, name: str, n: int, *, within_s: float = 20) -> None:
 
 
 def test_of_a_task_limited_to_five_never_six_run_in_four_workers(hall: Crew, manage: Callable[..., Any]) -> None:
-    manage("limits", "set", "--task", "takes", "--running", 5)
+    manage("limits", "set", "--task", "waits", "--running", 5)
+    gate = hall.gate("five")
 
-    put(hall, 200, name="five", s=0.02)
+    put(hall, 200, "waits", name="five", until=str(gate))
+    began = hall.began(5, name="five")
+    gate.touch()
     all_end(hall, "five", 200)
 
-    assert 3 <= at_once(hall, "five") <= 5
-    assert len({each["pid"] for each in hall.diary("begin", name="five")}) > 1, "more than one worker had some"
+    assert len({each["pid"] for each in began[:5]}) > 1, "five are more than the slots of one worker"
+    assert at_once(hall, "five") == 5
 
 
 def test_a_rate_is_kept_to_two_per_cent_by_all_workers_together(hall: Crew, manage: Callable[..., Any]) -> None:

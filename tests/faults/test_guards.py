@@ -95,22 +95,30 @@ def what_a_child_leaves_in_its_group_dies_with_it(crew: Crew, mutant: Mutant | N
 def a_service_dies_with_the_worker(crew: Crew, mutant: Mutant | None) -> None:
     """It has a session of its own, so no group that is killed has it, and the child that started it is alive until then."""
     crew.start(mutant=mutant)
-    crew.queue.ending(crew.queue.put("starts_a_service"))
+    service = a_service_that_only_the_nursery_can_end(crew)
     ((_, worker),) = crew.queue.workers()
 
     os.kill(worker, signal.SIGKILL)
 
-    ends_soon(crew.diary("grandchild")[0]["its"], mutant)
+    ends_soon(service, mutant)
 
 
 def a_service_dies_with_the_supervisor(crew: Crew, mutant: Mutant | None) -> None:
     """All that is above it dies in one moment, but for the nursery, which is told and not killed."""
     supervisor = crew.start(mutant=mutant)
-    crew.queue.ending(crew.queue.put("starts_a_service"))
+    service = a_service_that_only_the_nursery_can_end(crew)
 
     os.kill(supervisor.pid, signal.SIGKILL)
 
-    ends_soon(crew.diary("grandchild")[0]["its"], mutant)
+    ends_soon(service, mutant)
+
+
+def a_service_that_only_the_nursery_can_end(crew: Crew) -> int:
+    """The child would, too, if it learned of its worker's death before it died itself; so it is stopped."""
+    crew.queue.ending(crew.queue.put("starts_a_service"))
+    (started,) = crew.diary("grandchild")
+    os.kill(started["pid"], signal.SIGSTOP)
+    return int(started["its"])
 
 
 def ends_soon(pid: int, mutant: Mutant | None) -> None:
