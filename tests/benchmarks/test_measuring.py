@@ -63,7 +63,14 @@ def test_everything_is_measured_of_us_and_keeps_the_contract():
         "--deep-jobs=2000",
     )
 
-    for name in ("drain_jobs_per_s", "enqueue_per_s", "bulk_per_s", "startup_s", "cpu_s_per_1000"):
+    for name in (
+        "drain_jobs_per_s",
+        "enqueue_per_s",
+        "enqueue_in_transaction_per_s",
+        "bulk_per_s",
+        "startup_s",
+        "cpu_s_per_1000",
+    ):
         assert is_sane(document[name]["ours"]), name
     assert 0 < document["pickup_ms"]["ours"]["p50"] <= document["pickup_ms"]["ours"]["p99"]
     assert document["memory_mib"]["ours"]["processes"] >= 3  # supervisor, worker, a child

@@ -52,11 +52,16 @@ class Bench:
                 getattr(self, name)()
 
     def enqueue(self) -> None:
+        """By a call alone, and in the transaction that an application has open for its own rows."""
         n, before = self.sizes.single, self.client.cpu_s()
-        took = self.client.ask("single", n=n)["ms"]
+        took = self.client.ask("single", n=n, in_transaction=False)["ms"]
         self.add("enqueue_cpu_s_per_1000", 1e3 * (self.client.cpu_s() - before) / n)
         self.add("enqueue_per_s", n / (sum(took) / 1e3))
         self.add("enqueue_ms", percentiles(took))
+        if self.place.system.in_transaction:
+            took = self.client.ask("single", n=n, in_transaction=True)["ms"]
+            self.add("enqueue_in_transaction_per_s", n / (sum(took) / 1e3))
+            self.add("enqueue_in_transaction_ms", percentiles(took))
 
     def bulk(self) -> None:
         n, before = self.sizes.bulk, self.client.cpu_s()

@@ -31,6 +31,8 @@ class System:
     pins: tuple[str, ...] = ()
     """What is installed into its own environment; none: the present one."""
     needs_redis: bool = False
+    in_transaction: bool = True
+    """Whether a job can be put in the transaction of the rows that it is about."""
 
     def env(self, url: str, redis_url: str = "") -> dict[str, str]:
         """The environment of its processes: a clean one, and the way to its database."""
@@ -61,7 +63,7 @@ SYSTEMS = {
             prepare=(("-m", "django", "migrate", "--verbosity", "0"),),
             client=("-m", "youtility_tasks.bench.ours.client"),
             worker=("-m", "django", "run_postgresql_worker", "--queues", "high_priority"),
-            note="sync task in a child process; enqueue in transaction.atomic() for one tenant; history on",
+            note="sync task in a child process; enqueue for one tenant; history on",
         ),
         System(
             name="procrastinate",
@@ -70,7 +72,7 @@ SYSTEMS = {
             prepare=(("-m", "django", "migrate", "--verbosity", "0"),),
             client=("-m", "peers.procrastinate.client"),
             worker=("-m", "django", "procrastinate", "--verbosity", "0", "worker", "--concurrency", "10"),
-            note="its own worker, concurrency 10, async task; enqueue in transaction.atomic()",
+            note="its own worker, concurrency 10, async task",
             pins=("procrastinate[django]==3.10.0", *_DJANGO),
         ),
         System(
@@ -93,6 +95,7 @@ SYSTEMS = {
             note="acks_late, prefork 2, results in PostgreSQL by django-celery-results, connections kept; Redis with snapshots only",
             pins=("celery==5.7.0", "redis==8.1.0", "packaging==25.0", "django-celery-results==2.6.0", *_DJANGO),
             needs_redis=True,
+            in_transaction=False,
         ),
     )
 }

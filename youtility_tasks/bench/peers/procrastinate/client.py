@@ -17,11 +17,10 @@ from . import tasks  # noqa: E402
 
 
 class Procrastinate:
-    """Single and bulk calls in a transaction, a mark in none, as of ours."""
+    """Bulk calls in a transaction, as of ours."""
 
     def one(self) -> None:
-        with transaction.atomic():
-            tasks.noop.defer(**speak.ARGUMENTS)
+        tasks.noop.defer(**speak.ARGUMENTS)
 
     def many(self, n: int) -> None:
         with transaction.atomic():
