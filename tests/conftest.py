@@ -20,6 +20,7 @@ from django.test import TransactionTestCase
 from hypothesis import settings
 from procrastinate.contrib.django import app
 
+from tests.prepared import start_from_copy
 from youtility_tasks import registry, task
 from youtility_tasks.standalone.database import from_url
 from youtility_tasks.standalone.server import Server
@@ -91,6 +92,7 @@ class Cluster:
 
     conninfo: str
     server: Server | None
+    template: str
 
     def url(self, dbname: str) -> str:
         if self.server is not None:
@@ -126,38 +128,46 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    """PostgreSQL of DATABASE_URL (whose role must be allowed to create databases), else the embedded one."""
+def cluster(pytestconfig: pytest.Config, django_db_blocker: Any) -> Iterator[Cluster]:
+    """PostgreSQL of DATABASE_URL (whose role must be allowed to create databases), else the embedded one; with the template."""
     given = os.environ.get("DATABASE_URL")
     if given:
-        yield Cluster(given, None)
+        made = Cluster(given, None, f"yt_template_{secrets.token_hex(4)}")
+        with django_db_blocker.unblock():
+            make_template(made)
+        yield made
+        made.drop(made.template)
         return
     folder = Path(tempfile.mkdtemp(prefix="yt-tests-"))
     folder.chmod(0o755)  # ours: the server's own user has to pass through
     server = Server(folder, options=["-c", "fsync=off", "-c", "max_connections=200"])
+    made = Cluster(server.conninfo("postgres"), server, "yt_template")
     try:
-        with server.in_use():
-            yield Cluster(server.conninfo("postgres"), server)
+        with django_db_blocker.unblock():
+            start_from_copy(server, pytestconfig.cache.mkdir("prepared"), lambda: make_template(made))
+        yield made
     finally:
+        server.stop()
         shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="session")
-def template(cluster: Cluster, django_db_blocker: Any) -> Iterator[str]:
-    """The name of a migrated database that is only ever copied."""
-    name = f"yt_template_{secrets.token_hex(4)}"
-    cluster.run(f"CREATE DATABASE {name}")
-    point_django_at(cluster.url(name))
-    with django_db_blocker.unblock():
-        call_command("migrate", verbosity=0)
-        connections.close_all()
+def make_template(cluster: Cluster) -> None:
+    """A migrated database that is only ever copied."""
+    cluster.run(f"CREATE DATABASE {cluster.template}")
+    point_django_at(cluster.url(cluster.template))
+    call_command("migrate", verbosity=0)
+    connections.close_all()
     with psycopg.connect(
-        cluster.url(name), autocommit=True
+        cluster.url(cluster.template), autocommit=True
     ) as connection:  # tests make the days of the history that they want
         for (day,) in connection.execute("SELECT part::text FROM youtility_tasks_history_days_v1()").fetchall():
             connection.execute(f"DROP TABLE {day}")
-    yield name
-    cluster.drop(name)
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """The name of a migrated database that is only ever copied."""
+    return cluster.template
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -182,7 +183,8 @@ def what_a_task_started_dies_with_its_worker_under_a_stopped_nursery(crew: Crew,
             why="the grandchild outlives the worker",
         )
     finally:
-        nursery.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            nursery.kill()
         if is_alive(grandchild["pid"]):
             os.kill(grandchild["pid"], signal.SIGKILL)
 
