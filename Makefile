@@ -1,9 +1,11 @@
 # Each target is one or two commands that you could type yourself.
 PYTHON ?= python3
-# Tests that watch a clock, or need both processors.
-ONE_BY_ONE = tests/benchmarks tests/verify tests/acceptance/test_controls.py tests/acceptance/test_limits.py \
-    tests/faults/test_crowds.py tests/faults/test_database.py tests/faults/test_rates.py tests/faults/test_schedules.py \
-    tests/faults/test_seams.py
+# Tests that watch a clock: two at a time, one for each processor. And those that measure, or need both: one by one.
+IN_PAIRS = tests/verify tests/acceptance/test_limits.py tests/faults/test_database.py tests/faults/test_rates.py \
+    tests/faults/test_schedules.py tests/faults/test_seams.py
+ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost.py tests/benchmarks/test_measuring.py \
+    tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
+SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo up test tables check fix bench upstream
 
@@ -13,10 +15,12 @@ demo: .venv/demo            ## play a company day on the bundled PostgreSQL and 
 up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up
 
-test: check                 ## all checks and tests: side by side where no clock is watched (what fails so, once more alone), then one by one
-	.venv/bin/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ONE_BY_ONE)) || \
-	.venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none
-	.venv/bin/python -m pytest -q $(ONE_BY_ONE)
+test: check                 ## all checks and tests; what fails beside others is run once more, alone
+	.venv/bin/python -m pytest -q -n 3 $(SIDE_BY_SIDE) $(addprefix --ignore=,$(IN_PAIRS) $(ONE_BY_ONE)) || $(AGAIN)
+	.venv/bin/python -m pytest -q -n 2 $(SIDE_BY_SIDE) $(IN_PAIRS) || $(AGAIN)
+	.venv/bin/python -m pytest -q $(ONE_BY_ONE) || $(AGAIN)
+
+AGAIN = .venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none
 
 tables: .venv/dev           ## all rooms of the catalogue on other applications' tables (ten minutes; `test` does three of them)
 	ALL_ROOMS=1 .venv/bin/python -m pytest -q tests/catalog/adoption/test_other_applications.py

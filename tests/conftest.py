@@ -20,7 +20,7 @@ from django.test import TransactionTestCase
 from hypothesis import settings
 from procrastinate.contrib.django import app
 
-from tests.prepared import start_from_copy
+from tests.prepared import in_memory, start_from_copy
 from youtility_tasks import registry, task
 from youtility_tasks.standalone.database import from_url
 from youtility_tasks.standalone.server import Server
@@ -138,13 +138,13 @@ def cluster(pytestconfig: pytest.Config, django_db_blocker: Any) -> Iterator[Clu
         yield made
         made.drop(made.template)
         return
-    folder = Path(tempfile.mkdtemp(prefix="yt-tests-"))
+    folder = Path(tempfile.mkdtemp(prefix="yt-tests-", dir=in_memory()))
     folder.chmod(0o755)  # ours: the server's own user has to pass through
-    server = Server(folder, options=["-c", "fsync=off", "-c", "max_connections=200"])
+    server = Server(folder, options=["-c", "fsync=off", "-c", "max_connections=200", "-c", "max_wal_size=256MB"])
     made = Cluster(server.conninfo("postgres"), server, "yt_template")
     try:
         with django_db_blocker.unblock():
-            start_from_copy(server, pytestconfig.cache.mkdir("prepared"), lambda: make_template(made))
+            start_from_copy(server, pytestconfig.rootpath / ".pytest_cache" / "prepared", lambda: make_template(made))
         yield made
     finally:
         server.stop()
