@@ -21,7 +21,7 @@ from django.db import connections
 from youtility_tasks.errors import AbortRequested, SoftTimeLimit
 from youtility_tasks.finish import Happened
 
-from . import output, run, session, strays, wire
+from . import family, output, run, session, strays, wire
 from .board import Board
 
 UNREPORTED_COUNT = 32
@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 def main(sock: socket.socket, board_fd: int, threads: int) -> None:
     """Serve until the worker says stop or is gone."""
+    family.stand_before(300)
     board = Board(board_fd)
     strays.mark(os.fstat(board_fd).st_ino)
     os.close(board_fd)

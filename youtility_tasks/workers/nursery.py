@@ -93,6 +93,7 @@ def _keep(
         signal.signal(number, lambda *_: None)
     signal.set_wakeup_fd(waker.fileno())
     family.leave_stopping_to_the_worker()
+    family.stand_before(100)
     below = Strays()
     if last:
         family.adopt_orphans()

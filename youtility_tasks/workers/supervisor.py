@@ -181,6 +181,7 @@ def shapes_of(names: Sequence[str] | None, *, processes: int | None, threads: in
 def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str], *, drain: bool) -> None:
     _title(f"youtility worker {queue_name}")
     line.hold()
+    family.stand_before(100)
 
     def raise_child(sock: socket.socket, board_fd: int) -> None:
         _title(f"youtility child {queue_name}")
