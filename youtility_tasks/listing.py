@@ -23,6 +23,10 @@ class JobFilter:
     tenant_id: int | None = None
     since: datetime | None = None
     """Only jobs that were enqueued, claimed or ended since then."""
+    fingerprint: str | None = None
+    """Only dead letters of this error."""
+    failed_until: datetime | None = None
+    """Only dead letters that failed for good by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,8 @@ def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
 
 def _live(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = Job.objects.for_tenant(wanted.tenant_id).of_queue(wanted.queue_name).of_task(wanted.task_name)
-    found = found.touched_since(wanted.since)
+    found = found.touched_since(wanted.since).of_fingerprint(wanted.fingerprint)
+    found = found.failed_between(None, wanted.failed_until)
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
     rows = list(found.defer("args").order_by("-pk")[:limit])

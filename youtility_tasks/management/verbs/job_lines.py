@@ -24,6 +24,8 @@ def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobL
         task_name=options.task,
         tenant_id=options.tenant,
         since=arguments.since(options),
+        fingerprint=getattr(options, "fingerprint", None),
+        failed_until=arguments.instant_of(options, "until"),
     )
     found = listing.jobs(wanted, limit=options.limit + 1)
     if not found:
