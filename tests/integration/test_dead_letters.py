@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from tests.integration.desk import Desk, execute, job, rescue, rows, statuses
 from tests.integration.letters import dead, traceback
 from tests.integration.mutants import must_catch
-from youtility_tasks import Pii, Retry, Secret, Task, acts, dead_letters, history, suspension, tenant
+from youtility_tasks import Pii, Retry, Secret, Task, Workflow, acts, dead_letters, history, suspension, tenant
 from youtility_tasks.dead_letters import Letters, editing, redriving
 from youtility_tasks.errors import (
     JobNotFound,
@@ -21,8 +21,10 @@ from youtility_tasks.errors import (
     UnknownTask,
     WrongArguments,
 )
-from youtility_tasks.models import Job, Redrive, TaskAuditLog, TaskExecutionHistory
+from youtility_tasks.models import Job, Redrive, TaskAuditLog, TaskExecutionHistory, TaskWorkflow
 from youtility_tasks.secrets import sealing
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def call_home(*, number: int = 0, token: Secret[str] = "", phone: Pii[str] | None = None) -> None:
@@ -616,3 +618,27 @@ def test_letters_are_discarded_with_a_reason_that_stays(
     row = TaskExecutionHistory.objects.of_job(mine[0]).last()
     assert (row.outcome, row.error_message) == ("cancelled", "the site was sold")
     assert TaskAuditLog.objects.get(act="discard").reason == "the site was sold"
+
+
+# -- steps of workflows
+
+
+def test_a_step_that_is_redriven_is_open_again_and_keeps_the_arguments_of_its_run(
+    desk: Desk, add_task: Task, acme: int
+) -> None:
+    flow = Workflow("one step")
+    flow.step(add_task, number=3)
+    with tenant(acme):
+        run = flow.start()
+        desk.finish(desk.take(), "failed")
+        assert TaskWorkflow.objects.get(pk=run.id).status == "failed"
+
+        assert dead_letters.redrive(Letters(failed_until=LONG_AGO)).total_count == 0
+        (letter,) = Letters().choose()
+        with pytest.raises(Refused, match="is a step of a workflow"):
+            dead_letters.retry(letter, {"number": 4})
+        assert dead_letters.redrive(Letters()).done_count == 1
+
+    assert TaskWorkflow.objects.get(pk=run.id).status == "running"
+    desk.finish(desk.take(), "succeeded")
+    assert TaskWorkflow.objects.get(pk=run.id).status == "succeeded"

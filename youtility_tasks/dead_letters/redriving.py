@@ -55,7 +55,8 @@ def redrive(
 
     They come due from now on, `rate_per_s` a second (None: all at once). What fails from now on is not among them. `changes` are
     arguments given anew, by name: checked here and, with each letter's other arguments, before that one is moved. If the very same
-    is unfinished, this goes on with it. After `most_s` seconds it returns unfinished.
+    is unfinished, this goes on with it. After `most_s` seconds it returns unfinished. Each batch is a transaction of its own, unless
+    the caller has opened one.
     Raises NotAllowed, Refused, and what `enqueue` raises for such changes; then nothing was written.
     """
     membership.allow("redrive", current_tenant())
@@ -160,25 +161,27 @@ def _begin(wanted: Letters, changes: Mapping[str, Any], rate_per_s: float | None
         "reason": audit.storable(reason),
         "started_by": audit.actor(),
     }
-    with transaction.atomic(using=settings().database):
-        begun = queries.fetch("begin_redrive", row)
-        if not begun:
-            return int(
-                Redrive.objects.for_tenant(tenant_id).unfinished().only("pk").filter(key=row["key"]).latest("pk").pk
-            )
-        ((redrive_id, until),) = begun
-        total = _within(wanted, until).find(tenant_id).count()
-        Redrive.objects.filter(pk=redrive_id).update(total_count=total)
-        after = {
-            "redrive": redrive_id,
-            "filter": said,
-            "rate_per_s": rate_per_s,
-            "edited": sorted(stored),
-            "letters": total,
-        }
-        audit.write("redrive", f"redrive {redrive_id}", tenant_id=tenant_id, reason=reason, after=after)
-    logger.info("redrive begun id=%s tenant=%s letters=%s", redrive_id, tenant_id, total)
-    return int(redrive_id)
+    while True:
+        with transaction.atomic(using=settings().database):
+            begun = queries.fetch("begin_redrive", row)
+            if begun:
+                ((redrive_id, until),) = begun
+                total = _within(wanted, until).find(tenant_id).count()
+                Redrive.objects.filter(pk=redrive_id).update(total_count=total)
+                after = {
+                    "redrive": redrive_id,
+                    "filter": said,
+                    "rate_per_s": rate_per_s,
+                    "edited": sorted(stored),
+                    "letters": total,
+                }
+                audit.write("redrive", f"redrive {redrive_id}", tenant_id=tenant_id, reason=reason, after=after)
+                logger.info("redrive begun id=%s tenant=%s letters=%s", redrive_id, tenant_id, total)
+                return int(redrive_id)
+        same = Redrive.objects.unfinished().filter(tenant_id=tenant_id, key=row["key"]).values_list("pk", flat=True)
+        for redrive_id in same:
+            return int(redrive_id)
+        # It has ended just now: then this is another one.
 
 
 def _within(wanted: Letters, until: datetime) -> Letters:
