@@ -25,8 +25,9 @@ class JobFilter:
     """Only jobs that were enqueued, claimed or ended since then."""
     fingerprint: str | None = None
     """Only dead letters of this error."""
+    failed_since: datetime | None = None
     failed_until: datetime | None = None
-    """Only dead letters that failed for good by then."""
+    """Only dead letters that failed for good from then on, and by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
 def _live(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = Job.objects.for_tenant(wanted.tenant_id).of_queue(wanted.queue_name).of_task(wanted.task_name)
     found = found.touched_since(wanted.since).of_fingerprint(wanted.fingerprint)
-    found = found.failed_between(None, wanted.failed_until)
+    found = found.failed_between(wanted.failed_since, wanted.failed_until)
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
     rows = list(found.defer("args").order_by("-pk")[:limit])

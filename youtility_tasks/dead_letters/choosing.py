@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, F, Func, Max, Min, TextField
 
@@ -41,8 +43,8 @@ class Letters:
             "task": self.task_name,
             "queue": self.queue_name,
             "fingerprint": self.fingerprint,
-            "since": self.failed_since and self.failed_since.isoformat(),
-            "until": self.failed_until and self.failed_until.isoformat(),
+            "since": self.failed_since.isoformat() if self.failed_since else None,
+            "until": self.failed_until.isoformat() if self.failed_until else None,
         }
         return {name: value for name, value in given.items() if value is not None}
 
@@ -87,13 +89,13 @@ def groups(wanted: Letters, *, limit: int = 50) -> list[Group]:
     return [_group(each, last.get(each["job_id"])) for each in found]
 
 
-def _group(found: dict[str, object], last: TaskExecutionHistory | None) -> Group:
+def _group(found: Mapping[str, Any], last: TaskExecutionHistory | None) -> Group:
     said: dict[str, str] = {}
     if last is not None:
         said["error_class"] = last.error_class
         if "error_message" not in last.get_deferred_fields():
             said |= {"error_message": last.error_message, "place": last.place, "says": last.says}  # type: ignore[attr-defined]
-    return Group(**{**found, **said, "fingerprint": found["fingerprint"] or NO_FINGERPRINT})  # type: ignore[arg-type]
+    return Group(**{**found, **said, "fingerprint": found["fingerprint"] or NO_FINGERPRINT})
 
 
 def _last_attempts(job_ids: list[int]) -> dict[int, TaskExecutionHistory]:

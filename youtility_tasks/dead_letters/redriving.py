@@ -25,7 +25,6 @@ from youtility_tasks import audit, membership, queries, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import BrokenSecret, EnqueueError, RedriveNotFound, Refused, UnknownSecretKey
 from youtility_tasks.models import Redrive
-from youtility_tasks.tenancy import roles
 from youtility_tasks.tenants import current_tenant
 
 from .choosing import Letters
@@ -96,7 +95,7 @@ def stop(redrive_id: int, reason: str = "") -> Redrive:
 
 def get(redrive_id: int) -> Redrive:
     """A redrive of the current tenant (outside of one: of anybody). Raises RedriveNotFound."""
-    row = _seen().filter(pk=redrive_id).first()
+    row: Redrive | None = _seen().filter(pk=redrive_id).first()
     if row is None:
         raise RedriveNotFound(redrive_id)
     return row
@@ -108,9 +107,7 @@ def listing(limit: int = 50) -> list[Redrive]:
 
 
 def _seen() -> Any:
-    found = Redrive.objects.for_tenant(current_tenant())
-    # What an operator may not read: arguments, and what a guard says of them.
-    return found.defer("edits", "refused") if roles.acting_as() == "ops" else found.defer("edits")
+    return Redrive.objects.for_tenant(current_tenant()).defer("edits")  # which an operator may not read
 
 
 # -- the beginning
@@ -146,7 +143,7 @@ def _begin(wanted: Letters, changes: Mapping[str, Any], rate_per_s: float | None
     tenant_id = current_tenant()
     stored, digest = _checked(wanted, changes)
     said = wanted.said()
-    asked_for = json.dumps([tenant_id, said, rate_per_s, digest], sort_keys=True)
+    asked_for = json.dumps([tenant_id, said, rate_per_s and float(rate_per_s), digest], sort_keys=True)
     row = {
         "tenant_id": tenant_id,
         "task_name": wanted.task_name or "",
@@ -249,6 +246,8 @@ def _note(redrive_id: int, moved: Moved, after_id: int, is_over: bool, next_at: 
             "is_over": is_over,
         },
     )
+    if is_over:
+        queries.run("forget_edits", {"redrive_id": redrive_id})
     if moved.done or moved.refused or is_over:
         logger.info(
             "redrive id=%s moved=%s refused=%s%s",
@@ -264,7 +263,12 @@ def _edits(redrive_id: int, task_name: str, letters: list[Letter], moved: Moved)
     for letter in letters:
         try:
             edits[letter.job_id] = edit(task, letter, changes)
-        except (EnqueueError, Refused, UnknownSecretKey, BrokenSecret) as refused:
+        except EnqueueError as refused:  # not its words: a guard may quote arguments, and an operator reads this
+            moved.refused[letter.job_id] = (
+                f"Job {letter.job_id} ({letter.task_name}) stays a dead letter: with its other arguments the new ones would not be "
+                f"taken ({type(refused).__name__}). `retry {letter.job_id} --set` says more."
+            )
+        except (Refused, UnknownSecretKey, BrokenSecret) as refused:
             moved.refused[letter.job_id] = f"Job {letter.job_id} ({letter.task_name}) stays a dead letter: {refused}"
     return edits
 
