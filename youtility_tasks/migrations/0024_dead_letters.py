@@ -42,8 +42,7 @@ CHANGES = {
 class Migration(migrations.Migration):
     """Dead letters that are alike are found together, given new attempts at a rate, and keep on counting.
 
-    Lock: none may write jobs while the index of dead letters is built, which reads the queue's table once, and while the dead letters
-    there are get their fingerprints. Workers may run. With the setting `roles` run `setup_task_queue` afterwards.
+    Lock: none may read or write jobs while the index of dead letters is built, which reads the queue's table once. Workers may run. With the setting `roles` run `setup_task_queue` afterwards.
     Reverse: drops them; attempts are counted anew with each retry.
     """
 

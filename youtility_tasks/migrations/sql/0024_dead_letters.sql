@@ -1,12 +1,13 @@
 -- Dead letters that are alike are found together, given new attempts at a rate, and keep on counting.
 
--- fingerprint: of the error that made it a dead letter; empty as long as it is none, or nobody has said an error.
+-- fingerprint: of the error that made it a dead letter; empty as long as it is none, or nobody has said an error. Of those that there
+-- are it stays empty: it takes 0.4 ms each to find out, and the table is locked.
 -- attempts_before: used up before somebody gave it new ones; `attempts` counts from there, so that the task's limit does.
 ALTER TABLE procrastinate_jobs
     ADD COLUMN fingerprint text NOT NULL DEFAULT '',
     ADD COLUMN attempts_before integer NOT NULL DEFAULT 0;
 
--- The groups of a tenant, and of all of them, without a look at the rows: 100,000 dead letters in some 40 ms.
+-- The groups without a look at the rows: of 100,000 dead letters in 90 ms, of one tenant's 20,000 in 3.
 CREATE INDEX youtility_tasks_jobs_dead_groups ON procrastinate_jobs (tenant_id, task_name, fingerprint, failed_at) INCLUDE (queue_name, id)
     WHERE status = 'failed';
 
@@ -137,18 +138,4 @@ DO $do$
 BEGIN
     EXECUTE format('ALTER FUNCTION youtility_tasks_redrive_v1 SECURITY DEFINER SET search_path TO pg_catalog, %I, pg_temp', current_schema());
     REVOKE ALL ON FUNCTION youtility_tasks_redrive_v1 FROM PUBLIC;
-END $do$;
-
--- The dead letters that there are. As their owner's functions do, or no row of a tenant would be seen where policies are forced.
-DO $do$
-DECLARE
-    before CONSTANT text := current_setting('search_path');
-BEGIN
-    PERFORM set_config('search_path', format('pg_catalog, %I, pg_temp', current_schema()), true);
-    UPDATE procrastinate_jobs j
-       SET fingerprint = coalesce((SELECT youtility_tasks_fingerprint_v1(j.task_name, h.error_class, h.error_message, h.traceback)
-                                     FROM youtility_tasks_history h WHERE h.job_id = j.id AND h.is_final
-                                    ORDER BY h.finished_at DESC, h.id DESC LIMIT 1), '')
-     WHERE j.status = 'failed';
-    PERFORM set_config('search_path', before, true);
 END $do$;
