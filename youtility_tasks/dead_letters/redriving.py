@@ -80,7 +80,7 @@ def go_on(redrive_id: int, *, batch: int = BATCH, most_s: float | None = None) -
 
 
 def stop(redrive_id: int, reason: str = "") -> Redrive:
-    """Let a redrive move no more letters; those that it has moved wait for their time all the same (`cancel` takes them off).
+    """Let a redrive move no more letters; those that it has moved wait for their time all the same: a pause of their task holds them back.
 
     Raises Refused when it has ended, RedriveNotFound, NotAllowed.
     """
