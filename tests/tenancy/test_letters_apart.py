@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.models import Count, Max
 
 from tests.tenancy.attacks.ways import refused
 from tests.tenancy.ground import A, B, House
@@ -161,3 +162,30 @@ def test_a_worker_names_the_error_of_what_it_gives_up(house: House) -> None:
         )
     ((found,),) = house.rows("SELECT fingerprint FROM procrastinate_jobs WHERE id = %s", job_id)
     assert len(found) == 16
+
+
+def test_a_tenants_groups_and_batches_are_read_by_index_under_the_policies(house: House) -> None:
+    """A condition on `status` alone is no way into an index for whom a policy binds, and the queue is long."""
+    for status, n in (("todo", 20_000), ("failed", 2_000)):
+        house.rows(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, tenant_id, noted, status, failed_at, fingerprint)"
+            " SELECT 'email', 't', 7 + g %% 2, false, %s::text::procrastinate_job_status, now(), left(md5((g %% 9)::text), 16)"
+            " FROM generate_series(1, %s) g",
+            status,
+            n,
+        )
+    house.rows("VACUUM ANALYZE procrastinate_jobs")
+    with house.settled():
+        roles.act_as("web")
+        with tenant(A):
+            found = Letters().find(A)
+            grouped = found.values("task_name", "fingerprint").annotate(n=Count("pk"), last=Max("failed_at"))
+            plans = [
+                grouped.explain(),
+                Letters(fingerprint="45c48cce2e2d7fbd").find(A).filter(pk__gt=1).order_by("pk")[:500].explain(),
+            ]
+        connections["default"].close()
+
+    assert "youtility_tasks_jobs_dead_groups" in plans[0]
+    for plan in plans:
+        assert "youtility_tasks_jobs_dead" in plan and "Seq Scan" not in plan, plan
