@@ -23,6 +23,7 @@ from youtility_tasks.errors import (
 )
 from youtility_tasks.models import Job, Redrive, TaskAuditLog, TaskExecutionHistory, TaskWorkflow
 from youtility_tasks.secrets import sealing
+from youtility_tasks.testing import run_jobs
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -594,11 +595,28 @@ def test_a_sign_for_a_hidden_value_is_no_value(desk: Desk, secret_task: Task, ac
         dead_letters.retry(letter, {"token": "[secret]"})
 
 
-def test_what_a_failure_says_is_scrubbed_before_it_is_known_by_its_fingerprint(
-    desk: Desk, secret_task: Task, acme: int
+def speaks_of_it(*, token: Secret[str]) -> None:
+    raise RuntimeError(f"no access for {token} here")
+
+
+def test_failures_that_speak_of_marked_values_are_alike_whatever_these_are(
+    declare: Callable[..., Task], acme: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`[secret]` is no plain word, so that even the fingerprint of a value that got there says nothing of it."""
-    assert fingerprint(said="no access for [secret]") == fingerprint(said="no access for Tr0ub4dor&3")
+    """Plain words, too: they are taken out of what is recorded, before the fingerprint is made of it."""
+    task = declare(speaks_of_it)
+
+    def fail(*tokens: str) -> list[dead_letters.Group]:
+        with tenant(acme):
+            for token in tokens:
+                task.enqueue(token=token)
+        run_jobs()
+        return dead_letters.groups(Letters(task_name=task.name))
+
+    (group,) = fail("swordfish", "rosebud")
+    assert (group.count, group.says) == (2, "no access for ? here")
+
+    monkeypatch.setattr("youtility_tasks.secrets.scrubbing.Scrubber.text", lambda self, text: text)
+    assert len(fail("swordfish", "rosebud")) == 3, "without that they would be told apart by it"
 
 
 # -- a discard
