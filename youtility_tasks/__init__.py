@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import audit, controls, effects, errors, queues, schedules
+    from . import audit, controls, dead_letters, effects, errors, queues, schedules
     from .celery_bridge.results import AsyncResult
     from .context import TaskContext
     from .declaration import Retry, Task
@@ -45,6 +45,7 @@ __all__ = [
     "controls",
     "current_tenant",
     "current_workflow",
+    "dead_letters",
     "effects",
     "enqueue_many",
     "errors",

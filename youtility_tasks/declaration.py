@@ -43,6 +43,9 @@ _CRON_FIELDS = 5
 _MADE_UP = re.compile(r"(?:^|\s)[rh](?![a-z])", re.IGNORECASE)
 _SOME_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
 
+_SPREADS = {"equal": (0.5, 1.0), "full": (0.0, 1.0)}
+"""Name of a jitter -> the least and the most of the wait."""
+
 _jitter = random.SystemRandom()  # reads the kernel, so forked children do not share a sequence
 
 
@@ -108,7 +111,7 @@ def schedule_flaw(expression: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """At most `max_attempts` runs; before run k + 1 a wait of min(cap, base * factor ** (k - 1)) seconds, +-10 %.
+    """At most `max_attempts` runs; before run k + 1 a wait of min(cap, base * factor ** (k - 1)) seconds, give or take its jitter.
 
     catalog.md 2.0, `R(n, base, factor, cap)`. The jitter keeps jobs that failed together from returning together.
     """
@@ -117,6 +120,9 @@ class Retry:
     base: float = 0
     factor: float = 1
     cap: float | None = None
+    jitter: float | Literal["equal", "full"] = 0.1
+    """A share of the wait, from 0 to 1: 0.1 is +-10 %. Where very many fail at once, and what they wait for must come up again under
+    them: "equal" waits from half of it to all of it, "full" from nothing to all of it."""
 
     def __post_init__(self) -> None:
         if not (
@@ -124,10 +130,17 @@ class Retry:
             and _is_number(self.base, least=0)
             and _is_number(self.factor, least=1)
             and (self.cap is None or _is_number(self.cap, least=0))
+            and self._is_jitter()
         ):
             raise ConfigurationError(
-                f"{self!r}: right is max_attempts >= 1, base >= 0 s, factor >= 1, cap >= 0 s or None."
+                f"{self!r}: right is max_attempts >= 1, base >= 0 s, factor >= 1, cap >= 0 s or None, and jitter from 0 to 1, "
+                "'equal' or 'full'."
             )
+
+    def _is_jitter(self) -> bool:
+        if isinstance(self.jitter, str):
+            return self.jitter in _SPREADS
+        return _is_number(self.jitter, least=0) and self.jitter <= 1
 
     def delay_s(self, attempt: int) -> float:
         """Seconds to wait after run number `attempt` failed, without jitter."""
@@ -138,8 +151,9 @@ class Retry:
             return longest
 
     def jittered_delay_s(self, attempt: int) -> float:
-        """Seconds to wait after run number `attempt` failed, +-10 %."""
-        return self.delay_s(attempt) * _jitter.uniform(0.9, 1.1)
+        """Seconds to wait after run number `attempt` failed, drawn from what `jitter` says."""
+        least, most = _SPREADS[self.jitter] if isinstance(self.jitter, str) else (1 - self.jitter, 1 + self.jitter)
+        return self.delay_s(attempt) * _jitter.uniform(least, most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

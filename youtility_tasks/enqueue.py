@@ -109,6 +109,25 @@ def check_call(task: Task, kwargs: Mapping[str, Any], later: Collection[str] = (
     return stored, _of_tenant(task, tenant_id, lock)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A call that would be taken, as its job's row would hold it."""
+
+    text: str
+    """The arguments as JSON, marked ones sealed."""
+    lock: str | None
+    queueing_lock: str | None
+
+
+def check_stored(task: Task, stored: Mapping[str, Any]) -> Checked:
+    """Arguments as a job stores them, checked as a call of the current tenant; what is sealed for this very place is good as it is.
+
+    Raises what `enqueue` would raise; writes nothing.
+    """
+    call = _check(task, *history.unpack(task, dict(stored)))
+    return Checked(call.text, call.lock, call.queueing_lock)
+
+
 def lock_of(task: Task) -> str | None:
     """The lock of a task whose lock does not depend on arguments, for the current tenant."""
     return _of_tenant(task, _tenant(task), task.key(task.lock, {}))

@@ -41,6 +41,7 @@
     │       └── ChildDied           the process that ran it died under it
     ├── Refused                     an act on a job that its status does not allow
     │   ├── JobNotFound
+    │   ├── RedriveNotFound
     │   ├── WorkflowNotFound
     │   ├── SignalRefused           no such signal is waited for, or it has come already
     │   ├── NotAllowed              a person's role does not reach so far
@@ -353,6 +354,15 @@ class JobNotFound(Refused):
 
     def __init__(self, job_id: object) -> None:
         super().__init__(f"No job has the id {job_id!r} here. `manage_task_queue jobs` lists jobs.")
+
+
+class RedriveNotFound(Refused):
+    """No redrive of dead letters has this id (for this tenant)."""
+
+    def __init__(self, redrive_id: object) -> None:
+        super().__init__(
+            f"No redrive has the id {redrive_id!r} here. `manage_task_queue dead-letters redrives` lists them."
+        )
 
 
 class WorkflowNotFound(Refused):

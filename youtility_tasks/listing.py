@@ -23,6 +23,11 @@ class JobFilter:
     tenant_id: int | None = None
     since: datetime | None = None
     """Only jobs that were enqueued, claimed or ended since then."""
+    fingerprint: str | None = None
+    """Only dead letters of this error."""
+    failed_since: datetime | None = None
+    failed_until: datetime | None = None
+    """Only dead letters that failed for good from then on, and by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,8 @@ def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
 
 def _live(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = Job.objects.for_tenant(wanted.tenant_id).of_queue(wanted.queue_name).of_task(wanted.task_name)
-    found = found.touched_since(wanted.since)
+    found = found.touched_since(wanted.since).of_fingerprint(wanted.fingerprint)
+    found = found.failed_between(wanted.failed_since, wanted.failed_until)
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
     rows = list(found.defer("args").order_by("-pk")[:limit])

@@ -14,7 +14,7 @@ from django.utils import timezone
 from tests.acceptance.crew import until
 from youtility_tasks import audit, controls, metrics, queries, queues, schedules
 from youtility_tasks.doctor import ground, schema, work
-from youtility_tasks.models import Job, QueueControl, ScheduledTask, TaskEffect, TaskWorker, UpkeepDuty
+from youtility_tasks.models import Job, QueueControl, Redrive, ScheduledTask, TaskEffect, TaskWorker, UpkeepDuty
 from youtility_tasks.schedules import defaults
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import history_days
@@ -110,6 +110,19 @@ def test_dead_letters_are_counted_by_task(examine, staff, tasks, acme, other_ten
 
     assert problems(found) == {"dead letters"}
     assert found["dead letters"]["found"] == "2: break_window 2"
+
+
+def test_a_redrive_that_was_left_in_the_middle_is_told(examine, staff, acme):
+    left = Redrive.objects.create(tenant_id=acme, key="k", started_by="x", total_count=3, failed_until=timezone.now())
+    assert problems(examine()[0]) == set(), "it may go on at this moment"
+
+    Redrive.objects.update(started_at=timezone.now() - timedelta(minutes=11))
+
+    told = examine()[0]["dead letters"]
+    assert (told["ok"], told["found"]) == (False, f"0; left in the middle: redrive {left.pk}")
+    assert f"`manage_task_queue dead-letters resume {left.pk}`" in told["advice"]
+    Redrive.objects.update(ended_at=timezone.now())
+    assert problems(examine()[0]) == set()
 
 
 def test_a_job_that_waits_too_long(examine, staff, tasks, acme, enqueue):

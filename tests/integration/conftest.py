@@ -18,6 +18,7 @@ TABLES = (
     "youtility_tasks_history",
     "youtility_tasks_queuecontrol",
     "youtility_tasks_queuecounter",
+    "youtility_tasks_redrive",
     "youtility_tasks_scheduledtask",
     "youtility_tasks_scheduleholiday",
     "youtility_tasks_taskauditlog",

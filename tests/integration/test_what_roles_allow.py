@@ -12,13 +12,16 @@ from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
+from tests.integration import letters
 from tests.integration.desk import Desk
 from youtility_tasks import (
     Task,
     Workflow,
     acts,
     controls,
+    dead_letters,
     members,
     membership,
     roster,
@@ -27,9 +30,10 @@ from youtility_tasks import (
     suspension,
     tenant,
 )
+from youtility_tasks.dead_letters import Letters
 from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import TenantMiddleware
-from youtility_tasks.models import Job, QueueControl, Role, TaskAuditLog, TenantMembership
+from youtility_tasks.models import Job, QueueControl, Redrive, Role, TaskAuditLog, TenantMembership
 from youtility_tasks.models import Tenant as TenantRow
 from youtility_tasks.schedules import holidays
 from youtility_tasks.workflows import runs
@@ -39,6 +43,7 @@ OPS = frozenset({"ops"})
 ADMINS, OPERATORS = OPS | {"admin"}, OPS | {"admin", "operator"}
 MAY = {
     **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), OPERATORS),
+    **dict.fromkeys(("redrive", "stop redrive", "discard letters", "retry with other arguments"), OPERATORS),
     **dict.fromkeys(
         ("cancel workflow", "retry workflow", "run schedule", "pause schedule", "resume schedule"), OPERATORS
     ),
@@ -46,7 +51,7 @@ MAY = {
     **dict.fromkeys(("create schedule", "change schedule", "remove schedule"), ADMINS),
     **dict.fromkeys(("add holiday", "remove holiday", "set zone"), ADMINS),
     **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant", "suspend"), OPS),
-    **dict.fromkeys(("cancel for all", "limit for all"), OPS),
+    **dict.fromkeys(("cancel for all", "limit for all", "redrive for all"), OPS),
 }
 """Act -> who may do it for Acme. Written down once more, so that a slip in `membership.NEEDS` is seen."""
 
@@ -76,6 +81,9 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
     with tenant(acme):
         dead = int(add_task.enqueue().id)
         desk.finish(desk.take(), "failed")
+        left = Redrive.objects.create(
+            tenant_id=acme, key="left", started_by="x", total_count=1, failed_until=timezone.now()
+        )
         waiting = int(add_task.enqueue(number=1).id)
         controls.pause(queue="reports")
         schedules.create("nightly", add_task.name, cron="0 2 * * *")
@@ -91,6 +99,10 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         "cancel": lambda: acts.cancel(waiting),
         "retry": lambda: acts.retry(dead),
         "discard": lambda: acts.discard(dead),
+        "redrive": lambda: dead_letters.redrive(Letters()),
+        "stop redrive": lambda: dead_letters.stop(left.pk),
+        "discard letters": lambda: dead_letters.discard(Letters(), "so"),
+        "retry with other arguments": lambda: dead_letters.retry(dead, {"number": 2}),
         "pause": lambda: controls.pause(queue="email"),
         "resume": lambda: controls.resume(queue="reports"),
         "limit": lambda: controls.limit(queue="email", running=2),
@@ -115,6 +127,7 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         "set zone": lambda: holidays.set_zone(acme, "Asia/Kolkata"),
         "suspend": lambda: suspension.suspend(acme),
         "cancel for all": lambda: acts.cancel_many([waiting]),
+        "redrive for all": lambda: dead_letters.redrive(Letters()),
         "limit for all": lambda: controls.limit(queue="email", running=2),
     }
 
@@ -136,7 +149,7 @@ def _flow(add_task: Task) -> Any:
 def everything() -> list[object]:
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow)
+        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow, Redrive)
     ]
 
 
@@ -161,7 +174,10 @@ def test_a_person_does_what_the_role_allows_and_nothing_else(who, act, person, d
 
 @pytest.mark.parametrize("act", MAY)
 def test_an_act_that_forgets_to_ask_is_caught(act, person, do, monkeypatch) -> None:
-    forgets = {"cancel for all": "cancel", "limit for all": "limit", "suspend": "deactivate tenant"}.get(act, act)
+    forgets = {
+        "cancel for all": "cancel", "limit for all": "limit", "redrive for all": "redrive", "suspend": "deactivate tenant",
+        "discard letters": "discard", "retry with other arguments": "retry",
+    }.get(act, act)  # fmt: skip
     assert forgets in membership.NEEDS
     asks = membership.allow
     monkeypatch.setattr(membership, "allow", lambda act, tenant_id: None if act == forgets else asks(act, tenant_id))
@@ -340,3 +356,26 @@ def test_the_admins_acts_on_schedules_and_runs_ask_for_the_role(who, staff, acme
 
     entered = list(TaskAuditLog.objects.filter(actor=who).order_by("pk").values_list("act", flat=True))
     assert entered == (["run schedule", "cancel workflow"] if who == "operator" else ["refused", "refused"])
+
+
+@pytest.mark.parametrize("who", ["viewer", "operator"])
+def test_the_admins_acts_on_dead_letters_ask_for_the_role(who, staff, desk, add_task, acme) -> None:
+    again, gone, more = (letters.dead(desk, add_task, acme)[0] for _ in range(3))
+    browser, page = staff(who), "/admin/youtility_tasks/job/"
+
+    browser.post(page, {"action": "retry", "_selected_action": [str(again)]})
+    browser.post(page, {"action": "discard", "_selected_action": [str(gone)], "because": ""})
+    browser.post(page, {"action": "discard", "_selected_action": [str(gone)], "because": "it was sold"})
+    browser.post(
+        "/admin/youtility_tasks/redrive/add/", {"task_name": add_task.name, "because": "mended", "edits": "{}"}
+    )
+
+    entered = list(TaskAuditLog.objects.filter(actor=who).order_by("pk").values_list("act", "reason"))
+    if who == "operator":
+        assert entered == [("retry", ""), ("discard", "it was sold"), ("redrive", "mended"), ("redrive", "mended")]
+        assert dict(Job.objects.values_list("pk", "status")) == {again: "todo", more: "todo"}
+    else:
+        assert [act for act, _ in entered] == ["refused"] * 3
+        assert set(Job.objects.values_list("status", flat=True)) == {"failed"}
+    shown = browser.get("/admin/youtility_tasks/redrive/").content.decode()
+    assert ("field-task_name" in shown) == (who == "operator")

@@ -103,7 +103,7 @@ def looks_are_entered(manage: Manage, house: House) -> None:
     assert entered == [
         ("for all tenants", "jobs", None, {"queue": "email", "limit": "50"}),
         ("for all tenants", "stats", None, {}),
-        ("for all tenants", "dead-letters", None, {"limit": "50"}),
+        ("for all tenants", "dead-letters", None, {"act": "list", "limit": "50"}),
         ("for all tenants", "why", None, {"id": "1"}),
     ]
 

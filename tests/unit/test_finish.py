@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from youtility_tasks import BadInput, NotReady, Retry, Task, Transient, errors
+from youtility_tasks import BadInput, NotReady, Retry, Task, Transient, declaration, errors
 from youtility_tasks.finish import Decision, Happened, Verdict, classify, decide
 from youtility_tasks.migrations._sql import frozen
 from youtility_tasks.status import Outcome
@@ -122,3 +124,16 @@ def test_every_verdict_is_one_that_the_statement_names(verdict: Verdict) -> None
     explained = frozen("0004_functions.sql").partition("-- verdict: ")[2].partition("CREATE FUNCTION")[0]
 
     assert verdict in re.findall(r"[a-z]+(?=, |  )", explained)
+
+
+@pytest.mark.parametrize(("jitter", "most"), [(0.1, 40), ("equal", 25), ("full", 15), (0, 2_000)])
+def test_jobs_that_fail_together_do_not_come_back_together(
+    jitter: Any, most: int, declare: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 2,000 that are to wait 600 s, how many come in the fullest second; with no jitter all of them."""
+    monkeypatch.setattr(declaration, "_jitter", random.Random(7))  # noqa: S311 - what it draws is known, that is the point
+    task = declare(body, name="stormy", retry=Retry(3, base=600, jitter=jitter))
+
+    back = Counter(int(decide(Happened.RAISED, task, attempt=1, crash_count=0).delay_s) for _ in range(2_000))
+
+    assert most / 2 < max(back.values()) <= most

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from youtility_tasks import Retry
+from youtility_tasks import Retry, declaration
 from youtility_tasks.errors import ConfigurationError
 
 
@@ -52,6 +53,33 @@ def test_the_jitter_keeps_jobs_that_failed_together_apart() -> None:
 
     assert len(waits) > 40
     assert max(waits) - min(waits) > 5
+
+
+@pytest.mark.parametrize(
+    ("jitter", "least", "most"),
+    [(0.1, 90, 110), (0, 100, 100), (1, 0, 200), (0.5, 50, 150), ("equal", 50, 100), ("full", 0, 100)],
+)
+def test_the_jitter_is_what_was_declared(
+    jitter: Any, least: float, most: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(declaration, "_jitter", random.Random(7))  # noqa: S311 - what it draws is known, that is the point
+    retry = Retry(3, base=50, factor=2, jitter=jitter)
+
+    waits = [retry.jittered_delay_s(2) for _ in range(400)]
+
+    assert least <= min(waits) <= max(waits) <= most
+    assert max(waits) - min(waits) >= 0.95 * (most - least), "the whole span is used"
+    assert len(set(waits)) == (400 if most > least else 1)
+
+
+def test_unless_something_else_is_declared_the_jitter_is_ten_percent() -> None:
+    assert Retry(3).jitter == 0.1
+
+
+@pytest.mark.parametrize("jitter", [-0.1, 1.1, "none", "", None, True, [], math.nan], ids=repr)
+def test_a_jitter_that_cannot_be_is_refused(jitter: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"jitter from 0 to 1, 'equal' or 'full'"):
+        Retry(3, jitter=jitter)
 
 
 @pytest.mark.parametrize(

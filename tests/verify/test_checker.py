@@ -140,6 +140,16 @@ def test_a_dead_letter_that_was_given_new_attempts_may_end_again(story: Story) -
     assert story.broken() == set()
 
 
+def test_attempts_are_counted_on_after_new_attempts_were_given(story: Story) -> None:
+    story.enqueued("always_fails-1", 1)
+    story.tell(Kind.REOPEN, "always_fails-1", job_id=1)
+    for claim, attempt in ((1, 3), (3, 1)):
+        story.recorded("always_fails-1", 1, claim=claim, attempt=attempt, outcome="failed")
+    story.queued("always_fails-1", 1, "failed")
+
+    assert story.broken() == {"T"}
+
+
 # -- F
 
 

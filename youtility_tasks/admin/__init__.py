@@ -1,5 +1,5 @@
-"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants), `schedules` and `workflows`."""
+"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants), `letters` (redrives), `schedules` and `workflows`."""
 
-from . import queue, schedules, workflows
+from . import letters, queue, schedules, workflows
 
-__all__ = ["queue", "schedules", "workflows"]
+__all__ = ["letters", "queue", "schedules", "workflows"]

@@ -1,6 +1,7 @@
 """Django's admin over jobs, attempts, workers, effects, controls, schedules, acts and tenants: for staff who see every tenant.
 
-Jobs are never edited row by row; acts on them go through `manage_task_queue`, which refuses what a status does not allow.
+Jobs are never edited row by row; dead letters are retried and discarded by the house's own acts, which refuse what a status does not
+allow (`letters.py` has the redrives).
 Limits and pauses are changed by the same calls as there, so that each change is in the audit log with its reason. Arguments are
 not shown: they hold people's names. With the setting `roles` the pages show the rows of the tenant that a middleware has
 entered for the request, and none without. Beside Django's permissions an act takes the role that `membership.NEEDS` says.
@@ -8,15 +9,17 @@ entered for the request, and none without. Beside Django's permissions an act ta
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import Model, Q, QuerySet
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from youtility_tasks import audit, controls, members, membership, roster, suspension
+from youtility_tasks import acts, audit, controls, members, membership, roster, suspension
 from youtility_tasks.errors import EnqueueError, NotAllowed, Refused
 from youtility_tasks.models import (
     Job,
@@ -74,13 +77,61 @@ class ToLookAt(OfTenant):
         return False
 
 
+class WithReason(ActionForm):
+    """What is to be done with the rows that are ticked, and why."""
+
+    because = forms.CharField(label="Reason", max_length=audit.LONGEST_REASON, required=False)
+
+
 @admin.register(Job)
 class JobAdmin(ToLookAt):
-    list_display = ["id", "task_name", "queue_name", "tenant_id", "status", "attempts", "enqueued_at", "scheduled_at"]
+    """Jobs to look at; those that are dead letters are retried or discarded."""
+
+    list_display = [
+        "id",
+        "task_name",
+        "queue_name",
+        "tenant_id",
+        "status",
+        "attempts",
+        "enqueued_at",
+        "scheduled_at",
+        "fingerprint",
+    ]
     list_filter = ["status"]
-    search_fields = ["=id", "=task_name"]
+    search_fields = ["=id", "=task_name", "=fingerprint"]
     ordering = ["-id"]
     exclude = ["args"]
+    actions = ["retry", "discard"]
+    action_form = WithReason
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Django's permission; the role is asked by the acts."""
+        return bool(request.user.has_perm("youtility_tasks.change_job"))
+
+    @admin.action(description="Dead letters: new attempts", permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._act(request, lambda: acts.retry_many(queryset.values_list("pk", flat=True)), "wait for new attempts")
+
+    @admin.action(description="Dead letters: discard (with a reason)", permissions=["act"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        because = request.POST.get("because", "").strip()
+        if not because:
+            self.message_user(request, "Why are they discarded? Give a reason beside the action.", messages.ERROR)
+            return
+        self._act(request, lambda: acts.discard_many(queryset.values_list("pk", flat=True), because), "were discarded")
+
+    def _act(self, request: HttpRequest, act: Callable[[], acts.Acts], became: str) -> None:
+        try:
+            with membership.acting(request.user):
+                done = act()
+        except Refused as refused:
+            tell_refusal(self, request, refused)
+            return
+        if done.done:
+            self.message_user(request, f"{len(done.done)} {became}.", messages.SUCCESS)
+        for each in list(done.refused.values())[:10]:
+            self.message_user(request, str(each), messages.ERROR)
 
 
 @admin.register(TaskExecutionHistory)

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Now
 from youtility_tasks import metrics, queries, queues, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import schedule_flaw
-from youtility_tasks.models import Job, QueueControl, ScheduledTask, TaskEffect, TaskWorker, Tenant
+from youtility_tasks.models import Job, QueueControl, Redrive, ScheduledTask, TaskEffect, TaskWorker, Tenant
 from youtility_tasks.schedules import defaults
 from youtility_tasks.secrets import keyring
 from youtility_tasks.tenancy import roles
@@ -21,6 +21,9 @@ LONGEST_WAIT_S = 300
 """A due job that has waited longer than this is worth a look."""
 LONGEST_OPEN_EFFECT_S = 3_600
 """An outside effect that was promised, or begun, longer ago than this was left behind."""
+
+LONGEST_REDRIVE_S = 600
+"""It moves thousands of letters a second: one that takes longer was killed, and nobody went on with it."""
 
 LONGEST_PAUSE_S = 86_400
 """A pause without an end that is older was forgotten."""
@@ -58,9 +61,18 @@ def silent_workers() -> Finding:
 
 
 def dead_letters() -> Finding:
-    """Jobs that have failed for good and wait for a decision."""
+    """Jobs that have failed for good and wait for a decision; and redrives of them that were left in the middle."""
     counted = Job.objects.dead_letters().values("task_name").annotate(n=Count("pk")).order_by("-n", "task_name")
     by_task = [(row["task_name"], row["n"]) for row in counted]
+    old = Redrive.objects.unfinished().filter(started_at__lt=Now() - timedelta(seconds=LONGEST_REDRIVE_S))
+    left = list(old.order_by("pk").values_list("pk", flat=True)[:5])
+    if left:
+        return Finding(
+            "dead letters",
+            False,
+            f"{sum(count for _, count in by_task)}; left in the middle: {', '.join(f'redrive {redrive_id}' for redrive_id in left)}",
+            f"`manage_task_queue dead-letters resume {left[0]}` goes on with it, `dead-letters stop {left[0]}` ends it.",
+        )
     if by_task:
         worst = ", ".join(f"{name} {count}" for name, count in by_task[:5])
         return Finding(

@@ -6,6 +6,7 @@ from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
 from .memberships import Role, TenantMembership
+from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
 from .upkeep import UpkeepDuty
@@ -16,6 +17,7 @@ __all__ = [
     "Job",
     "QueueControl",
     "QueueCounter",
+    "Redrive",
     "Role",
     "ScheduleHoliday",
     "ScheduledTask",

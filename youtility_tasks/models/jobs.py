@@ -9,6 +9,9 @@ from django.db.models import Q
 
 from youtility_tasks.status import LIVE, JobStatus
 
+NO_FINGERPRINT = "none"
+"""What is shown, and asked for, where the column is empty."""
+
 
 class JobQuerySet(models.QuerySet["Job"]):
     """Named questions about jobs in the queue; each narrows what it is asked of, and None leaves it as wide."""
@@ -32,6 +35,17 @@ class JobQuerySet(models.QuerySet["Job"]):
     def of_task(self, task_name: str | None) -> JobQuerySet:
         """The jobs of one task; None means any."""
         return self if task_name is None else self.filter(task_name=task_name)
+
+    def of_fingerprint(self, fingerprint: str | None) -> JobQuerySet:
+        """The dead letters of one error; None means any, NO_FINGERPRINT those of which nobody has said an error."""
+        if fingerprint is None:
+            return self
+        return self.filter(fingerprint="" if fingerprint == NO_FINGERPRINT else fingerprint)
+
+    def failed_between(self, since: datetime | None, until: datetime | None) -> JobQuerySet:
+        """What failed for good from then on, and up to then; None is open. Of what a stock worker gave up no time is known."""
+        found = self if since is None else self.filter(failed_at__gte=since)
+        return found if until is None else found.filter(Q(failed_at__lte=until) | Q(failed_at=None))
 
     def touched_since(self, instant: datetime | None) -> JobQuerySet:
         """The jobs that were enqueued, claimed or failed since then; None means any."""
@@ -67,6 +81,10 @@ class Job(models.Model):
     expires_at = models.DateTimeField(null=True, help_text="not begun by then, it is not run; null once it has begun")
     parked_by = models.IntegerField(default=0, help_text="the QueueControl that kept it from running last; 0: none")
     step_id = models.BigIntegerField(null=True, blank=True, help_text="the WorkflowStep whose job it is")
+    fingerprint = models.TextField(
+        default="", blank=True, help_text="of a dead letter's error: alike for failures that are alike"
+    )
+    attempts_before = models.IntegerField(default=0, help_text="attempts used up before somebody gave it new ones")
 
     objects = JobQuerySet.as_manager()
 

@@ -45,7 +45,7 @@ _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrasti
 _JOB_METADATA = (
     "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
     "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
-    "rescue_count", "unique_key", "noted", "parked_by", "expires_at", "step_id",
+    "rescue_count", "unique_key", "noted", "parked_by", "expires_at", "step_id", "fingerprint", "attempts_before",
 )  # fmt: skip
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
@@ -82,6 +82,21 @@ _OCCURRENCE = (
     "tick_count", "by_hand",
 )  # fmt: skip
 _HOLIDAY = ("tenant_id", "site_id", "day", "name")
+_REDRIVE = (
+    "tenant_id", "task_name", "queue_name", "fingerprint", "failed_since", "failed_until", "rate_per_s", "edits", "edited", "key",
+    "reason", "started_by", "total_count", "done_count", "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped",
+)  # fmt: skip
+_REDRIVE_MOVES = (
+    "total_count",
+    "done_count",
+    "refused_count",
+    "refused",
+    "after_id",
+    "next_at",
+    "ended_at",
+    "is_stopped",
+    "edits",
+)
 _AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
 
 _TEMPLATE = ("tenant_id", "name", "version", "definition", "created_at", "created_by")
@@ -120,6 +135,7 @@ TABLES = (
                     "rescue_count",
                     "scheduled_at",
                     "failed_at",
+                    "fingerprint",
                     "abort_requested",
                     "queueing_lock",
                     "parked_by",
@@ -321,6 +337,21 @@ TABLES = (
         ),
     ),
     Table(
+        "youtility_tasks_redrive",
+        {
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _REDRIVE, "UPDATE": _REDRIVE_MOVES}),
+            OPS: {
+                "SELECT": ("id", "started_at", *(each for each in _REDRIVE if each != "edits")),
+                "INSERT": _REDRIVE,
+                "UPDATE": _REDRIVE_MOVES,
+            },
+        },
+        (
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
         "youtility_tasks_taskauditlog",
         each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": _AUDIT}),
         (
@@ -371,7 +402,14 @@ TABLES = (
     Table("django_migrations", each_of((WORKER, *USERS, OPS), READ)),
 )
 
-_ACTS = ("youtility_tasks_cancel_v1", "youtility_tasks_abort_v1", "youtility_tasks_retry_v1")
+_ACTS = (
+    "youtility_tasks_cancel_v1",
+    "youtility_tasks_abort_v1",
+    "youtility_tasks_retry_v1",
+    "youtility_tasks_redrive_v1",
+)
+_OF_ERRORS = ("youtility_tasks_error_place_v1", "youtility_tasks_error_words_v1", "youtility_tasks_fingerprint_v1")
+"""Of their arguments alone; they read no row."""
 _OF_REASONS = (
     "youtility_tasks_before_v1",
     "youtility_tasks_controls_v1",
@@ -405,6 +443,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_OF_THE_WORKER, (WORKER,)),
     **dict.fromkeys(_ACTS, (*USERS, OPS)),
     **dict.fromkeys(_OF_REASONS, (WORKER, *USERS, OPS)),
+    **dict.fromkeys(_OF_ERRORS, (WORKER, *USERS, OPS, OWNER)),
     "youtility_tasks_any_tenant_v1": (OPS,),
     "youtility_tasks_enqueue_v1": USERS,
     "youtility_tasks_enqueue_one_v1": USERS,

@@ -75,6 +75,8 @@ def acts_on_jobs_of_another(house: House, part: str) -> None:
         "youtility_tasks_cancel_v1(%(ids)s, 'failed', '', %(tenant)s)": 1,
         "youtility_tasks_abort_v1(%(ids)s, %(tenant)s)": 0,
         "youtility_tasks_retry_v1(%(ids)s, %(tenant)s)": 1,
+        "youtility_tasks_redrive_v1(%(ids)s, array_fill(0::bigint, ARRAY[100]), array_fill('{}'::text, ARRAY[100]),"
+        " array_fill('{\"secret\": \"of Acme\"}'::text, ARRAY[100]), '{}', '{}', now(), 0, %(tenant)s)": 1,
     }
     with house.connect(part, A) as session:
         session.execute("SET LOCAL search_path = pg_catalog, public, pg_temp")

@@ -46,7 +46,7 @@ def run(
         if options.dry_run:
             return _would(*(acts.could_be(would, ids) if options.ids else (ids, {})))
         done = act(ids)
-    return _answer(done)
+    return answer(done)
 
 
 def _would(ids: Sequence[int], refused: Mapping[int, Refused]) -> Answer:
@@ -62,7 +62,8 @@ def _told(refused: Mapping[int, Refused]) -> list[dict[str, object]]:
     return [{"id": n, "error": type(error).__name__, "message": str(error)} for n, error in refused.items()]
 
 
-def _answer(acted: Acts) -> Answer:
+def answer(acted: Acts) -> Answer:
+    """What was done to which jobs, and why the others were left alone."""
     done = [
         {
             "id": each.job_id,

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import re
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from django.core.management.base import CommandParser
 
 from youtility_tasks import metrics, queues, registry, tenants
 from youtility_tasks.errors import Refused, did_you_mean
 from youtility_tasks.models import Tenant
+from youtility_tasks.models.jobs import NO_FINGERPRINT
+
+from .answer import BadUsage
 
 _LARGEST_ID = 2**63 - 1
 _SPAN = re.compile(r"(\d{1,6})([smhd])")
@@ -58,6 +64,11 @@ def add_tenant_or_all(parser: CommandParser) -> None:
 def job_id(text: str) -> int:
     """A job's id."""
     return _whole(text, 1, _LARGEST_ID, "a job's id")
+
+
+def redrive_id(text: str) -> int:
+    """A redrive's id."""
+    return _whole(text, 1, _LARGEST_ID, "a redrive's id")
 
 
 def tenant_id(text: str) -> int:
@@ -173,9 +184,62 @@ def moment(text: str) -> datetime | timedelta:
 
 def since(options: Namespace) -> datetime | None:
     """The instant that `--since` means, by the database's clock."""
-    if isinstance(options.since, timedelta):
-        return metrics.database_clock() - options.since
-    given: datetime | None = options.since
+    return instant_of(options, "since")
+
+
+def instant_of(options: Namespace, word: str) -> datetime | None:
+    """The instant that a word of the type `moment` means, by the database's clock; None if it was not given, or is not the verb's."""
+    given: datetime | timedelta | None = getattr(options, word, None)
+    return metrics.database_clock() - given if isinstance(given, timedelta) else given
+
+
+def fingerprint(text: str) -> str:
+    """A fingerprint of an error, as `dead-letters` shows it."""
+    if not re.fullmatch(rf"[0-9a-f]{{16}}|{NO_FINGERPRINT}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no fingerprint: 16 digits and letters from a to f, as `dead-letters` shows them, or {NO_FINGERPRINT}"
+        )
+    return text
+
+
+def change(text: str) -> tuple[str, Any]:
+    """An argument given anew: name=JSON; name=- reads the JSON from stdin, where no list of processes shows it."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(
+            f"""{text[:80]!r} gives no argument anew: name=JSON, as level=2 or site='"North"'"""
+        )
+    if value == "-":
+        value = sys.stdin.read()
+    try:
+        return name, json.loads(value)
+    except (ValueError, RecursionError) as error:
+        # not its value: it may be marked
+        raise argparse.ArgumentTypeError(
+            f"""what {name} is given is not JSON ({error}): text needs quotes, {name}='"..."'"""
+        ) from None
+
+
+def add_changes(parser: CommandParser) -> None:
+    """`--set NAME=JSON`, as often as needed."""
+    parser.add_argument(
+        "--set",
+        type=change,
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="NAME=JSON",
+        help="""an argument given anew: level=2, site='"North"', ids='[1, 2]'; NAME=- reads it from stdin""",
+    )
+
+
+def changes(options: Namespace) -> dict[str, Any]:
+    """What `--set` gives anew. Raises BadUsage for a name that is given twice."""
+    given: dict[str, Any] = {}
+    for name, value in options.changes:
+        if name in given:
+            raise BadUsage(f"--set gives {name} twice.")
+        given[name] = value
     return given
 
 

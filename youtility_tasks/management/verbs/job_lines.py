@@ -17,13 +17,20 @@ from .answer import first_line, instant, table
 
 
 def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobLine], bool]:
-    """The jobs that the filters name, newest first, and whether there are more than the limit lets through."""
+    """The jobs that the filters name, newest first, and whether there are more than the limit lets through.
+
+    With an `--until` both ends of the time are those of the failure.
+    """
+    since, is_of_failures = arguments.since(options), hasattr(options, "until")
     wanted = JobFilter(
         statuses=statuses,
         queue_name=options.queue,
         task_name=options.task,
         tenant_id=options.tenant,
-        since=arguments.since(options),
+        since=None if is_of_failures else since,
+        failed_since=since if is_of_failures else None,
+        fingerprint=getattr(options, "fingerprint", None),
+        failed_until=arguments.instant_of(options, "until"),
     )
     found = listing.jobs(wanted, limit=options.limit + 1)
     if not found:

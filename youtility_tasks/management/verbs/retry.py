@@ -6,21 +6,29 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
-from youtility_tasks import acts
+from youtility_tasks import acts, dead_letters
 from youtility_tasks.status import JobStatus
 
-from . import act_on
-from .answer import Answer
+from . import act_on, arguments
+from .answer import Answer, BadUsage
 from .scope import Scope
 
 NAME = "retry"
 SCOPE = Scope.CHOSEN
-HELP = "Give dead letters a fresh set of attempts, beginning now."
+HELP = "Give dead letters a fresh set of attempts, beginning now; with --set with other arguments."
 
 
 def add_arguments(parser: CommandParser) -> None:
     act_on.add_arguments(parser, meant="dead letter", reason=False)
+    arguments.add_changes(parser)
 
 
 def run(options: Namespace) -> Answer:
-    return act_on.run(options, JobStatus.FAILED, acts.retry_many, "retried")
+    changes = arguments.changes(options)
+    if not changes:
+        return act_on.run(options, JobStatus.FAILED, acts.retry_many, "retried")
+    if not options.ids or options.dry_run:
+        raise BadUsage(
+            "--set is for jobs that are named by their ids: `dead-letters redrive ... --set` is for many, and has --dry-run."
+        )
+    return act_on.run(options, JobStatus.FAILED, lambda ids: dead_letters.retry_many(ids, changes), "retried")

@@ -77,6 +77,8 @@ def _job(known: JobStory) -> dict[str, Any]:
             "abort_requested": job.abort_requested,
             "crash_count": job.crash_count,
             "rescue_count": job.rescue_count,
+            "attempts_before": job.attempts_before or None,
+            "fingerprint": job.fingerprint or None,
             "lock": job.lock,
             "queueing_lock": job.queueing_lock,
             "unique_key": job.unique_key,

@@ -1,0 +1,3 @@
+DROP FUNCTION youtility_tasks_redrive_v1, youtility_tasks_fingerprint_v1, youtility_tasks_error_words_v1, youtility_tasks_error_place_v1;
+DROP INDEX youtility_tasks_jobs_dead_groups;
+ALTER TABLE procrastinate_jobs DROP COLUMN fingerprint, DROP COLUMN attempts_before;
