@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from croniter import croniter
 
-from . import queues, tasks_api
+from . import queues, tasks_api, uniqueness
+from .conf import settings
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
 from .secrets import keyring, marks
+from .uniqueness import Debounce, Key, Rule, Unique
 
 MOST_URGENT, LEAST_URGENT = 1, 10
-
-Key = str | Callable[[dict[str, Any]], str | None] | None
-"""A lock or key: fixed, or made from the call's arguments."""
 
 
 class CeleryFace(Protocol):
@@ -57,6 +56,11 @@ def _is_shown_everywhere(instant: datetime) -> bool:
         return datetime.min.year < instant.astimezone(UTC).year < datetime.max.year
     except OverflowError:
         return False
+
+
+def _or_none(given: Any) -> Any:
+    """0 is a wrong window, and not False."""
+    return None if given is False else given
 
 
 class _Bare(str):
@@ -166,8 +170,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """At most one running job per lock (within the tenant). A function of the arguments is given digests of marked ones."""
     queueing_lock: Key = None
     """At most one waiting job per queueing lock (within the tenant)."""
-    unique: str | None = None
-    """At most one waiting or running job of this task with this key (within the tenant); set by `using`."""
+    unique: str | Unique | None = None
+    """At most one job of this task for the same key (within the tenant), for as long as it says; text is that key, held by a waiting or
+    running job."""
+    debounce: Debounce | None = None
+    """Of calls that come shortly after one another the last one runs; a number is the window in seconds, for calls that are alike."""
     expires_at: datetime | None = None
     """A job that nobody has begun by then is not run; set by `using`."""
     tenant: Literal["one", "all"] = "one"
@@ -191,6 +198,10 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         object.__setattr__(self, "signature", signature)
         object.__setattr__(self, "marks", found)
         object.__setattr__(self, "is_async", is_async)
+        if self.unique is False:  # type: ignore[comparison-overlap]
+            object.__setattr__(self, "unique", None)
+        if _is_number(self.debounce, least=float("-inf")):
+            object.__setattr__(self, "debounce", Debounce(self.debounce))  # type: ignore[arg-type]
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 
@@ -203,6 +214,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     def is_built(self) -> bool:
         """False for a task whose body is still to come; its guard says so with an attribute of the same name."""
         return bool(getattr(self.guard, "is_built", True))
+
+    @property
+    def rule(self) -> Rule | None:
+        """By what two calls are one; None also where a text says so, which is simpler."""
+        return self.debounce or (self.unique if isinstance(self.unique, Unique) else None)
 
     @property
     def stored_priority(self) -> int:
@@ -223,12 +239,14 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         backend: str | None = None,
         lock: Key = None,
         queueing_lock: Key = None,
-        unique: str | None = None,
+        unique: str | Unique | Literal[False] | None = None,
+        debounce: Debounce | float | Literal[False] | None = None,
         expires_at: datetime | None = None,
     ) -> Task:
         """The same task with other options for the next call; the task itself is unchanged.
 
-        Raises NaiveDatetime for a `run_after` or `expires_at` without a zone, UnknownQueue, WrongOption for a bad priority.
+        `unique` and `debounce` (a number: its window in seconds) take each other's place; False is neither, whatever was declared.
+        Raises NaiveDatetime for a `run_after` or `expires_at` without a zone, UnknownQueue, WrongOption for what cannot be.
         """
         given: dict[str, Any] = {
             "priority": priority,
@@ -237,10 +255,12 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             "backend": backend,
             "lock": lock,
             "queueing_lock": queueing_lock,
-            "unique": unique,
             "expires_at": expires_at,
         }
-        return replace(self, **{key: value for key, value in given.items() if value is not None})
+        changes = {key: value for key, value in given.items() if value is not None}
+        if unique is not None or debounce is not None:
+            changes |= {"unique": _or_none(unique), "debounce": _or_none(debounce)}
+        return replace(self, **changes)
 
     def delay(self, *args: Any, **kwargs: Any) -> Any:
         """As in Celery: `enqueue`, positional arguments in the order of the parameters; returns an AsyncResult.
@@ -285,6 +305,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             )
         self._validate_instant("run_after", self.run_after)
         self._validate_instant("expires_at", self.expires_at)
+        if self.unique is not None or self.debounce is not None:
+            self._validate_uniqueness()
         if self.timeout_s is not None and not (_is_number(self.timeout_s, least=0) and self.timeout_s > 0):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s."
@@ -321,6 +343,34 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         if not _is_shown_everywhere(given):
             raise WrongOption(
                 f"Task {self.task_name!r}: {name} is {given!r}; right is an instant of the years 2 to 9998."
+            )
+
+    def _validate_uniqueness(self) -> None:
+        what = f"Task {self.task_name!r}"
+        if self.debounce is not None and not isinstance(self.debounce, Debounce):
+            raise WrongOption(f"{what} has debounce={self.debounce!r}; right is Debounce(30, by='site_id') or seconds.")
+        rule = self.rule
+        if rule is None:
+            return
+        if self.debounce is not None and self.unique is not None:
+            raise WrongOption(
+                f"{what} has unique={self.unique!r} and debounce={self.debounce!r}; right is one of the two."
+            )
+        if self.queueing_lock is not None:
+            raise WrongOption(
+                f"{what} has a queueing lock and {rule!r}, and each says when a later call is none of its own; right is one of the "
+                "two. Unique(while_='waiting') is what a queueing lock does."
+            )
+        if self.debounce is not None and self.run_after is not None:
+            raise WrongOption(
+                f"{what} has run_after={self.run_after!r} and {rule!r}, which says itself when the job runs; right is one of the two."
+            )
+        uniqueness.check_names(rule, self.task_name, self.signature, verbatim=self.verbatim)
+        kept_s = settings().kept_days(self.task_name) * 86_400
+        if isinstance(rule, Unique) and rule.period_s is not None and rule.period_s > kept_s:
+            raise WrongOption(
+                f"{what} has period_s={rule.period_s!r}; right is at most {kept_s} s, for which its history is kept: a later call is "
+                "answered with what became of the first. Raise history_retention_days or shorten the period."
             )
 
     def _validate_schedule(self, given: object) -> None:

@@ -8,6 +8,7 @@ from .jobs import Job
 from .memberships import Role, TenantMembership
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
+from .unique_keys import UniqueKey
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
 from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
@@ -28,6 +29,7 @@ __all__ = [
     "TaskWorkflow",
     "Tenant",
     "TenantMembership",
+    "UniqueKey",
     "UpkeepDuty",
     "WorkflowSignal",
     "WorkflowStep",
