@@ -281,6 +281,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         """The job with this id as Celery's call sites look at it."""
         return celery_face[0].result(task_id)
 
+    if TYPE_CHECKING:  # with the package's own backend
+
+        def enqueue(self, *args: Any, **kwargs: Any) -> tasks_api.EnqueuedResult[Any]: ...
+        async def aenqueue(self, *args: Any, **kwargs: Any) -> tasks_api.EnqueuedResult[Any]: ...
+
     if not TYPE_CHECKING:  # or every misspelt attribute would pass for one
 
         def __getattr__(self, name: str) -> Any:
