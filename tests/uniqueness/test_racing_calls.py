@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 
 from tests.integration.desk import Desk, execute, job, rows
 from tests.integration.sessions import Aside, aside, at_once
 from tests.integration.test_concurrency import mutated
-from tests.uniqueness.test_holding import ENQUEUE, RULES, due_now, under
+from tests.uniqueness.test_holding import ENQUEUE, REPLACE, RULES, due_now, under
 from youtility_tasks import Task, Unique, enqueue_many
 from youtility_tasks.models import Job, UniqueKey
 
@@ -61,6 +63,32 @@ def test_a_call_that_waited_for_the_taker_of_a_period_is_answered_with_its_job(r
     assert meet() == (False, True)
     with mutated(ENQUEUE, "\n                     WHERE k.held_until <= clock_timestamp()", ""):
         assert meet() == (True, False)
+
+
+def test_workers_are_woken_for_a_job_that_is_due_sooner_than_it_was(ruled: Callable[..., Task]) -> None:
+    task = ruled(unique=Unique(by="site_id", on_conflict="replace"))
+    heard: list[str] = []
+
+    def replaced_by_one_that_is_due() -> list[str]:
+        task.using(run_after=timezone.now() + timedelta(hours=1)).enqueue(site_id=5)
+        heard.clear()
+        assert task.enqueue(site_id=5).is_replaced
+        execute("TRUNCATE procrastinate_jobs CASCADE")
+        return list(heard)
+
+    execute('LISTEN "procrastinate_queue_v1#maintenance"')
+    # A session hears its own as its transaction commits.
+    connection.connection.add_notify_handler(lambda notify: heard.append(notify.channel))
+    try:
+        assert replaced_by_one_that_is_due() == ["procrastinate_queue_v1#maintenance"]
+        with mutated(
+            REPLACE,
+            "IF coalesce(becomes.scheduled_at, '-infinity') <",
+            "IF false AND coalesce(becomes.scheduled_at, '-infinity') <",
+        ):
+            assert replaced_by_one_that_is_due() == []
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=repr)

@@ -219,7 +219,16 @@ def test_the_function_that_changes_a_job_asks_what_the_policies_of_a_new_one_ask
         ((changed,),) = rows("SELECT youtility_tasks_replace_v1(%s, %s::jsonb)", int(first.id), json.dumps(call))
         return changed
 
-    for bad in ({"lock": "8:of another"}, {"priority": 11}, {"priority": 0}, {"scheduled_at": "9999-12-31T00:00:00Z"}):
+    for bad in (
+        {"lock": "8:of another"},
+        {"priority": 11},
+        {"priority": 0},
+        {"priority": None},
+        {"scheduled_at": "9999-12-31T00:00:00Z"},
+        {"debounce_s": 1e12},
+        {"debounce_s": -1},
+        {"max_wait_s": 1e12},
+    ):
         with pytest.raises(ProgrammingError, match="not for a job of this tenant"), transaction.atomic():
             ask(**bad)
     assert ask(tenant_id=8) is False and ask(task_name="another") is False

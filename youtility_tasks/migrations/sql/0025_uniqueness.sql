@@ -21,8 +21,9 @@ BEGIN
         tenant_id integer, task_name text, priority integer, lock text, args text, scheduled_at timestamptz, expires_at timestamptz,
         queueing_lock text, unique_key text, done_key text, debounce_s float8, max_wait_s float8);
     theirs := youtility_tasks_scope_v1(c.tenant_id);
-    IF NOT (coalesce(starts_with(c.lock, theirs || ':'), true) AND c.priority BETWEEN 1 AND 10
-            AND coalesce(date_part('year', c.scheduled_at) BETWEEN 1 AND 9998, true)) THEN
+    IF (coalesce(starts_with(c.lock, theirs || ':'), true) AND c.priority BETWEEN 1 AND 10
+        AND coalesce(date_part('year', c.scheduled_at) BETWEEN 1 AND 9998, true)
+        AND coalesce(c.debounce_s, 0) BETWEEN 0 AND 31622400 AND coalesce(c.max_wait_s, 0) BETWEEN 0 AND 31622400) IS NOT TRUE THEN
         RAISE insufficient_privilege USING MESSAGE = 'such a lock, priority or time is not for a job of this tenant';
     END IF;
     WITH waiting AS MATERIALIZED (
