@@ -311,7 +311,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         self._validate_instant("run_after", self.run_after)
         self._validate_instant("expires_at", self.expires_at)
         if self.unique is not None or self.debounce is not None:
-            self._validate_uniqueness()
+            uniqueness.check(self, kept_s=settings().kept_days(self.task_name) * 86_400)
         if self.timeout_s is not None and not (_is_number(self.timeout_s, least=0) and self.timeout_s > 0):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s."
@@ -348,34 +348,6 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         if not _is_shown_everywhere(given):
             raise WrongOption(
                 f"Task {self.task_name!r}: {name} is {given!r}; right is an instant of the years 2 to 9998."
-            )
-
-    def _validate_uniqueness(self) -> None:
-        what = f"Task {self.task_name!r}"
-        if self.debounce is not None and not isinstance(self.debounce, Debounce):
-            raise WrongOption(f"{what} has debounce={self.debounce!r}; right is Debounce(30, by='site_id') or seconds.")
-        rule = self.rule
-        if rule is None:
-            return
-        if self.debounce is not None and self.unique is not None:
-            raise WrongOption(
-                f"{what} has unique={self.unique!r} and debounce={self.debounce!r}; right is one of the two."
-            )
-        if self.queueing_lock is not None:
-            raise WrongOption(
-                f"{what} has a queueing lock and {rule!r}, and each says when a later call is none of its own; right is one of the "
-                "two. Unique(while_='waiting') is what a queueing lock does."
-            )
-        if self.debounce is not None and self.run_after is not None:
-            raise WrongOption(
-                f"{what} has run_after={self.run_after!r} and {rule!r}, which says itself when the job runs; right is one of the two."
-            )
-        uniqueness.check_names(rule, self.task_name, self.signature, verbatim=self.verbatim)
-        kept_s = settings().kept_days(self.task_name) * 86_400
-        if isinstance(rule, Unique) and rule.period_s is not None and rule.period_s > kept_s:
-            raise WrongOption(
-                f"{what} has period_s={rule.period_s!r}; right is at most {kept_s} s, for which its history is kept: a later call is "
-                "answered with what became of the first. Raise history_retention_days or shorten the period."
             )
 
     def _validate_schedule(self, given: object) -> None:

@@ -329,7 +329,13 @@ def _twin(call: _Call) -> tuple[int, datetime] | None:
 
 def _result(call: _Call, written: Enqueued) -> tasks_api.EnqueuedResult[Any]:
     if not written.is_new:  # it has its own arguments, and may be running by now
-        found = history.result(str(written.job_id))
+        try:
+            found = history.result(str(written.job_id))
+        except tasks_api.TaskResultDoesNotExist:
+            raise EnqueueError(
+                f"Task {call.task.name!r}: job {written.job_id} stands for this call until its period is over, and nothing is kept of "
+                "it any more to answer with. Delete its row in youtility_tasks_uniquekey, or call `using(unique=False)`."
+            ) from None
         return tasks_api.EnqueuedResult.of(found, is_new=False, is_replaced=written.is_replaced)
     result: tasks_api.EnqueuedResult[Any] = tasks_api.EnqueuedResult(
         task=call.task,

@@ -7,8 +7,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from inspect import Signature
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from .errors import WrongOption
 
@@ -163,15 +164,61 @@ def key_of(
     return f"{label}#{hashlib.sha256(said.encode()).hexdigest()[:_DIGEST_CHARACTERS]}{''.join(digests)}"
 
 
-def check_names(rule: Rule, task_name: str, signature: Signature, *, verbatim: bool) -> None:
-    """Raise WrongOption where the rule names arguments that the task does not take."""
-    if not rule.by or (any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values()) and not verbatim):
+class Declared(Protocol):
+    """What is asked of a task."""
+
+    @property
+    def task_name(self) -> str: ...
+    @property
+    def signature(self) -> Signature: ...
+    @property
+    def verbatim(self) -> bool: ...
+    @property
+    def unique(self) -> str | Unique | None: ...
+    @property
+    def debounce(self) -> Debounce | None: ...
+    @property
+    def queueing_lock(self) -> Key: ...
+    @property
+    def run_after(self) -> datetime | None: ...
+
+
+def check(task: Declared, *, kept_s: float) -> None:
+    """Raise WrongOption where a task's rule cannot be meant. `kept_s`: for so many seconds its history is there."""
+    what = f"Task {task.task_name!r}"
+    if task.debounce is not None and not isinstance(task.debounce, Debounce):
+        raise WrongOption(f"{what} has debounce={task.debounce!r}; right is Debounce(30, by='site_id') or seconds.")
+    rule = task.debounce or (task.unique if isinstance(task.unique, Unique) else None)
+    if rule is None:
         return
-    unknown = [name for name in _ordered(rule.by) if verbatim or name not in signature.parameters]
-    if unknown:
-        takes = "none by name" if verbatim else ", ".join(signature.parameters) or "none"
+    if task.debounce is not None and task.unique is not None:
+        raise WrongOption(f"{what} has unique={task.unique!r} and debounce={task.debounce!r}; right is one of the two.")
+    if task.queueing_lock is not None:
         raise WrongOption(
-            f"Task {task_name!r}: by names {', '.join(map(repr, unknown))}; right are arguments of the task: {takes}."
+            f"{what} has a queueing lock and {rule!r}, and each says when a later call is none of its own; right is one of the "
+            "two. Unique(while_='waiting') is what a queueing lock does."
+        )
+    if task.debounce is not None and task.run_after is not None:
+        raise WrongOption(
+            f"{what} has run_after={task.run_after!r} and {rule!r}, which says itself when the job runs; right is one of the two."
+        )
+    _check_names(rule, task)
+    if isinstance(rule, Unique) and rule.period_s is not None and rule.period_s > kept_s:
+        raise WrongOption(
+            f"{what} has period_s={rule.period_s!r}; right is at most {kept_s} s, for which its history is kept: a later call is "
+            "answered with what became of the first. Raise history_retention_days or shorten the period."
+        )
+
+
+def _check_names(rule: Rule, task: Declared) -> None:
+    parameters = task.signature.parameters
+    if not rule.by or (any(each.kind is each.VAR_KEYWORD for each in parameters.values()) and not task.verbatim):
+        return
+    unknown = [name for name in _ordered(rule.by) if task.verbatim or name not in parameters]
+    if unknown:
+        takes = "none by name" if task.verbatim else ", ".join(parameters) or "none"
+        raise WrongOption(
+            f"Task {task.task_name!r}: by names {', '.join(map(repr, unknown))}; right are arguments of the task: {takes}."
         )
 
 

@@ -51,7 +51,7 @@ def test_submit_debounces(manage, tasks, acme):
     again = submit(manage, acme, "ann", *words).json["job"]
 
     assert (again["id"], again["is_replaced"]) == (first["id"], True)
-    assert Job.objects.get().scheduled_at is not None
+    assert first["scheduled_at"] < again["scheduled_at"] == Job.objects.get().scheduled_at.isoformat()
 
 
 @pytest.mark.parametrize(

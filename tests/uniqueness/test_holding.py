@@ -12,7 +12,7 @@ from django.db import transaction
 
 from tests.integration.desk import Desk, execute, job, rescue, rows
 from tests.integration.mutants import must_catch, undone
-from youtility_tasks import Debounce, Task, Unique, acts, enqueue_many, registry, tenant, why
+from youtility_tasks import Debounce, Task, Unique, acts, enqueue_many, errors, tenant, why
 from youtility_tasks.models import Job, UniqueKey
 from youtility_tasks.tasks_api import TaskResultStatus
 from youtility_tasks.upkeep import unique_keys
@@ -148,6 +148,17 @@ def test_a_period_with_a_while_holds_for_both(desk: Desk, report_task: Task) -> 
         "DELETE FROM youtility_tasks_uniquekey k\n                     WHERE",
         "DELETE FROM youtility_tasks_uniquekey k\n                     WHERE false AND",
     )
+
+
+def test_a_period_whose_job_nobody_knows_any_more_is_a_typed_error(desk: Desk, report_task: Task) -> None:
+    task = report_task.using(unique=Unique(period_s=60))
+    first = task.enqueue()
+    desk.finish(desk.take(), "succeeded")
+    execute("DELETE FROM youtility_tasks_history")
+
+    with pytest.raises(errors.EnqueueError, match=rf"job {first.id} stands for this call .*using\(unique=False\)"):
+        task.enqueue()
+    assert task.using(unique=False).enqueue().is_new
 
 
 def test_without_its_index_a_key_holds_nothing(desk: Desk, report_task: Task) -> None:
@@ -312,8 +323,6 @@ def test_a_batch_that_is_debounced_leaves_its_last_call(ruled: Callable[..., Tas
 
 
 def test_a_batch_of_another_tenant_that_is_not_active_is_refused(ruled: Callable[..., Task], acme: int) -> None:
-    from youtility_tasks import errors
-
     task = ruled(tenant="one", unique=Unique(by="site_id"))
     execute("UPDATE youtility_tasks_tenant SET is_active = false WHERE id = %s", acme)
 
@@ -357,4 +366,3 @@ def test_a_job_says_what_it_holds_and_until_when(desk: Desk, report_task: Task) 
     )
     desk_job = report_task.using(unique=Unique(key="w", while_="waiting")).enqueue()
     assert [each["while_"] for each in why.why(int(desk_job.id)).facts["holds"]] == ["waiting"]
-    assert registry.get("report")

@@ -66,7 +66,8 @@ def rekey(
     """Seal anew what is not under the present key: waiting and running jobs and dead letters, `batch` a transaction.
 
     It may be stopped at any moment and run again: what it has done stays done and is not looked at twice. Workers may run.
-    Locks that were made of a marked argument follow, except that of a running job and where another job has the new one.
+    Locks and keys that were made of a marked argument follow, except those of a running job and where another job has the new one;
+    a key's period begins anew.
     Each transaction enters its jobs in the audit log, a row a tenant. With the setting `roles` it goes from tenant to tenant,
     as the user that migrates.
     """

@@ -61,7 +61,8 @@ def run(options: Namespace) -> Answer:
             raise Refused(
                 f"Task {task.name!r} belongs to one tenant: add --tenant N. `manage_task_queue tenants` lists them."
             ) from error
-    holder = None if is_new else Job.objects.filter(pk=result.id).first()
+        says_itself = is_new and wanted.debounce is None
+        holder = None if says_itself else Job.objects.filter(pk=result.id).first()
     queue_name = holder.queue_name if holder else wanted.queue_name
     scheduled_at = instant(holder.scheduled_at if holder else wanted.run_after)
     job = {
