@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from tests.integration.desk import Desk, execute, job, rows
+from tests.integration.mutants import definition
 from tests.integration.sessions import Aside, aside, at_once
 from tests.integration.test_concurrency import mutated
 from tests.uniqueness.test_holding import ENQUEUE, REPLACE, RULES, due_now, under
@@ -104,6 +107,35 @@ def test_batches_in_opposite_order_make_one_job_a_key(report_task: Task, rule: U
 
     assert Job.objects.count() == 50
     assert all(each == answers[0] for each in answers)
+
+
+@pytest.mark.parametrize(
+    "options", [{"while_": "waiting"}, {}, {"while_": "until_done"}, {"period_s": 60}], ids=lambda options: str(options)
+)
+def test_a_batch_takes_its_keys_in_order_and_so_never_waits_for_one_that_waits_for_it(
+    report_task: Task, other: Aside, options: dict[str, Any]
+) -> None:
+    task = report_task.using(unique=Unique(key=lambda args: f"site {args['site_id']}", **options))
+
+    def meet() -> list[bool]:
+        with transaction.atomic():
+            task.enqueue(site_id=1)
+            batch = other.start(lambda: enqueue_many(task, [{"site_id": 2}, {"site_id": 1}]))
+            other.until_it_waits()
+            task.enqueue(site_id=2)
+        answers = [each.is_new for each in batch.result(20)]
+        execute("TRUNCATE procrastinate_jobs, youtility_tasks_uniquekey CASCADE")
+        return answers
+
+    assert meet() == [False, False]
+    ordered = re.search(r"ORDER BY e\.value ->> 'period_key'.*?(?=\(e\.value ->> 'n'\))", definition(ENQUEUE), re.S)
+    assert ordered is not None
+    execute("SET deadlock_timeout = '20ms'")
+    try:
+        with mutated(ENQUEUE, ordered[0], "ORDER BY "), pytest.raises(OperationalError, match="deadlock detected"):
+            meet()
+    finally:
+        execute("RESET deadlock_timeout")
 
 
 def test_a_change_that_meets_a_claim_waits_for_it_and_leaves_it_alone(ruled: Callable[..., Task], other: Aside) -> None:
