@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.integration import schedules
 from tests.integration.desk import job
-from youtility_tasks import AsyncResult, Debounce, Task, Unique, errors
+from tests.uniqueness.test_holding import RULES, under
+from youtility_tasks import AsyncResult, Debounce, Task, Unique, enqueue_many, errors
 from youtility_tasks.models import Job, ScheduledTaskExecution
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +63,28 @@ def test_celerys_call_styles_give_the_job_that_holds_the_key(ruled: Callable[...
     for when in ({"countdown": 60}, {"eta": job(first.id).scheduled_at}):
         with pytest.raises(errors.WrongOption, match="says itself when the job runs"):
             task.apply_async((5,), **when)
+
+
+@pytest.mark.parametrize("text", RULES)
+def test_a_call_is_one_statement_whoever_holds_its_key(report_task: Task, text: str) -> None:
+    task = under(report_task, RULES[text])
+    for is_new in (True, False):
+        with CaptureQueriesContext(connection) as sent:
+            assert task.enqueue().is_new is is_new
+        first, *of_the_result = [each["sql"] for each in sent]
+        assert "youtility_tasks_enqueue_unique_v1" in first
+        assert not of_the_result if is_new else [each[:6] for each in of_the_result] == ["SELECT", "SELECT"]
+    with CaptureQueriesContext(connection) as sent:
+        enqueue_many(task, [{"site_id": n} for n in range(2, 50)])
+    assert [each["sql"].split()[0] for each in sent] == ["SAVEPOINT", "SELECT", "RELEASE"]
+
+
+def test_calls_without_a_rule_are_sent_as_before(report_task: Task) -> None:
+    for task in (report_task, report_task.using(unique="k"), report_task.using(unique=Unique(key=lambda args: None))):
+        with CaptureQueriesContext(connection) as sent:
+            task.enqueue()
+        (statement,) = [each["sql"] for each in sent]
+        assert "youtility_tasks_enqueue_one_v1" in statement
 
 
 def test_what_a_call_gives_is_a_result_of_djangos_that_can_be_refreshed(ruled: Callable[..., Task]) -> None:
