@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .registry import task
     from .secrets.marks import Pii, Secret
     from .tenants import current_tenant, tenant, tenants_in_scope
+    from .uniqueness import Debounce, Unique
     from .workflows.definition import Workflow
     from .workflows.graph import COMPLETION, FAILURE, SUCCESS
     from .workflows.runs import RetryMode, Run, current_workflow
@@ -29,6 +30,7 @@ __all__ = [
     "SUCCESS",
     "AsyncResult",
     "BadInput",
+    "Debounce",
     "FinalFailure",
     "NotReady",
     "NotYetBuilt",
@@ -40,6 +42,7 @@ __all__ = [
     "Task",
     "TaskContext",
     "Transient",
+    "Unique",
     "Workflow",
     "audit",
     "controls",
@@ -63,6 +66,7 @@ _HOME = {
     "FAILURE": "workflows.graph",
     "SUCCESS": "workflows.graph",
     "BadInput": "errors",
+    "Debounce": "uniqueness",
     "FinalFailure": "finish",
     "NotReady": "errors",
     "NotYetBuilt": "errors",
@@ -74,6 +78,7 @@ _HOME = {
     "Task": "declaration",
     "TaskContext": "context",
     "Transient": "errors",
+    "Unique": "uniqueness",
     "Workflow": "workflows.definition",
     "current_tenant": "tenants",
     "current_workflow": "workflows.runs",

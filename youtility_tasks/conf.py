@@ -156,6 +156,13 @@ class Settings:
         by_outcome, by_task = self.retention_days_by_outcome or {}, self.retention_days_by_task or {}
         return min([self.history_retention_days, *by_outcome.values(), *by_task.values()])
 
+    def kept_days(self, task_name: str) -> int:
+        """For so many days an ended attempt of that task is there, whatever its outcome."""
+        by_task = self.retention_days_by_task or {}
+        if task_name in by_task:
+            return by_task[task_name]
+        return min([self.history_retention_days, *(self.retention_days_by_outcome or {}).values()])
+
     def __post_init__(self) -> None:
         for each in fields(self):
             if isinstance(each.default, bool):

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from croniter import croniter
 
-from . import queues, tasks_api
+from . import queues, tasks_api, uniqueness
+from .conf import settings
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
 from .secrets import keyring, marks
+from .uniqueness import Debounce, Key, Rule, Unique
 
 MOST_URGENT, LEAST_URGENT = 1, 10
-
-Key = str | Callable[[dict[str, Any]], str | None] | None
-"""A lock or key: fixed, or made from the call's arguments."""
 
 
 class CeleryFace(Protocol):
@@ -60,6 +59,11 @@ def _is_shown_everywhere(instant: datetime) -> bool:
         return datetime.min.year < instant.astimezone(UTC).year < datetime.max.year
     except OverflowError:
         return False
+
+
+def _or_none(given: Any) -> Any:
+    """0 is a wrong window, and not False."""
+    return None if given is False else given
 
 
 class _Bare(str):
@@ -180,8 +184,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """At most one running job per lock (within the tenant). A function of the arguments is given digests of marked ones."""
     queueing_lock: Key = None
     """At most one waiting job per queueing lock (within the tenant)."""
-    unique: str | None = None
-    """At most one waiting or running job of this task with this key (within the tenant); set by `using`."""
+    unique: str | Unique | None = None
+    """At most one job of this task for the same key (within the tenant), for as long as it says; text is that key, held by a waiting or
+    running job."""
+    debounce: Debounce | None = None
+    """Of calls that come shortly after one another the last one runs; a number is the window in seconds, for calls that are alike."""
     expires_at: datetime | None = None
     """A job that nobody has begun by then is not run; set by `using`."""
     tenant: Literal["one", "all"] = "one"
@@ -205,6 +212,10 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         object.__setattr__(self, "signature", signature)
         object.__setattr__(self, "marks", found)
         object.__setattr__(self, "is_async", is_async)
+        if self.unique is False:  # type: ignore[comparison-overlap]
+            object.__setattr__(self, "unique", None)
+        if _is_number(self.debounce, least=float("-inf")):
+            object.__setattr__(self, "debounce", Debounce(self.debounce))  # type: ignore[arg-type]
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
 
@@ -217,6 +228,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     def is_built(self) -> bool:
         """False for a task whose body is still to come; its guard says so with an attribute of the same name."""
         return bool(getattr(self.guard, "is_built", True))
+
+    @property
+    def rule(self) -> Rule | None:
+        """By what two calls are one; None also where a text says so, which is simpler."""
+        return self.debounce or (self.unique if isinstance(self.unique, Unique) else None)
 
     @property
     def stored_priority(self) -> int:
@@ -237,12 +253,14 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         backend: str | None = None,
         lock: Key = None,
         queueing_lock: Key = None,
-        unique: str | None = None,
+        unique: str | Unique | Literal[False] | None = None,
+        debounce: Debounce | float | Literal[False] | None = None,
         expires_at: datetime | None = None,
     ) -> Task:
         """The same task with other options for the next call; the task itself is unchanged.
 
-        Raises NaiveDatetime for a `run_after` or `expires_at` without a zone, UnknownQueue, WrongOption for a bad priority.
+        `unique` and `debounce` (a number: its window in seconds) take each other's place; False is neither, whatever was declared.
+        Raises NaiveDatetime for a `run_after` or `expires_at` without a zone, UnknownQueue, WrongOption for what cannot be.
         """
         given: dict[str, Any] = {
             "priority": priority,
@@ -251,10 +269,12 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             "backend": backend,
             "lock": lock,
             "queueing_lock": queueing_lock,
-            "unique": unique,
             "expires_at": expires_at,
         }
-        return replace(self, **{key: value for key, value in given.items() if value is not None})
+        changes = {key: value for key, value in given.items() if value is not None}
+        if unique is not None or debounce is not None:
+            changes |= {"unique": _or_none(unique), "debounce": _or_none(debounce)}
+        return replace(self, **changes)
 
     def delay(self, *args: Any, **kwargs: Any) -> Any:
         """As in Celery: `enqueue`, positional arguments in the order of the parameters; returns an AsyncResult.
@@ -274,6 +294,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     def AsyncResult(self, task_id: str | int) -> Any:
         """The job with this id as Celery's call sites look at it."""
         return celery_face[0].result(task_id)
+
+    if TYPE_CHECKING:  # with the package's own backend
+
+        def enqueue(self, *args: Any, **kwargs: Any) -> tasks_api.EnqueuedResult[Any]: ...
+        async def aenqueue(self, *args: Any, **kwargs: Any) -> tasks_api.EnqueuedResult[Any]: ...
 
     if not TYPE_CHECKING:  # or every misspelt attribute would pass for one
 
@@ -299,6 +324,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             )
         self._validate_instant("run_after", self.run_after)
         self._validate_instant("expires_at", self.expires_at)
+        if self.unique is not None or self.debounce is not None:
+            uniqueness.check(self, kept_s=settings().kept_days(self.task_name) * 86_400)
         if self.timeout_s is not None and not (_is_number(self.timeout_s, least=0) and self.timeout_s > 0):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s."

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from . import history, payload, queries, tasks_api, tenants
+from . import history, payload, queries, tasks_api, tenants, uniqueness
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
@@ -33,21 +33,26 @@ class _Call:
     lock: str | None
     queueing_lock: str | None
     unique_key: str | None
+    claims: uniqueness.Claims | None
+    """By the task's rule; the two above are then its."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """The job that stands for a call: a new one, or the waiting one that already does (`is_new` False)."""
+    """The job that stands for a call: a new one, or the one that already does (`is_new` False), with the call's arguments or its own."""
 
     job_id: int
-    enqueued_at: datetime
+    enqueued_at: datetime | None
     is_new: bool
+    is_replaced: bool = False
 
 
-def enqueue(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> tasks_api.TaskResult[Any]:
+def enqueue(
+    task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+) -> tasks_api.EnqueuedResult[Any]:
     """Put one job on its queue, in the caller's transaction: the job exists if and only if that commits.
 
-    When its queueing lock or unique key is taken, the result is that of the job which holds it. Raises a subclass of
+    When its queueing lock or unique key is taken, the result is that of the job which holds it, and its `is_new` says so. Raises a subclass of
     EnqueueError for a bad call; then nothing was written.
     """
     return enqueue_or_find(task, args, kwargs)[0]
@@ -55,7 +60,7 @@ def enqueue(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | No
 
 def enqueue_or_find(
     task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
-) -> tuple[tasks_api.TaskResult[Any], bool]:
+) -> tuple[tasks_api.EnqueuedResult[Any], bool]:
     """As `enqueue`, and whether the job is new: False when it is the one that holds the key."""
     call = _check(task, args, kwargs or {})
     (written,) = _write([call])
@@ -69,7 +74,7 @@ def check(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None
     return checked
 
 
-def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_api.TaskResult[Any]]:
+def enqueue_many(task: Task, calls: Iterable[Mapping[str, Any]]) -> list[tasks_api.EnqueuedResult[Any]]:
     """Put many jobs of one task on its queue with one statement: all of them or, if one call is bad, none.
 
     `calls` are keyword arguments, one mapping a job; the results come in their order. The EnqueueError of a bad call
@@ -153,12 +158,11 @@ def _check_marked(task: Task, stored: dict[str, Any]) -> _Call:
     sealed = sealing.seal(place, stored, max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth)
     if task.guard is not None:
         task.guard(stored)
-    needs_digests = callable(task.lock) or callable(task.queueing_lock)
+    needs_digests = callable(task.lock) or callable(task.queueing_lock) or task.rule is not None
     keyed = sealing.digests(place, stored) if needs_digests else {}
     call = _call(task, tenant_id, sealed.text, shown=sealed.shown, keyed=keyed)
-    sealed.refuse_in_key(
-        task.name, lock=call.lock, **{"queueing lock": call.queueing_lock, "unique key": call.unique_key}
-    )
+    shown = {"queueing lock": call.queueing_lock, "unique key": call.unique_key}
+    sealed.refuse_in_key(task.name, lock=call.lock, **(shown if call.claims is None else call.claims.keys()))
     return call
 
 
@@ -173,15 +177,29 @@ def _tenant(task: Task) -> int:
 
 def _call(task: Task, tenant_id: int, text: str, *, shown: dict[str, Any], keyed: dict[str, Any]) -> _Call:
     lock, queueing_lock = task.key(task.lock, keyed), task.key(task.queueing_lock, keyed)
+    unique = None if isinstance(task.unique, uniqueness.Unique) else _storable(task, task.unique)
+    claims = _claims(task, task.rule, tenant_id, keyed) if task.rule is not None else None
     return _Call(
         task=task,
         shown=shown,
         text=text,
         tenant_id=tenant_id,
         lock=_of_tenant(task, tenant_id, lock),
-        queueing_lock=_of_tenant(task, tenant_id, queueing_lock),
-        unique_key=_storable(task, task.unique),
+        queueing_lock=claims.queueing_lock if claims else _of_tenant(task, tenant_id, queueing_lock),
+        unique_key=claims.unique_key if claims else unique,
+        claims=claims,
     )
+
+
+def _claims(task: Task, rule: uniqueness.Rule, tenant_id: int, keyed: dict[str, Any]) -> uniqueness.Claims | None:
+    """None where the rule's function says that this call has no key."""
+    key = uniqueness.key_of(rule, keyed, task.signature, lambda name: bool(task.marks.of(name)), verbatim=task.verbatim)
+    if key is None:
+        return None
+    _storable(task, key)
+    claims = uniqueness.claims(rule, task.name, tenant_id, key)
+    _storable(task, claims.queueing_lock)  # with the task's name in it
+    return claims
 
 
 def _check_one_of_many(task: Task, n: int, kwargs: Mapping[str, Any]) -> _Call:
@@ -246,12 +264,16 @@ def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
             if not left:
                 break
             for n, row in zip(left, _insert([calls[n] for n in left]), strict=True):
-                _, job_id, enqueued_at, is_written, tenant_is_known = row
+                _, job_id, enqueued_at, is_written, tenant_is_known, *more = row
                 if not tenant_is_known:
                     raise UnknownTenant(
                         f"Task {calls[n].task.name!r} was enqueued for tenant {calls[n].tenant_id}, which does not exist "
                         "or is not active. `manage_task_queue tenants` lists them."
                     )
+                if more:  # by a rule: the statement has found the holder itself, or nobody
+                    if is_written is not None:
+                        done[n] = Enqueued(job_id, enqueued_at, is_written, more[0])
+                    continue
                 twin = (job_id, enqueued_at) if is_written else _twin(calls[n])
                 if twin is not None:
                     done[n] = Enqueued(twin[0], twin[1], bool(is_written))
@@ -264,6 +286,8 @@ def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
     rows = [_row(call) for call in calls]
     noted = settings().procrastinate_events
+    if any(call.claims for call in calls):
+        return _insert_unique(calls, rows, noted=noted)
     if any(call.task.expires_at for call in calls):
         return [
             queries.fetch("enqueue_job_expiring", {**row, "noted": noted, "expires_at": call.task.expires_at})[0]
@@ -276,6 +300,23 @@ def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
             return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     return queries.fetch("enqueue_jobs", {**columns, "noted": noted})
+
+
+def _insert_unique(calls: Sequence[_Call], rows: Sequence[dict[str, Any]], *, noted: bool) -> list[tuple[Any, ...]]:
+    """One statement, whoever holds the keys: it finds them, or changes what waits under them, itself."""
+    said = [
+        {
+            **row,
+            **(asdict(call.claims) if call.claims else {}),
+            "n": n,
+            "expires_at": call.task.expires_at,
+        }
+        for n, (call, row) in enumerate(zip(calls, rows, strict=True))
+    ]
+    text = json.dumps(said, ensure_ascii=False, default=datetime.isoformat)
+    with guard.bringing() if len(calls) == 1 else contextlib.nullcontext() as token:
+        run = queries.fetch if token is None else queries.fetch_bound
+        return run("enqueue_unique", {"calls": text, "noted": noted, "token": token})
 
 
 def _row(call: _Call) -> dict[str, Any]:
@@ -305,10 +346,17 @@ def _twin(call: _Call) -> tuple[int, datetime] | None:
     return (rows[0][0], rows[0][1]) if rows else None
 
 
-def _result(call: _Call, written: Enqueued) -> tasks_api.TaskResult[Any]:
+def _result(call: _Call, written: Enqueued) -> tasks_api.EnqueuedResult[Any]:
     if not written.is_new:  # it has its own arguments, and may be running by now
-        return history.result(str(written.job_id))
-    result: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
+        try:
+            found = history.result(str(written.job_id))
+        except tasks_api.TaskResultDoesNotExist:
+            raise EnqueueError(
+                f"Task {call.task.name!r}: job {written.job_id} stands for this call until its period is over, and nothing is kept of "
+                "it any more to answer with. Delete its row in youtility_tasks_uniquekey, or call `using(unique=False)`."
+            ) from None
+        return tasks_api.EnqueuedResult.of(found, is_new=False, is_replaced=written.is_replaced)
+    result: tasks_api.EnqueuedResult[Any] = tasks_api.EnqueuedResult(
         task=call.task,
         id=str(written.job_id),
         status=tasks_api.TaskResultStatus.READY,

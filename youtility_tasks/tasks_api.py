@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import django
 
@@ -23,6 +24,7 @@ else:
 
 __all__ = [
     "BaseTaskBackend",
+    "EnqueuedResult",
     "InvalidTask",
     "Task",
     "TaskContext",
@@ -46,3 +48,26 @@ def result_of_json(fields: Mapping[str, Any]) -> TaskResult[Any]:
     for name, value in fields.items():
         object.__setattr__(made, name, value)
     return made
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnqueuedResult(TaskResult[T]):
+    """What a call of `enqueue` gives: the result of the job that stands for it."""
+
+    is_new: bool = True
+    """The call made the job; False: another call had, which holds the call's key."""
+    is_replaced: bool = False
+    """The other call's job waited, and has this call's arguments now."""
+
+    @classmethod
+    def of(cls, found: TaskResult[T], *, is_new: bool, is_replaced: bool) -> EnqueuedResult[T]:
+        """The same result, with what became of the call."""
+        made: EnqueuedResult[T] = object.__new__(cls)
+        for each in fields(found):
+            object.__setattr__(made, each.name, getattr(found, each.name))
+        object.__setattr__(made, "is_new", is_new)
+        object.__setattr__(made, "is_replaced", is_replaced)
+        return made

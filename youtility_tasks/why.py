@@ -7,12 +7,12 @@ index: the answer costs the same beside a million jobs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from . import history, metrics, queries, registry
+from . import history, holds, metrics, queries, registry
 from .conf import settings
 from .errors import JobNotFound
 from .history import JobStory
@@ -83,13 +83,14 @@ def why(job_id: int) -> Why:
     if found is None and known.job is not None:
         found = next(filter(None, (look(known.job, now) for look in _LOOKS)))
     assert found is not None  # noqa: S101 - a job that has left the queue has an attempt that says how
+    keys = holds.held(job_id, known.tenant_id, known.job)
     return Why(
         job_id=job_id,
         task_name=known.task_name,
         status=known.status,
         because=found.because,
-        sentence=found.sentence,
-        facts=found.facts,
+        sentence=" ".join([found.sentence, *(each.sentence for each in keys)]),
+        facts=found.facts | ({"holds": [asdict(each) for each in keys]} if keys else {}),
         expected_start_at=found.start_at,
     )
 

@@ -26,6 +26,7 @@ TABLES = (
     "youtility_tasks_taskworker",
     "youtility_tasks_taskworkflow",
     "youtility_tasks_workflowtemplate",
+    "youtility_tasks_uniquekey",
     "youtility_tasks_tenant",
 )
 

@@ -12,7 +12,7 @@ import psycopg
 REPOSITORY = Path(__file__).resolve().parents[2]
 OURS = """
     SELECT 'column ' || column_name FROM information_schema.columns
-     WHERE table_name = 'procrastinate_jobs' AND column_name IN ('tenant_id', 'claim_number', 'unique_key')
+     WHERE table_name = 'procrastinate_jobs' AND column_name IN ('tenant_id', 'claim_number', 'unique_key', 'done_key')
     UNION SELECT 'function ' || proname FROM pg_proc WHERE proname LIKE 'youtility_tasks_%%'
     UNION SELECT 'table ' || tablename FROM pg_tables WHERE tablename LIKE 'youtility_tasks_%%'
            AND tablename NOT LIKE 'youtility_tasks_history_20%%'

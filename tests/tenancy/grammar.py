@@ -8,6 +8,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 JOBS, HISTORY, EFFECTS = "procrastinate_jobs", "youtility_tasks_history", "youtility_tasks_taskeffect"
+KEYS = "youtility_tasks_uniquekey"
 TENANTS, MEMBERS, EVENTS = "youtility_tasks_tenant", "youtility_tasks_tenantmembership", "procrastinate_events"
 
 COLUMNS = {
@@ -107,6 +108,10 @@ def inserts(draw: st.DrawFn) -> str:
                 f"INSERT INTO {JOBS} (id, queue_name, task_name, tenant_id, noted)"
                 f" SELECT {{foreign}}, 'email', 't', {{me}}, false{conflict}",
                 f"SELECT is_written, tenant_is_known FROM youtility_tasks_enqueue_one_v1('email', 't', 5, {lock}, {queueing}, '{{{{}}}}', NULL, {unique}, {tenant}, false)",
+                f"SELECT is_written, tenant_is_known, is_replaced FROM youtility_tasks_enqueue_unique_v1(jsonb_build_array(jsonb_build_object("
+                f"'n', 0, 'queue_name', 'email', 'task_name', 't', 'priority', 5, 'args', '{{{{}}}}', 'tenant_id', {tenant}, 'lock', {lock},"
+                f" 'queueing_lock', {queueing}, 'done_key', {unique}, 'period_key', {unique}, 'period_s', 60, 'replaces', true)), false, NULL)",
+                f"INSERT INTO {KEYS} (tenant_id, task_name, key, job_id, held_until) VALUES ({tenant}, 't', '{key}', {{foreign}}, 'infinity'){conflict}",
                 f"INSERT INTO {HISTORY} (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at,"
                 f" finished_at, status, outcome, is_final) VALUES (1, 't', 'email', {tenant}, 5, 1, 1, now(), now(), 'succeeded', 'succeeded', true)",
                 effect,
@@ -144,6 +149,8 @@ def changes(draw: st.DrawFn) -> str:
                 f"UPDATE {table} SET {TENANT_OF[table]} = {tenant} WHERE {where}",
                 f"DELETE FROM {table} WHERE {where}",
                 f"UPDATE {JOBS} SET status = 'cancelled'",
+                f"UPDATE {KEYS} SET held_until = now() WHERE tenant_id = {tenant} OR key = 'k1' RETURNING tenant_id, task_name, key",
+                f"DELETE FROM {KEYS} RETURNING tenant_id, task_name, key",
                 f"UPDATE {TENANTS} SET weight = 2 WHERE {draw(conditions(TENANTS))}",
                 f"UPDATE {MEMBERS} SET role = 'admin' WHERE {draw(conditions(MEMBERS))}",
                 f"UPDATE {MEMBERS} SET tenant_id = {tenant}",
@@ -187,6 +194,7 @@ oracles = st.sampled_from(
         f"INSERT INTO {JOBS} (queue_name, task_name, tenant_id, noted) VALUES ('email', 't', {{other}}, false)",
         f"INSERT INTO {JOBS} (queue_name, task_name, tenant_id, queueing_lock, noted) VALUES ('email', 't', {{me}}, '{{other}}:k1', false)",
         f"INSERT INTO {JOBS} (queue_name, task_name, tenant_id, unique_key, noted) VALUES ('email', 't', {{me}}, 'k1todo', false)",
+        "SELECT youtility_tasks_replace_v1({foreign}, jsonb_build_object('tenant_id', {me}, 'task_name', 't', 'priority', 5, 'args', '{{}}'))",
         f"{NEW_EFFECT} ({{me}}, 'k1', 'pending', '', '')",
         f"{NEW_EFFECT} ({{other}}, 'k1', 'pending', '', '') ON CONFLICT DO NOTHING",
         "SELECT job_id FROM youtility_tasks_cancel_v1(ARRAY[{foreign}]::bigint[], 'todo', 'why', NULL)",

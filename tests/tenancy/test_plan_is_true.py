@@ -106,7 +106,7 @@ def test_unique_keys_begin_with_the_tenant_and_no_reference_crosses_it(shared_ho
         "SELECT i.relname, (SELECT a.attname FROM pg_attribute a WHERE a.attrelid = x.indrelid AND a.attnum = x.indkey[0])"
         "  FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid"
         " WHERE x.indisunique AND NOT x.indisprimary AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
-        "   AND c.relname IN ('procrastinate_jobs', 'youtility_tasks_history', 'youtility_tasks_taskeffect', 'youtility_tasks_tenant', 'youtility_tasks_tenantmembership')"
+        "   AND c.relname IN ('procrastinate_jobs', 'youtility_tasks_history', 'youtility_tasks_taskeffect', 'youtility_tasks_tenant', 'youtility_tasks_tenantmembership', 'youtility_tasks_uniquekey')"
     )
     others = {name for name, first in found if first != "tenant_id"}
     assert others == {"procrastinate_jobs_queueing_lock_idx_v1", "procrastinate_jobs_lock_idx_v1"}

@@ -33,7 +33,7 @@ _numbers = itertools.count()
 
 _FURNISH = """
 DELETE FROM procrastinate_jobs; DELETE FROM youtility_tasks_history; DELETE FROM youtility_tasks_taskeffect;
-DELETE FROM youtility_tasks_tenantmembership; DELETE FROM youtility_tasks_tenant;
+DELETE FROM youtility_tasks_uniquekey; DELETE FROM youtility_tasks_tenantmembership; DELETE FROM youtility_tasks_tenant;
 """
 _OF_ONE = """
 INSERT INTO youtility_tasks_tenant (id, name, is_active, weight, created_at) VALUES ({t}, '{name}', true, 1, now());
@@ -44,6 +44,7 @@ INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, p
        finished_at, status, outcome, is_final, args, error_message)
      VALUES (1000000000 + {t}, 't', 'email', {t}, 5, 1, 1, now(), now(), 'failed', 'failed', true, '{{"secret": "of {name}"}}', 'of {name}');
 INSERT INTO youtility_tasks_taskeffect (tenant_id, key, status, task_name, note) VALUES ({t}, 'same key', 'pending', 't', 'of {name}'), ({t}, 'k' || 9 - {t}, 'pending', 't', 'of {name}');
+INSERT INTO youtility_tasks_uniquekey (tenant_id, task_name, key, job_id, held_until) VALUES ({t}, 't', 'k1', 987654, now() + interval '1 day');
 INSERT INTO youtility_tasks_tenantmembership (tenant_id, user_id, role, created_at) SELECT {t}, min(id), 'viewer', now() FROM auth_user;
 """
 _ROWS_OF = {

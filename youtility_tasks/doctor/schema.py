@@ -28,6 +28,7 @@ FUNCTIONS = (
     "youtility_tasks_enqueue_expiring_v1",
     "youtility_tasks_enqueue_one_v1",
     "youtility_tasks_enqueue_signed_v1",
+    "youtility_tasks_enqueue_unique_v1",
     "youtility_tasks_enqueue_v1",
     "youtility_tasks_enter_strays_v1",
     "youtility_tasks_enter_v1",
@@ -79,6 +80,7 @@ FUNCTIONS = (
     "youtility_tasks_redrive_v1",
     "youtility_tasks_register_v2",
     "youtility_tasks_renew_v1",
+    "youtility_tasks_replace_v1",
     "youtility_tasks_rescue_all_v1",
     "youtility_tasks_rescue_v1",
     "youtility_tasks_retry_v1",
@@ -110,6 +112,7 @@ SUPERSEDED = (
 """Functions that only workers of an earlier version call, so that they live through a deployment."""
 INDEXES = (
     "youtility_tasks_jobs_unique_key",
+    "youtility_tasks_jobs_done_key",
     "youtility_tasks_jobs_ready_free",
     "youtility_tasks_jobs_due_free",
     "youtility_tasks_jobs_due_order",

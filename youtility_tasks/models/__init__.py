@@ -9,6 +9,7 @@ from .memberships import Role, TenantMembership
 from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
+from .unique_keys import UniqueKey
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
 from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
@@ -30,6 +31,7 @@ __all__ = [
     "TaskWorkflow",
     "Tenant",
     "TenantMembership",
+    "UniqueKey",
     "UpkeepDuty",
     "WorkflowSignal",
     "WorkflowStep",

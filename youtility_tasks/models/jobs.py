@@ -77,6 +77,7 @@ class Job(models.Model):
     rescue_count = models.SmallIntegerField(default=0)
     noted = models.BooleanField(default=True, help_text="procrastinate's events and notifications are written for it")
     unique_key = models.TextField(null=True, blank=True)  # noqa: DJ001
+    done_key = models.TextField(null=True, blank=True)  # noqa: DJ001
     failed_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="not begun by then, it is not run; null once it has begun")
     parked_by = models.IntegerField(default=0, help_text="the QueueControl that kept it from running last; 0: none")

@@ -125,6 +125,10 @@ def _checked_args(row: ScheduledTask, now: datetime) -> dict[str, Any]:
             raise WrongSchedule(
                 f"args has {row.tick_argument!r}, which each tick is to give: leave it out, or give no tick_argument."
             )
+        if task.debounce is not None and row.jitter_s:
+            raise WrongSchedule(
+                f"jitter_s is {row.jitter_s!r}, and task {task.name!r} is debounced, which says itself when a call runs; right is jitter_s=0."
+            )
         if task.tenant == "one" and tenants.current_tenant() is None:
             raise NoTenant(task.name)
         stored = enqueue.check(task, positional, named)

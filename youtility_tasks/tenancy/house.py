@@ -45,7 +45,7 @@ _OF_OWN_JOB = "EXISTS (SELECT 1 FROM procrastinate_jobs j WHERE j.id = procrasti
 _JOB_METADATA = (
     "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
     "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
-    "rescue_count", "unique_key", "noted", "parked_by", "expires_at", "step_id", "fingerprint", "attempts_before",
+    "rescue_count", "unique_key", "done_key", "noted", "parked_by", "expires_at", "step_id", "fingerprint", "attempts_before",
 )  # fmt: skip
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
@@ -156,6 +156,7 @@ TABLES = (
                         "scheduled_at",
                         "expires_at",
                         "unique_key",
+                        "done_key",
                         "tenant_id",
                         "noted",
                     ),
@@ -234,6 +235,29 @@ TABLES = (
         (
             Policy("yt_own", USERS, "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "SELECT", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_uniquekey",
+        {
+            WORKER: {"SELECT": ("id", "held_until"), "DELETE": ALL_COLUMNS},
+            **each_of(
+                USERS,
+                {
+                    "SELECT": ALL_COLUMNS,
+                    "INSERT": ("tenant_id", "task_name", "key", "job_id", "held_until"),
+                    "UPDATE": ("job_id", "held_until"),
+                    "DELETE": ALL_COLUMNS,
+                },
+            ),
+            OPS: READ,
+            OWNER: {"SELECT": ALL_COLUMNS, "DELETE": ALL_COLUMNS},
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
         ),
     ),
     Table(
@@ -449,6 +473,8 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_enqueue_one_v1": USERS,
     "youtility_tasks_enqueue_expiring_v1": USERS,
     "youtility_tasks_enqueue_signed_v1": USERS,
+    "youtility_tasks_enqueue_unique_v1": USERS,
+    "youtility_tasks_replace_v1": USERS,
     "youtility_tasks_tenant_v1": USERS,
     "youtility_tasks_history_gaps_v1": (WORKER, OPS),
     "youtility_tasks_history_days_v1": (OWNER,),
@@ -465,6 +491,7 @@ DEFINERS = frozenset(
         *_FLOW_ACTS,
         *_FLOW_UPKEEP,
         "youtility_tasks_flow_start_v1",
+        "youtility_tasks_replace_v1",
         "youtility_tasks_signal_sent_v1",
         "youtility_tasks_step_retried_v1",
         "youtility_tasks_steps_ended_v1",

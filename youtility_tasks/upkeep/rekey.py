@@ -29,10 +29,9 @@ class _Resealed:
     job_id: int
     tenant_id: int
     args: str
-    lock: str | None
-    queueing_lock: str | None
-    new_lock: str | None
-    new_queueing_lock: str | None
+    keys: tuple[str | None, ...]
+    """Lock, queueing lock, unique key, done key."""
+    new_keys: tuple[str | None, ...]
 
 
 @dataclass(slots=True)
@@ -67,7 +66,8 @@ def rekey(
     """Seal anew what is not under the present key: waiting and running jobs and dead letters, `batch` a transaction.
 
     It may be stopped at any moment and run again: what it has done stays done and is not looked at twice. Workers may run.
-    Locks that were made of a marked argument follow, except that of a running job and where another job has the new one.
+    Locks and keys that were made of a marked argument follow, except those of a running job and where another job has the new one;
+    a key's period begins anew.
     Each transaction enters its jobs in the audit log, a row a tenant. With the setting `roles` it goes from tenant to tenant,
     as the user that migrates.
     """
@@ -118,7 +118,7 @@ def _enter(jobs: Sequence[_Resealed], key_id: str, reason: str) -> None:
 
 def _reseal(row: tuple[Any, ...], done: Rekeyed) -> _Resealed | None:
     """The job anew, counted; None when it is left as it is."""
-    job_id, task_name, tenant_id, args, lock, queueing_lock, status = row
+    job_id, task_name, tenant_id, args, status, *keys = row
     before, declared = _read(args), registry.resolve(task_name)
     if before is None:
         done.broken.append(job_id)
@@ -138,9 +138,7 @@ def _reseal(row: tuple[Any, ...], done: Rekeyed) -> _Resealed | None:
     text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
     if status == JobStatus.DOING:
         digests = {}
-    return _Resealed(
-        job_id, tenant_id, text, lock, queueing_lock, _moved(lock, digests), _moved(queueing_lock, digests)
-    )
+    return _Resealed(job_id, tenant_id, text, tuple(keys), tuple(_moved(key, digests) for key in keys))
 
 
 def _read(args: str) -> dict[str, Any] | None:
@@ -155,20 +153,22 @@ def _read(args: str) -> dict[str, Any] | None:
 def _write(jobs: Sequence[_Resealed], *, keep_locks: bool = False) -> None:
     if not jobs:
         return
-    locks = [
-        (each.lock, each.queueing_lock) if keep_locks else (each.new_lock, each.new_queueing_lock) for each in jobs
-    ]
+    locks, queueing_locks, unique_keys, done_keys = zip(
+        *(each.keys if keep_locks else each.new_keys for each in jobs), strict=True
+    )
     parameters = {
         "ids": [each.job_id for each in jobs],
         "args": [each.args for each in jobs],
-        "locks": [lock for lock, _ in locks],
-        "queueing_locks": [queueing_lock for _, queueing_lock in locks],
+        "locks": list(locks),
+        "queueing_locks": list(queueing_locks),
+        "unique_keys": list(unique_keys),
+        "done_keys": list(done_keys),
     }
     try:
         with transaction.atomic(using=settings().database):
             queries.run("replace_arguments", parameters)
     except IntegrityError:
-        # Another job waits under a new lock already: one by one, and that one keeps its own.
+        # Another job has a new lock or key already: one by one, and that one keeps its own.
         if len(jobs) == 1 and keep_locks:
             raise
         for each in jobs:

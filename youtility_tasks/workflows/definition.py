@@ -341,9 +341,10 @@ class Workflow:
             raise WrongWorkflow(f"Workflow {self.name!r}: step {step!r} is made of a task; given: {task!r:.100}.")
         if not task.is_built:
             raise NotYetBuilt(task.name)
-        if task.unique is not None:
+        if task.unique is not None or task.debounce is not None:
             raise WrongOption(
-                f"Workflow {self.name!r}: step {step!r} cannot have a unique key: each step has a job of its own."
+                f"Workflow {self.name!r}: step {step!r} cannot have a unique key, nor be debounced: each step has a job of its own. "
+                f"Where task {task.name!r} is declared so, the step takes `task.using(unique=False)`."
             )
         if task.marks:
             raise WrongOption(

@@ -109,6 +109,23 @@ def minutes(text: str) -> float:
     return found
 
 
+def span_s(text: str) -> float:
+    """Seconds above 0, from a text such as 90, 90s, 15m, 2h or 3d."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNIT else (text, "s")
+    found = _number(number) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]
+    if not found > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time span: a number above 0 and s, m, h or d, as 90s or 2h")
+    return found
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    found = tuple(each.strip() for each in text.split(","))
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of names: commas between them, as site_id,day")
+    return found
+
+
 def _number(text: str) -> float:
     return float(text) if re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text, re.ASCII) else -1.0
 

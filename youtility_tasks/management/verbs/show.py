@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from rich.console import RenderableType
 
-from youtility_tasks import history, registry
+from youtility_tasks import history, holds, registry
 from youtility_tasks.declaration import LEAST_URGENT
 from youtility_tasks.errors import JobNotFound
 from youtility_tasks.history import JobStory
@@ -45,10 +45,13 @@ def run(options: Namespace) -> Answer:
     if known is None:
         raise JobNotFound(options.id)
     job = _job(known)
+    keys = holds.held(known.job_id, known.tenant_id, known.job)
+    job["holds"] = [{"key": each.key, "while": each.while_, "until": instant(each.until)} for each in keys]
     if options.with_args:
         job["args"] = _args(known, with_pii=options.pii)
     attempts = [_attempt(each) for each in known.attempts]
-    return Answer({"job": job, "attempts": attempts}, _page(job, known))
+    shown = {**job, "holds": "\n".join(each.sentence for each in keys) or None}
+    return Answer({"job": job, "attempts": attempts}, _page(shown, known))
 
 
 def _job(known: JobStory) -> dict[str, Any]:
@@ -82,6 +85,7 @@ def _job(known: JobStory) -> dict[str, Any]:
             "lock": job.lock,
             "queueing_lock": job.queueing_lock,
             "unique_key": job.unique_key,
+            "done_key": job.done_key,
         }
     elif last is not None:
         shown |= {

@@ -11,14 +11,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from youtility_tasks import registry, submission
+from youtility_tasks import registry, submission, uniqueness
 from youtility_tasks.errors import NoTenant, Refused, UnknownTask
 from youtility_tasks.models import Job
 from youtility_tasks.tasks_api import TaskResultStatus
 from youtility_tasks.tenants import tenant
 
 from . import arguments
-from .answer import Answer, instant
+from .answer import Answer, BadUsage, instant
 from .scope import Scope
 
 NAME = "submit"
@@ -41,12 +41,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--priority", type=arguments.priority, metavar="1..10", help="1 is most urgent (default: the task's)"
     )
     parser.add_argument("--queue", metavar="QUEUE", help="another queue than the task's")
-    parser.add_argument(
-        "--unique",
-        type=arguments.words,
-        metavar="KEY",
-        help="no second job of the task while one with this key waits or runs",
-    )
+    _add_uniqueness(parser)
     parser.add_argument("--reason", default="", metavar="TEXT", help="why; kept in the audit log")
 
 
@@ -55,7 +50,7 @@ def run(options: Namespace) -> Answer:
     if task is None:
         raise UnknownTask(options.task, registry.registered())
     wanted = task.using(
-        run_after=options.at, priority=options.priority, queue_name=options.queue, unique=options.unique
+        run_after=options.at, priority=options.priority, queue_name=options.queue, **_uniqueness(options)
     )
     args = options.json_args
     positional, named = (args.get("args", []), args.get("kwargs", {})) if task.verbatim else ([], args)
@@ -66,7 +61,8 @@ def run(options: Namespace) -> Answer:
             raise Refused(
                 f"Task {task.name!r} belongs to one tenant: add --tenant N. `manage_task_queue tenants` lists them."
             ) from error
-    holder = None if is_new else Job.objects.filter(pk=result.id).first()
+        says_itself = is_new and wanted.debounce is None
+        holder = None if says_itself else Job.objects.filter(pk=result.id).first()
     queue_name = holder.queue_name if holder else wanted.queue_name
     scheduled_at = instant(holder.scheduled_at if holder else wanted.run_after)
     job = {
@@ -77,11 +73,68 @@ def run(options: Namespace) -> Answer:
         "enqueued_at": instant(result.enqueued_at),
         "scheduled_at": scheduled_at,
         "is_new": is_new,
+        "is_replaced": result.is_replaced,
     }
     already = "" if is_new else "Nothing was enqueued, its key is taken. "
-    does = "runs" if result.status == TaskResultStatus.RUNNING else "waits"
+    if result.is_replaced:
+        already = "No job was added: the one that waits under its key has these arguments now. "
+    does = _DOES.get(result.status, "has ended")
+    where = f" in {queue_name}" if does != "has ended" else ""
     when = f", not before {scheduled_at}" if scheduled_at and does == "waits" else ""
-    return Answer({"job": job}, [f"{already}Job {job['id']}: {job['task']} {does} in {queue_name}{when}."])
+    return Answer({"job": job}, [f"{already}Job {job['id']}: {job['task']} {does}{where}{when}."])
+
+
+_DOES = {TaskResultStatus.READY: "waits", TaskResultStatus.RUNNING: "runs"}
+
+
+def _add_uniqueness(parser: CommandParser) -> None:
+    group = parser.add_argument_group(
+        "one job for several calls", "in the place of what the task declares (youtility_tasks/UNIQUENESS.md)"
+    )
+    group.add_argument(
+        "--unique",
+        type=arguments.words,
+        metavar="KEY",
+        help="no second job of the task while one with this key waits or runs",
+    )
+    group.add_argument(
+        "--unique-by", type=arguments.names, metavar="A,B", help="the key is made of these arguments (default: of all)"
+    )
+    group.add_argument("--while", choices=uniqueness.WHILES, dest="while_", help="how long a job holds its key")
+    group.add_argument(
+        "--period", type=arguments.span_s, metavar="SPAN", help="for so long from its enqueue: 90s, 15m, 2h"
+    )
+    group.add_argument(
+        "--on-conflict",
+        choices=uniqueness.CONFLICTS,
+        help="what becomes of a job that waits under the key (default: keep)",
+    )
+    group.add_argument(
+        "--debounce", type=arguments.span_s, metavar="SPAN", help="run so long after the last call with the key, once"
+    )
+    group.add_argument(
+        "--max-wait",
+        type=arguments.span_s,
+        metavar="SPAN",
+        help="with --debounce: but so long after the first at the latest",
+    )
+
+
+def _uniqueness(options: Namespace) -> dict[str, Any]:
+    of_unique = {"while_": options.while_, "period_s": options.period, "on_conflict": options.on_conflict}
+    said = {name: value for name, value in of_unique.items() if value is not None}
+    whose = {"key": options.unique, "by": options.unique_by}
+    if options.debounce is not None:
+        if said:
+            raise BadUsage(
+                "--debounce says what becomes of a later call: leave out --while, --period and --on-conflict."
+            )
+        return {"debounce": uniqueness.Debounce(options.debounce, **whose, max_wait_s=options.max_wait)}
+    if options.max_wait is not None:
+        raise BadUsage("--max-wait belongs to --debounce: give that too.")
+    if said or options.unique_by is not None:
+        return {"unique": uniqueness.Unique(**whose, **said)}
+    return {"unique": options.unique}
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -1,0 +1,2 @@
+DROP FUNCTION youtility_tasks_enqueue_unique_v1, youtility_tasks_replace_v1;
+ALTER TABLE procrastinate_jobs DROP COLUMN done_key;
