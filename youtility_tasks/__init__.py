@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .enqueue import enqueue_many
     from .errors import BadInput, NotReady, NotYetBuilt, Transient
     from .finish import FinalFailure, on_final_failure
+    from .notes import Progress, progress_of
     from .registry import task
     from .secrets.marks import Pii, Secret
     from .tenants import current_tenant, tenant, tenants_in_scope
@@ -33,6 +34,7 @@ __all__ = [
     "NotReady",
     "NotYetBuilt",
     "Pii",
+    "Progress",
     "Retry",
     "RetryMode",
     "Run",
@@ -49,6 +51,7 @@ __all__ = [
     "enqueue_many",
     "errors",
     "on_final_failure",
+    "progress_of",
     "queues",
     "schedules",
     "task",
@@ -66,6 +69,7 @@ _HOME = {
     "NotReady": "errors",
     "NotYetBuilt": "errors",
     "Pii": "secrets.marks",
+    "Progress": "notes",
     "Retry": "declaration",
     "RetryMode": "workflows.runs",
     "Run": "workflows.runs",
@@ -78,6 +82,7 @@ _HOME = {
     "current_workflow": "workflows.runs",
     "enqueue_many": "enqueue",
     "on_final_failure": "finish",
+    "progress_of": "notes",
     "task": "registry",
     "tenant": "tenants",
     "tenants_in_scope": "tenants",

@@ -16,7 +16,7 @@ from django.db.models import Model, Q, QuerySet
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from youtility_tasks import audit, controls, members, membership, roster, suspension
+from youtility_tasks import audit, controls, members, membership, notes, roster, suspension
 from youtility_tasks.errors import EnqueueError, NotAllowed, Refused
 from youtility_tasks.models import (
     Job,
@@ -76,11 +76,26 @@ class ToLookAt(OfTenant):
 
 @admin.register(Job)
 class JobAdmin(ToLookAt):
-    list_display = ["id", "task_name", "queue_name", "tenant_id", "status", "attempts", "enqueued_at", "scheduled_at"]
+    list_display = [
+        "id",
+        "task_name",
+        "queue_name",
+        "tenant_id",
+        "status",
+        "how_far",
+        "attempts",
+        "enqueued_at",
+        "scheduled_at",
+    ]
     list_filter = ["status"]
     search_fields = ["=id", "=task_name"]
     ordering = ["-id"]
-    exclude = ["args"]
+    exclude = ["args", "progress", "progress_note"]
+    readonly_fields = ["how_far"]
+
+    @admin.display(description="Progress")
+    def how_far(self, job: Job) -> str:
+        return str(notes.of_job(job) or "")
 
 
 @admin.register(TaskExecutionHistory)

@@ -155,6 +155,9 @@ class _Desk:
         decision = _without_jitter(
             decide(happened, task, attempt=attempts + 1, crash_count=crash_count), happened, task, attempts + 1
         )
+        last = ending.pop("progress", None)
+        if last is not None and decision.verdict is not Verdict.SUCCEEDED:
+            queries.fetch("note_progress", {"worker_id": self.worker_id, "told": json.dumps([last])})
         ended = {
             **{key: value for key, value in ending.items() if key != "happened"},
             "pid": os.getpid(),

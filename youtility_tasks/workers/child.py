@@ -177,6 +177,20 @@ class _Child:
             # A sync task may ask `context.should_abort()` and end well; if it does not, it is interrupted.
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)
+        self.tell_progress()
+
+    def tell_progress(self) -> None:
+        """Say how far jobs are, if that holds up nobody: a worker that does not read is told later."""
+        noted = [current.notes for current in list(self.runs.values()) if current.notes is not None]
+        if not any(notes.has_news() for notes in noted) or not self.sending.acquire(blocking=False):
+            return
+        try:
+            if select.select([], [self.sock], [], 0)[1]:
+                told = [row for notes in noted if (row := notes.take()) is not None]
+                with contextlib.suppress(ConnectionError):
+                    self.sock.sendall(wire.pack({"progress": told, "ended": []}))
+        finally:
+            self.sending.release()
 
     def work(self) -> None:
         """A thread of the crew: one sync job after the other."""

@@ -15,7 +15,9 @@ import signal
 import time
 from typing import Any
 
-from youtility_tasks import failpoints, queries, registry
+import psycopg
+
+from youtility_tasks import failpoints, notes, queries, registry
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Outcome, WorkerStatus
@@ -30,6 +32,7 @@ from .lease import Lease
 from .link import Link, LinkDown, notifications
 from .nursery import Matron
 from .ticker import CHANNEL, Ticker
+from .told import Told
 
 STOP_NOW = signal.SIGUSR1
 """From the supervisor: no more patience. Not a second SIGTERM, because a service manager sends its own to everyone."""
@@ -68,7 +71,8 @@ class Worker:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
         self.link = Link(self.conninfo)
-        self.children = Children(matron, shape, self.note_ending)
+        self.told = Told()
+        self.children = Children(matron, shape, self.note_ending, self.told.hear)
         self.appetite = Appetite(shape)
         self.holdings = Holdings()
         self.lease = Lease(
@@ -116,6 +120,7 @@ class Worker:
             self._clock_loop,
             self._nursery_loop,
             self._upkeep_loop,
+            self._progress_loop,
             self.ticker.keep,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
@@ -210,6 +215,8 @@ class Worker:
             sent, resent = self.holdings.send(self.most)
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
+            if self.told.latest:
+                await self._write_progress(self.told.take_of(sent))
             if sent:
                 failpoints.reach("before_finish")
             *claimed, answer = await self.link.ask(
@@ -387,6 +394,25 @@ class Worker:
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.children.kill_all()
+
+    async def _progress_loop(self) -> None:
+        """How far jobs are; while nobody says so, nothing is asked."""
+        while True:
+            await self.told.wake.wait()
+            async with self.link.turn:
+                await self._write_progress(self.told.take())
+            await asyncio.sleep(notes.REST_S)
+
+    async def _write_progress(self, rows: list[Any]) -> None:
+        """The caller holds the link's turn. What cannot be written is left: nobody's work waits for it."""
+        if not rows:
+            return
+        try:
+            await self.link.ask("note_progress", worker_id=self.lease.worker_id, told=json.dumps(rows))
+        except (LinkDown, psycopg.Error) as error:
+            logger.warning(
+                "progress not written worker=%s jobs=%s error=%s", self.lease.worker_id, len(rows), type(error).__name__
+            )
 
     async def _upkeep_loop(self) -> None:
         """Housekeeping, in a thread and on a connection of its own; its failure is logged there and ends nothing."""

@@ -9,14 +9,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 from rich.console import RenderableType
 
-from youtility_tasks import history, registry
+from youtility_tasks import history, notes, registry
 from youtility_tasks.declaration import LEAST_URGENT
 from youtility_tasks.errors import JobNotFound
 from youtility_tasks.history import JobStory
 from youtility_tasks.models import TaskExecutionHistory
 from youtility_tasks.secrets import marks, sealing
 
-from . import arguments
+from . import arguments, job_lines
 from .answer import Answer, BadUsage, instant, span_ms, table
 from .scope import Scope
 
@@ -75,6 +75,7 @@ def _job(known: JobStory) -> dict[str, Any]:
             "worker_id": job.worker_id,
             "claim_number": job.claim_number,
             "abort_requested": job.abort_requested,
+            "progress": job_lines.progress(notes.of_job(job)),
             "crash_count": job.crash_count,
             "rescue_count": job.rescue_count,
             "lock": job.lock,
@@ -129,7 +130,8 @@ def _attempt(each: TaskExecutionHistory) -> dict[str, Any]:
 
 
 def _page(job: dict[str, Any], known: JobStory) -> list[RenderableType]:
-    facts = [(name, _short(value)) for name, value in job.items() if value is not None and value is not False]
+    shown = {**job, "progress": str(notes.of_job(known.job) or "") or None} if known.job is not None else job
+    facts = [(name, _short(value)) for name, value in shown.items() if value is not None and value is not False]
     attempts = [
         (
             each.attempt,
