@@ -7,17 +7,17 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import payload, queries
+from . import payload, queries, tenants
 from .conf import settings
 from .errors import CheckpointInTransaction, LeaseLost
 from .models import Job
 from .models.jobs import JobQuerySet
 from .tasks_api import TaskResult
-from .tenants import current_tenant
 
 REST_S = 0.5
 """How far a job is, is written at most this often."""
@@ -25,6 +25,8 @@ LONGEST_NOTE = 200
 """Characters."""
 LARGEST_CHECKPOINT = 64 * 1024
 """Bytes of JSON."""
+
+_PLAIN = frozenset({int, float, type(None)})
 
 Row = tuple[int, int, float, float | None, str]
 """Job id, claim number, done, total, note."""
@@ -56,17 +58,28 @@ class Progress:
 class Notes:
     """Of one attempt. Whoever notes nothing pays for this object alone."""
 
-    __slots__ = ("_job_id", "_latest", "_scrub", "_told", "_told_at", "_worker_id", "claim_number")
+    __slots__ = ("_claim_number", "_job_id", "_latest", "_scrub", "_tenant_id", "_told", "_told_at", "_worker_id")
 
-    def __init__(self, job_id: int, worker_id: int, claim_number: int, scrub: Callable[[str], str] = str) -> None:
-        self._job_id, self._worker_id, self.claim_number, self._scrub = job_id, worker_id, claim_number, scrub
+    def __init__(
+        self, job_id: int, worker_id: int, claim_number: int, *, tenant_id: int, scrub: Callable[[str], str] = str
+    ) -> None:
+        self._tenant_id = tenant_id
+        self._job_id, self._worker_id, self._claim_number, self._scrub = job_id, worker_id, claim_number, scrub
         self._latest: tuple[Any, Any, Any] | None = None
         self._told: tuple[Any, Any, Any] | None = None
         self._told_at = -math.inf
 
     def progress(self, done: Any, total: Any, note: Any) -> None:
         """Remember it; somebody asks for it now and then."""
-        self._latest = done, total, note
+        if type(done) in _PLAIN and type(total) in _PLAIN and type(note) is str:
+            self._latest = done, total, note
+            return
+        # Made plain here: what a task's own types do when they are asked, they do to the task.
+        found = checked((done, total, note))
+        if found is not None:
+            self._latest = found
+        else:
+            self._leave_out((done, total, note))
 
     def has_news(self) -> bool:
         """Whether there is something to be told now: not what was told already, and not a moment after that."""
@@ -88,12 +101,13 @@ class Notes:
     def _row(self, said: tuple[Any, Any, Any]) -> Row | None:
         found = checked(said)
         if found is None:
-            logger.warning(
-                "progress is no number and left out id=%s said=%.80s", self._job_id, payload.safe(repr, said)
-            )
+            self._leave_out(said)
             return None
         done, total, note = found
-        return self._job_id, self.claim_number, done, total, self._scrub(note)
+        return self._job_id, self._claim_number, done, total, self._scrub(note)
+
+    def _leave_out(self, said: tuple[Any, Any, Any]) -> None:
+        logger.warning("progress is no number and left out id=%s said=%.80s", self._job_id, payload.safe(repr, said))
 
     def checkpoint(self, data: Any) -> None:
         """See `TaskContext.checkpoint`."""
@@ -105,17 +119,22 @@ class Notes:
         what = f"Job {self._job_id}"
         limit = settings().max_args_depth
         text = payload.check(what, data, max_bytes=LARGEST_CHECKPOINT, max_depth=limit, root="checkpoint")
-        told = {"job_id": self._job_id, "worker_id": self._worker_id, "claim_number": self.claim_number, "data": text}
-        if not queries.fetch("write_checkpoint", told)[0][0]:
+        told = {"job_id": self._job_id, "worker_id": self._worker_id, "claim_number": self._claim_number, "data": text}
+        with self._own_tenant():
+            is_ours = queries.fetch("write_checkpoint", told)[0][0]
+        if not is_ours:
             raise LeaseLost(
                 f"{what} is no longer this worker's: somebody else may run it by now. Its checkpoint was not written."
             )
 
     def last_checkpoint(self) -> Any:
         """See `TaskContext.last_checkpoint`."""
-        rows = queries.fetch("read_checkpoint", {"job_id": self._job_id})
-        found = rows[0][0] if rows else None
-        return json.loads(found) if isinstance(found, str) else found
+        with self._own_tenant():
+            return kept_by(self._job_id)
+
+    def _own_tenant(self) -> AbstractContextManager[object]:
+        """A sweep may be inside one of the tenants that it goes through; its job is nobody's."""
+        return tenants.no_tenant() if self._tenant_id == tenants.ALL else tenants.tenant(self._tenant_id)
 
 
 class Remembered(Notes):
@@ -124,7 +143,7 @@ class Remembered(Notes):
     __slots__ = ("data", "reported")
 
     def __init__(self, data: Any = None) -> None:
-        super().__init__(0, 0, 0)
+        super().__init__(0, 0, 0, tenant_id=tenants.ALL)
         self.data = data
         self.reported: list[tuple[Any, Any, Any]] = []
 
@@ -152,6 +171,13 @@ def checked(said: tuple[Any, Any, Any]) -> tuple[float, float | None, str] | Non
     return found[0], found[1], payload.clean_text(payload.safe(str, note), limit=LONGEST_NOTE)
 
 
+def kept_by(job_id: int) -> Any:
+    """The checkpoint of a job that the current tenant may see; None if it has none."""
+    rows = queries.fetch("read_checkpoint", {"job_id": job_id})
+    found = rows[0][0] if rows else None
+    return json.loads(found) if isinstance(found, str) else found
+
+
 def of_job(job: Job) -> Progress | None:
     """How far its latest attempt is or, once it has ended, was; None if it has not said so. An operator sees no note."""
     kept = job.progress
@@ -166,6 +192,6 @@ def progress_of(job: TaskResult[Any] | int | str) -> Progress | None:
     wanted = str(job.id if isinstance(job, TaskResult) else job)
     if not wanted.isdecimal() or len(wanted) > 18:
         return None
-    visible: JobQuerySet = Job.objects.for_tenant(current_tenant())
+    visible: JobQuerySet = Job.objects.for_tenant(tenants.current_tenant())
     row = visible.filter(pk=int(wanted)).only("progress", "progress_note", "claim_number").first()
     return None if row is None else of_job(row)

@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import json
 
-from django.db import connection, transaction
+import pytest
+from django.db import OperationalError, connection, transaction
 
-from tests.integration.desk import Desk, execute
+from tests.integration.desk import Claimed, Desk, execute
+from tests.integration.mutants import definition
 from youtility_tasks import Task, queries, tenant
 from youtility_tasks.models import Tenant
+
+FUNCTION, GUARD = "youtility_tasks_progress_v1", " SKIP LOCKED"
+
+
+def tell_while_somebody_holds_it(desk: Desk, taken: Claimed, *, within: str) -> list[int]:
+    """The jobs of which it was written, from another session."""
+    other = connection.copy()
+    try:
+        with transaction.atomic(), other.cursor() as cursor:
+            execute("UPDATE procrastinate_jobs SET abort_requested = true WHERE id = %s", taken.id)
+            cursor.execute(f"SET statement_timeout = '{within}'")
+            told = json.dumps([[taken.id, taken.claim_number, 1, 2, ""]])
+            cursor.execute(queries.statement("note_progress"), {"worker_id": desk.id, "told": told})
+            return list(cursor.fetchone()[0])
+    finally:
+        other.close()
 
 
 def test_a_worker_does_not_wait_for_who_holds_the_job(committed: None, add_task: Task) -> None:
     Tenant.objects.create(pk=7, name="Acme")
     with tenant(7):
-        put = int(add_task.enqueue().id)
+        add_task.enqueue()
     desk = Desk()
     taken = desk.take()
-    other = connection.copy()
+
+    assert tell_while_somebody_holds_it(desk, taken, within="30s") == []
+
+    text = definition(FUNCTION)
+    assert GUARD in text
+    execute(text.replace(GUARD, "").replace("%", "%%"))
     try:
-        with transaction.atomic():
-            execute("UPDATE procrastinate_jobs SET abort_requested = true WHERE id = %s", put)
-            with other.cursor() as cursor:
-                cursor.execute("SET statement_timeout = '5s'")
-                told = {"worker_id": desk.id, "told": json.dumps([[put, taken.claim_number, 1, 2, ""]])}
-                cursor.execute(queries.statement("note_progress"), told)
-                assert cursor.fetchone() == ([],)
+        with pytest.raises(OperationalError, match="statement timeout"):
+            tell_while_somebody_holds_it(desk, taken, within="100ms")
     finally:
-        other.close()
-    assert queries.fetch("note_progress", told) == [([put],)]
+        execute(text.replace("%", "%%"))

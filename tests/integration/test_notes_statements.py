@@ -40,7 +40,7 @@ def keep(desk: Desk, taken: Claimed, data: Any) -> bool:
 
 
 def kept(job_id: int) -> Any:
-    return Notes(job_id, 0, 0).last_checkpoint()
+    return Notes(job_id, 0, 0, tenant_id=7).last_checkpoint()
 
 
 Write = Callable[[Desk, Claimed], bool]
@@ -224,12 +224,25 @@ def test_what_cannot_be_kept_is_an_error_that_says_so(
     assert put.return_value.startswith(said.format(id=put.id))
 
 
+def test_without_the_refusal_a_checkpoint_would_be_taken_in_a_transaction(
+    declare: Callable[..., Task], acme: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notes.queries, "in_transaction", lambda: False)
+    task = declare(wrongly, takes_context=True)
+    with tenant(acme):
+        put = task.enqueue(how="in a transaction")
+        run_jobs()
+        put.refresh()
+
+    assert put.return_value == "nothing"
+
+
 def test_whoever_lost_the_job_is_told(desk: Desk, put: int) -> None:
     taken = desk.take()
     desk.finish(taken, "released")
 
     with pytest.raises(LeaseLost, match=f"Job {put} is no longer this worker's"):
-        Notes(put, desk.id, taken.claim_number).checkpoint([1])
+        Notes(put, desk.id, taken.claim_number, tenant_id=7).checkpoint([1])
 
 
 def test_without_a_queue_a_test_looks_at_what_was_noted(declare: Callable[..., Task]) -> None:

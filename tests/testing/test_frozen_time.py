@@ -22,6 +22,7 @@ from youtility_tasks.testing import (
     run_jobs,
     would_fire,
 )
+from youtility_tasks.testing import clock as clocks
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +67,16 @@ def test_a_job_for_later_runs_at_its_instant_and_not_a_moment_before(
         assert run_jobs() == 1
 
     assert seen == [(None, start + timedelta(hours=2))]
+
+
+def test_without_its_distance_a_job_would_come_due_while_the_claim_runs(
+    note_task: Task, acme: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocks, "_FAR", timedelta())
+    with tenant(acme), frozen(at=THEN):
+        note_task.using(run_after=THEN + MOMENT).enqueue()
+
+        assert run_jobs() == 1
 
 
 def test_a_job_that_is_due_by_the_real_clock_waits_for_the_frozen_one(note_task: Task, acme: int) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
+from tests.integration.desk import execute
 from youtility_tasks import BadInput, Retry, Task, effects, queues, tenant
 from youtility_tasks.models import Job, TaskExecutionHistory, TaskWorker, Tenant
 from youtility_tasks.testing import drain, enqueued_jobs, run_jobs
@@ -20,6 +21,17 @@ seen: list[Any] = []
 @pytest.fixture(autouse=True)
 def nothing_seen() -> None:
     seen.clear()
+
+
+@pytest.fixture
+def forgetting(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """`forgetting(name)`: a drain no longer sends that statement."""
+    fetch = drain.queries.fetch
+
+    def leave_out(name: str) -> None:
+        monkeypatch.setattr(drain.queries, "fetch", lambda asked, given: [] if asked == name else fetch(asked, given))
+
+    return leave_out
 
 
 def note(*, what: str) -> None:
@@ -84,23 +96,50 @@ def test_the_most_urgent_goes_first_then_tenants_in_turn_then_ids(
     assert seen == ["of the first queue", "urgent", "7.0", "8.0", "7.0", "8.1", "7.1", "8.2", "7.2"]
 
 
-def test_the_order_does_not_depend_on_what_ran_before(
-    declare: Callable[..., Task], acme: int, other_tenant: int
-) -> None:
-    task = declare(note)
-    orders = []
-    for lead in range(3):  # the session's turns stand elsewhere each time
-        for put_off in (True, False):
-            for who in (acme, other_tenant, acme, other_tenant):
+def orders(task: Task, *whose: int) -> list[list[Any]]:
+    """In which order jobs of these tenants run, when the turns of this session stand elsewhere each time."""
+    found = []
+    for lead in range(3):
+        for is_lead in (True, False):
+            for who in whose:
                 with tenant(who):
                     task.enqueue(what=who)
-            run_jobs(limit=lead if put_off else None)
-            if put_off:
+            seen.clear()
+            run_jobs(limit=lead if is_lead else None)
+            if is_lead:
                 Job.objects.all().delete()
-                seen.clear()
-        orders.append(list(seen))
+        found.append(list(seen))
+    return found
 
-    assert orders == [[acme, other_tenant, acme, other_tenant]] * 3
+
+def test_the_order_does_not_depend_on_what_ran_before(
+    declare: Callable[..., Task], acme: int, other_tenant: int, forgetting: Callable[..., Any]
+) -> None:
+    task, whose = declare(note), (acme, other_tenant, acme, other_tenant)
+
+    assert orders(task, *whose) == [list(whose)] * 3
+    forgetting("forget_turns")
+    assert orders(task, *whose) != [list(whose)] * 3
+
+
+def test_a_claim_that_took_long_hides_nothing_from_the_next(
+    declare: Callable[..., Task], acme: int, forgetting: Callable[..., Any]
+) -> None:
+    task = declare(note)
+
+    def order() -> list[Any]:
+        with tenant(acme):
+            task.enqueue(what="normal")
+            task.using(priority=1).enqueue(what="urgent")
+        # as after a slow look: from the beginning of priority 5, and nothing else until then
+        execute("SELECT set_config('youtility_tasks.floors', 'infinity|{-6}|{7}|{0}|infinity', false)")
+        seen.clear()
+        run_jobs()
+        return list(seen)
+
+    assert order() == ["urgent", "normal"]
+    forgetting("forget_looks")
+    assert order() == ["normal", "urgent"]
 
 
 def test_named_queues_alone_are_drained_in_that_order(declare: Callable[..., Task], acme: int) -> None:
@@ -150,6 +189,18 @@ def test_a_job_that_breaks_the_transaction_fails_alone(declare: Callable[..., Ta
     assert seen == ["after it"]
     assert TaskExecutionHistory.objects.get(job_id=broken.id).error_class == "django.db.utils.IntegrityError"
     assert not Tenant.objects.filter(pk=900).exists()
+
+
+def test_without_its_savepoint_a_broken_transaction_would_be_the_tests(
+    declare: Callable[..., Task], acme: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "_run_apart", drain.run.run_in_place)
+    task = declare(break_it, retry=Retry(1))
+    with tenant(acme):
+        task.enqueue()
+
+    with pytest.raises(DatabaseError, match="current transaction is aborted"):
+        run_jobs()
 
 
 def test_what_a_job_has_written_before_it_failed_by_itself_stays(declare: Callable[..., Task], acme: int) -> None:

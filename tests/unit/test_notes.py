@@ -29,7 +29,7 @@ def job(job_id: int = 5, claim_number: int = 3) -> Job:
 
 
 def test_of_a_million_reports_few_are_told_and_the_last_one_always(clock: list[float]) -> None:
-    said, told = Notes(5, 9, 3), []
+    said, told = Notes(5, 9, 3, tenant_id=7), []
     for n in range(1_000):
         said.progress(n, 1_000, "rows")
         clock[0] += 0.01
@@ -42,7 +42,7 @@ def test_of_a_million_reports_few_are_told_and_the_last_one_always(clock: list[f
 
 
 def test_what_was_told_is_not_told_again(clock: list[float]) -> None:
-    said = Notes(5, 9, 3)
+    said = Notes(5, 9, 3, tenant_id=7)
     assert (said.take(), said.rest()) == (None, None)
     said.progress(1, None, "")
     assert said.take() is not None
@@ -89,15 +89,17 @@ def test_whatever_a_task_says_is_stored_or_left_out_and_never_an_error(
 
 
 def test_what_is_no_number_is_left_out_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
-    said = Notes(5, 9, 3)
+    said = Notes(5, 9, 3, tenant_id=7)
     said.progress("half", None, "")
 
+    assert said.rest() is None
+    said.progress(10**400, None, "")
     assert said.rest() is None
     assert "progress is no number and left out id=5 said=('half', None, '')" in caplog.text
 
 
 def test_marked_values_are_taken_out_of_a_note() -> None:
-    said = Notes(5, 9, 3, scrub=lambda text: text.replace("jo", "***"))
+    said = Notes(5, 9, 3, tenant_id=7, scrub=lambda text: text.replace("jo", "***"))
     said.progress(1, 2, "mailed jo")
 
     assert said.rest() == (5, 3, 1.0, 2.0, "mailed ***")
@@ -126,8 +128,8 @@ def test_a_worker_keeps_the_latest_of_each_job_until_it_is_written() -> None:
         told.hear(job(6), [n, None, ""])
     assert told.wake.is_set()
 
-    assert told.take() == [(5, 3, 2.0, 10.0, "x"), (6, 3, 2.0, None, "")]
-    assert (told.take(), told.wake.is_set()) == ([], False)
+    assert told.take({5, 6, 7}) == [(5, 3, 2.0, 10.0, "x"), (6, 3, 2.0, None, "")]
+    assert (told.take({5, 6}), told.wake.is_set()) == ([], False)
 
 
 @pytest.mark.parametrize("said", [None, [], [1, 2], [1, 2, "x", 4], ["x", None, ""], [math.nan, None, ""], {}])
@@ -135,7 +137,19 @@ def test_a_worker_believes_nothing_that_a_child_says(said: Any) -> None:
     told = Told()
     told.hear(job(), said)
 
-    assert told.take() == []
+    assert told.take({5}) == []
+
+
+def test_what_could_not_be_written_is_kept_unless_there_is_newer_and_goes_with_the_job() -> None:
+    told = Told()
+    for job_id in (1, 2, 3):
+        told.hear(job(job_id), [1, None, ""])
+    rows = told.take({1, 2, 3})
+    told.hear(job(2), [2, None, ""])
+    told.put_back(rows)
+
+    assert told.wake.is_set()
+    assert [(row[0], row[2]) for row in told.take({1, 2})] == [(1, 1.0), (2, 2.0)]
 
 
 def test_before_an_ending_is_sent_goes_what_was_said_last_unless_it_succeeded() -> None:
@@ -149,4 +163,4 @@ def test_before_an_ending_is_sent_goes_what_was_said_last_unless_it_succeeded() 
     rows = told.take_of({1: ended(Verdict.SUCCEEDED), 2: ended(Verdict.RETRY), 4: ended(Verdict.FAILED)})
 
     assert [row[0] for row in rows] == [2]
-    assert [row[0] for row in told.take()] == [3]
+    assert [row[0] for row in told.take({3})] == [3]

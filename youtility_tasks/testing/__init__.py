@@ -11,10 +11,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .at_once import inline
     from .clock import Clock, frozen
     from .drain import run_jobs
     from .flows import Driven, drive
-    from .inline import inline
     from .passing import pass_time
     from .ticks import Due, run_due, would_fire
     from .waiting import arguments, assert_enqueued, assert_not_enqueued, empty_queue, enqueued, enqueued_jobs
@@ -25,7 +25,7 @@ _HOME = {
     "run_jobs": "drain",
     "Driven": "flows",
     "drive": "flows",
-    "inline": "inline",
+    "inline": "at_once",
     "pass_time": "passing",
     "Due": "ticks",
     "run_due": "ticks",
@@ -63,5 +63,5 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
-    globals()[name] = found  # also instead of a module of the same name
+    globals()[name] = found
     return found

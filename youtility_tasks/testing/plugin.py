@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def task_queue(request: pytest.FixtureRequest) -> ModuleType:
+def task_queue(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
     """An empty queue, and `youtility_tasks.testing` to look into it and to run it. Asks for the database, as pytest-django's `db`."""
     _need_django(request)
     if request.config.pluginmanager.has_plugin("django"):
         request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
-    from youtility_tasks import testing
+    from django.db import connections
+
+    from youtility_tasks import conf, testing
 
     testing.empty_queue()
-    return testing
+    yield testing
+    if not connections[
+        conf.settings().database
+    ].in_atomic_block:  # nothing is rolled back, and Django's flush knows no jobs
+        testing.empty_queue()
 
 
 @pytest.fixture

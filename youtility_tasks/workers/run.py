@@ -283,7 +283,7 @@ def _longest_s(task: Task) -> float:
 def _context(run: Run, task: Task, result: tasks_api.TaskResult[Any]) -> context.TaskContext:
     job, abort = run.assignment, run.abort_event()
     scrub = str if run.hidden is None else run.hidden.text
-    run.notes = notes.Notes(job.job_id, job.worker_id, job.claim_number, scrub)
+    run.notes = notes.Notes(job.job_id, job.worker_id, job.claim_number, tenant_id=job.tenant_id, scrub=scrub)
     return context.TaskContext(
         task_result=result, task=task, job_id=job.job_id, tenant_id=job.tenant_id, number=job.attempt, abort=abort,
         notes=run.notes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from youtility_tasks import notes
@@ -28,13 +28,18 @@ class Told:
             self.latest[job.job_id] = (job.job_id, job.claim_number, *found)
             self.wake.set()
 
-    def take(self) -> list[notes.Row]:
-        """All of it, to be written now."""
-        rows, self.latest = list(self.latest.values()), {}
+    def take(self, held: Collection[int]) -> list[notes.Row]:
+        """All of it, of jobs that are still held, to be written now."""
+        rows, self.latest = [row for row in self.latest.values() if row[0] in held], {}
         self.wake.clear()
         return rows
 
-    def take_of(self, sent: Mapping[int, Ended]) -> list[notes.Row]:
-        """Of jobs that end with the next statement, to be written before it; of those that succeed nothing is kept."""
-        rows = [self.latest.pop(job_id) for job_id in sent if job_id in self.latest]
-        return [row for row in rows if sent[row[0]].decision.verdict is not Verdict.SUCCEEDED]
+    def put_back(self, rows: Iterable[notes.Row]) -> None:
+        """They could not be written: what was said since is newer."""
+        self.latest = {**{row[0]: row for row in rows}, **self.latest}
+        self.wake.set()
+
+    def take_of(self, ended: Mapping[int, Ended]) -> list[notes.Row]:
+        """Of jobs whose end is sent next, to be written before it; of those that succeed nothing is kept."""
+        rows = [self.latest.pop(job_id) for job_id in ended if job_id in self.latest]
+        return [row for row in rows if ended[row[0]].decision.verdict is not Verdict.SUCCEEDED]

@@ -212,11 +212,11 @@ class Worker:
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
+            if self.told.latest and self.holdings.ended:
+                await self._write_progress(self.told.take_of(self.holdings.ended))
             sent, resent = self.holdings.send(self.most)
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
-            if self.told.latest:
-                await self._write_progress(self.told.take_of(sent))
             if sent:
                 failpoints.reach("before_finish")
             *claimed, answer = await self.link.ask(
@@ -399,20 +399,23 @@ class Worker:
         """How far jobs are; while nobody says so, nothing is asked."""
         while True:
             await self.told.wake.wait()
-            async with self.link.turn:
-                await self._write_progress(self.told.take())
+            with contextlib.suppress(LinkDown):
+                async with self.link.turn:
+                    await self._write_progress(self.told.take(self.holdings.jobs))
             await asyncio.sleep(notes.REST_S)
 
-    async def _write_progress(self, rows: list[Any]) -> None:
-        """The caller holds the link's turn. What cannot be written is left: nobody's work waits for it."""
+    async def _write_progress(self, rows: list[notes.Row]) -> None:
+        """The caller holds the link's turn. Raises LinkDown; anything else is no reason for a worker to end."""
         if not rows:
             return
         try:
             await self.link.ask("note_progress", worker_id=self.lease.worker_id, told=json.dumps(rows))
-        except (LinkDown, psycopg.Error) as error:
-            logger.warning(
-                "progress not written worker=%s jobs=%s error=%s", self.lease.worker_id, len(rows), type(error).__name__
-            )
+        except LinkDown:
+            self.told.put_back(rows)
+            raise
+        except psycopg.Error as error:
+            kind = type(error).__name__
+            logger.warning("progress not written worker=%s jobs=%s error=%s", self.lease.worker_id, len(rows), kind)
 
     async def _upkeep_loop(self) -> None:
         """Housekeeping, in a thread and on a connection of its own; its failure is logged there and ends nothing."""

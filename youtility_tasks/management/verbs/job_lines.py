@@ -90,10 +90,8 @@ def progress(told: Progress | None) -> dict[str, Any] | None:
 
 
 def _status(line: JobLine) -> str:
-    if line.status != JobStatus.DOING:
-        return line.status
-    to_be_aborted = ", to be aborted" if line.abort_requested else ""
-    return f"doing{to_be_aborted}" + (f", {line.progress}" if line.progress is not None else "")
+    to_be_aborted = ", to be aborted" if line.abort_requested and line.status == JobStatus.DOING else ""
+    return f"{line.status}{to_be_aborted}" + (f", {line.progress}" if line.progress is not None else "")
 
 
 def _most(line: JobLine) -> int | None:

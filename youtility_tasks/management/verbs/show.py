@@ -30,7 +30,10 @@ _LONGEST_SHOWN = 4_000
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("id", type=arguments.job_id, help="the job")
     parser.add_argument(
-        "--args", action="store_true", dest="with_args", help="its arguments, too: they may hold people's names"
+        "--args",
+        action="store_true",
+        dest="with_args",
+        help="its arguments and its checkpoint, too: they may hold people's names",
     )
     parser.add_argument(
         "--pii", action="store_true", help="with --args: those marked `Pii`, too; those marked `Secret` are never shown"
@@ -47,6 +50,8 @@ def run(options: Namespace) -> Answer:
     job = _job(known)
     if options.with_args:
         job["args"] = _args(known, with_pii=options.pii)
+        if known.job is not None:
+            job["checkpoint"] = notes.kept_by(known.job_id)
     attempts = [_attempt(each) for each in known.attempts]
     return Answer({"job": job, "attempts": attempts}, _page(job, known))
 
