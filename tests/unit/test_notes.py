@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import math
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from youtility_tasks import notes
@@ -14,6 +17,8 @@ from youtility_tasks.notes import Notes, Progress
 from youtility_tasks.status import Outcome
 from youtility_tasks.workers.children import Job
 from youtility_tasks.workers.ended import Ended
+from youtility_tasks.workers.holdings import Holdings
+from youtility_tasks.workers.link import LinkDown
 from youtility_tasks.workers.told import Told
 
 
@@ -121,46 +126,116 @@ def test_it_is_shown_in_words(done: float, total: float | None, note: str, shown
     assert (str(progress), progress.percent) == (shown, percent)
 
 
-def test_a_worker_keeps_the_latest_of_each_job_until_it_is_written() -> None:
-    told = Told()
-    for n in (1, 2):
-        told.hear(job(5), [n, 10, "x"])
-        told.hear(job(6), [n, None, ""])
-    assert told.wake.is_set()
+class FakeLink:
+    """Writes down what is asked, or fails as it was told to."""
 
-    assert told.take({5, 6, 7}) == [(5, 3, 2.0, 10.0, "x"), (6, 3, 2.0, None, "")]
-    assert (told.take({5, 6}), told.wake.is_set()) == ([], False)
+    def __init__(self) -> None:
+        self.turn = asyncio.Lock()
+        self.asked: list[Any] = []
+        self.error: Exception | None = None
+
+    async def ask(self, name: str, /, *, worker_id: int, told: str) -> list[Any]:
+        assert (name, worker_id) == ("note_progress", 9)
+        if self.error is not None:
+            raise self.error
+        self.asked.append([(row[0], row[2]) for row in json.loads(told)])
+        return []
+
+
+@pytest.fixture
+def told() -> Told:
+    """Of a worker that holds jobs 1 to 3."""
+    held = Holdings()
+    for job_id in (1, 2, 3):
+        held.take(job(job_id))
+    return Told(FakeLink(), held, lambda: 9)  # type: ignore[arg-type]
+
+
+def test_a_worker_keeps_the_latest_of_each_job_that_it_holds_until_it_is_written(told: Told) -> None:
+    for n in (1, 2):
+        told.hear(job(1), [n, 10, "x"])
+        told.hear(job(2), [n, None, ""])
+        told.hear(job(99), [n, None, ""])
+
+    assert told.take() == [(1, 3, 2.0, 10.0, "x"), (2, 3, 2.0, None, "")]
+    assert told.take() == []
 
 
 @pytest.mark.parametrize("said", [None, [], [1, 2], [1, 2, "x", 4], ["x", None, ""], [math.nan, None, ""], {}])
-def test_a_worker_believes_nothing_that_a_child_says(said: Any) -> None:
-    told = Told()
-    told.hear(job(), said)
+def test_a_worker_believes_nothing_that_a_child_says(told: Told, said: Any) -> None:
+    told.hear(job(1), said)
 
-    assert told.take({5}) == []
-
-
-def test_what_could_not_be_written_is_kept_unless_there_is_newer_and_goes_with_the_job() -> None:
-    told = Told()
-    for job_id in (1, 2, 3):
-        told.hear(job(job_id), [1, None, ""])
-    rows = told.take({1, 2, 3})
-    told.hear(job(2), [2, None, ""])
-    told.put_back(rows)
-
-    assert told.wake.is_set()
-    assert [(row[0], row[2]) for row in told.take({1, 2})] == [(1, 1.0), (2, 2.0)]
+    assert told.take() == []
 
 
-def test_before_an_ending_is_sent_goes_what_was_said_last_unless_it_succeeded() -> None:
-    told = Told()
+def end(told: Told, job_id: int, verdict: Verdict) -> None:
+    told._holdings.end(job_id, Ended({}, Decision(verdict, Outcome.FAILED)))
+
+
+def test_before_an_ending_is_sent_goes_what_was_said_last_unless_it_succeeded(told: Told) -> None:
     for job_id in (1, 2, 3):
         told.hear(job(job_id), [job_id, None, ""])
+    end(told, 1, Verdict.SUCCEEDED)
+    end(told, 2, Verdict.RETRY)
 
-    def ended(verdict: Verdict) -> Ended:
-        return Ended({}, Decision(verdict, Outcome.FAILED))
+    asyncio.run(told.write_of_ended())
 
-    rows = told.take_of({1: ended(Verdict.SUCCEEDED), 2: ended(Verdict.RETRY), 4: ended(Verdict.FAILED)})
+    assert told._link.asked == [[(2, 2.0)]]  # type: ignore[attr-defined]
+    assert [row[0] for row in told.take()] == [3]
 
-    assert [row[0] for row in rows] == [2]
-    assert [row[0] for row in told.take({3})] == [3]
+
+def test_what_could_not_be_written_is_kept_unless_there_is_newer(told: Told) -> None:
+    for job_id in (1, 2):
+        told.hear(job(job_id), [1, None, ""])
+        end(told, job_id, Verdict.FAILED)
+    told._link.error = LinkDown()  # type: ignore[attr-defined]
+    with pytest.raises(LinkDown):
+        asyncio.run(told.write_of_ended())
+    told.hear(job(2), [2, None, ""])
+    told._link.error = None  # type: ignore[attr-defined]
+
+    asyncio.run(told.write_of_ended())
+
+    assert told._link.asked == [[(1, 1.0), (2, 2.0)]]  # type: ignore[attr-defined]
+
+
+def test_what_the_database_refuses_ends_no_worker(told: Told, caplog: pytest.LogCaptureFixture) -> None:
+    told.hear(job(1), [1, None, ""])
+    end(told, 1, Verdict.FAILED)
+    told._link.error = psycopg.errors.InsufficientPrivilege()  # type: ignore[attr-defined]
+
+    asyncio.run(told.write_of_ended())
+
+    assert "progress not written worker=9 jobs=1 error=InsufficientPrivilege" in caplog.text
+    assert told.latest == {}
+
+
+def test_a_worker_writes_what_it_hears_by_and_by_and_asks_nothing_while_it_hears_nothing(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note_sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    async def play() -> None:
+        keeping = asyncio.ensure_future(told.keep())
+        await sleep(0)
+        told.hear(job(1), [1, None, ""])
+        told.hear(job(2), [1, None, ""])
+        while not slept:
+            await sleep(0)
+        told.hear(job(1), [2, None, ""])
+        while len(slept) < 2:
+            await sleep(0)
+        for _ in range(10):
+            await sleep(0)
+        keeping.cancel()
+
+    monkeypatch.setattr("youtility_tasks.workers.told.asyncio.sleep", note_sleep)
+    asyncio.run(play())
+
+    assert told._link.asked == [[(1, 1.0), (2, 1.0)], [(1, 2.0)]]  # type: ignore[attr-defined]
+    assert slept == [notes.REST_S] * 2

@@ -15,9 +15,7 @@ import signal
 import time
 from typing import Any
 
-import psycopg
-
-from youtility_tasks import failpoints, notes, queries, registry
+from youtility_tasks import failpoints, queries, registry
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Outcome, WorkerStatus
@@ -71,10 +69,10 @@ class Worker:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
         self.link = Link(self.conninfo)
-        self.told = Told()
+        self.holdings = Holdings()
+        self.told = Told(self.link, self.holdings, lambda: self.lease.worker_id)
         self.children = Children(matron, shape, self.note_ending, self.told.hear)
         self.appetite = Appetite(shape)
-        self.holdings = Holdings()
         self.lease = Lease(
             queue_name,
             shape.slots,
@@ -120,7 +118,7 @@ class Worker:
             self._clock_loop,
             self._nursery_loop,
             self._upkeep_loop,
-            self._progress_loop,
+            self.told.keep,
             self.ticker.keep,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
@@ -212,8 +210,7 @@ class Worker:
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
-            if self.told.latest and self.holdings.ended:
-                await self._write_progress(self.told.take_of(self.holdings.ended))
+            await self.told.write_of_ended()
             sent, resent = self.holdings.send(self.most)
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
@@ -394,28 +391,6 @@ class Worker:
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.children.kill_all()
-
-    async def _progress_loop(self) -> None:
-        """How far jobs are; while nobody says so, nothing is asked."""
-        while True:
-            await self.told.wake.wait()
-            with contextlib.suppress(LinkDown):
-                async with self.link.turn:
-                    await self._write_progress(self.told.take(self.holdings.jobs))
-            await asyncio.sleep(notes.REST_S)
-
-    async def _write_progress(self, rows: list[notes.Row]) -> None:
-        """The caller holds the link's turn. Raises LinkDown; anything else is no reason for a worker to end."""
-        if not rows:
-            return
-        try:
-            await self.link.ask("note_progress", worker_id=self.lease.worker_id, told=json.dumps(rows))
-        except LinkDown:
-            self.told.put_back(rows)
-            raise
-        except psycopg.Error as error:
-            kind = type(error).__name__
-            logger.warning("progress not written worker=%s jobs=%s error=%s", self.lease.worker_id, len(rows), kind)
 
     async def _upkeep_loop(self) -> None:
         """Housekeeping, in a thread and on a connection of its own; its failure is logged there and ends nothing."""
