@@ -11,7 +11,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from youtility_tasks import BadInput, Retry, Task, Transient, enqueue_many, tenant
+from youtility_tasks import BadInput, Retry, Task, Transient, Workflow, enqueue_many, tenant
 from youtility_tasks.models import TaskExecutionHistory
 from youtility_tasks.testing import assert_enqueued, assert_not_enqueued, enqueued_jobs, inline
 
@@ -105,6 +105,25 @@ def test_on_commit_it_runs_as_the_callers_transaction_commits_and_not_if_it_does
             assert seen == []
 
     assert seen == ["committed"]
+
+
+@pytest.mark.django_db
+def test_a_workflow_goes_on_as_it_is_started_and_as_it_gets_its_signal(acme: int) -> None:
+    flow = Workflow("two steps")
+    first = flow.step(tasks["note"], name="first", what="first")
+    flow.step(tasks["note"], name="last", after=flow.signal("go on", after=first), what="last")
+    with tenant(acme), inline():
+        run = flow.start()
+        assert seen == ["first"]
+
+        run.signal("go on")
+        assert (seen, run.status) == (["first", "last"], "succeeded")
+
+        run.retry("all")
+        assert seen == ["first", "last", "first"]
+    with tenant(acme):
+        flow.start()
+    assert seen == ["first", "last", "first"]
 
 
 @pytest.mark.django_db

@@ -11,13 +11,15 @@ from django.db import transaction
 
 from youtility_tasks import tasks_api
 from youtility_tasks.conf import settings
+from youtility_tasks.workflows import runs
 
 from . import drain
 
 
 @contextlib.contextmanager
 def inline(*, raises: bool = True, on_commit: bool = False) -> Iterator[None]:
-    """Within the block each `enqueue` is followed by `run_jobs()`: the job is written as ever, then all that is due runs.
+    """Within the block each `enqueue`, each start of a workflow and each signal to one is followed by `run_jobs()`: the job is
+    written as ever, then all that is due runs.
 
     At once, so within the caller's transaction if he is in one: a job sees what he has not committed, and is undone with it. With
     `on_commit` when his transaction commits, as in life; in a TestCase that is the end of a `captureOnCommitCallbacks(execute=True)`.
@@ -35,7 +37,9 @@ def inline(*, raises: bool = True, on_commit: bool = False) -> Iterator[None]:
             work()
 
     tasks_api.task_enqueued.connect(enqueued, weak=False)
+    runs.on_moved.append(enqueued)
     try:
         yield
     finally:
         tasks_api.task_enqueued.disconnect(enqueued)
+        runs.on_moved.remove(enqueued)
