@@ -205,7 +205,7 @@ def declare() -> Iterator[Callable[..., Any]]:
 
     def declare_one(function: Callable[..., Any], **options: Any) -> Any:
         declared = task(function, **options)
-        names.append(declared.name)
+        names.extend((declared.name, *declared.aliases))
         return declared
 
     yield declare_one

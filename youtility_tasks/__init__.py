@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .enqueue import enqueue_many
     from .errors import BadInput, NotReady, NotYetBuilt, Transient
     from .finish import FinalFailure, on_final_failure
+    from .notes import Progress, progress_of
     from .registry import task
     from .secrets.marks import Pii, Secret
     from .tenants import current_tenant, tenant, tenants_in_scope
@@ -35,6 +36,7 @@ __all__ = [
     "NotReady",
     "NotYetBuilt",
     "Pii",
+    "Progress",
     "Retry",
     "RetryMode",
     "Run",
@@ -53,6 +55,7 @@ __all__ = [
     "enqueue_many",
     "errors",
     "on_final_failure",
+    "progress_of",
     "queues",
     "schedules",
     "task",
@@ -71,6 +74,7 @@ _HOME = {
     "NotReady": "errors",
     "NotYetBuilt": "errors",
     "Pii": "secrets.marks",
+    "Progress": "notes",
     "Retry": "declaration",
     "RetryMode": "workflows.runs",
     "Run": "workflows.runs",
@@ -84,6 +88,7 @@ _HOME = {
     "current_workflow": "workflows.runs",
     "enqueue_many": "enqueue",
     "on_final_failure": "finish",
+    "progress_of": "notes",
     "task": "registry",
     "tenant": "tenants",
     "tenants_in_scope": "tenants",

@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import tasks_api
+from asgiref.sync import sync_to_async
+
+from . import notes, tasks_api
 from .declaration import Task
 
 
@@ -23,6 +25,8 @@ class TaskContext(tasks_api.TaskContext):
     started: float = field(default_factory=time.monotonic)
     """Monotonic seconds at the start of the attempt."""
     abort: threading.Event = field(default_factory=threading.Event)
+    notes: notes.Notes = field(default_factory=notes.Remembered)
+    """Where `progress` and `checkpoint` go."""
 
     @property
     def attempt(self) -> int:
@@ -59,13 +63,58 @@ class TaskContext(tasks_api.TaskContext):
         """Whether somebody asked for this job to end; a long task asks now and then and returns early."""
         return self.abort.is_set()
 
+    def progress(self, done: float, total: float | None = None, note: str = "") -> None:
+        """Say how far this attempt is: `context.progress(40, 100, "pages")`. Lists and pages show it, and `progress_of` returns it.
+
+        As often as you like: the latest is written at most twice a second, and once more with the end. Never fails and never
+        waits; what is no number is left out. It stays with a job that failed, and goes with one that has succeeded. `note` is
+        cut at 200 characters.
+        """
+        self.notes.progress(done, total, note)
+
+    def checkpoint(self, data: Any) -> None:
+        """Keep where the next attempt is to go on, for `last_checkpoint`: durable when it returns. The latest counts; None forgets it.
+
+        JSON of at most 64 KiB; raises NotJson, TooDeep or TooLarge. Raises CheckpointInTransaction inside a transaction, which may be
+        rolled back, and LeaseLost when the job is no longer this worker's. Stored in clear: put no secret into it. It outlives
+        crashes, rescues and retries, also of a dead letter, and goes when the job has succeeded.
+        """
+        self.notes.checkpoint(data)
+
+    @property
+    def last_checkpoint(self) -> Any:
+        """What this job's last `checkpoint` has kept, in this attempt or an earlier one; None if there is none. Asks the database."""
+        return self.notes.last_checkpoint()
+
+    async def acheckpoint(self, data: Any) -> None:
+        """`checkpoint`, for an async task."""
+        await sync_to_async(self.notes.checkpoint)(data)
+
+    async def alast_checkpoint(self) -> Any:
+        """`last_checkpoint`, for an async task."""
+        return await sync_to_async(self.notes.last_checkpoint)()
+
     @classmethod
     def for_tests(
-        cls, task: Task, *, attempt: int = 1, job_id: int = 1, tenant_id: int = 0, kwargs: dict[str, Any] | None = None
+        cls,
+        task: Task,
+        *,
+        attempt: int = 1,
+        job_id: int = 1,
+        tenant_id: int = 0,
+        kwargs: dict[str, Any] | None = None,
+        last_checkpoint: Any = None,
     ) -> TaskContext:
-        """A context for calling `task.func(context, ...)` directly."""
+        """A context for calling `task.func(context, ...)` directly; its `notes.reported` is what `progress` was told."""
         result = tasks_api.result_of_json(running(task, job_id=job_id, attempt=attempt, args=[], kwargs=kwargs or {}))
-        return cls(task_result=result, task=task, job_id=job_id, tenant_id=tenant_id, number=attempt)
+        return cls(
+            task_result=result,
+            task=task,
+            job_id=job_id,
+            tenant_id=tenant_id,
+            number=attempt,
+            notes=notes.Remembered(last_checkpoint),
+        )
 
 
 def running(

@@ -119,7 +119,7 @@ def perform(
     False when it had been done before. If `do` raises, the effect is pending again and the error goes on. Raises NotReady while another job holds the reservation (for at most LEASE_S seconds), and
     EffectInTransaction inside a transaction, whose rollback could not take the effect back.
     """
-    if transaction.get_connection(settings().database).in_atomic_block:
+    if queries.in_transaction():
         raise EffectInTransaction(
             f"effects.perform({key!r}) inside a transaction: a rollback could not unsend it. "
             "Use effects.promise() here and perform it after the commit."

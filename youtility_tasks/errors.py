@@ -58,6 +58,7 @@
     │   ├── ResultTimeout           it had not ended in that time (a TimeoutError, too)
     │   └── WaitRefused             waiting here could not end
     ├── LeaseLost                   a write by a worker that no longer holds the job
+    ├── CheckpointInTransaction     a checkpoint was to outlive a transaction that may be rolled back
     └── EffectInTransaction         an outside effect was asked for inside a transaction
 
     AbortRequested (BaseException)  somebody aborted the running job; not for `except Exception`
@@ -484,6 +485,10 @@ class ScheduleExists(WrongSchedule):
 
 class LeaseLost(YoutilityTaskError):
     """A write by a worker that no longer holds the job; the write changed nothing."""
+
+
+class CheckpointInTransaction(YoutilityTaskError):
+    """A checkpoint inside a transaction: it would last although what it says was done may be rolled back."""
 
 
 class EffectInTransaction(YoutilityTaskError):

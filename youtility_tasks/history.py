@@ -10,6 +10,7 @@ from . import payload, registry, tasks_api
 from .declaration import Task
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
+from .models.jobs import TENANTS_OWN as JOBS_OWN
 from .secrets import sealing
 from .status import JobStatus
 from .tenancy import roles
@@ -60,7 +61,7 @@ def story(job_id: int, *, tenant_id: int | None = None) -> JobStory | None:
     """All that is known of a job, for one tenant or (None) for an operator; None if there is no such job."""
     jobs, ended = Job.objects.for_tenant(tenant_id), TaskExecutionHistory.objects.of_job(job_id).for_tenant(tenant_id)
     if roles.acting_as() == "ops":  # who may read nothing of what is the tenant's own
-        jobs, ended = jobs.defer("args"), ended.defer(*TENANTS_OWN)
+        jobs, ended = jobs.defer(*JOBS_OWN), ended.defer(*TENANTS_OWN)
     # The live row first: a job that ends between the two queries is then found by the second.
     job = jobs.filter(pk=job_id).first()
     attempts = list(ended)

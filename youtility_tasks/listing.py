@@ -6,9 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from . import notes
 from .declaration import LEAST_URGENT
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
+from .models.jobs import TENANTS_OWN as JOBS_OWN
+from .notes import Progress
 from .status import JobStatus
 from .tenancy import roles
 
@@ -48,6 +51,8 @@ class JobLine:
     started_at: datetime | None
     finished_at: datetime | None
     abort_requested: bool = False
+    progress: Progress | None = None
+    """How far its latest attempt is or, if it failed, was; None if it has not said so."""
     error_class: str = ""
     """Of the latest attempt that ended; also while another one waits."""
     error_message: str = ""
@@ -68,7 +73,7 @@ def _live(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = found.failed_between(wanted.failed_since, wanted.failed_until)
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
-    rows = list(found.defer("args").order_by("-pk")[:limit])
+    rows = list(found.defer(*(JOBS_OWN if roles.acting_as() == "ops" else ("args",))).order_by("-pk")[:limit])
     attempts = TaskExecutionHistory.objects.last_of_jobs(row.pk for row in rows).defer(*_unread())
     last = {attempt.job_id: attempt for attempt in attempts}
     return [_of_job(row, last.get(row.pk)) for row in rows]
@@ -88,6 +93,7 @@ def _of_job(row: Job, last: TaskExecutionHistory | None) -> JobLine:
         started_at=row.claimed_at,
         finished_at=row.failed_at,
         abort_requested=row.abort_requested,
+        progress=notes.of_job(row),
         error_class=last.error_class if last else "",
         error_message=_said(last) if last else "",
     )

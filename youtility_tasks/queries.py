@@ -76,6 +76,12 @@ def _cut(descriptor: int) -> None:
         copy.shutdown(socket.SHUT_RDWR)
 
 
+def in_transaction() -> bool:
+    """Whether this code is inside a transaction on Django's connection; the one around each test of a TestCase is none of its own."""
+    blocks = connections[settings().database].atomic_blocks
+    return any(not getattr(block, "_from_testcase", False) for block in blocks)
+
+
 def fetch(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement on Django's own connection, in the caller's transaction; return its rows."""
     with _cursor() as cursor:

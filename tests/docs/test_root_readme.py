@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+import types
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
-from youtility_tasks import queues, registry
+from youtility_tasks import Retry, TaskContext, progress_of, queues, registry
 from youtility_tasks.models import Tenant
-from youtility_tasks.testing import assert_enqueued
+from youtility_tasks.testing import assert_enqueued, run_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,6 +32,30 @@ def test_the_first_lines_of_code_run_as_they_stand(tmp_path, monkeypatch):
     finally:
         registry.forget("send_welcome")
         sys.modules.pop("readme_example", None)
+
+
+@pytest.mark.django_db
+def test_the_long_job_goes_on_where_it_was(declare, monkeypatch):
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "last_checkpoint" in block]
+    rendered = []
+
+    def render(page):
+        if page == 2 and rendered.count(1) < 2:
+            rendered.append(1)
+            raise OSError("the printer is away")
+        rendered.append(page)
+
+    module = types.ModuleType("readme_long_job")
+    vars(module).update(TaskContext=TaskContext, render=render)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(code, vars(module))  # noqa: S102
+    book = declare(module.render_book, takes_context=True, tenant="all", retry=Retry(2))
+    result = book.enqueue(pages=4)
+
+    run_jobs(limit=1)
+    assert str(progress_of(result)) == "2 of 4 pages (50 %)"
+    run_jobs()
+    assert rendered == [0, 1, 1, 2, 3]
 
 
 def test_every_command_of_the_table_exists():

@@ -366,7 +366,7 @@ def test_tests_are_told_what_was_enqueued(task: Task, acme: int) -> None:
 
     found = assert_enqueued("send", token=TOKEN, n=3)
     assert arguments(found) == {"token": TOKEN, "n": 3}
-    with pytest.raises(AssertionError, match=r"waiting: \[\{'n': 3, 'token': '\[secret\]'\}\]"):
+    with pytest.raises(AssertionError, match=r"Waiting of it: job \d+ \(tenant 7\) \{'n': 3, 'token': '\[secret\]'\}"):
         assert_enqueued("send", token="another")
 
 

@@ -228,7 +228,7 @@ def test_run_jobs_runs_what_is_due_and_what_that_enqueues(add_task: Task, sweep_
         results = enqueue_many(add_task, [{"number": n} for n in range(5)])
         add_task.using(run_after=timezone.now() + dt.timedelta(hours=1)).enqueue(number=99)
     assert_enqueued("add", number=99)
-    with pytest.raises(AssertionError, match="No waiting add with"):
+    with pytest.raises(AssertionError, match="No waiting job of 'add' with number=77"):
         assert_enqueued("add", number=77)
 
     assert run_jobs() == 5

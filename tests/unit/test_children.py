@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.app import mutants
 from youtility_tasks.conf import QueueSettings
 from youtility_tasks.workers import death, wire
 from youtility_tasks.workers.board import Board
@@ -178,6 +179,39 @@ def test_a_child_that_nobody_understands_is_killed(stage: Callable[..., Any], mo
         assert killed == [NO_PROCESS]
 
     stage(scene)
+
+
+def heard(stage: Callable[..., Any]) -> tuple[list[Any], list[Any]]:
+    """What the children of a scene said of how far jobs are, and what was reported."""
+    told: list[Any] = []
+
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.hear = lambda job, said: told.append((job.job_id, said))
+        children.give([job(1, claim_number=5), job(2, claim_number=5), job(3, claim_number=5)])
+        rows = [[1, 5, 1, 2, "x"], [2, 4, 1, 2, "of an earlier claim"], [99, 5, 1, 2, "of nobody"], None, [[]], "x"]
+        said = wire.pack({"progress": rows, "ended": []}) + wire.pack({"progress": 7, "ended": []})
+        nursery.childs_ends[0].sendall(said + ending(3, claim_number=5, progress=[3, 5, 9, 9, "last"]))
+        children._hear_child(children.members[0])
+
+    return told, stage(scene)
+
+
+def test_a_child_says_how_far_a_job_is_only_of_the_claims_that_it_was_given(
+    stage: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, reported = heard(stage)
+
+    assert told == [(1, [1, 2, "x"]), (3, [9, 9, "last"])]
+    assert [each["id"] for each in reported if each["happened"] == "returned"] == [3]
+    assert all("progress" not in each for each in reported)
+
+    monkeypatch.setattr(Children, "_hear_progress", Children._hear_progress)  # put back after the test
+    mutants.apply(
+        mutants.Mutant(
+            "youtility_tasks.workers.children", "Children._hear_progress", "job.claim_number == row[1]", "True"
+        )
+    )
+    assert heard(stage)[0] == [(1, [1, 2, "x"]), (2, [1, 2, "of an earlier claim"]), (3, [9, 9, "last"])]
 
 
 def test_a_child_speaks_only_for_the_claims_that_it_was_given(stage: Callable[..., Any]) -> None:

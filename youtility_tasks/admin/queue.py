@@ -19,7 +19,7 @@ from django.db.models import Model, Q, QuerySet
 from django.forms.models import construct_instance
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from youtility_tasks import acts, audit, controls, members, membership, roster, suspension
+from youtility_tasks import acts, audit, controls, members, membership, notes, roster, suspension
 from youtility_tasks.errors import EnqueueError, NotAllowed, Refused
 from youtility_tasks.models import (
     Job,
@@ -93,6 +93,7 @@ class JobAdmin(ToLookAt):
         "queue_name",
         "tenant_id",
         "status",
+        "how_far",
         "attempts",
         "enqueued_at",
         "scheduled_at",
@@ -101,7 +102,12 @@ class JobAdmin(ToLookAt):
     list_filter = ["status"]
     search_fields = ["=id", "=task_name", "=fingerprint"]
     ordering = ["-id"]
-    exclude = ["args"]
+    exclude = ["args", "progress", "progress_note"]
+    readonly_fields = ["how_far"]
+
+    @admin.display(description="Progress")
+    def how_far(self, job: Job) -> str:
+        return str(notes.of_job(job) or "")
     actions = ["retry", "discard"]
     action_form = WithReason
 

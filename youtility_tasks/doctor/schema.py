@@ -20,6 +20,7 @@ FUNCTIONS = (
     "youtility_tasks_any_tenant_v1",
     "youtility_tasks_before_v1",
     "youtility_tasks_cancel_v1",
+    "youtility_tasks_checkpoint_v1",
     "youtility_tasks_claim_limited_v1",
     "youtility_tasks_claim_v2",
     "youtility_tasks_controls_v1",
@@ -73,6 +74,7 @@ FUNCTIONS = (
     "youtility_tasks_note_step_v1",
     "youtility_tasks_parked_before_v1",
     "youtility_tasks_parked_v1",
+    "youtility_tasks_progress_v1",
     "youtility_tasks_pump_v4",
     "youtility_tasks_put_off_v1",
     "youtility_tasks_queue_sums_v1",
@@ -156,6 +158,7 @@ def _expected() -> tuple[set[str], set[tuple[str, str]]]:
     tables: set[str] = set()
     expected = {("function", name) for name in FUNCTIONS} | {("index", name) for name in INDEXES}
     expected |= {("constraint", name) for name in CONSTRAINTS}
+    expected.add(("column", "procrastinate_jobs.checkpoint"))  # no field of the model: nobody reads it with the rest
     for model in apps.get_app_config("youtility_tasks").get_models():
         options = model._meta
         tables.add(options.db_table)

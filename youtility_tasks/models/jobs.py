@@ -12,6 +12,9 @@ from youtility_tasks.status import LIVE, JobStatus
 NO_FINGERPRINT = "none"
 """What is shown, and asked for, where the column is empty."""
 
+TENANTS_OWN = ("args", "progress_note")
+"""Columns that say what a tenant's work is about; an operator may not read them (tenancy/house.py)."""
+
 
 class JobQuerySet(models.QuerySet["Job"]):
     """Named questions about jobs in the queue; each narrows what it is asked of, and None leaves it as wide."""
@@ -81,6 +84,8 @@ class Job(models.Model):
     failed_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="not begun by then, it is not run; null once it has begun")
     parked_by = models.IntegerField(default=0, help_text="the QueueControl that kept it from running last; 0: none")
+    progress = models.JSONField(null=True, help_text="how far an attempt said it was, and which; see notes.py")
+    progress_note = models.TextField(null=True, blank=True)  # noqa: DJ001
     step_id = models.BigIntegerField(null=True, blank=True, help_text="the WorkflowStep whose job it is")
     fingerprint = models.TextField(
         default="", blank=True, help_text="of a dead letter's error: alike for failures that are alike"

@@ -46,6 +46,7 @@ _JOB_METADATA = (
     "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
     "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
     "rescue_count", "unique_key", "done_key", "noted", "parked_by", "expires_at", "step_id", "fingerprint", "attempts_before",
+    "progress",
 )  # fmt: skip
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
@@ -139,6 +140,8 @@ TABLES = (
                     "abort_requested",
                     "queueing_lock",
                     "parked_by",
+                    "progress",
+                    "progress_note",
                 ),
                 "DELETE": ALL_COLUMNS,
             },
@@ -449,7 +452,7 @@ _OF_THE_WORKER = (
     "youtility_tasks_finish_v2", "youtility_tasks_first_of_locks_v1", "youtility_tasks_give_back_v1",
     "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_pump_v4", "youtility_tasks_register_v1",
     "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
-    "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1",
+    "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1", "youtility_tasks_progress_v1",
 )  # fmt: skip
 _OF_FLOWS = (
     "youtility_tasks_flow_advance_v1", "youtility_tasks_flow_args_v1", "youtility_tasks_flow_jobs_ended_v1", "youtility_tasks_flow_value_v1",
@@ -469,6 +472,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_OF_REASONS, (WORKER, *USERS, OPS)),
     **dict.fromkeys(_OF_ERRORS, (WORKER, *USERS, OPS, OWNER)),
     "youtility_tasks_any_tenant_v1": (OPS,),
+    "youtility_tasks_checkpoint_v1": (TASK,),
     "youtility_tasks_enqueue_v1": USERS,
     "youtility_tasks_enqueue_one_v1": USERS,
     "youtility_tasks_enqueue_expiring_v1": USERS,
@@ -490,6 +494,7 @@ DEFINERS = frozenset(
         *_ACTS,
         *_FLOW_ACTS,
         *_FLOW_UPKEEP,
+        "youtility_tasks_checkpoint_v1",
         "youtility_tasks_flow_start_v1",
         "youtility_tasks_replace_v1",
         "youtility_tasks_signal_sent_v1",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import os
 import queue
@@ -33,6 +34,8 @@ _LOOK_AT_CLOCKS_S = 0.25
 _CLOCKS_REST_S = 0.05
 """Messages may come by the hundred a second; what runs is not walked for each of them."""
 _ABORT_PATIENCE_S = 1.0
+_TOLD_AT_ONCE = 100
+"""Jobs of whose progress one message tells: it must fit into a socket that takes anything at all."""
 _TRUST_CONNECTIONS_S = 1.0
 """While async tasks run side by side, their connections are looked at no more often than this."""
 
@@ -178,6 +181,21 @@ class _Child:
             # A sync task may ask `context.should_abort()` and end well; if it does not, it is interrupted.
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)
+        self.tell_progress()
+
+    def tell_progress(self) -> None:
+        """Say how far jobs are, if that holds up nobody: a worker that does not read is told later."""
+        noted = [current.notes for current in list(self.runs.values()) if current.notes is not None]
+        if not any(notes.has_news() for notes in noted) or not self.sending.acquire(blocking=False):
+            return
+        try:
+            if select.select([], [self.sock], [], 0)[1]:
+                news = (row for notes in noted if (row := notes.take()) is not None)
+                told = list(itertools.islice(news, _TOLD_AT_ONCE))
+                with contextlib.suppress(ConnectionError):
+                    self.sock.sendall(wire.pack({"progress": told, "ended": []}))
+        finally:
+            self.sending.release()
 
     def work(self) -> None:
         """A thread of the crew: one sync job after the other."""

@@ -99,8 +99,10 @@ class Children:
     them may have killed it, a job that crashed before has a nursery to itself as well.
     """
 
-    def __init__(self, matron: Matron, shape: QueueSettings, report: Report) -> None:
-        self.shape, self.report = shape, report
+    def __init__(
+        self, matron: Matron, shape: QueueSettings, report: Report, hear: Callable[[Job, Any], None] | None = None
+    ) -> None:
+        self.shape, self.report, self.hear = shape, report, hear
         self.members: list[Child] = []
         self.lease_deadline = 0.0
         self.looked_at = time.monotonic()
@@ -282,16 +284,28 @@ class Children:
 
     def _heard(self, child: Child, messages: list[dict[str, Any]]) -> None:
         for message in messages:
+            if "progress" in message:
+                self._hear_progress(child, message["progress"])
             for ending in message["ended"]:
                 if ending["happened"] != Happened.HANDED_BACK:
                     child.stuck, child.heard_at = False, time.monotonic()
                 self._ended(child, ending)
+
+    def _hear_progress(self, child: Child, rows: Any) -> None:
+        for row in rows if isinstance(rows, list) else ():
+            is_one = isinstance(row, list) and len(row) > 2 and isinstance(row[0], int)
+            job = child.jobs.get(row[0]) if is_one else None
+            if self.hear is not None and job is not None and job.claim_number == row[1]:
+                self.hear(job, row[2:])
 
     def _ended(self, child: Child, ending: dict[str, Any]) -> None:
         job = child.jobs.get(ending["id"])
         # A child can only speak for jobs that it was given, under the claim it was given.
         if job is not None and job.claim_number == ending["claim_number"]:
             del child.jobs[ending["id"]]
+            last = ending.pop("progress", None)
+            if last is not None and self.hear is not None:
+                self.hear(job, last[2:])
             self.report({**ending, "pid": child.pid})
 
     def _retire(self, child: Child) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from asgiref.sync import async_to_sync, sync_to_async
 from django.utils import timezone
 
-from youtility_tasks import context, failpoints, history, payload, registry, running, tasks_api, tenants
+from youtility_tasks import context, failpoints, history, notes, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, SoftTimeLimit, UnknownTask
@@ -66,6 +66,8 @@ class Run:
     interrupted: bool = False
     abort: threading.Event | None = None
     """What the task's context shows of an abort; made for a task that takes its context, or given."""
+    notes: notes.Notes | None = None
+    """Of a task that takes its context: what it says of its way."""
     _abort_asked: bool = False
     _thread_id: int | None = None
     _async_task: asyncio.Task[Any] | None = None
@@ -280,9 +282,12 @@ def _longest_s(task: Task) -> float:
 
 def _context(run: Run, task: Task, result: tasks_api.TaskResult[Any]) -> context.TaskContext:
     job, abort = run.assignment, run.abort_event()
+    scrub = str if run.hidden is None else run.hidden.text
+    run.notes = notes.Notes(job.job_id, job.worker_id, job.claim_number, tenant_id=job.tenant_id, scrub=scrub)
     return context.TaskContext(
-        task_result=result, task=task, job_id=job.job_id, tenant_id=job.tenant_id, number=job.attempt, abort=abort
-    )
+        task_result=result, task=task, job_id=job.job_id, tenant_id=job.tenant_id, number=job.attempt, abort=abort,
+        notes=run.notes,
+    )  # fmt: skip
 
 
 def _finished(
@@ -318,6 +323,10 @@ def _ending(
     printed = said.text(hidden)
     if printed:
         ending["output"] = payload.clean_text(printed)
+    if run.notes is not None and error is not None:
+        last = run.notes.rest()
+        if last is not None:
+            ending["progress"] = last
     if error is None and result is None:
         return ending
     if error is None:

@@ -30,6 +30,7 @@ from .lease import Lease
 from .link import Link, LinkDown, notifications
 from .nursery import Matron
 from .ticker import CHANNEL, Ticker
+from .told import Told
 
 STOP_NOW = signal.SIGUSR1
 """From the supervisor: no more patience. Not a second SIGTERM, because a service manager sends its own to everyone."""
@@ -68,9 +69,10 @@ class Worker:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
         self.link = Link(self.conninfo)
-        self.children = Children(matron, shape, self.note_ending)
-        self.appetite = Appetite(shape)
         self.holdings = Holdings()
+        self.told = Told(self.link, self.holdings, lambda: self.lease.worker_id)
+        self.children = Children(matron, shape, self.note_ending, self.told.hear)
+        self.appetite = Appetite(shape)
         self.lease = Lease(
             queue_name,
             shape.slots,
@@ -116,6 +118,7 @@ class Worker:
             self._clock_loop,
             self._nursery_loop,
             self._upkeep_loop,
+            self.told.keep,
             self.ticker.keep,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
@@ -207,6 +210,7 @@ class Worker:
 
     async def _pump(self, wanted: int) -> None:
         async with self.link.turn:
+            await self.told.write_of_ended()
             sent, resent = self.holdings.send(self.most)
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,9 @@ from youtility_tasks.errors import Refused, SignalRefused, WorkflowNotFound
 from youtility_tasks.models import TaskWorkflow, WorkflowStep
 from youtility_tasks.models.workflows import TENANTS_OWN
 from youtility_tasks.tenants import current_tenant
+
+on_moved: list[Callable[[], None]] = []
+"""Called when somebody has started a run, sent it a signal or retried it, in his transaction; for the inline mode of tests."""
 
 _MOST_CALLS = 50
 """Of a cancel that meets jobs which somebody else has a hold of; the rest is upkeep's."""
@@ -142,7 +145,14 @@ def signal(workflow_id: int, name: str, said: Any = None) -> None:
         audit.write(
             "signal workflow", f"workflow {run.pk} ({run.name})", tenant_id=run.tenant_id, after={"signal": name}
         )
+    moved()
     logger.debug("signal sent workflow=%s name=%s tenant=%s", run.pk, name, run.tenant_id)
+
+
+def moved() -> None:
+    """Tell whoever wants to know that steps may have been released."""
+    for tell in on_moved:
+        tell()
 
 
 def _why_not(run: TaskWorkflow, name: str, answer: str) -> str:
@@ -221,6 +231,7 @@ def retry(workflow_id: int, mode: RetryMode | str = RetryMode.FAILED, reason: st
     logger.info(
         "workflow retried id=%s name=%s tenant=%s mode=%s steps=%s", run.pk, run.name, run.tenant_id, wanted, again
     )
+    moved()
     return int(again)
 
 

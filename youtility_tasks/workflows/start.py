@@ -12,7 +12,7 @@ from youtility_tasks.errors import NoTenant, UnknownTenant, WrongWorkflow
 
 from .graph import Join, StepKind
 from .references import Reference
-from .runs import Run
+from .runs import Run, moved
 
 if TYPE_CHECKING:
     from .definition import Step, Workflow
@@ -63,6 +63,7 @@ def _write(runs: Sequence[Begin], tenant_id: int) -> list[Run]:
             f"Workflow {runs[0][0].name!r} was started for tenant {tenant_id}, which does not exist or is not active. "
             "`manage_task_queue tenants` lists them."
         )
+    moved()
     return [Run(workflow_id) for workflow_id, _, _ in written]
 
 

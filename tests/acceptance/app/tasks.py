@@ -164,6 +164,39 @@ def asks_whether_to_stop(context: TaskContext) -> str:
     return "stopped when asked"
 
 
+@task(tenant="all", takes_context=True, retry=Retry(1))
+def goes_a_long_way(context: TaskContext, *, until: str = "/", fails: bool = False, times: int = 2) -> str:
+    """Says how far it is, waits, and says it many times more."""
+    context.progress(40, 100, "pages")
+    diary.write("begin", task="goes_a_long_way")
+    wait_for(until)
+    for n in range(times):
+        context.progress(n, times - 1, "the end")
+    if fails:
+        raise BadInput("on purpose")
+    return "there"
+
+
+@task(tenant="all", takes_context=True, retry=Retry(2))
+def keeps_its_place(context: TaskContext, *, dies: bool = False, until: str = "/nowhere") -> Any:
+    """Its first life ends when its checkpoint is kept, or goes on until somebody ends it; the second gives it back."""
+    before = context.last_checkpoint
+    if before is None:
+        context.checkpoint({"page": 40, "of": "the first"})
+        if dies:
+            os.kill(os.getpid(), signal.SIGKILL)
+        diary.write("begin", task="keeps_its_place")
+        wait_for(until)
+    return before
+
+
+@task(tenant="all", takes_context=True)
+async def keeps_its_place_async(context: TaskContext) -> Any:
+    context.progress(1, 2)
+    await context.acheckpoint(["async"])
+    return await context.alast_checkpoint()
+
+
 @task(tenant="all", timeout_s=0.5, retry=Retry(2))
 def runs_past_its_limit(*, until: str = "/nowhere") -> None:
     diary.write("begin", task="runs_past_its_limit")

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 
 from youtility_tasks import listing, registry
 from youtility_tasks.listing import JobFilter, JobLine
+from youtility_tasks.notes import Progress
 from youtility_tasks.status import JobStatus
 
 from . import arguments
@@ -54,6 +55,7 @@ def document(line: JobLine) -> dict[str, Any]:
         "scheduled_at": instant(line.scheduled_at),
         "started_at": instant(line.started_at),
         "finished_at": instant(line.finished_at),
+        "progress": progress(line.progress),
         "error_class": line.error_class,
         "error_message": line.error_message,
     }
@@ -64,7 +66,7 @@ def page(lines: Sequence[JobLine], more: bool, *, empty: str) -> list[Renderable
     rows = [
         (
             line.job_id,
-            "doing, to be aborted" if line.abort_requested and line.status == JobStatus.DOING else line.status,
+            _status(line),
             line.task_name,
             line.queue_name,
             line.tenant_id or "all",
@@ -85,6 +87,18 @@ def page(lines: Sequence[JobLine], more: bool, *, empty: str) -> list[Renderable
     if more:
         shown.append(f"There are more: these are the newest {len(lines)}. --limit shows more, filters show fewer.")
     return shown
+
+
+def progress(told: Progress | None) -> dict[str, Any] | None:
+    """How far a job is, for JSON."""
+    if told is None:
+        return None
+    return {"done": told.done, "total": told.total, "note": told.note, "at": instant(told.at)}
+
+
+def _status(line: JobLine) -> str:
+    to_be_aborted = ", to be aborted" if line.abort_requested and line.status == JobStatus.DOING else ""
+    return f"{line.status}{to_be_aborted}" + (f", {line.progress}" if line.progress is not None else "")
 
 
 def _most(line: JobLine) -> int | None:

@@ -9,14 +9,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 from rich.console import RenderableType
 
-from youtility_tasks import history, holds, registry
+from youtility_tasks import history, holds, notes, registry
 from youtility_tasks.declaration import LEAST_URGENT
 from youtility_tasks.errors import JobNotFound
 from youtility_tasks.history import JobStory
 from youtility_tasks.models import TaskExecutionHistory
 from youtility_tasks.secrets import marks, sealing
 
-from . import arguments
+from . import arguments, job_lines
 from .answer import Answer, BadUsage, instant, span_ms, table
 from .scope import Scope
 
@@ -30,7 +30,10 @@ _LONGEST_SHOWN = 4_000
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("id", type=arguments.job_id, help="the job")
     parser.add_argument(
-        "--args", action="store_true", dest="with_args", help="its arguments, too: they may hold people's names"
+        "--args",
+        action="store_true",
+        dest="with_args",
+        help="its arguments and its checkpoint, too: they may hold people's names",
     )
     parser.add_argument(
         "--pii", action="store_true", help="with --args: those marked `Pii`, too; those marked `Secret` are never shown"
@@ -49,6 +52,8 @@ def run(options: Namespace) -> Answer:
     job["holds"] = [{"key": each.key, "while": each.while_, "until": instant(each.until)} for each in keys]
     if options.with_args:
         job["args"] = _args(known, with_pii=options.pii)
+        if known.job is not None:
+            job["checkpoint"] = notes.kept_by(known.job_id)
     attempts = [_attempt(each) for each in known.attempts]
     shown = {**job, "holds": "\n".join(each.sentence for each in keys) or None}
     return Answer({"job": job, "attempts": attempts}, _page(shown, known))
@@ -78,6 +83,7 @@ def _job(known: JobStory) -> dict[str, Any]:
             "worker_id": job.worker_id,
             "claim_number": job.claim_number,
             "abort_requested": job.abort_requested,
+            "progress": job_lines.progress(notes.of_job(job)),
             "crash_count": job.crash_count,
             "rescue_count": job.rescue_count,
             "attempts_before": job.attempts_before or None,
@@ -135,7 +141,8 @@ def _attempt(each: TaskExecutionHistory) -> dict[str, Any]:
 
 
 def _page(job: dict[str, Any], known: JobStory) -> list[RenderableType]:
-    facts = [(name, _short(value)) for name, value in job.items() if value is not None and value is not False]
+    shown = {**job, "progress": str(notes.of_job(known.job) or "") or None} if known.job is not None else job
+    facts = [(name, _short(value)) for name, value in shown.items() if value is not None and value is not False]
     attempts = [
         (
             each.attempt,

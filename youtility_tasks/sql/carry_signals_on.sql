@@ -1,0 +1,1 @@
+SET CONSTRAINTS youtility_tasks_signal_sent IMMEDIATE

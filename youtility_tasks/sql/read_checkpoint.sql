@@ -1,0 +1,1 @@
+SELECT j.checkpoint FROM procrastinate_jobs j WHERE j.id = %(job_id)s
