@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
-from . import history, payload, queries, tasks_api, tenants
+from . import foreign, history, payload, queries, tasks_api, tenants
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
@@ -182,13 +182,15 @@ def _arguments(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> di
     try:
         bound = task.signature.bind(*args, **kwargs)
     except TypeError as error:
+        if task.verbatim and foreign.takes(task, args, kwargs):
+            return foreign.arguments(task, args, kwargs)
         given = [*(f"#{n + 1}" for n in range(len(args))), *sorted(map(str, kwargs))]
         raise WrongArguments(
             f"Task {task.name!r}: {error}. Given: {', '.join(given) or 'nothing'}; "
             f"right is {task.name}{task.signature.replace(return_annotation=task.signature.empty)}."
         ) from error
     if task.verbatim:
-        return {"args": list(args), "kwargs": dict(kwargs)}
+        return foreign.arguments(task, args, kwargs)
     stored = dict(bound.arguments)
     for name, parameter in task.signature.parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -290,7 +292,7 @@ def _result(call: _Call, written: Enqueued) -> tasks_api.TaskResult[Any]:
     if not written.is_new:  # it has its own arguments, and may be running by now
         return history.result(str(written.job_id))
     result: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
-        task=call.task,
+        task=call.task.stands_for or call.task,
         id=str(written.job_id),
         status=tasks_api.TaskResultStatus.READY,
         enqueued_at=written.enqueued_at,
