@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import datetime as dt
 import json
@@ -279,6 +280,30 @@ def test_who_listens_is_told_the_error_of_what_has_failed(heard: list[tuple[Any,
     assert ended.errors[0].traceback.endswith("LookupError: why\n")
     put.refresh()
     assert [each.exception_class for each in put.errors] == [LookupError]
+
+
+@pytest.mark.parametrize("task", [plain.tells, plain.tells_async, plain.breaks], ids=["sync", "async", "failing"])
+def test_who_listens_may_ask_the_database_whatever_runs(task: Any) -> None:
+    seen: list[Any] = []
+
+    def counts(sender: Any, task_result: Any, **_: Any) -> None:
+        seen.append((task_result.status, Job.objects.filter(pk=task_result.id).count()))
+
+    put = task.enqueue("w")
+    with listening(task_started=counts, task_finished=counts):
+        run_jobs()
+
+    put.refresh()
+    assert seen == [(Status.RUNNING, 1), (put.status, 1)]
+
+
+@contextlib.contextmanager
+def listening(**listeners: Any) -> Iterator[None]:
+    for name, listen in listeners.items():
+        getattr(tasks_api, name).connect(listen)
+    yield
+    for name, listen in listeners.items():
+        getattr(tasks_api, name).disconnect(listen)
 
 
 def test_an_attempt_after_a_crash_is_the_second(desk: Desk) -> None:

@@ -189,8 +189,8 @@ def run_sync(run: Run) -> dict[str, Any]:
         try:
             with run.interruptible_thread():
                 _look(run)
-                with _surroundings(run) as (task, args, kwargs):
-                    run.keep(task.func(*args, **kwargs))
+                with _surroundings(run) as call, call.listeners.told():
+                    run.keep(call.task.func(*call.args, **call.kwargs))
         except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
             ending = _ending(run, said, before, error=error)
             _tell_if_final(run, ending)
@@ -206,8 +206,9 @@ async def run_async(run: Run) -> dict[str, Any]:
             async with run.interruptible_task():
                 if run.is_foreign:
                     await sync_to_async(_look)(run)
-                with _surroundings(run) as (task, args, kwargs):
-                    run.keep(await task.func(*args, **kwargs))
+                with _surroundings(run) as call:
+                    async with call.listeners.told_of_async():
+                        run.keep(await call.task.func(*call.args, **call.kwargs))
         except BaseException as error:
             ending = _ending(run, said, None, error=error)
             await sync_to_async(_tell_if_final)(run, ending)
@@ -223,8 +224,10 @@ def run_in_place(run: Run) -> dict[str, Any]:
 def call_in_place(run: Run) -> Any:
     """Run the task here and now, in its tenant; returns its result, or raises its error without values of marked arguments."""
     try:
-        with _surroundings(run) as (task, args, kwargs):
-            return task.call(*args, **kwargs)
+        with _surroundings(run) as call, call.listeners.told():
+            returned = call.task.call(*call.args, **call.kwargs)
+            run.keep(returned)
+        return returned
     except BaseException as error:
         told = error if run.hidden is None else run.hidden.error(error)
         if told is error:
@@ -249,8 +252,18 @@ def _whose(job: Assignment) -> contextlib.AbstractContextManager[Any]:
     return tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is to be run, and who is told of it."""
+
+    task: Task
+    args: list[Any]
+    kwargs: dict[str, Any]
+    listeners: telling.Listeners[Run]
+
+
 @contextlib.contextmanager
-def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
+def _surroundings(run: Run) -> Iterator[_Call]:
     job, task = run.assignment, run.task
     if task is None:
         raise UnknownTask(job.task_name, registry.registered())
@@ -274,23 +287,14 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
         task, job_id=job.job_id, attempt=job.attempt, args=shown_args, kwargs=shown_kwargs, worker_id=job.worker_id
     )
     fields |= telling.begun(task, attempt=job.attempt, known=run.known, stored=stored)
-    result = tasks_api.result_of_json(fields)
-    backend = type(task.get_backend())
     before = running.current.set(running.Running(job.job_id, task.name, workflow_id))
     if opened is not None:
         run.hidden = opened.scrubber
         scrubbing.watch(run.hidden)
     try:
         with _whose(job), token.living(_longest_s(task)):
-            tasks_api.task_started.send(backend, task_result=result)
-            try:
-                yield task, [_context(run, task, result), *args] if task.takes_context else args, kwargs
-            except BaseException as error:
-                if decide(classify(error), task, attempt=job.attempt, crash_count=0).verdict is not Verdict.RETRY:
-                    error_class, _, said = _told(run, error)
-                    telling.failed(backend, fields, error_class, said)
-                raise
-            telling.succeeded(backend, fields, run.stored_result)
+            args = [_context(run, task, fields), *args] if task.takes_context else args
+            yield _Call(task, args, kwargs, telling.Listeners(type(task.get_backend()), fields, run, _final))
     finally:
         running.current.reset(before)
         if run.hidden is not None:
@@ -316,16 +320,15 @@ def _longest_s(task: Task) -> float:
     return _NO_LIMIT_S if task.timeout_s is None else task.timeout_s + settings().soft_limit_grace_s
 
 
-def _context(run: Run, task: Task, result: tasks_api.TaskResult[Any]) -> context.TaskContext:
-    job, abort = run.assignment, run.abort_event()
+def _context(run: Run, task: Task, fields: telling.Fields) -> context.TaskContext:
+    job, abort, result = run.assignment, run.abort_event(), tasks_api.result_of_json(fields)
     return context.TaskContext(
         task_result=result,
         task=task,
         job_id=job.job_id,
         tenant_id=job.tenant_id,
-        number=job.attempt
-        if task.stands_for is None
-        else max(job.attempt, result.attempts),  # Django's counts crashes, too
+        # Django's counts crashes, too.
+        number=job.attempt if task.stands_for is None else max(job.attempt, result.attempts),
         abort=abort,
     )
 
@@ -364,6 +367,17 @@ def _ending(
             ending["happened"] = Happened.TIMED_OUT
         ending["error_class"], ending["error_message"], ending["traceback"] = _told(run, error)
     return ending
+
+
+def _final(run: Run, error: BaseException) -> tuple[str, str, str] | None:
+    """As `_told`, of an error that no other attempt will follow; None of others."""
+    task = run.task
+    if (
+        task is None
+        or decide(classify(error), task, attempt=run.assignment.attempt, crash_count=0).verdict is Verdict.RETRY
+    ):
+        return None
+    return _told(run, error)
 
 
 def _told(run: Run, error: BaseException) -> tuple[str, str, str]:

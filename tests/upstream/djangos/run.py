@@ -104,7 +104,7 @@ def interpreter(version: str, *more: str) -> Path:
     """Python with this project, that Django and `more`, in an environment that is made once."""
     if version == "here":
         return Path(sys.executable)
-    folder = FETCHED / "-".join([f"django-{version}", *more])
+    folder = FETCHED / f"django-{version}{'-site' if more else ''}"
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
         subprocess.run([base(version), "-m", "venv", "--clear", folder], check=True)

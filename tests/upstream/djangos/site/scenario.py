@@ -69,13 +69,14 @@ def pages() -> None:
     root = Page.objects.get(depth=1)
     image = picture()
     page = root.add_child(instance=SitePage(title="Gate", slug="gate", body="a turnstile that squeaks", picture=image))
-    before = Job.objects.count()
+    before, told = Job.objects.count(), len(enqueued)
     try:
         with transaction.atomic():
             root.add_child(instance=SitePage(title="Never", slug="never", body="nobody saves this"))
             raise RuntimeError
     except RuntimeError:
-        check("what is enqueued in a transaction goes with it", Job.objects.count() == before)
+        check("what is enqueued in a transaction goes with it", Job.objects.count() == before and len(enqueued) > told)
+        del enqueued[told:]
     wanted = {"modelsearch.tasks.insert_or_update_object_task", "wagtail.tasks.update_reference_index_task"}
     check("saving a page enqueues Wagtail's tasks", wanted <= names_waiting())
     check("a page is not found before a worker ran", not SitePage.objects.search("turnstile").count())
@@ -184,7 +185,7 @@ def record_result(record: Any) -> Any:
 
 def main() -> int:
     call_command("check")
-    call_command("migrate", run_syncdb=True, verbosity=0)
+    call_command("migrate", verbosity=0)
     pages()
     results()
     if ON_6:
