@@ -31,6 +31,7 @@ class ProcrastinateBackend(tasks_api.BaseTaskBackend):
 
     def __init__(self, alias: str, params: dict[str, Any]) -> None:
         super().__init__(alias, params)
+        self._names = params.get("QUEUES", [])
         if "QUEUES" not in params:
             self.queues |= _served()
         self._of_ours = copy.copy(self)
@@ -83,38 +84,50 @@ class ProcrastinateBackend(tasks_api.BaseTaskBackend):
         return list(self._flaws())
 
     def _flaws(self) -> Iterator[checks.CheckMessage]:
-        options = self.options if isinstance(self.options, Mapping) else {"": self.options}
-        moved = options.get("queues", {})
-        for name in sorted(map(str, options.keys() - _OPTIONS)):
-            yield checks.Error(
-                f"TASKS[{self.alias!r}]['OPTIONS'] has {name!r}, which is none; right is {{'queues': {{theirs: ours}}}}.",
-                hint=did_you_mean(name, _OPTIONS).strip()
-                or "Take it out: settings of the house are in YOUTILITY_TASKS.",
-                id="youtility_tasks.E005",
+        says = f"TASKS[{self.alias!r}]"
+        names, options = self._names, self.options
+        if not isinstance(names, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in names):
+            yield _flaw(5, f"{says}['QUEUES'] is {names!r}; right is a list of names.", "For example ['default'].")
+            return
+        if not isinstance(options, Mapping):
+            yield _flaw(
+                5,
+                f"{says}['OPTIONS'] is {options!r}; right is a dict.",
+                "For example {'queues': {'default': 'email'}}.",
             )
+            return
+        for name in sorted(map(str, options.keys() - _OPTIONS)):
+            hint = did_you_mean(name, _OPTIONS).strip() or "Take it out: settings of the house are in YOUTILITY_TASKS."
+            yield _flaw(
+                5, f"{says}['OPTIONS'] has {name!r}, which is none; right is {{'queues': {{theirs: ours}}}}.", hint
+            )
+        moved = options.get("queues", {})
         if not isinstance(moved, Mapping):
-            yield checks.Error(
-                f"TASKS[{self.alias!r}]['OPTIONS']['queues'] is {moved!r}; right is a dict {{theirs: ours}}.",
-                hint="For example {'default': 'email'}.",
-                id="youtility_tasks.E005",
+            yield _flaw(
+                5, f"{says}['OPTIONS']['queues'] is {moved!r}; right is a dict.", "For example {'default': 'email'}."
             )
             return
         served = _served()
+        if not served:
+            return
         for theirs, ours in moved.items():
-            if served and ours not in served:
-                yield checks.Error(
-                    f"TASKS[{self.alias!r}]['OPTIONS']['queues'] sends {theirs!r} to {ours!r}, which no worker serves.",
-                    hint=f"Configured queues: {', '.join(sorted(served))}.",
-                    id="youtility_tasks.E006",
+            if ours not in served:
+                yield _flaw(
+                    6,
+                    f"{says}['OPTIONS']['queues'] sends {theirs!r} to {ours!r}, which no worker serves.",
+                    f"Configured queues: {', '.join(sorted(served))}.",
                 )
-        lost = sorted(name for name in self.queues if foreign.queue_name(name, moved) not in served) if served else []
-        for theirs in lost:
-            if theirs not in moved:
-                yield checks.Error(
-                    f"TASKS[{self.alias!r}] allows the queue {theirs!r}, which no worker serves.",
-                    hint=f"Say in OPTIONS['queues'] which it is: {{{theirs!r}: {min(served)!r}}}.",
-                    id="youtility_tasks.E006",
+        for theirs in sorted(self.queues - set(moved)):
+            if foreign.queue_name(theirs, moved) not in served:
+                yield _flaw(
+                    6,
+                    f"{says} allows the queue {theirs!r}, which no worker serves.",
+                    f"Say in OPTIONS['queues'] which it is: {{{theirs!r}: {min(served)!r}}}.",
                 )
+
+
+def _flaw(number: int, words: str, hint: str) -> checks.Error:
+    return checks.Error(words, hint=hint, id=f"youtility_tasks.E{number:03}")
 
 
 def _served() -> set[str]:

@@ -106,7 +106,9 @@ CHECKED: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     (TWO["late"], []),
     ({"OPTIONS": {"queue": {}}}, [("E005", "has 'queue', which is none")]),
     ({"OPTIONS": {"queues": ["email"]}}, [("E005", r"is \['email'\]; right is a dict")]),
-    ({"OPTIONS": 5}, [("E005", "has ''")]),
+    ({"OPTIONS": 5}, [("E005", "'OPTIONS'] is 5; right is a dict")]),
+    ({"QUEUES": "default"}, [("E005", "'QUEUES'] is 'default'; right is a list")]),
+    ({"QUEUES": ["default", 5]}, [("E005", "right is a list of names")]),
     ({"OPTIONS": {"queues": {"default": "emial"}}}, [("E006", "sends 'default' to 'emial'")]),
 ]
 

@@ -48,7 +48,9 @@ class NotFetched(Exception):
 
 
 def tests() -> Path:
-    """The folder with `tasks/`, Django's own tests, as they are in its newest source distribution."""
+    """The folder with `tasks/`, Django's own tests: of DJANGO_SOURCE, or of its newest source distribution."""
+    if given := os.environ.get("DJANGO_SOURCE"):
+        return Path(given).resolve() / "tests"
     folder = FETCHED / f"django-{NEWEST}-tests"
     if not (folder / "ready").exists():
         with tempfile.TemporaryDirectory() as name:
