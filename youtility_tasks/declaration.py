@@ -151,6 +151,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     Priority is 1 (most urgent) to 10; procrastinate stores `11 - priority`.
     """
 
+    # Django 6.0 has no defaults for these.
+    priority: int = 5
+    backend: str = "default"
+    queue_name: str = queues.MAINTENANCE
+    run_after: datetime | None = None
     task_name: str
     """The stable name, never the path: it is stored in jobs, history and schedules."""
     aliases: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.acceptance.app import mutants, plain
-from youtility_tasks import errors, foreign, registry, task
+from youtility_tasks import context, errors, foreign, registry, task, tasks_api
 
 THEIRS = st.integers(-100, 100)
 
@@ -167,6 +167,8 @@ def test_our_tasks_can_be_pickled_and_copied_with_their_options(options: dict[st
 
     assert pickle.loads(pickle.dumps(called)) == called  # noqa: S301
     assert copy.deepcopy(called) == called
+    result = tasks_api.result_of_json(context.running(called, job_id=1, attempt=1, args=[], kwargs={"number": 1}))
+    assert pickle.loads(pickle.dumps(result)) == result  # noqa: S301
 
 
 def test_what_is_no_declaration_of_ours_is_not_pickled() -> None:
