@@ -7,7 +7,7 @@ ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost
     tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo up test tables check fix bench upstream
+.PHONY: demo up test tables check fix bench upstream django
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day
@@ -38,6 +38,9 @@ bench: .venv/demo           ## measure this package and its peers, and draw the 
 upstream: .venv/dev         ## procrastinate's own tests on our schema, with its worker and with ours (fetches them)
 	.venv/bin/python -m tests.upstream.run stock
 	.venv/bin/python -m tests.upstream.run ours
+
+django: .venv/dev           ## Django's own tests of task backends on ours, our tests on each Django, and a site of others' packages (fetches them)
+	.venv/bin/python -m tests.upstream.djangos.run
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'

@@ -7,11 +7,12 @@ import inspect
 import random
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from croniter import croniter
+from django.utils.module_loading import import_string
 
 from . import queues, tasks_api, uniqueness
 from .conf import settings
@@ -168,6 +169,11 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     Priority is 1 (most urgent) to 10; procrastinate stores `11 - priority`.
     """
 
+    # Django 6.0 has no defaults for these.
+    priority: int = 5
+    backend: str = "default"
+    queue_name: str = queues.MAINTENANCE
+    run_after: datetime | None = None
     task_name: str
     """The stable name, never the path: it is stored in jobs, history and schedules."""
     aliases: tuple[str, ...] = ()
@@ -201,6 +207,10 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """Called with the arguments at enqueue, marked ones in clear; raises to refuse the call."""
     verbatim: bool = False
     """Arguments are stored as they were called (`{"args": [], "kwargs": {}}`) and not by name; for adopted tasks."""
+    stands_for: tasks_api.Task | None = field(default=None, repr=False, compare=False)  # type: ignore[type-arg]
+    """Another Django package's task that this one is; its results show it."""
+    called_with: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """What the call's `using` changed of that package's declaration, as JSON."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
     marks: marks.Marks = field(init=False, repr=False, compare=False)
     """Which arguments are marked `Secret` or `Pii`; false when none is."""
@@ -218,6 +228,12 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
             object.__setattr__(self, "debounce", Debounce(self.debounce))  # type: ignore[arg-type]
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         tasks_api.Task.__post_init__(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the path of its function, as Django 6.1 does it; what `using` changed goes along."""
+        declared = _declared(self.module_path)
+        mine = {each.name: getattr(self, each.name) for each in fields(self) if each.init and each.compare}
+        return _using_again, (self.module_path, {k: v for k, v in mine.items() if v != getattr(declared, k)})
 
     @property
     def name(self) -> str:
@@ -375,3 +391,14 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     def key(self, key: Key, arguments: Mapping[str, Any]) -> str | None:
         """A lock or key for these arguments."""
         return key(dict(arguments)) if callable(key) else key
+
+
+def _declared(path: str) -> Task:
+    found = import_string(path)
+    if not isinstance(found, Task):
+        raise TypeError(f"{path} is no task of this package, so what was made of it cannot be pickled.")
+    return found
+
+
+def _using_again(path: str, changed: Mapping[str, Any]) -> Task:
+    return replace(_declared(path), **changed)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
-from . import history, payload, queries, tasks_api, tenants, uniqueness
+from . import foreign, history, payload, queries, tasks_api, tenants, uniqueness
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
@@ -219,13 +219,15 @@ def _arguments(task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> di
     try:
         bound = task.signature.bind(*args, **kwargs)
     except TypeError as error:
+        if task.verbatim and foreign.takes(task, args, kwargs):
+            return foreign.arguments(task, args, kwargs)
         given = [*(f"#{n + 1}" for n in range(len(args))), *sorted(map(str, kwargs))]
         raise WrongArguments(
             f"Task {task.name!r}: {error}. Given: {', '.join(given) or 'nothing'}; "
             f"right is {task.name}{task.signature.replace(return_annotation=task.signature.empty)}."
         ) from error
     if task.verbatim:
-        return {"args": list(args), "kwargs": dict(kwargs)}
+        return foreign.arguments(task, args, kwargs)
     stored = dict(bound.arguments)
     for name, parameter in task.signature.parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -357,7 +359,7 @@ def _result(call: _Call, written: Enqueued) -> tasks_api.EnqueuedResult[Any]:
             ) from None
         return tasks_api.EnqueuedResult.of(found, is_new=False, is_replaced=written.is_replaced)
     result: tasks_api.EnqueuedResult[Any] = tasks_api.EnqueuedResult(
-        task=call.task,
+        task=call.task.stands_for or call.task,
         id=str(written.job_id),
         status=tasks_api.TaskResultStatus.READY,
         enqueued_at=written.enqueued_at,

@@ -13,8 +13,8 @@
     │       ├── WrongDirectDatabase it is not the database that Django uses
     │       └── TenantsNotApart     roles, rights or policies are not what keeps tenants apart
     ├── EnqueueError                a call that was refused; nothing was written
-    │   ├── WrongArguments          they do not fit the task's signature
-    │   ├── NotJson                 NaN, NUL, lone surrogate, a set, an object, ...
+    │   ├── WrongArguments          they do not fit the task's signature (a TypeError, too)
+    │   ├── NotJson                 NaN, NUL, lone surrogate, a set, an object, ... (a TypeError, too)
     │   ├── TooDeep / TooLarge
     │   ├── NaiveDatetime
     │   ├── NoTenant / UnknownTenant
@@ -154,11 +154,11 @@ class WrongOption(ConfigurationError, EnqueueError):
     """A priority or a `run_after` that cannot be."""
 
 
-class WrongArguments(EnqueueError):
+class WrongArguments(EnqueueError, TypeError):
     """Arguments that do not fit the task's signature."""
 
 
-class NotJson(EnqueueError):
+class NotJson(EnqueueError, TypeError):
     """A value that JSON, or PostgreSQL's jsonb, cannot carry."""
 
 

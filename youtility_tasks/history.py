@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import payload, registry, tasks_api
+from . import foreign, payload, registry, tasks_api
 from .declaration import Task
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
@@ -87,12 +87,15 @@ def _as_result(known: JobStory, declared: Task) -> tasks_api.TaskResult[Any]:
     last = known.attempts[-1] if known.attempts else None
     job = known.job
     final = last if job is None else None
+    workers = [attempt.worker_id for attempt in known.attempts]
     starts = [attempt.started_at for attempt in known.attempts if attempt.started_at]
     if job is not None and job.status == JobStatus.DOING and job.claimed_at is not None:
         starts.append(job.claimed_at)
+        workers.append(job.worker_id)
+    task = declared if declared.stands_for is None else foreign.as_called(declared.stands_for, known.args)
     args, kwargs = unpack(declared, sealing.redact(known.args, declared.marks, verbatim=declared.verbatim))
     made: tasks_api.TaskResult[Any] = tasks_api.TaskResult(
-        task=declared,
+        task=task,
         id=str(known.job_id),
         status=_FACE[known.status],
         enqueued_at=job.enqueued_at if job else (last.enqueued_at if last else None),
@@ -101,13 +104,13 @@ def _as_result(known: JobStory, declared: Task) -> tasks_api.TaskResult[Any]:
         finished_at=final.finished_at if final else (job.failed_at if job else None),
         args=args,
         kwargs=kwargs,
-        backend=declared.backend,
+        backend=task.backend,
         errors=[
             tasks_api.TaskError(exception_class_path=attempt.error_class, traceback=attempt.traceback)
             for attempt in known.attempts
             if attempt.error_class
         ],
-        worker_ids=[str(attempt.worker_id) for attempt in known.attempts if attempt.worker_id is not None],
+        worker_ids=[str(worker_id) for worker_id in workers if worker_id is not None],
     )
     if final is not None and final.status == JobStatus.SUCCEEDED:
         object.__setattr__(made, "_return_value", final.result)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, overload
 
-from django.apps import apps
 from django.utils.module_loading import import_string
 
-from . import queues, tasks_api
-from .declaration import LEAST_URGENT, MOST_URGENT, Task
+from . import foreign, queues, tasks_api
+from .declaration import Task
 from .errors import ConfigurationError, UnknownTask
 
 logger = logging.getLogger(__name__)
@@ -100,42 +99,56 @@ def get(task_name: str) -> Task:
     return found
 
 
-def adopt(plain: tasks_api.Task) -> Task:  # type: ignore[type-arg]
-    """Another Django package's task as one of ours: its name is its path, its priority -100..100 becomes 10..1."""
+def adopt(plain: tasks_api.Task, *, moved: Mapping[str, str] | None = None) -> Task:  # type: ignore[type-arg]
+    """Another Django package's task as one of ours: its name is its path, its priority -100..100 becomes 10..1.
+
+    `moved` says which queue of theirs is which of ours; by default the task's own backend does.
+    """
     if isinstance(plain, Task):
         return plain
+    declared = _plain(plain.module_path)
+    if moved is None:
+        moved = getattr(plain.get_backend(), "moved", {})
     return Task(
         func=plain.func,
         task_name=plain.module_path,
-        queue_name=plain.queue_name if plain.queue_name in queues.configured() else queues.MAINTENANCE,
-        priority=min(LEAST_URGENT, max(MOST_URGENT, round(5.5 - plain.priority * 4.5 / 100))),
+        queue_name=foreign.queue_name(plain.queue_name, moved),
+        priority=foreign.priority(plain.priority),
         backend=plain.backend,
-        run_after=plain.run_after,
+        run_after=foreign.instant(plain.run_after),
         takes_context=plain.takes_context,
         tenant="all",
         verbatim=True,
+        stands_for=plain,
+        called_with={} if declared is None else foreign.changes(plain, declared),
     )
+
+
+def _plain(path: str) -> tasks_api.Task | None:  # type: ignore[type-arg]
+    """Another Django package's task by its path; None if there is none. Whatever its module raises while it is loaded is raised."""
+    if not foreign.is_within_reach(path):
+        return None
+    try:
+        found = import_string(path)
+    except ImportError:
+        return None
+    return found if isinstance(found, tasks_api.Task) else None
 
 
 def resolve(task_name: str) -> Task | None:
     """The task that a job names: a registered one, a finder's, or another package's Django task by its path; else None.
 
-    Only modules below an installed application are imported: a name comes from a table, and must not load just anything.
+    Only modules of packages that are loaded already are imported: a name comes from a table, and must not load just anything.
     """
     known = _registry.get(task_name) or next(filter(None, (find_more(task_name) for find_more in finders)), None)
     if known is not None or "." not in task_name:
         return known
-    module = task_name.rpartition(".")[0]
-    if not any(module == app.name or module.startswith(f"{app.name}.") for app in apps.get_app_configs()):
-        return None
     try:
-        plain = import_string(task_name)
-    except ImportError:
-        return None
+        plain = _plain(task_name)
+        return None if plain is None else adopt(plain)
     except Exception:  # whatever a module does while it is loaded must not end the worker that looks for a name
         logger.warning("no task could be loaded task=%s", task_name, exc_info=True)
         return None
-    return adopt(plain) if isinstance(plain, tasks_api.Task) else None
 
 
 def forget(task_name: str) -> None:

@@ -226,14 +226,12 @@ RUN, OUTPUT, SCRUBBING = (
 @pytest.mark.parametrize(
     ("mutant", "seen_in"),
     [
+        (Mutant(RUN, "_told", "scrub(payload.safe(str, error))", "payload.safe(str, error)"), {"COPY"}),
+        (Mutant(RUN, "_told", "scrub(_traceback(error))", "_traceback(error)"), {"COPY", "log"}),
         (
-            Mutant(
-                RUN, "_ending", "clean_text(scrub(payload.safe(str, error))", "clean_text((payload.safe(str, error))"
-            ),
-            {"COPY"},
+            Mutant(RUN, "Run.keep", "cleaned if self.hidden is None else self.hidden.json(cleaned)", "cleaned"),
+            {"COPY", "log"},
         ),
-        (Mutant(RUN, "_ending", "scrub(_traceback(error))", "_traceback(error)"), {"COPY"}),
-        (Mutant(RUN, "_ending", "cleaned if hidden is None else hidden.json(cleaned)", "cleaned"), {"COPY"}),
         (Mutant(RUN, "_ending", "said.text(hidden)", "said.text()"), {"COPY"}),
         (Mutant(OUTPUT, "_Tee.write", "scrubbing.scrub(text)", "text"), {"log"}),
         (Mutant(SCRUBBING, "scrub_record", "record.msg, record.args = scrubbed, None", "pass"), {"log"}),

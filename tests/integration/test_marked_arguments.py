@@ -180,9 +180,6 @@ def test_another_packages_task_has_its_marks_by_position(acme: int, monkeypatch:
         from django.tasks import task as declare_plain
     declared = declare_plain()(send_plainly)
     monkeypatch.setattr(registry, "import_string", lambda path: {f"{__name__}.send_plainly": declared}[path])
-    monkeypatch.setattr(
-        registry.apps, "get_app_configs", lambda: [type("App", (), {"name": __name__.rpartition(".")[0] or __name__})]
-    )
     result = declared.enqueue(TOKEN, n=3)
     other = declared.enqueue(token=TOKEN)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from youtility_tasks import tasks_api
 from youtility_tasks.context import TaskContext
 from youtility_tasks.declaration import Task
@@ -33,3 +35,33 @@ def test_a_result_made_of_json_is_the_one_that_django_would_make() -> None:
 
     assert made == djangos
     assert repr(made) == repr(djangos)
+
+
+class Outer:
+    class Gone(LookupError):
+        """As `Model.DoesNotExist` stands inside its model."""
+
+
+def test_an_error_finds_a_class_inside_another() -> None:
+    named = {
+        kind: f"{kind.__module__}.{kind.__qualname__}" for kind in (Outer.Gone, KeyError, tasks_api.TaskResultMismatch)
+    }
+
+    for kind, path in named.items():
+        assert tasks_api.TaskError(exception_class_path=path, traceback="").exception_class is kind
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("subprocess.run", ValueError),
+        ("does.not.exist", ImportError),
+        (f"{__name__}.Outer.Missing", ImportError),
+        (f"{__name__}.Outer.__name__", ImportError),
+        ("", ImportError),
+        ("KeyError", ImportError),
+    ],
+)
+def test_an_error_whose_class_cannot_be_had_says_so_as_djangos_does(path: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        _ = tasks_api.TaskError(exception_class_path=path, traceback="").exception_class

@@ -108,6 +108,7 @@ class JobAdmin(ToLookAt):
     @admin.display(description="Progress")
     def how_far(self, job: Job) -> str:
         return str(notes.of_job(job) or "")
+
     actions = ["retry", "discard"]
     action_form = WithReason
 

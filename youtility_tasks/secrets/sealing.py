@@ -180,7 +180,7 @@ def keep_hidden(edited: dict[str, Any], stored: dict[str, Any], *, verbatim: boo
             _kept(value, before_args[n] if n < len(before_args) else None)
             for n, value in enumerate(edited.get("args", []))
         ]
-        return {"args": args, "kwargs": keep_hidden(edited.get("kwargs", {}), before_kwargs)}
+        return {**edited, "args": args, "kwargs": keep_hidden(edited.get("kwargs", {}), before_kwargs)}
     return {name: _kept(value, stored.get(name)) for name, value in edited.items()}
 
 
@@ -212,6 +212,7 @@ def _each(place: Place, stored: dict[str, Any], change: Callable[[str, Mark | No
     if not place.verbatim:
         return {name: change(name, marks.of(name), value) for name, value in stored.items()}
     return {
+        **stored,
         "args": [change(f"#{n}", marks.at(n), value) for n, value in enumerate(stored.get("args", []))],
         "kwargs": {name: change(name, marks.of(name), value) for name, value in stored.get("kwargs", {}).items()},
     }

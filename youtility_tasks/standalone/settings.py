@@ -60,7 +60,7 @@ STATIC_URL = "static/"
 TASKS = {
     "default": {
         "BACKEND": "youtility_tasks.backends.ProcrastinateBackend",
-        "QUEUES": [queues.HIGH_PRIORITY, queues.EMAIL, queues.REPORTS, queues.MAINTENANCE],
+        "QUEUES": ["default", queues.HIGH_PRIORITY, queues.EMAIL, queues.REPORTS, queues.MAINTENANCE],
     }
 }
 YOUTILITY_TASKS = {

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from youtility_tasks import audit, queries, registry
+from youtility_tasks import audit, foreign, queries, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import BrokenSecret, UnknownSecretKey
 from youtility_tasks.secrets import keyring, marks, sealing
@@ -123,7 +123,9 @@ def _reseal(row: tuple[Any, ...], done: Rekeyed) -> _Resealed | None:
     if before is None:
         done.broken.append(job_id)
         return None
-    verbatim = declared.verbatim if declared is not None else before.keys() == {"args", "kwargs"}
+    verbatim = (
+        declared.verbatim if declared is not None else before.keys() - {foreign.CALLED_WITH} == {"args", "kwargs"}
+    )
     try:
         stored, digests = sealing.reseal(sealing.Place(tenant_id, task_name, marks.NONE, verbatim), before)
     except UnknownSecretKey as error:

@@ -16,9 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.utils import timezone
 
-from youtility_tasks import context, failpoints, history, notes, payload, registry, running, tasks_api, tenants
+from youtility_tasks import context, failpoints, foreign, history, notes, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, SoftTimeLimit, UnknownTask
@@ -27,7 +26,7 @@ from youtility_tasks.secrets import scrubbing, sealing
 from youtility_tasks.tenancy import token
 from youtility_tasks.workflows import resolve
 
-from . import output
+from . import output, telling
 
 _NO_LIMIT_S = 3_600.0
 _MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
@@ -63,6 +62,10 @@ class Run:
     """Of a workflow's step: its arguments with values in the place of references."""
     hidden: scrubbing.Scrubber | None = None
     """What must not be seen of its arguments, once they are open; None when none is marked."""
+    known: tasks_api.TaskResult[Any] | None = None
+    """Of another package's task: what is known of its job as the attempt begins, for its context and for who listens."""
+    stored_result: Any = None
+    """What it returned, as its history will have it."""
     interrupted: bool = False
     abort: threading.Event | None = None
     """What the task's context shows of an abort; made for a task that takes its context, or given."""
@@ -109,6 +112,25 @@ class Run:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread_id), ctypes.py_object(reason))
             elif self._async_task is not None and self._loop is not None:
                 self._loop.call_soon_threadsafe(self._async_task.cancel)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether its task is another Django package's."""
+        return self.task is not None and self.task.stands_for is not None
+
+    def keep(self, returned: Any) -> None:
+        """Make what the task returned fit for its history. Raises TypeError or ValueError when another package's is no JSON."""
+        if returned is None:
+            return
+        before = self._reason
+        if self.is_foreign:
+            returned = foreign.result(returned)
+        cleaned = payload.clean(returned, max_bytes=settings().max_result_bytes)
+        self.stored_result = cleaned if self.hidden is None else self.hidden.json(cleaned)
+        if (
+            self._reason is not None and self._reason is not before
+        ):  # it came while `clean` was at work, which takes any error
+            raise self._reason
 
     @contextlib.contextmanager
     def interruptible_thread(self) -> Iterator[None]:
@@ -167,13 +189,15 @@ def run_sync(run: Run) -> dict[str, Any]:
     before = _usage()
     with output.kept() as said:
         try:
-            with run.interruptible_thread(), _surroundings(run) as (task, args, kwargs):
-                result = task.func(*args, **kwargs)
+            with run.interruptible_thread():
+                _look(run)
+                with _surroundings(run) as call, call.listeners.told():
+                    run.keep(call.task.func(*call.args, **call.kwargs))
         except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
             ending = _ending(run, said, before, error=error)
             _tell_if_final(run, ending)
             return ending
-    return _ending(run, said, before, result=result)
+    return _ending(run, said, before)
 
 
 async def run_async(run: Run) -> dict[str, Any]:
@@ -182,13 +206,16 @@ async def run_async(run: Run) -> dict[str, Any]:
     with output.kept() as said:
         try:
             async with run.interruptible_task():
-                with _surroundings(run) as (task, args, kwargs):
-                    result = await task.func(*args, **kwargs)
+                if run.is_foreign:
+                    await sync_to_async(_look)(run)
+                with _surroundings(run) as call:
+                    async with call.listeners.told_of_async():
+                        run.keep(await call.task.func(*call.args, **call.kwargs))
         except BaseException as error:
             ending = _ending(run, said, None, error=error)
             await sync_to_async(_tell_if_final)(run, ending)
             return ending
-    return _ending(run, said, None, result=result)
+    return _ending(run, said, None)
 
 
 def run_in_place(run: Run) -> dict[str, Any]:
@@ -199,8 +226,10 @@ def run_in_place(run: Run) -> dict[str, Any]:
 def call_in_place(run: Run) -> Any:
     """Run the task here and now, in its tenant; returns its result, or raises its error without values of marked arguments."""
     try:
-        with _surroundings(run) as (task, args, kwargs):
-            return task.call(*args, **kwargs)
+        with _surroundings(run) as call, call.listeners.told():
+            returned = call.task.call(*call.args, **call.kwargs)
+            run.keep(returned)
+        return returned
     except BaseException as error:
         told = error if run.hidden is None else run.hidden.error(error)
         if told is error:
@@ -213,8 +242,30 @@ def is_async(run: Run) -> bool:
     return run.task is not None and run.task.is_async
 
 
+def _look(run: Run) -> None:
+    """Read what is known of the job of another package's task, whose context and signals tell all that Django's would."""
+    job, task = run.assignment, run.task
+    if task is not None and run.is_foreign:
+        with _whose(job), token.living(_longest_s(task)):
+            run.known = telling.known_of(job.job_id)
+
+
+def _whose(job: Assignment) -> contextlib.AbstractContextManager[Any]:
+    return tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What is to be run, and who is told of it."""
+
+    task: Task
+    args: list[Any]
+    kwargs: dict[str, Any]
+    listeners: telling.Listeners[Run]
+
+
 @contextlib.contextmanager
-def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
+def _surroundings(run: Run) -> Iterator[_Call]:
     job, task = run.assignment, run.task
     if task is None:
         raise UnknownTask(job.task_name, registry.registered())
@@ -237,23 +288,15 @@ def _surroundings(run: Run) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
     fields = context.running(
         task, job_id=job.job_id, attempt=job.attempt, args=shown_args, kwargs=shown_kwargs, worker_id=job.worker_id
     )
-    result = tasks_api.result_of_json(fields)
-    backend = type(task.get_backend())
+    fields |= telling.begun(task, attempt=job.attempt, known=run.known, stored=stored)
     before = running.current.set(running.Running(job.job_id, task.name, workflow_id))
     if opened is not None:
         run.hidden = opened.scrubber
         scrubbing.watch(run.hidden)
     try:
-        whose = tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
-        with whose, token.living(_longest_s(task)):
-            tasks_api.task_started.send(backend, task_result=result)
-            try:
-                yield task, [_context(run, task, result), *args] if task.takes_context else args, kwargs
-            except BaseException as error:
-                if decide(classify(error), task, attempt=job.attempt, crash_count=0).verdict is not Verdict.RETRY:
-                    _finished(backend, fields, tasks_api.TaskResultStatus.FAILED)
-                raise
-            _finished(backend, fields, tasks_api.TaskResultStatus.SUCCESSFUL)
+        with _whose(job), token.living(_longest_s(task)):
+            args = [_context(run, task, fields), *args] if task.takes_context else args
+            yield _Call(task, args, kwargs, telling.Listeners(type(task.get_backend()), fields, run, _final))
     finally:
         running.current.reset(before)
         if run.hidden is not None:
@@ -270,8 +313,7 @@ def _of_step(job: Assignment, task: Task, stored: dict[str, Any]) -> dict[str, A
     at = resolve.place(stored)
     if at is None:
         return resolve.without_place(stored)
-    whose = tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
-    with whose, token.living(_longest_s(task)):
+    with _whose(job), token.living(_longest_s(task)):
         return resolve.opened(stored, at, verbatim=task.verbatim)
 
 
@@ -280,21 +322,20 @@ def _longest_s(task: Task) -> float:
     return _NO_LIMIT_S if task.timeout_s is None else task.timeout_s + settings().soft_limit_grace_s
 
 
-def _context(run: Run, task: Task, result: tasks_api.TaskResult[Any]) -> context.TaskContext:
-    job, abort = run.assignment, run.abort_event()
+def _context(run: Run, task: Task, fields: telling.Fields) -> context.TaskContext:
+    job, abort, result = run.assignment, run.abort_event(), tasks_api.result_of_json(fields)
     scrub = str if run.hidden is None else run.hidden.text
     run.notes = notes.Notes(job.job_id, job.worker_id, job.claim_number, tenant_id=job.tenant_id, scrub=scrub)
     return context.TaskContext(
-        task_result=result, task=task, job_id=job.job_id, tenant_id=job.tenant_id, number=job.attempt, abort=abort,
+        task_result=result,
+        task=task,
+        job_id=job.job_id,
+        tenant_id=job.tenant_id,
+        # Django's counts crashes, too.
+        number=job.attempt if task.stands_for is None else max(job.attempt, result.attempts),
+        abort=abort,
         notes=run.notes,
     )  # fmt: skip
-
-
-def _finished(
-    backend: type[tasks_api.BaseTaskBackend], fields: dict[str, Any], status: tasks_api.TaskResultStatus
-) -> None:
-    result = tasks_api.result_of_json({**fields, "status": status, "finished_at": timezone.now()})
-    tasks_api.task_finished.send(backend, task_result=result)
 
 
 def _usage() -> resource.struct_rusage:
@@ -307,7 +348,6 @@ def _ending(
     said: output.Tail,
     before: resource.struct_rusage | None,
     *,
-    result: Any = None,
     error: BaseException | None = None,
 ) -> dict[str, Any]:
     after = _usage()
@@ -327,22 +367,38 @@ def _ending(
         last = run.notes.rest()
         if last is not None:
             ending["progress"] = last
-    if error is None and result is None:
-        return ending
     if error is None:
-        cleaned = payload.clean(result, max_bytes=settings().max_result_bytes)
-        ending["result"] = cleaned if hidden is None else hidden.json(cleaned)
+        if run.stored_result is not None:
+            ending["result"] = run.stored_result
     else:
-        kind = type(error)
         ending["happened"] = Happened.ABORTED if run._reason is AbortRequested else classify(error)
         if run._reason is SoftTimeLimit:
             ending["happened"] = Happened.TIMED_OUT
-        ending["error_class"] = payload.clean_text(f"{kind.__module__}.{kind.__qualname__}", limit=_MAX_NAME)
-        # Scrubbed before it is cut: half a value is a value, too.
-        scrub = str if hidden is None else hidden.text
-        ending["error_message"] = payload.clean_text(scrub(payload.safe(str, error)), limit=_MAX_MESSAGE)
-        ending["traceback"] = payload.clean_text(scrub(_traceback(error)), limit=_MAX_TRACEBACK)
+        ending["error_class"], ending["error_message"], ending["traceback"] = _told(run, error)
     return ending
+
+
+def _final(run: Run, error: BaseException) -> tuple[str, str, str] | None:
+    """As `_told`, of an error that no other attempt will follow; None of others."""
+    task = run.task
+    if (
+        task is None
+        or decide(classify(error), task, attempt=run.assignment.attempt, crash_count=0).verdict is Verdict.RETRY
+    ):
+        return None
+    return _told(run, error)
+
+
+def _told(run: Run, error: BaseException) -> tuple[str, str, str]:
+    """Class, message and traceback of an error as they are kept."""
+    kind = type(error)
+    # Scrubbed before it is cut: half a value is a value, too.
+    scrub = str if run.hidden is None else run.hidden.text
+    return (
+        payload.clean_text(f"{kind.__module__}.{kind.__qualname__}", limit=_MAX_NAME),
+        payload.clean_text(scrub(payload.safe(str, error)), limit=_MAX_MESSAGE),
+        payload.clean_text(scrub(_traceback(error)), limit=_MAX_TRACEBACK),
+    )
 
 
 def _cpu_s(usage: resource.struct_rusage) -> float:

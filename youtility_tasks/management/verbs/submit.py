@@ -67,7 +67,7 @@ def run(options: Namespace) -> Answer:
     scheduled_at = instant(holder.scheduled_at if holder else wanted.run_after)
     job = {
         "id": int(result.id),
-        "task": result.task.name,
+        "task": task.name,
         "queue": queue_name,
         "tenant": options.tenant or 0,
         "enqueued_at": instant(result.enqueued_at),
