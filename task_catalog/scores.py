@@ -111,7 +111,7 @@ def head_of(form: Form, month: Month) -> dict[str, Any]:
         "site": form.site,
         "vendor": form.vendor_name,
         "month": month.name,
-        "year": month.year,
+        "year": str(month.year),  # as a number it would get a thousands separator where the settings ask for one
         "approvers": approvers,
     }
 

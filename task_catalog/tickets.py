@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import BigIntegerField, F, Func, Max, Value
+from django.db import IntegrityError, connection, transaction
+from django.db.models import BigIntegerField, Count, F, Func, Max, Q, Value
 from django.db.models.functions import Cast
 
 from task_catalog import entities
@@ -63,21 +63,48 @@ def create_ticket(new: NewTicket, *, at: datetime) -> Ticket:
 
 
 def create_tickets(new: Sequence[NewTicket], *, at: datetime) -> list[Ticket]:
-    """As `create_ticket` for many, numbered in their order: one statement for all tickets, two for each site."""
-    with transaction.atomic():
-        sites = _sites(new)
-        people = _named(entities.Person, (pk for each in new for pk in (each.person_id, each.creator_id)))
-        groups = _named(entities.Group, (each.group_id for each in new))
-        numbers = {place: _take_number(*place) for place in sorted({(each.client_id, each.bu_id or 0) for each in new})}
-        tickets = []
-        for each in new:
-            place = (each.client_id, each.bu_id or 0)
-            number = rules.ticket_number(sites[place[1]].bucode, numbers[place])
-            numbers[place] += 1
-            tickets.append(_ticket(each, number, people, groups, at=at))
-        # Not save(): an adopter's pre_save signal would give the ticket a number of its own, without our lock.
-        entities.Ticket.objects.bulk_create(tickets)
+    """As `create_ticket` for many, numbered in their order: one statement for all tickets, two for each site.
+
+    The tickets of a site whose code is another one's too are numbered by its id as well: numbers are unique over all clients,
+    and nobody sees another client's.
+    """
+    by_id: set[int] = set()
+    while True:
+        tickets: list[Ticket] = []
+        try:
+            with transaction.atomic():
+                tickets += _numbered(new, by_id, at=at)
+                # Not save(): an adopter's pre_save signal would give the ticket a number of its own, without our lock.
+                entities.Ticket.objects.bulk_create(tickets)
+        except IntegrityError as error:
+            taken = _site_of_taken_number(error, tickets)
+            if taken is None or taken in by_id:
+                raise
+            by_id.add(taken)
+        else:
+            return tickets
+
+
+def _numbered(new: Sequence[NewTicket], by_id: set[int], *, at: datetime) -> list[Ticket]:
+    sites = _sites(new)
+    people = _named(entities.Person, (pk for each in new for pk in (each.person_id, each.creator_id)))
+    groups = _named(entities.Group, (each.group_id for each in new))
+    numbers = {place: _take_number(*place) for place in sorted({(each.client_id, each.bu_id or 0) for each in new})}
+    tickets = []
+    for each in new:
+        place = (each.client_id, each.bu_id or 0)
+        n, has_id = numbers[place]
+        numbers[place] = n + 1, has_id
+        site_id = place[1] if has_id or place[1] in by_id else None
+        number = rules.ticket_number(sites[place[1]].bucode, n, site_id=site_id)
+        tickets.append(_ticket(each, number, people, groups, at=at))
     return tickets
+
+
+def _site_of_taken_number(error: IntegrityError, tickets: Sequence[Ticket]) -> int | None:
+    """The site whose number somebody else has; None when something else than a number is there twice."""
+    said = getattr(getattr(error.__cause__, "diag", None), "message_detail", None) or ""
+    return next((ticket.bu_id for ticket in tickets if f"=({ticket.ticketno}) " in said), None)
 
 
 def _sites(new: Sequence[NewTicket]) -> dict[int, BusinessUnit]:
@@ -164,10 +191,13 @@ def assignee_of(ticket: Ticket) -> str:
     return "-"
 
 
-def _take_number(client_id: int, site_id: int) -> int:
+def _take_number(client_id: int, site_id: int) -> tuple[int, bool]:
+    """The site's next number, and whether its numbers have the site's id in them."""
     # Two statements on purpose: under READ COMMITTED the second one sees what was committed while the first one waited.
     with connection.cursor() as cursor:
         cursor.execute(_LOCK, [f"task_catalog.ticket:{client_id}:{site_id}"])
     running = Cast(Func(F("ticketno"), Value(rules.NUMBER_PATTERN), function="substring"), BigIntegerField())
-    highest = entities.Ticket.objects.filter(client_id=client_id, bu_id=site_id).aggregate(highest=Max(running))
-    return int(highest["highest"] or 0) + 1
+    found = entities.Ticket.objects.filter(client_id=client_id, bu_id=site_id).aggregate(
+        highest=Max(running), with_id=Count("pk", filter=Q(ticketno__contains=f"-{site_id}#"))
+    )
+    return int(found["highest"] or 0) + 1, bool(found["with_id"])

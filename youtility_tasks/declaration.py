@@ -227,7 +227,16 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         if _is_number(self.debounce, least=float("-inf")):
             object.__setattr__(self, "debounce", Debounce(self.debounce))  # type: ignore[arg-type]
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
-        tasks_api.Task.__post_init__(self)
+        try:
+            tasks_api.Task.__post_init__(self)
+        except tasks_api.InvalidTask as error:
+            kind = type(self.get_backend())
+            if any(base.__module__ == f"{__package__}.backends" for base in kind.__mro__):
+                raise
+            raise ConfigurationError(
+                f"Task {self.task_name!r} cannot be declared for {kind.__module__}.{kind.__qualname__}: {error} Right in the "
+                f"settings is TASKS = {{{self.backend!r}: {{'BACKEND': 'youtility_tasks.backends.ProcrastinateBackend'}}}}."
+            ) from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         """By the path of its function, as Django 6.1 does it; what `using` changed goes along."""

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,22 @@ LONGEST_KEY = 1_000
 
 LEASE_S = 120
 """How long another job waits for an effect that was reserved and never marked."""
+
+
+@dataclass(slots=True)
+class Part:
+    """Of an effect that consists of several, as a mail to several people: what is done of it. Whoever does it says so here."""
+
+    done: str = ""
+    """Words of the one who does it; kept while the effect is pending, and forgotten when it is done."""
+
+
+_performing: ContextVar[Part | None] = ContextVar("performing", default=None)
+
+
+def part() -> Part | None:
+    """Of the effect that is being performed, what earlier attempts have done; None outside of `perform`."""
+    return _performing.get()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +133,8 @@ def perform(
     """Do an outside effect once: reserve and commit, call `do(message_id)`, mark it done.
 
     `then` is called in the transaction that marks it done, for rows that are to say so too. True when it was done now,
-    False when it had been done before. If `do` raises, the effect is pending again and the error goes on. Raises NotReady while another job holds the reservation (for at most LEASE_S seconds), and
+    False when it had been done before. If `do` raises, the effect is pending again, with what `do` has noted in `part()` for
+    the next attempt, and the error goes on. Raises NotReady while another job holds the reservation (for at most LEASE_S seconds), and
     EffectInTransaction inside a transaction, whose rollback could not take the effect back.
     """
     if queries.in_transaction():
@@ -127,15 +145,20 @@ def perform(
     who = _who()
     text = None if payload is None else _as_json(key, payload)
     wanted = {**who, "key": _checked(key), "payload": text, "bu_id": bu_id, "lease_s": LEASE_S}
-    if not queries.fetch("effect_reserve", wanted):
+    reserved = queries.fetch("effect_reserve", wanted)
+    if not reserved:
         if is_done(key):
             return False
         raise NotReady(f"The effect {key!r} is being done by another job; if that died, it is free after {LEASE_S} s.")
+    part = Part(reserved[0][1])
+    token = _performing.set(part)
     try:
         do(message_id(key))
     except BaseException:
-        queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.PENDING, "note": ""})
+        queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.PENDING, "note": clean_text(part.done)})
         raise
+    finally:
+        _performing.reset(token)
     failpoints.reach("after_effect")
     with transaction.atomic(using=settings().database) if then is not None else contextlib.nullcontext():
         queries.run("effect_settle", {**who, "key": key, "status": TaskEffect.DONE, "note": ""})

@@ -12,7 +12,7 @@ from task_catalog.audience import SiteAudience, name_of
 from task_catalog.conf import catalog
 from task_catalog.offsets import Offsets
 from task_catalog.ports import mail
-from task_catalog.rules.local_time import shown
+from task_catalog.rules.local_time import in_numbers, shown
 from task_catalog.rules.recipients import is_true
 from youtility_tasks import BadInput, NotReady, Retry, TaskContext, current_tenant, effects, queues
 
@@ -87,7 +87,7 @@ class _Alert:
                 "checkpoint": seen.checkpoint,
                 "checklist": seen.checklist,
                 "facts": [
-                    ("When", shown(visit.endtime or visit.mdtz, offset)),
+                    ("When", in_numbers(visit.endtime or visit.mdtz, offset)),
                     ("Performed by", name_of(visit.performedby)),
                     ("Description", visit.jobdesc),
                 ],

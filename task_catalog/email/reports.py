@@ -28,11 +28,11 @@ from youtility_tasks import BadInput, Retry, current_tenant, effects, queues
     seed_class="low",
 )
 def send_generated_report_onfly_email(
-    *, filepath: str, fromemail: str, to: list[str], cc: list[str] | None, ctzoffset: int
+    *, filepath: str, fromemail: str | None, to: list[str], cc: list[str] | None, ctzoffset: int
 ) -> dict[str, Any]:
     """Mail a report's file and delete it once the mail is known to have gone.
 
-    `filepath` must be below the report folder; `fromemail` becomes Reply-To; `ctzoffset` is minutes east of UTC, for
+    `filepath` must be below the report folder; `fromemail`, if there is one, becomes Reply-To; `ctzoffset` is minutes east of UTC, for
     the time in the subject.
 
     Second attempt: same effect key `onfly:{path}:{sha256}` and Message-ID; a file that is gone after its mail is

@@ -34,7 +34,7 @@ _RETRY = Retry(6, base=120, factor=2, cap=1800)
     takes_context=True,
     seed_class="sla",
 )
-def send_email_notification_for_sla_report(context: TaskContext, *, slaid: int, sitename: str) -> dict[str, Any]:
+def send_email_notification_for_sla_report(context: TaskContext, *, slaid: int, sitename: str | None) -> dict[str, Any]:
     """Work out a vendor's score, store it once and ask each approver who has not decided yet; the PDF goes along.
 
     `slaid` is the work order that holds the score form, `sitename` a hint.
@@ -115,7 +115,7 @@ def send_email_notification_for_sla_report(context: TaskContext, *, slaid: int, 
     seed_class="email",
 )
 def send_email_notification_for_sla_vendor(
-    context: TaskContext, *, wom_id: str, report_attachment: str | None, sitename: str
+    context: TaskContext, *, wom_id: str, report_attachment: str | None, sitename: str | None
 ) -> dict[str, Any]:
     """Send a vendor his approved score, approvers in copy; the PDF goes along, made anew from the form.
 

@@ -159,11 +159,11 @@ def send_email_notification_for_vendor_and_security_of_wp_cancellation(
     context: TaskContext,
     *,
     wom_id: int,
-    sitename: str,
-    workpermit_status: str,
-    vendor_name: str,
-    permit_name: str,
-    permit_no: int,
+    sitename: str | None,
+    workpermit_status: str | None,
+    vendor_name: str | None,
+    permit_name: str | None,
+    permit_no: int | str | None,
     submit_work_permit: bool = False,
     submit_work_permit_from_mobile: bool = False,
 ) -> dict[str, Any]:
@@ -191,12 +191,12 @@ def send_email_notification_for_vendor_and_security_for_rwp(
     context: TaskContext,
     *,
     wom_id: int,
-    sitename: str,
-    workpermit_status: str,
-    vendor_name: str,
+    sitename: str | None,
+    workpermit_status: str | None,
+    vendor_name: str | None,
     pdf_path: str | None,
-    permit_name: str,
-    permit_no: int,
+    permit_name: str | None,
+    permit_no: int | str | None,
 ) -> dict[str, Any]:
     """Tell vendor and security that a permit was returned; its PDF goes along.
 
@@ -220,12 +220,12 @@ def send_email_notification_for_vendor_and_security_after_approval(
     context: TaskContext,
     *,
     wom_id: int,
-    sitename: str,
-    workpermit_status: str,
-    vendor_name: str,
+    sitename: str | None,
+    workpermit_status: str | None,
+    vendor_name: str | None,
     pdf_path: str | None,
-    permit_name: str,
-    permit_no: int,
+    permit_name: str | None,
+    permit_no: int | str | None,
 ) -> dict[str, Any]:
     """Tell vendor and security that a permit is approved; its PDF goes along.
 

@@ -7,6 +7,7 @@ import binascii
 import gzip
 import io
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -97,6 +98,7 @@ def _members(file: object) -> dict[str, bytes]:
         ValueError,
         OSError,
         EOFError,
+        lzma.LZMAError,
         zlib.error,
         zipfile.BadZipFile,
         RuntimeError,

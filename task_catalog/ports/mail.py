@@ -13,6 +13,7 @@ import contextlib
 import contextvars
 import email.utils
 import functools
+import hashlib
 import logging
 import re
 import smtplib
@@ -32,7 +33,7 @@ from django.utils.encoding import punycode
 from task_catalog.conf import catalog
 from task_catalog.extras import is_installed
 from task_catalog.rules.recipients import valid_addresses
-from youtility_tasks import BadInput, Transient, current_tenant
+from youtility_tasks import BadInput, Transient, current_tenant, effects
 
 logger = logging.getLogger(__name__)
 
@@ -116,13 +117,46 @@ class DjangoMailer:
         if not to.addresses and not cc:
             raise BadInput(f"Mail {message.key!r} has no valid recipient. Check the addresses of those it is for.")
         ready = _compose(message, message_id, to.addresses, cc)
+        have_it = _Taken()
+        missing = [address for address in (*to.addresses, *cc) if address not in have_it]
+        if not missing:
+            return SendReport(accepted=(), warnings=(*to.warnings, *copied.warnings))
         with self.session():
             connection = self._open.get()
             assert connection is not None  # noqa: S101 - session() has just set it
-            refused = connection.send(ready, (*to.addresses, *cc))
-        accepted = tuple(address for address in (*to.addresses, *cc) if address not in refused)
+            refused = connection.send(ready, missing, is_first=len(missing) == len(to.addresses) + len(cc))
+        accepted = tuple(address for address in missing if address not in refused)
+        waiting = [f"{address!r}: {why}" for address, why in refused.items() if why.startswith("4")]
+        if waiting and have_it.remember(accepted):
+            raise Transient(
+                f"The mail server refused some recipients for now: {'; '.join(waiting)}. The others have the mail, and do not "
+                "get it again."
+            )
         refusals = (f"recipient {address!r} was refused by the mail server: {why}" for address, why in refused.items())
         return SendReport(accepted=accepted, warnings=(*to.warnings, *copied.warnings, *refusals))
+
+
+class _Taken:
+    """For whom the mail server took the message in earlier attempts; kept with the effect that is being performed."""
+
+    def __init__(self) -> None:
+        self._part = effects.part()
+        self._known = set((self._part.done if self._part else "").split())
+
+    def __contains__(self, address: str) -> bool:
+        return self._digest(address) in self._known
+
+    def remember(self, addresses: Sequence[str]) -> bool:
+        """False when there is no effect, and so no next attempt for the others."""
+        if self._part is None:
+            return False
+        self._known.update(map(self._digest, addresses))
+        self._part.done = " ".join(sorted(self._known))
+        return True
+
+    @staticmethod
+    def _digest(address: str) -> str:
+        return hashlib.sha256(address.casefold().encode()).hexdigest()[:16]
 
 
 _mailer: Mailer = DjangoMailer()
@@ -134,7 +168,8 @@ def deliver(message: Message, message_id: str) -> SendReport:
     Raises Unreachable when there is no connection; Transient when the server answers 4xx or drops the connection (the
     message may then have arrived: the next attempt carries the same Message-ID); and BadInput when every recipient or
     the message itself is refused for good, when nobody can be written to, or when a header would hold a line break.
-    One address refused beside accepted ones, even for now, is a warning: the message left and is not sent twice.
+    One address refused for good beside accepted ones is a warning. One refused for now is Transient: the next attempt of
+    the effect goes to those alone who have not got the message; outside of an effect there is none, and it is a warning.
     """
     return _mailer.deliver(message, message_id)
 
@@ -204,8 +239,11 @@ class _Connection:
     def __init__(self) -> None:
         self._backend: BaseEmailBackend | None = None
 
-    def send(self, mail: EmailMultiAlternatives, recipients: Sequence[str]) -> dict[str, str]:
-        """Send one mail; returns those refused, each with the server's words."""
+    def send(self, mail: EmailMultiAlternatives, recipients: Sequence[str], *, is_first: bool) -> dict[str, str]:
+        """Send one mail to these of its recipients; returns those refused, each with the server's words.
+
+        `is_first`: nobody has it yet. Then it is an error when all are refused for good.
+        """
         backend = self._ready_backend()
         try:
             if not isinstance(backend, SmtpBackend):
@@ -215,6 +253,8 @@ class _Connection:
         except smtplib.SMTPRecipientsRefused as error:
             words = _refusals(error.recipients, recipients)
             if all(500 <= code < 600 for code, _ in error.recipients.values()):
+                if not is_first:
+                    return _refusals(error.recipients, recipients)
                 raise BadInput(f"The mail server refused every recipient for good: {words!r}.") from error
             self.close()
             raise Transient(f"The mail server refused the recipients for now: {words!r}.") from error
@@ -275,7 +315,8 @@ def _send_by_smtp(backend: SmtpBackend, mail: EmailMultiAlternatives, recipients
     if backend.connection is None:
         raise smtplib.SMTPServerDisconnected("no connection was opened")
     _, sender = email.utils.parseaddr(str(mail.from_email))
-    refused = backend.connection.send_message(mail.message(), from_addr=sender, to_addrs=[*mail.to, *mail.cc])
+    addresses = [_ascii_domain(address) for address in recipients]
+    refused = backend.connection.send_message(mail.message(), from_addr=sender, to_addrs=addresses)
     return _refusals(refused, recipients)
 
 

@@ -16,6 +16,8 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]
 _LINE_ENDS = re.compile("\r\n?|[\u2028\u2029\x85]")
 # What a spreadsheet may take for a formula, also in full width, and also behind blanks.
 _FORMULA = re.compile(r"[\s\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r]")
+# Where lists are separated by semicolons, a cell ends at each of them, and at a line end, inside of what we have quoted too.
+_FORMULA_INSIDE = re.compile(r"([;\n])(?=(?:[^\S\n]|\ufeff)*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*")
 
 
@@ -57,11 +59,14 @@ def shortened(text: str) -> str:
 
 
 def defused(text: str) -> str:
-    """Text that no spreadsheet runs when it opens a CSV file: an apostrophe goes before what could be a formula.
+    """Text that no spreadsheet runs when it opens a CSV file: an apostrophe goes before what could be a formula, also inside.
 
     A plain number keeps its sign.
     """
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    if _NUMBER.fullmatch(text):
+        return text
+    inside = _FORMULA_INSIDE.sub(r"\1'", text)
+    return f"'{inside}" if _FORMULA.match(text) else inside
 
 
 def wall_clock(at: datetime, offset: int) -> datetime:

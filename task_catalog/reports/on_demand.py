@@ -54,7 +54,7 @@ def _same_request(arguments: dict[str, Any]) -> str:
     seed_class="reports",
 )
 def create_save_report_async(
-    context: TaskContext, *, formdata: dict[str, Any], client_id: int, user_email: str, user_id: int
+    context: TaskContext, *, formdata: dict[str, Any], client_id: int, user_email: str | None, user_id: int
 ) -> dict[str, Any]:
     """Make the report that the page's form asks for; store it for download or hand it over to be mailed.
 
@@ -129,7 +129,7 @@ class _Job:
         self.warnings = () if self.delivery is None else self.delivery.warnings
         self.folder = files.of_tenant(files.on_demand_folder(), tenant_id, user_id)
         self.form: dict[str, Any] = form
-        self.user_email = str(user_email)
+        self.user_email = str(user_email or "")
         self.request = Request(key=str(context.job_id), form=form, user_id=user_id, unit_id=self.asked.unit_id)
         self._tenant_id = tenant_id
 

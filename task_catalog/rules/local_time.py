@@ -30,3 +30,8 @@ def shown(at: datetime | None, offset: int) -> str:
         return "-"
     wall = local(at, offset)
     return f"{wall:%d}-{_MONTHS[wall.month - 1]}-{wall:%Y %H:%M}"
+
+
+def in_numbers(at: datetime | None, offset: int) -> str:
+    """As `shown`, with the month as a number: `03-03-2025 05:55`, as the mails about readings have it."""
+    return "-" if at is None else f"{local(at, offset):%d-%m-%Y %H:%M}"

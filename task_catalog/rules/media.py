@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 _LONGEST_PATH_IN_KEY = 700
 
 
 def is_old(modified_s: float, *, now: datetime, skip_days: int) -> bool:
     """Whether a file last changed at that second since 1970 is older than so many days."""
-    return datetime.fromtimestamp(modified_s, tz=UTC) < now - timedelta(days=skip_days)
+    # As seconds: some file systems keep times that no calendar has, and one such file must not stop the others.
+    return modified_s < (now - timedelta(days=skip_days)).timestamp()
 
 
 def key_prefix(path: str) -> str:

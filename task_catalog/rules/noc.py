@@ -115,6 +115,10 @@ def check_payload(payload: object) -> dict[str, Any]:
         raise Unfit(f"payload is no JSON ({error}); {right}.") from error
     if not isinstance(found, dict):
         raise Unfit(f"payload holds a {type(found).__name__}; {right}, to which message_id and client_id are added.")
+    try:  # what can be read need not be JSON that can be written: 1e999 is read as infinity, \ud800 as half a character
+        text(found).encode()
+    except (ValueError, RecursionError) as error:
+        raise Unfit(f"payload holds what no message can carry ({error}); {right}.") from error
     return found
 
 
@@ -137,7 +141,7 @@ def texts(told: Told, operation: str, rows: Sequence[Mapping[str, Any]]) -> Iter
 
 def text(message: Mapping[str, Any]) -> str:
     """A message as compact JSON."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 _ROOM = LARGEST_PAYLOAD - 32 * 1024

@@ -100,11 +100,14 @@ def _payload(task_name: str, text: object, key: str) -> Payload:
         digest = digest_json(message)
     except UnicodeError as error:
         raise BadInput(f"{task_name}: the payload holds half a character (a lone surrogate).") from error
+    uuids, service = _uuids(message), _service(message)
+    if any("\x00" in word for word in (*uuids, service)):
+        raise BadInput(f"{task_name}: the payload's 'uuids' or 'serviceName' hold a NUL; right are words without.")
     return Payload(
         document=document,
         variables=variables,
-        uuids=_uuids(message),
-        service_name=_service(message),
+        uuids=uuids,
+        service_name=service,
         digest=digest,
     )
 

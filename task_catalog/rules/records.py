@@ -235,7 +235,11 @@ def _json(column: Column, value: object) -> Any:
             raise Flaw("it is no JSON text") from error
     if not isinstance(value, dict | list):
         raise Flaw(f"{_shown(value)} is no JSON object or list")
-    if _FORBIDDEN.search(json.dumps(value, ensure_ascii=False)) or "\\u0000" in json.dumps(value):
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError) as error:  # 1e999 is read as infinity
+        raise Flaw("it holds a number that no JSON can hold, or is nested too deeply") from error
+    if _FORBIDDEN.search(text) or "\\u0000" in text:
         raise Flaw("it holds a character that no table can hold")
     return value
 

@@ -16,9 +16,12 @@ NUMBER_PATTERN = "#([0-9]{1,15})$"
 """Finds the running number at the end of a ticket's number, in PostgreSQL and in Python."""
 
 
-def ticket_number(bucode: str, n: int) -> str:
-    """The number that people quote: `<site's code>#<n>`."""
-    return f"{bucode}#{n}"
+def ticket_number(bucode: str, n: int, *, site_id: int | None = None) -> str:
+    """The number that people quote: `<site's code>#<n>`.
+
+    With `site_id`, for a site whose code is another one's too: `<site's code>-<site's id>#<n>`.
+    """
+    return f"{bucode}#{n}" if site_id is None else f"{bucode}-{site_id}#{n}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

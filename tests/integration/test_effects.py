@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -207,6 +208,27 @@ def test_an_outside_effect_that_fails_is_pending_and_its_error_goes_on(outbox: O
     assert (row("k").status, row("k").lease_until) == ("pending", None)
     assert effects.perform("k", outbox.send)
     assert len(outbox) == 1
+
+
+def test_what_is_done_of_an_effect_is_kept_until_the_rest_is_done(outbox: Outbox) -> None:
+    seen: list[str] = []
+
+    def do(message_id: str, *, noted: str, fails: bool) -> None:
+        part = effects.part()
+        assert part is not None
+        seen.append(part.done)
+        part.done = noted
+        if fails:
+            raise ConnectionError
+
+    for noted in ("a", "a b"):
+        with pytest.raises(ConnectionError):
+            effects.perform("k", functools.partial(do, noted=noted, fails=True))
+    assert (row("k").status, row("k").note) == ("pending", "a b")
+    assert effects.perform("k", functools.partial(do, noted="a b c", fails=False))
+
+    assert seen == ["", "a", "a b"]
+    assert (row("k").status, row("k").note, effects.part()) == ("done", "", None)
 
 
 def test_an_effect_that_was_done_in_the_database_is_not_done_outside(outbox: Outbox) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from youtility_tasks import Retry, Task, TaskContext, queues, registry
+from youtility_tasks import Retry, Task, TaskContext, queues, registry, tasks_api
 from youtility_tasks.errors import (
     ConfigurationError,
     EnqueueError,
@@ -276,3 +276,17 @@ def test_a_task_runs_like_the_function_it_is(declare: Declare) -> None:
 
 def test_a_retry_policy_is_part_of_the_task(declare: Declare) -> None:
     assert declare(body, retry=Retry(5, base=60, factor=2, cap=900)).max_attempts == 5
+
+
+@pytest.mark.parametrize("backend", ["dummy.DummyBackend", "immediate.ImmediateBackend"])
+def test_a_task_that_another_backend_would_run_says_which_setting_is_right(
+    declare: Declare, settings: Any, backend: str
+) -> None:
+    """As in a project that has not set TASKS: its tasks would run in the web process, if Django took our queues."""
+    settings.TASKS = {"default": {"BACKEND": f"{tasks_api.BaseTaskBackend.__module__.rpartition('.')[0]}.{backend}"}}
+
+    with pytest.raises(ConfigurationError, match=r"'BACKEND': 'youtility_tasks\.backends\.Proc") as caught:
+        declare(body, queue_name=queues.EMAIL)
+
+    assert backend in str(caught.value)
+    assert "Queue 'email'" in str(caught.value)

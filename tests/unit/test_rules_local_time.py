@@ -18,8 +18,12 @@ def test_an_instant_is_shown_in_the_rows_wall_clock(offset, text):
     assert local_time.shown(AT, offset) == text
 
 
+def test_mails_about_readings_have_the_month_as_a_number():
+    assert local_time.in_numbers(AT, -300) == "02-03-2025 19:25"
+
+
 def test_no_instant_is_shown_as_a_dash():
-    assert local_time.shown(None, 330) == "-"
+    assert local_time.shown(None, 330) == local_time.in_numbers(None, 330) == "-"
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,8 @@ def test_an_answer_loses_the_list_around_it(given_, read):
         ("json", "x", {}),
         ("json", "5", {}),
         ("json", '{"a": NaN}', {}),
+        ("json", '{"a": 1e999}', {}),
+        ("json", {"a": [float("inf")]}, {}),
         ("json", {"a": "\0"}, {}),
         ("list", 5, {}),
         ("list", "x" * 51, {"longest": 50}),

@@ -8,4 +8,4 @@ ON CONFLICT (tenant_id, key) DO UPDATE
        payload = coalesce(e.payload, excluded.payload)
  WHERE e.status = 'pending'
     OR (e.status = 'reserved' AND (e.lease_until < clock_timestamp() OR e.job_id = excluded.job_id))
-RETURNING e.key
+RETURNING e.key, e.note

@@ -108,6 +108,8 @@ def of_type(annotation: Any) -> tuple[list[Any], bool]:
     """Values that do not fit a parameter's annotation, and whether None does."""
     members = set(typing.get_args(annotation)) if type(annotation).__name__ == "UnionType" else {annotation}
     optional = type(None) in members
+    if members - {type(None)} == {int, str}:
+        return [each for each in NUMBERS if isinstance(each, bool) or not isinstance(each, int | str)], optional
     (kind,) = members - {type(None)}
     if typing.get_origin(kind) is list or kind is list:
         return LISTS, optional

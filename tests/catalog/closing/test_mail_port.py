@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from task_catalog.ports import mail
-from youtility_tasks import BadInput, Transient, tenant
+from youtility_tasks import BadInput, Transient, effects, tenant
 
 
 def message(*to: str, **changes: Any) -> mail.Message:
@@ -74,14 +74,15 @@ def test_a_mail_to_nobody_is_bad_input(mailbox):
     assert mailbox.received == []
 
 
-def test_one_recipient_refused_for_good_is_a_warning_and_the_others_get_the_mail(mailbox):
-    mailbox.on_recipient["gone@a.example"] = "550 no such user"
+@pytest.mark.parametrize("answer", ["550 no such user", "450 but there is no next attempt"])
+def test_one_recipient_refused_is_a_warning_and_the_others_get_the_mail(mailbox, answer):
+    mailbox.on_recipient["gone@a.example"] = answer
 
     report = send("a@a.example", "gone@a.example")
 
     assert report.accepted == ("a@a.example",)
     assert "'gone@a.example'" in report.warnings[0]
-    assert "550 no such user" in report.warnings[0]
+    assert answer in report.warnings[0]
     assert mailbox.received[0].recipients == ("a@a.example",)
 
 
@@ -98,6 +99,61 @@ def test_every_recipient_refused_for_now_is_transient(mailbox, answer):
 
     with pytest.raises(Transient, match=answer[:3]):
         send("a@a.example", "b@a.example")
+
+
+def as_an_effect(*to: str) -> bool:
+    with tenant(7):
+        return effects.perform("reminder-mail:5", lambda message_id: mail.deliver(message(*to), message_id))
+
+
+@pytest.mark.parametrize("answer", ["450 mailbox busy", "451 greylisted"])
+def test_who_is_refused_for_now_gets_the_mail_later_and_nobody_gets_it_twice(transactional_db, mailbox, answer):
+    mailbox.on_recipient["b@xn--bcher-kva.example"] = answer
+    for _ in range(2):
+        with pytest.raises(Transient, match=answer):
+            as_an_effect("a@a.example", "b@bücher.example", "c@a.example")
+
+    mailbox.on_recipient.clear()
+    assert as_an_effect("A@a.example", "b@bücher.example", "c@a.example") is True
+
+    first, second = mailbox.received
+    assert first.recipients == ("a@a.example", "c@a.example")
+    assert second.recipients == ("b@xn--bcher-kva.example",)
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+    assert second.message["To"] == "A@a.example, b@xn--bcher-kva.example, c@a.example"
+    assert as_an_effect("a@a.example") is False
+
+
+def test_who_is_refused_for_now_and_then_for_good_is_a_warning(transactional_db, mailbox):
+    mailbox.on_recipient["b@a.example"] = "450 mailbox busy"
+    with pytest.raises(Transient):
+        as_an_effect("a@a.example", "b@a.example")
+
+    mailbox.on_recipient["b@a.example"] = "550 no such user"
+    assert as_an_effect("a@a.example", "b@a.example") is True
+
+    assert [each.recipients for each in mailbox.received] == [("a@a.example",)]
+
+
+def test_nothing_is_left_to_send_when_who_was_refused_is_no_recipient_any_more(transactional_db, mailbox):
+    mailbox.on_recipient["b@a.example"] = "450 mailbox busy"
+    with pytest.raises(Transient):
+        as_an_effect("a@a.example", "b@a.example")
+
+    assert as_an_effect("a@a.example") is True
+
+    assert len(mailbox.received) == 1
+
+
+def test_what_one_effect_has_done_is_not_known_to_the_next(transactional_db, mailbox):
+    mailbox.on_recipient["b@a.example"] = "450 mailbox busy"
+    with pytest.raises(Transient):
+        as_an_effect("a@a.example", "b@a.example")
+    with tenant(8):
+        effects.perform("reminder-mail:5", lambda message_id: mail.deliver(message("a@a.example"), message_id))
+
+    assert effects.part() is None
+    assert [each.recipients for each in mailbox.received] == [("a@a.example",)] * 2
 
 
 @pytest.mark.parametrize(("answer", "error"), [("552 too large", BadInput), ("451 try later", Transient)])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from task_catalog.facility.models import Ticket
-from task_catalog.tickets import NewTicket, create_ticket
+from task_catalog.tickets import NewTicket, create_ticket, create_tickets
 from tests.catalog.closing.world import NONE, START
 from youtility_tasks import BadInput
 
@@ -42,6 +42,32 @@ def test_a_number_of_a_rolled_back_ticket_is_used_by_the_next_one(acme):
         raise RuntimeError("something else went wrong")
 
     assert acme.ticket(site).ticketno == "ACME-1#1"
+
+
+def test_a_site_whose_code_another_client_has_too_is_numbered_by_its_id_as_well(acme, globex):
+    """As in the application that these tasks come from, where codes are unique below one parent only."""
+    one, other, theirs = acme.site("1"), acme.site("2"), globex.site("1")
+    globex.ticket(theirs)
+    Ticket.objects.filter(client_id=globex.id).update(ticketno="ACME-1#2")
+    acme.ticket(one)
+
+    with transaction.atomic():
+        create_tickets(
+            [NewTicket(client_id=acme.id, bu_id=site.pk, description="x") for site in (one, other, one)], at=START
+        )
+    acme.ticket(one)
+
+    assert numbers(client_id=acme.id) == [
+        "ACME-1#1", f"ACME-1-{one.pk}#2", "ACME-2#1", f"ACME-1-{one.pk}#3", f"ACME-1-{one.pk}#4"
+    ]  # fmt: skip
+
+
+def test_what_else_is_there_twice_is_an_error(acme):
+    site = acme.site("1")
+    ticket = acme.ticket(site)
+
+    with pytest.raises(IntegrityError, match="uuid"):
+        create_ticket(NewTicket(client_id=acme.id, bu_id=site.pk, description="x", uuid=ticket.uuid), at=START)
 
 
 def test_tickets_made_at_once_have_numbers_without_gap_or_double(acme):

@@ -63,7 +63,7 @@ def test_a_reading_out_of_range_reaches_those_in_charge(acme, site, device, work
     assert len(got.recipients) == 2
     assert got.message["Subject"].strip() == f"Reading out of range: {site.buname}, checklist Rounds"
     for line in (
-        "When: 03-Mar-2025 15:45",
+        "When: 03-03-2025 15:45",
         f"Performed by: {device.person.peoplename}",
         f"Description: {work.jobdesc}",
         "1. Question 1: 41 (options -, min 1, max 40, alert on <1,>40)",

@@ -349,6 +349,8 @@ def test_a_job_that_died_after_its_commit_answers_as_the_first_time(acme, site, 
             "tablename is 'users'",
         ),
         ('{"mutation": "mutation { a }", "uuids": ["\\ud800"]}', "half a character"),
+        ('{"mutation": "mutation { a }", "uuids": ["\\u0000"]}', "hold a NUL"),
+        ('{"mutation": "mutation { a }", "serviceName": "\\u0000"}', "hold a NUL"),
     ],
 )
 def test_a_message_that_cannot_be_meant_is_refused_for_good(acme, device, payload, words, either_library):

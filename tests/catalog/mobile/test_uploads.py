@@ -203,6 +203,16 @@ def archive(**members: Any) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+def damaged(method: int) -> str:
+    """An archive whose packed bytes no unpacker can make sense of."""
+    buffer, name = io.BytesIO(), "insertRecord.json"
+    with zipfile.ZipFile(buffer, "w", method) as packed:
+        packed.writestr(name, b"[]" * 500)
+    content = buffer.getvalue()
+    begin = content.index(name.encode()) + len(name) + 4  # behind the version of the packer
+    return base64.b64encode(content[:begin] + b"\xff" * 8 + content[begin + 8 :]).decode()
+
+
 def test_an_archive_of_a_device_that_was_offline_is_stored_as_a_whole(acme, site, device, either_library):
     work = acme.work(site)
     file = archive(
@@ -234,6 +244,9 @@ def test_one_bad_record_of_an_archive_leaves_nothing(acme, device):
     [
         ("not base64!", "cannot be unpacked"),
         (base64.b64encode(b"no zip").decode(), "cannot be unpacked"),
+        (damaged(zipfile.ZIP_DEFLATED), "cannot be unpacked"),
+        (damaged(zipfile.ZIP_BZIP2), "cannot be unpacked"),
+        (damaged(zipfile.ZIP_LZMA), "cannot be unpacked"),
         (archive(), "right are files called"),
         (archive(people__json=[]), "right are files called"),
         (archive(insertRecord__json=b"{"), "is no JSON"),

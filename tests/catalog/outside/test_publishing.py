@@ -285,6 +285,8 @@ def test_an_encrypted_connection_needs_a_certificate_that_is_vouched_for(in_acme
         ("a\x00b", MESSAGE, "without NUL"),
         (TOPIC, "{nonsense", "no JSON"),
         (TOPIC, '{"a": NaN}', "NaN is no JSON"),
+        (TOPIC, '{"a": 1e999}', "no message can carry"),
+        (TOPIC, '{"a": "\\ud800"}', "no message can carry"),
         (TOPIC, "[1]", "holds a list"),
         (TOPIC, json.dumps({"a": "x" * 262_144}), "at most 262144 fit"),
         (TOPIC, '{"client_id": 999999}', "of client 999999"),

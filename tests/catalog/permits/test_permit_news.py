@@ -193,6 +193,19 @@ def test_d24_one_address_that_fails_holds_up_nobody_and_is_tried_again(acme, per
     assert recipients(mailbox) == TOLD
 
 
+HINTS = ("sitename", "workpermit_status", "vendor_name", "permit_name", "permit_no")
+
+
+@pytest.mark.parametrize("hints", [dict.fromkeys(HINTS), {"permit_no": "7"}], ids=["none", "number as text"])
+def test_hints_may_be_missing_or_text_because_the_database_decides(acme, permit, mailbox, telling, hints):
+    """A permit without a vendor, or whose number is text: whoever must hear that work stops hears it."""
+    in_state_for(telling, permit)
+
+    result = tell(acme, telling, permit, **hints)
+
+    assert (result["messages"], result["warnings"]) == (3, [])
+
+
 def test_a_second_run_is_a_duplicate(acme, permit, mailbox, telling):
     in_state_for(telling, permit)
     tell(acme, telling, permit)

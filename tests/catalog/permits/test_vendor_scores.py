@@ -126,6 +126,16 @@ def test_d25_the_service_month_is_that_of_the_form_in_its_own_time(acme, mailbox
     assert subjects(mailbox) == {f"acme site 1: score of Build & Sons, {shown} - approval needed"}
 
 
+def test_a_year_has_no_separator_whatever_the_settings_say(acme, form, mailbox, settings):
+    settings.USE_THOUSAND_SEPARATOR = True
+
+    ask(acme, form)
+
+    (subject,) = subjects(mailbox)
+    assert "2,0" not in subject
+    assert "2025" in subject
+
+
 def test_the_report_lists_the_twelve_months_before_of_this_vendor_and_site_alone(acme, globex, form, mailbox, real_pdf):
     def made(months: int, score: float, **columns: Any) -> Wom:
         at = START.replace(day=15) - timedelta(days=round(months * 30.44))

@@ -141,6 +141,17 @@ def test_a_large_report_is_mailed_by_file_which_is_deleted_afterwards(
     ]
 
 
+@pytest.mark.parametrize("address", [None, ""])
+def test_who_has_no_address_may_ask_for_a_report_too(acme, site, asker, work, mailbox, by_file, address):
+    enqueue(acme, send_form(site), asker, user_email=address)
+
+    run_jobs()
+
+    (got,) = mailbox.of_task("send_generated_report_onfly_email")
+    assert (got.recipients, got.message["Reply-To"]) == (("boss@acme.example",), None)
+    assert [row.traceback for row in histories(acme)] == [""]
+
+
 def test_a_report_that_no_job_can_carry_goes_by_file_whatever_the_setting_says(
     acme, site, asker, work, folders, monkeypatch, settings
 ):

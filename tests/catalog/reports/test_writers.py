@@ -243,7 +243,17 @@ def test_csv_text_that_a_spreadsheet_would_run_is_defused(tmp_path, text):
     assert not re.match(r"[\s\ufeff]*[=+\-@\uff1d]", found)
 
 
-@pytest.mark.parametrize("text", ["-5", "+919812345678", "-12.50", "1,000", "a=b", "mail@site", ""])
+@pytest.mark.parametrize("formula", ["=1+1", "  @SUM(A1)", "+1;=2", "-1|'/C calc'!A0"])
+def test_csv_text_is_defused_where_semicolons_separate_cells_too(tmp_path, formula):
+    """There a quotation mark behind a comma is none, so that cells end inside of our text."""
+    cells_of_text = texts("csv", [f"pump;{formula}\n{formula}"], tmp_path)
+
+    cells_there = [cell for each in cells_of_text for line in each.split("\n") for cell in line.split(";")]
+    assert cells_there[0] == "pump"
+    assert not [cell for cell in cells_there if re.match(r"[\s\ufeff]*[=+\-@\uff1d]", cell)]
+
+
+@pytest.mark.parametrize("text", ["-5", "+919812345678", "-12.50", "1,000", "a=b", "mail@site", "a; b", ""])
 def test_csv_text_that_is_harmless_is_left_alone(tmp_path, text):
     assert texts("csv", [text, "x"], tmp_path) == [text, "x"]
 
