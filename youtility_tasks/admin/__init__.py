@@ -1,5 +1,5 @@
-"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants), `schedules` and `workflows`."""
+"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants), `schedules`, `tokens` and `workflows`."""
 
-from . import queue, schedules, workflows
+from . import queue, schedules, tokens, workflows
 
-__all__ = ["queue", "schedules", "workflows"]
+__all__ = ["queue", "schedules", "tokens", "workflows"]

@@ -8,11 +8,14 @@ from .jobs import Job
 from .memberships import Role, TenantMembership
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
+from .tokens import ApiAllowance, ApiToken
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
 from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
 
 __all__ = [
+    "ApiAllowance",
+    "ApiToken",
     "Job",
     "QueueControl",
     "QueueCounter",

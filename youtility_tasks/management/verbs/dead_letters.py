@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
+from youtility_tasks.documents import jobs as documents
 from youtility_tasks.status import JobStatus
 
 from . import arguments, job_lines
@@ -26,4 +27,4 @@ def run(options: Namespace) -> Answer:
     page = job_lines.page(found, more, empty="No dead letters.")
     if found:
         page.append("`show ID` has the traceback; `retry ID ...` gives new attempts, `discard ID ...` removes.")
-    return Answer({"dead_letters": [job_lines.document(line) for line in found], "has_more": more}, page)
+    return Answer({"dead_letters": [documents.line(line) for line in found], "has_more": more}, page)
