@@ -65,26 +65,30 @@ def scans(plan: dict[str, Any]) -> list[tuple[str, str]]:
     return here + [each for inner in plan.get("Plans", ()) for each in scans(inner)]
 
 
-@pytest.mark.parametrize("who", ["viewer", "other_admin", "ops"])
-def test_a_page_among_many_ended_jobs_is_read_by_an_index(api, crowd, who):
-    caller = api(who)
-    first = caller.get("jobs/", limit=20)
-    assert len(first["jobs"]) == 20 and first["next"]
+def test_a_page_among_many_ended_jobs_is_read_by_an_index(api, crowd):
+    for who in ("viewer", "other_admin", "ops"):
+        caller = api(who)
+        first = caller.get("jobs/", limit=20)
+        assert len(first["jobs"]) == 20 and first["next"]
 
-    asked = statements(caller, f"jobs/?limit=20&cursor={first['next']}")
-    asked += statements(caller, "jobs/?limit=20&task=task_7") + statements(caller, "jobs/?limit=20&search=77777")
+        asked = statements(caller, f"jobs/?limit=20&cursor={first['next']}")
+        asked += statements(caller, "jobs/?limit=20&task=task_7") + statements(caller, "jobs/?limit=20&search=77777")
 
-    found = []
+        found = [each for sql in asked for each in scans(plan_of(sql))]
+        assert [each for each in found if each[1].startswith("youtility_tasks_history")], found
+        assert [
+            each for each in found if each[0] == "Seq Scan" and each[1].startswith("youtility_tasks_history")
+        ] == [], found
+
+
+def plan_of(sql: str) -> dict[str, Any]:
+    if "youtility_tasks_history" not in sql or not sql.startswith("SELECT"):
+        return {}
     with connection.cursor() as cursor:
-        for sql in asked:
-            if "youtility_tasks_history" in sql and sql.startswith("SELECT"):
-                cursor.execute(f"EXPLAIN (FORMAT JSON) {sql.replace('%', '%%')}")
-                (answer,) = cursor.fetchone()
-                found += scans((json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"])
-    assert found
-    assert [each for each in found if each[0] == "Seq Scan" and each[1].startswith("youtility_tasks_history")] == [], (
-        found
-    )
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql.replace('%', '%%')}")
+        (answer,) = cursor.fetchone()
+    plan: dict[str, Any] = (json.loads(answer) if isinstance(answer, str) else answer)[0]["Plan"]
+    return plan
 
 
 def test_nothing_counts_a_whole_table(api, enqueue, add_task, acme):

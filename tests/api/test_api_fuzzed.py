@@ -29,7 +29,7 @@ from tests.api.speaking import ACME
 from youtility_tasks import Workflow, schedules, tenant, tokens
 from youtility_tasks.workflows import templates
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
 pytestmark = pytest.mark.django_db
