@@ -13,8 +13,10 @@ from django.db import ProgrammingError, connection
 from django.test import Client
 
 from tests.api.speaking import Api
+from tests.api.test_api_matrix import BODIES, MAY
 from tests.tenancy.ground import A, B, House
 from youtility_tasks import members, membership, tenants, tokens
+from youtility_tasks.api.endpoints import ENDPOINTS
 from youtility_tasks.models import ApiToken, Job
 from youtility_tasks.models.jobs import JobQuerySet
 from youtility_tasks.tenancy import roles
@@ -105,6 +107,35 @@ def test_an_operator_sees_everybodys_metadata_on_a_connection_of_the_request_alo
         "SELECT count(*) FROM youtility_tasks_taskauditlog WHERE act = 'for all tenants' AND actor = 'olga (token hers)'"
     )
     assert entered[0][0] >= 8
+
+
+def test_every_endpoint_answers_where_roles_keep_tenants_apart(web: House, ann: Api, ops: Api) -> None:
+    (job,) = web.rows("SELECT min(id) FROM procrastinate_jobs WHERE tenant_id = 7")
+    target = {
+        "job_id": job[0],
+        "schedule_id": 1,
+        "workflow_id": 1,
+        "queue": "email",
+        "tenant_id": A,
+        "day": "2027-08-15",
+    }
+    bodies = {
+        **BODIES,
+        "submit_job": {"task": "send_ticket_email", "args": {"id": 1}},
+        "create_schedule": {"name": "n", "task": "send_ticket_email", "args": {"id": 1}, "cron": "0 2 * * *"},
+        "preview_new_schedule": {"task": "send_ticket_email", "args": {"id": 1}, "cron": "0 2 * * *"},
+        "revoke_role": {"user": "bea"},
+        "grant_role": {"user": "bea", "role": "viewer"},
+    }
+    User.objects.create_user("bea")
+    order = {"deactivate_tenant": 2, "grant_role": 1}
+    for endpoint in sorted(ENDPOINTS, key=lambda each: order.get(each.name, 0)):
+        path, method = endpoint.template.format(**target), endpoint.method.lower()
+        for who, caller in (("admin", ann), ("ops", ops)):
+            said = None if method == "get" else bodies.get(endpoint.name, {})
+            answer = caller.get(path) if method == "get" else caller.send(method, path, said)
+            assert answer.status < 500, (who, endpoint.name, answer.json)
+            assert (answer.status == 403) is (who not in MAY[endpoint.name]), (who, endpoint.name, answer.json)
 
 
 def test_an_operator_acts_for_all_and_does_not_do_what_is_a_tenants_own(web: House, ops: Api) -> None:

@@ -271,6 +271,7 @@ TABLES = (
                     "SELECT": ("id", *(each for each in _TOKEN if each != "digest")),
                     "INSERT": _TOKEN,
                     "UPDATE": ("revoked_at", "revoked_by"),
+                    "DELETE": ALL_COLUMNS,
                 },
             ),
             OWNER: {"SELECT": ALL_COLUMNS, "UPDATE": ("last_used_at",)},

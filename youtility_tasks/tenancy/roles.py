@@ -89,7 +89,10 @@ def acting_here(part: str) -> Iterator[None]:
         before = connections[alias]
         if before.in_atomic_block:
             raise ConfigurationError(f"acting_here({part!r}) inside a transaction: begin it in the block.")
-        mine = type(before)({**connections.databases[alias], **_login(part)}, alias)
+        login = _login(part)
+        # A pool goes by the alias: its sessions are the other user's.
+        options = {key: value for key, value in login["OPTIONS"].items() if key != "pool"}
+        mine = type(before)({**connections.databases[alias], **login, "OPTIONS": options}, alias)
         connections[alias] = mine
         try:
             yield
