@@ -142,7 +142,7 @@ def _flow(add_task: Task) -> Any:
 def everything() -> list[object]:
     return [
         list(model.objects.order_by("pk").values())
-        for model in (ApiToken, Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow)
+        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow, ApiToken)
     ]
 
 
