@@ -252,6 +252,19 @@ def test_a_database_that_does_not_answer_is_told_as_that(api, monkeypatch):
     assert answer.status == 503 and answer.headers["Retry-After"] and "address" not in json.dumps(answer.json)
 
 
+def test_a_session_is_told_too_that_the_database_does_not_answer(person, monkeypatch):
+    client = Client(raise_request_exception=False)
+    client.force_login(person("viewer"))
+
+    def away(*_: Any) -> Any:
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", away)
+
+    assert Api(client).get("jobs/").status == 503
+    assert client.get("/admin/").status_code == 500, "other views are the site's own"
+
+
 def test_a_statement_that_takes_too_long_is_ended(api, monkeypatch, settings):
     settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "api_statement_s": 0.05}
 

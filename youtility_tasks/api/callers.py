@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings as settings_of_django
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
@@ -78,6 +80,8 @@ def _user(user_id: str) -> Any:
 
 def _by_session(request: HttpRequest) -> Caller:
     user: Any = getattr(request, "user", None)
+    if user is None and request.COOKIES.get(settings_of_django.SESSION_COOKIE_NAME):
+        raise OperationalError("a session could not be read")
     if not (getattr(user, "is_authenticated", False) and getattr(user, "is_active", False)):
         raise _unauthenticated("Nobody is signed in. Send Authorization: Bearer ytt_..., or a session's cookie.")
     if request.method not in _SAFE:

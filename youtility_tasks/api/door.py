@@ -15,6 +15,7 @@ from django.views.decorators.csrf import csrf_exempt
 from youtility_tasks import membership, queries, tenants, tokens
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import NotAllowed
+from youtility_tasks.middleware import FINDS_OUT_ITSELF
 
 from . import callers, reading
 from .endpoints import Endpoint, For
@@ -42,6 +43,7 @@ def view_of(methods: Mapping[str, Endpoint]) -> Callable[..., HttpResponse]:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
 
+    setattr(view, FINDS_OUT_ITSELF, True)
     return view
 
 
