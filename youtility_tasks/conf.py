@@ -131,6 +131,15 @@ class Settings:
     max_child_memory_mib: int = 512
     """Resident size after which a child is replaced (between jobs)."""
 
+    api_rate_per_s: float = 20.0
+    """Requests a second to the HTTP API that a token, or a session's user, may make on average, over all processes."""
+    api_burst: int = 100
+    """Requests that they may make at once after a quiet time."""
+    api_max_body_bytes: int = 1024 * 1024
+    """Largest body of a request; arguments of a job have a limit of their own."""
+    api_statement_s: float = 5.0
+    """Longest statement of a request; past it the answer is 503."""
+
     procrastinate_events: bool = False
     """Write procrastinate's event rows and notifications for jobs enqueued here: three rows a job, a third of the
     database's work, that only its own admin and shell read."""

@@ -6,7 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import notes
+from django.db.models import Q
+
+from . import notes, registry
 from .declaration import LEAST_URGENT
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
@@ -14,6 +16,8 @@ from .models.jobs import TENANTS_OWN as JOBS_OWN
 from .notes import Progress
 from .status import JobStatus
 from .tenancy import roles
+
+_LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,12 @@ class JobFilter:
     failed_since: datetime | None = None
     failed_until: datetime | None = None
     """Only dead letters that failed for good from then on, and by then."""
+    until: datetime | None = None
+    """Only jobs that were enqueued before."""
+    before_id: int | None = None
+    """Only jobs with a smaller id: what comes after a page that ended with this one."""
+    search: str = ""
+    """A job's id, its lock or unique key as a whole, or a part of its task's name. Arguments are not searched: they may be sealed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +79,10 @@ def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
 
 def _live(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = Job.objects.for_tenant(wanted.tenant_id).of_queue(wanted.queue_name).of_task(wanted.task_name)
-    found = found.touched_since(wanted.since).of_fingerprint(wanted.fingerprint)
-    found = found.failed_between(wanted.failed_since, wanted.failed_until)
+    found = found.touched_since(wanted.since).enqueued_before(wanted.until).before(wanted.before_id)
+    found = found.of_fingerprint(wanted.fingerprint).failed_between(wanted.failed_since, wanted.failed_until)
+    if wanted.search:
+        found = found.filter(_known_as(wanted.search, "pk") | _keyed(wanted.search, wanted.tenant_id))
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
     rows = list(found.defer(*(JOBS_OWN if roles.acting_as() == "ops" else ("args",))).order_by("-pk")[:limit])
@@ -107,6 +119,9 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
         return []
     found = TaskExecutionHistory.objects.filter(is_final=True, status__in=statuses).for_tenant(wanted.tenant_id)
     found = found.of_queue(wanted.queue_name).of_task(wanted.task_name).ended_since(wanted.since)
+    found = found.enqueued_before(wanted.until).before(wanted.before_id)
+    if wanted.search:
+        found = found.filter(_known_as(wanted.search, "job_id"))
     return [_of_attempt(row) for row in found.defer(*_unread()).order_by("-job_id")[:limit]]
 
 
@@ -127,6 +142,26 @@ def _of_attempt(row: TaskExecutionHistory) -> JobLine:
         error_class=row.error_class,
         error_message=_said(row),
     )
+
+
+def _known_as(text: str, id_column: str) -> Q:
+    """A job of this id, or of a task whose name has this in it; the names are those that are registered, so that an index serves."""
+    names = [
+        name
+        for each in registry.registered().values()
+        for name in (each.name, *each.aliases)
+        if text.lower() in name.lower()
+    ]
+    found = Q(task_name__in=[*names, text])
+    if text.isascii() and text.isdecimal() and len(text) <= len(str(_LARGEST_ID)) and int(text) <= _LARGEST_ID:
+        found |= Q(**{id_column: int(text)})
+    return found
+
+
+def _keyed(text: str, tenant_id: int | None) -> Q:
+    # Locks are stored behind the tenant that they belong to.
+    locks = [text] if tenant_id is None else [text, f"{tenant_id}:{text}"]
+    return Q(unique_key=text) | Q(lock__in=locks) | Q(queueing_lock__in=locks)
 
 
 def _unread() -> Collection[str]:

@@ -18,6 +18,7 @@ import contextvars
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -32,12 +33,13 @@ OPS = "youtility_tasks.ops"
 
 NEEDS: Mapping[str, Role | None] = {
     **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), Role.OPERATOR),
-    **dict.fromkeys(("cancel workflow", "retry workflow"), Role.OPERATOR),
+    **dict.fromkeys(("start workflow", "signal workflow", "cancel workflow", "retry workflow"), Role.OPERATOR),
     **dict.fromkeys(("redrive", "stop redrive"), Role.OPERATOR),
     **dict.fromkeys(("run schedule", "pause schedule", "resume schedule"), Role.OPERATOR),
     **dict.fromkeys(("create schedule", "change schedule", "remove schedule"), Role.ADMIN),
     **dict.fromkeys(("add holiday", "remove holiday", "set zone"), Role.ADMIN),
     **dict.fromkeys(("limit", "rename tenant", "grant role", "revoke role"), Role.ADMIN),
+    **dict.fromkeys(("create token", "revoke token"), Role.ADMIN),
     **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant"), None),
 }
 """Act -> the role that a person needs for it in the tenant concerned; None: the permission OPS, as for all tenants at once."""
@@ -49,6 +51,32 @@ _NOBODY = "somebody who is not signed in"
 _person: contextvars.ContextVar[Any] = contextvars.ContextVar("youtility_tasks_person", default=_APPLICATION)
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """What narrows a person to less than they may: a token that was made for one tenant, or with a smaller role."""
+
+    name: str
+    """The token's, for the audit log."""
+    tenant_id: int | None = None
+    role: Role | None = None
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it takes anything away."""
+        return self.tenant_id is not None or self.role is not None
+
+
+def put_under(user: Any, cap: Cap) -> Any:
+    """The same person, from now on with no more than the cap leaves them; of one request alone, so not for a cached object."""
+    user._youtility_tasks_cap = cap
+    return user
+
+
+def _cap_of(user: Any) -> Cap | None:
+    return getattr(user, "_youtility_tasks_cap", None)
+
 
 Resolver = Callable[[Any], Mapping[int, str]]
 
@@ -69,12 +97,20 @@ def _memberships_of(user: Any) -> dict[int, Role]:
     if not isinstance(given, Mapping):
         raise ConfigurationError(_SAYS.format(settings().membership_resolver, given))
     roles = {tenant_id: _role(tenant_id, role) for tenant_id, role in given.items()}
+    cap = _cap_of(user)
+    if cap is not None and cap.tenant_id is not None:
+        roles = {tenant_id: role for tenant_id, role in roles.items() if tenant_id == cap.tenant_id}
+    if cap is not None and cap.role is not None:
+        roles = {tenant_id: min(role, cap.role, key=_RANKS.index) for tenant_id, role in roles.items()}
     active = Tenant.objects.active().filter(pk__in=roles).order_by("pk").values_list("pk", flat=True)
     return {tenant_id: roles[tenant_id] for tenant_id in active}
 
 
 def is_ops(user: Any) -> bool:
     """Whether a user operates every tenant's jobs (metadata, not contents)."""
+    cap = _cap_of(user)
+    if cap is not None and cap.is_narrow:
+        return False
     return bool(getattr(user, "is_active", False)) and bool(user.has_perm(OPS))
 
 
@@ -172,7 +208,10 @@ def _reaches(role: Role, needed: Role) -> bool:
 
 
 def _name(user: Any) -> str:
-    return str(user.get_username()) if getattr(user, "is_authenticated", False) else _NOBODY
+    if not getattr(user, "is_authenticated", False):
+        return _NOBODY
+    cap = _cap_of(user)
+    return f"{user.get_username()} (token {cap.name})" if cap is not None else str(user.get_username())
 
 
 _SAYS = "YOUTILITY_TASKS['membership_resolver'] ({}) returned {!r:.200}; right is a dict such as {{7: 'operator'}}."

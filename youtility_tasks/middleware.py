@@ -9,12 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.db import OperationalError
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
+from django.urls import resolve
 
 from . import membership, tenants
 from .errors import NotAllowed
 from .models import Role
 
+FINDS_OUT_ITSELF = "youtility_tasks_finds_out_itself"
+"""Attribute of a view that asks itself who sent the request and for which tenant."""
 CHOSEN = "youtility_tasks_tenant"
 """Key of the session that holds the tenant which somebody with several has chosen."""
 
@@ -41,13 +45,13 @@ class TenantMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._acall(request)
-        with _tenant_of(request), membership.acting(_user_of(request)):
+        with _entered(request):
             response: HttpResponseBase = self.get_response(request)
             return _streamed_here(response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         await sync_to_async(_resolve)(request)
-        with _tenant_of(request), membership.acting(_user_of(request)):
+        with _entered(request):
             response: HttpResponseBase = await self.get_response(request)
             return _streamed_here(response)
 
@@ -92,6 +96,16 @@ def choose(request: HttpRequest, tenant_id: int | None) -> None:
 
 
 def _resolve(request: Any) -> None:
+    try:
+        _ask(request)
+    except OperationalError:
+        # A view that finds out itself for whom it works also tells itself that the database is away.
+        if not getattr(resolve(request.path_info).func, FINDS_OUT_ITSELF, False):
+            raise
+        request.tenant_roles, request.tenant_id, request.user = {}, None, None
+
+
+def _ask(request: Any) -> None:
     if hasattr(request, "tenant_roles"):
         return
     request.tenant_roles = membership.memberships_of(_user_of(request))
@@ -103,9 +117,12 @@ def _resolve(request: Any) -> None:
         request.tenant_id = chosen if chosen in request.tenant_roles else None
 
 
-def _tenant_of(request: Any) -> contextlib.AbstractContextManager[object]:
+@contextlib.contextmanager
+def _entered(request: Any) -> Iterator[None]:
     _resolve(request)
-    return tenants.nobody() if request.tenant_id is None else tenants.tenant(request.tenant_id)
+    place = tenants.nobody() if request.tenant_id is None else tenants.tenant(request.tenant_id)
+    with place, membership.acting(_user_of(request)):
+        yield
 
 
 def _user_of(request: Any) -> Any:

@@ -17,7 +17,9 @@ from .conf import settings
 from .errors import JobNotFound
 from .history import JobStory
 from .models import Job, QueueControl, TaskWorker
-from .status import JobStatus, WorkerStatus
+from .status import JobStatus
+from .tenancy import roles
+from .tenancy.rights import USERS
 from .tenants import current_tenant
 
 COUNTED_UP_TO = 10_000
@@ -125,7 +127,9 @@ def _stands(known: JobStory, now: datetime) -> _Found | None:
 
 
 def _runs(job: Job, now: datetime) -> _Found:
-    worker = TaskWorker.objects.filter(pk=job.worker_id).first() if job.worker_id is not None else None
+    worker = None
+    if job.worker_id is not None and _sees_workers():
+        worker = TaskWorker.objects.filter(pk=job.worker_id).first()
     facts: dict[str, Any] = {"claimed_at": job.claimed_at, "worker_id": job.worker_id}
     where = ""
     if worker is not None:
@@ -264,25 +268,33 @@ def _behind(before: int) -> str:
 
 
 def _unserved(job: Job, now: datetime) -> _Found | None:
-    its = TaskWorker.objects.filter(queue_name=job.queue_name)
-    if its.heard(settings().lease_s).filter(status=WorkerStatus.RUNNING).exists():
+    if slots_of(job.queue_name):
         return None
-    last = its.order_by("-heartbeat_at").first()
+    its = TaskWorker.objects.filter(queue_name=job.queue_name).order_by("-heartbeat_at")
+    last = its.first() if _sees_workers() else None
     seen = f"the last one was seen {_at(last.heartbeat_at)}" if last else "none has been seen"
+    seen = f"; {seen}" if _sees_workers() else ""
     return _Found(
         Because.NO_WORKER,
-        f"No worker serves its queue {job.queue_name}; {seen}. Start `run_postgresql_worker --queues {job.queue_name}`.",
+        f"No worker serves its queue {job.queue_name}{seen}. Start `run_postgresql_worker --queues {job.queue_name}`.",
         {"queue": job.queue_name, "last_seen_at": last.heartbeat_at if last else None},
     )
 
 
+def slots_of(queue_name: str) -> int:
+    """How many jobs of a queue its live workers run at once."""
+    served = dict(queries.fetch("served", {"lease_s": settings().lease_s}))
+    return int(served.get(queue_name, 0))
+
+
+def _sees_workers() -> bool:
+    """Who works where is an operator's to see."""
+    return roles.acting_as() not in USERS
+
+
 def _in_turn(job: Job, now: datetime) -> _Found:
     ((urgent, own, others, tenants, running),) = queries.fetch("why_before", _place(job))
-    slots = sum(
-        TaskWorker.objects.heard(settings().lease_s)
-        .filter(queue_name=job.queue_name, status=WorkerStatus.RUNNING)
-        .values_list("slots", flat=True)
-    )
+    slots = slots_of(job.queue_name)
     before = urgent + own + others
     facts = {
         "queue": job.queue_name,

@@ -29,11 +29,12 @@ from youtility_tasks import (
     submission,
     suspension,
     tenant,
+    tokens,
 )
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import TenantMiddleware
-from youtility_tasks.models import Job, QueueControl, Redrive, Role, TaskAuditLog, TenantMembership
+from youtility_tasks.models import ApiToken, Job, QueueControl, Redrive, Role, TaskAuditLog, TenantMembership
 from youtility_tasks.models import Tenant as TenantRow
 from youtility_tasks.schedules import holidays
 from youtility_tasks.workflows import runs
@@ -48,6 +49,7 @@ MAY = {
         ("cancel workflow", "retry workflow", "run schedule", "pause schedule", "resume schedule"), OPERATORS
     ),
     **dict.fromkeys(("limit", "rename tenant", "grant role", "revoke role"), ADMINS),
+    **dict.fromkeys(("create token", "revoke token"), ADMINS),
     **dict.fromkeys(("create schedule", "change schedule", "remove schedule"), ADMINS),
     **dict.fromkeys(("add holiday", "remove holiday", "set zone"), ADMINS),
     **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant", "suspend"), OPS),
@@ -94,6 +96,8 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         runs.cancel(stopped.id)
     User.objects.create_user("bea")
     members.grant(acme, "bea", Role.VIEWER)
+    bea = User.objects.get(username="bea")
+    token, _ = tokens.create(bea, "hers", tenant_id=acme)
     inside: dict[str, Callable[[], object]] = {
         "run": lambda: submission.submit(add_task, kwargs={"number": 3}),
         "cancel": lambda: acts.cancel(waiting),
@@ -116,11 +120,13 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         "remove schedule": lambda: schedules.remove("nightly"),
         "add holiday": lambda: holidays.add(date(2027, 1, 26), "Republic Day"),
         "remove holiday": lambda: holidays.remove(date(2027, 8, 15)),
+        "revoke token": lambda: tokens.revoke(token.pk),
     }
     outside: dict[str, Callable[[], object]] = {
         "rename tenant": lambda: roster.rename(acme, "Acme & Sons"),
         "grant role": lambda: members.grant(acme, "bea", Role.ADMIN),
         "revoke role": lambda: members.revoke(acme, "bea"),
+        "create token": lambda: tokens.create(bea, "another", tenant_id=acme),
         "add tenant": lambda: roster.add(9, "Nine"),
         "deactivate tenant": lambda: roster.deactivate(acme),
         "weigh tenant": lambda: roster.weigh(acme, 3),
@@ -149,7 +155,7 @@ def _flow(add_task: Task) -> Any:
 def everything() -> list[object]:
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow, Redrive)
+        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow, Redrive, ApiToken)
     ]
 
 

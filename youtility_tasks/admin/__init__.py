@@ -1,5 +1,5 @@
-"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants), `letters` (redrives), `schedules` and `workflows`."""
+"""Django's admin: `queue` (jobs, attempts, workers, controls, tenants), `letters` (redrives), `schedules`, `tokens`, `workflows`."""
 
-from . import letters, queue, schedules, workflows
+from . import letters, queue, schedules, tokens, workflows
 
-__all__ = ["letters", "queue", "schedules", "workflows"]
+__all__ = ["letters", "queue", "schedules", "tokens", "workflows"]

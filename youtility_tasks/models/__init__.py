@@ -9,12 +9,15 @@ from .memberships import Role, TenantMembership
 from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
+from .tokens import ApiAllowance, ApiToken
 from .unique_keys import UniqueKey
 from .upkeep import UpkeepDuty
 from .workers import QueueCounter, TaskWorker
 from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
 
 __all__ = [
+    "ApiAllowance",
+    "ApiToken",
     "Job",
     "QueueControl",
     "QueueCounter",

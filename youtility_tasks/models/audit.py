@@ -17,6 +17,10 @@ class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
         """One kind of act; None means any."""
         return self if act is None else self.filter(act=act)
 
+    def before(self, act_id: int | None) -> AuditQuerySet:
+        """The acts that came before this one; None means any."""
+        return self if act_id is None else self.filter(pk__lt=act_id)
+
 
 class TaskAuditLog(models.Model):
     """One act of a person or a program: written in the transaction of the act, never changed, never deleted row by row."""

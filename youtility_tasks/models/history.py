@@ -34,6 +34,14 @@ class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
         """The attempts that ended since then; None means any."""
         return self if instant is None else self.filter(finished_at__gte=instant)
 
+    def enqueued_before(self, instant: datetime | None) -> AttemptQuerySet:
+        """The attempts of jobs that were enqueued before then; None means any."""
+        return self if instant is None else self.filter(enqueued_at__lt=instant)
+
+    def before(self, job_id: int | None) -> AttemptQuerySet:
+        """The attempts of jobs with a smaller id; None means any."""
+        return self if job_id is None else self.filter(job_id__lt=job_id)
+
     def last_of_jobs(self, job_ids: Iterable[int]) -> AttemptQuerySet:
         """The latest attempt of each of these jobs."""
         return self.filter(job_id__in=list(job_ids)).order_by("job_id", "-finished_at", "-id").distinct("job_id")

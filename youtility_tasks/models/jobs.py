@@ -56,6 +56,14 @@ class JobQuerySet(models.QuerySet["Job"]):
             return self
         return self.filter(Q(enqueued_at__gte=instant) | Q(claimed_at__gte=instant) | Q(failed_at__gte=instant))
 
+    def enqueued_before(self, instant: datetime | None) -> JobQuerySet:
+        """The jobs that were enqueued before then; None means any."""
+        return self if instant is None else self.filter(enqueued_at__lt=instant)
+
+    def before(self, job_id: int | None) -> JobQuerySet:
+        """The jobs with a smaller id; None means any."""
+        return self if job_id is None else self.filter(pk__lt=job_id)
+
 
 class Job(models.Model):
     """One live job or dead letter; what has ended well is in TaskExecutionHistory."""

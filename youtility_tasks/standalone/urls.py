@@ -1,8 +1,12 @@
 """The pages of the bundled project."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from .views import choose_tenant
 
-urlpatterns = [path("admin/tenant/", choose_tenant, name="choose_tenant"), path("admin/", admin.site.urls)]
+urlpatterns = [
+    path("admin/tenant/", choose_tenant, name="choose_tenant"),
+    path("admin/", admin.site.urls),
+    path("tasks/", include("youtility_tasks.urls")),
+]

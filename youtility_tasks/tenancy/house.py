@@ -68,6 +68,7 @@ _STEP_METADATA = (
 """Without arguments, context, results and what an error says."""
 
 _MEMBERSHIP = ("tenant_id", "user_id", "role", "created_at")
+_TOKEN = ("digest", "name", "user_id", "username", "tenant_id", "role", "created_at", "created_by", "expires_at", "last_used_at", "revoked_at", "revoked_by")  # fmt: skip
 _CONTROL = (
     "queue_name", "task_name", "tenant_id", "max_running", "rate_per_s", "burst", "is_paused", "paused_until", "paused_at",
     "paused_by", "reason", "changed_at", "changed_by", "tokens", "refilled_at",
@@ -304,6 +305,31 @@ TABLES = (
         ),
     ),
     Table(
+        # Whose a token is only a function of the owner's says, to who shows the token itself.
+        "youtility_tasks_apitoken",
+        {
+            **each_of(
+                (WEB, OPS),
+                {
+                    "SELECT": ("id", *(each for each in _TOKEN if each != "digest")),
+                    "INSERT": _TOKEN,
+                    "UPDATE": ("revoked_at", "revoked_by"),
+                    "DELETE": ALL_COLUMNS,
+                },
+            ),
+            OWNER: {"SELECT": ALL_COLUMNS, "UPDATE": ("last_used_at",)},
+        },
+        (
+            Policy("yt_own", (WEB,), "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _INSIDE),
+        ),
+    ),
+    Table(
+        "youtility_tasks_apiallowance",
+        {OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}},
+    ),
+    Table(
         "youtility_tasks_queuecontrol",
         {
             WORKER: {**READ, "UPDATE": ("tokens", "refilled_at"), "DELETE": ALL_COLUMNS},
@@ -473,6 +499,9 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_OF_ERRORS, (WORKER, *USERS, OPS, OWNER)),
     "youtility_tasks_any_tenant_v1": (OPS,),
     "youtility_tasks_checkpoint_v1": (TASK,),
+    "youtility_tasks_api_token_v1": (WEB,),
+    "youtility_tasks_api_take_v1": (WEB,),
+    "youtility_tasks_served_v1": (*USERS, OPS),
     "youtility_tasks_enqueue_v1": USERS,
     "youtility_tasks_enqueue_one_v1": USERS,
     "youtility_tasks_enqueue_expiring_v1": USERS,
@@ -495,6 +524,9 @@ DEFINERS = frozenset(
         *_FLOW_ACTS,
         *_FLOW_UPKEEP,
         "youtility_tasks_checkpoint_v1",
+        "youtility_tasks_api_token_v1",
+        "youtility_tasks_api_take_v1",
+        "youtility_tasks_served_v1",
         "youtility_tasks_flow_start_v1",
         "youtility_tasks_replace_v1",
         "youtility_tasks_signal_sent_v1",

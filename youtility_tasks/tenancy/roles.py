@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -30,9 +31,12 @@ _as_configured: dict[str, Mapping[str, Any]] = {}
 _acting: str | None = None
 
 
+_here: contextvars.ContextVar[str | None] = contextvars.ContextVar("youtility_tasks_acting_here", default=None)
+
+
 def acting_as() -> str | None:
-    """The part that this process plays: one of `conf.PARTS`, or None for the user of DATABASES."""
-    return _acting
+    """The part that this process, or this block of it, plays: one of `conf.PARTS`, or None for the user of DATABASES."""
+    return _here.get() or _acting
 
 
 def act_as(part: str | None) -> None:
@@ -68,6 +72,35 @@ def acting(part: str | None) -> Iterator[None]:
         yield
     finally:
         act_as(before)
+
+
+@contextlib.contextmanager
+def acting_here(part: str) -> Iterator[None]:
+    """Inside the block this thread alone plays another part, on a connection of the block's own: one request among many.
+
+    Not inside a transaction, whose rows it would not see. Without the setting `roles` there is no other connection, and only
+    what asks `acting_as` knows. Raises ConfigurationError for a part that has no user.
+    """
+    alias, token = settings().database, _here.set(part)
+    try:
+        if settings().roles is None:
+            yield
+            return
+        before = connections[alias]
+        if before.in_atomic_block:
+            raise ConfigurationError(f"acting_here({part!r}) inside a transaction: begin it in the block.")
+        login = _login(part)
+        # A pool goes by the alias: its sessions are the other user's.
+        options = {key: value for key, value in login["OPTIONS"].items() if key != "pool"}
+        mine = type(before)({**connections.databases[alias], **login, "OPTIONS": options}, alias)
+        connections[alias] = mine
+        try:
+            yield
+        finally:
+            mine.close()
+            connections[alias] = before
+    finally:
+        _here.reset(token)
 
 
 def begin(arguments: Sequence[str] | None = None) -> None:

@@ -19,6 +19,7 @@ why           why a job does not run, and when it may
 cleanup       remove what is past its retention
 doctor        what is wrong, and what to do
 tenants       list, add, deactivate
+tokens        of the HTTP API: list, create, revoke
 rekey         seal secret arguments anew under the newest key
 
 Each takes --json: one JSON document on stdout, also for a refusal; logs and messages go to stderr.

@@ -25,6 +25,7 @@ from . import (
     submit,
     tasks,
     tenants,
+    tokens,
     why,
     workers,
     workflow,
@@ -66,6 +67,7 @@ VERBS: tuple[Verb, ...] = (
     cleanup,
     doctor,
     tenants,
+    tokens,
     workflow,
     rekey,
 )

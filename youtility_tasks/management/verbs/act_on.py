@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 
 from youtility_tasks import acts
 from youtility_tasks.acts import Acts
+from youtility_tasks.documents import jobs as documents
 from youtility_tasks.errors import Refused
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import tenant
@@ -51,30 +52,17 @@ def run(
 
 def _would(ids: Sequence[int], refused: Mapping[int, Refused]) -> Answer:
     return Answer(
-        {"ok": not refused, "dry_run": True, "would": ids, "refused": _told(refused)},
+        {"ok": not refused, "dry_run": True, "would": ids, "refused": documents.refused(refused)},
         [f"Would act on {len(ids)}: {_some(ids)}"],
         REFUSED if refused else OK,
         [str(error) for error in refused.values()],
     )
 
 
-def _told(refused: Mapping[int, Refused]) -> list[dict[str, object]]:
-    return [{"id": n, "error": type(error).__name__, "message": str(error)} for n, error in refused.items()]
-
-
 def answer(acted: Acts) -> Answer:
     """What was done to which jobs, and why the others were left alone."""
-    done = [
-        {
-            "id": each.job_id,
-            "task": each.task_name,
-            "queue": each.queue_name,
-            "tenant": each.tenant_id,
-            "becomes": each.becomes,
-        }
-        for each in acted.done
-    ]
-    refused = _told(acted.refused)
+    done = documents.all_acted(acted.done)
+    refused = documents.refused(acted.refused)
     rows = [(each["id"], each["task"], each["queue"], each["tenant"] or "all", each["becomes"]) for each in done]
     page = [table(("id", "task", "queue", "tenant", "becomes"), rows, empty="Nothing was changed.")]
     return Answer(

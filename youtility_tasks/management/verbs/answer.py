@@ -49,17 +49,6 @@ def plain(text: str) -> str:
     return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def first_line(text: str, limit: int = 60) -> str:
-    """The first line of an error, cut to the width of a column."""
-    line = next((each.strip() for each in text.splitlines() if each.strip()), "")
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
-
-
-def instant(value: datetime | None) -> str | None:
-    """An instant for JSON: ISO 8601 in UTC."""
-    return value.astimezone(UTC).isoformat() if value is not None else None
-
-
 def span(seconds: float | None) -> str:
     """A span of time for people, in one unit."""
     if seconds is None:

@@ -7,8 +7,9 @@ from datetime import UTC
 from typing import Any
 
 from youtility_tasks.controls import COUNTED_UP_TO, Control
+from youtility_tasks.documents import queues as documents
 
-from .answer import Answer, BadUsage, instant
+from .answer import Answer, BadUsage
 
 
 def named(options: Namespace) -> dict[str, Any]:
@@ -25,30 +26,7 @@ def named(options: Namespace) -> dict[str, Any]:
 
 def answer(made: Control) -> Answer:
     """One control after a change."""
-    return Answer({"control": document(made)}, [f"{made.target}: {said(made)}."])
-
-
-def document(each: Control) -> dict[str, Any]:
-    """One control for JSON."""
-    return {
-        "target": each.target,
-        "queue": each.queue_name,
-        "task": each.task_name,
-        "tenant": each.tenant_id,
-        "max_running": each.max_running,
-        "running": each.running_count,
-        "rate_per_s": each.rate_per_s,
-        "burst": each.burst,
-        "tokens": None if each.tokens is None else round(each.tokens, 3),
-        "is_paused": each.is_paused,
-        "paused_until": instant(each.paused_until) if each.is_paused else None,
-        "paused_at": instant(each.paused_at) if each.is_paused else None,
-        "paused_by": each.paused_by if each.is_paused else None,
-        "reason": each.reason if each.is_paused else None,
-        "parked": each.parked_count,
-        "changed_at": instant(each.changed_at),
-        "changed_by": each.changed_by,
-    }
+    return Answer({"control": documents.control(made)}, [f"{made.target}: {said(made)}."])
 
 
 def said(each: Control) -> str:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Collection, Sequence
-from typing import Any
 
 from rich.console import RenderableType
 
-from youtility_tasks import listing, registry
+from youtility_tasks import listing
+from youtility_tasks.documents.jobs import most_attempts
+from youtility_tasks.documents.plain import first_line
 from youtility_tasks.listing import JobFilter, JobLine
-from youtility_tasks.notes import Progress
 from youtility_tasks.status import JobStatus
 
 from . import arguments
-from .answer import first_line, instant, table
+from .answer import table
 
 
 def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobLine], bool]:
@@ -39,28 +39,6 @@ def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobL
     return found[: options.limit], len(found) > options.limit
 
 
-def document(line: JobLine) -> dict[str, Any]:
-    """One job for JSON."""
-    return {
-        "id": line.job_id,
-        "status": line.status,
-        "task": line.task_name,
-        "queue": line.queue_name,
-        "tenant": line.tenant_id,
-        "priority": line.priority,
-        "attempts": line.attempt_count,
-        "max_attempts": _most(line),
-        "abort_requested": line.abort_requested,
-        "enqueued_at": instant(line.enqueued_at),
-        "scheduled_at": instant(line.scheduled_at),
-        "started_at": instant(line.started_at),
-        "finished_at": instant(line.finished_at),
-        "progress": progress(line.progress),
-        "error_class": line.error_class,
-        "error_message": line.error_message,
-    }
-
-
 def page(lines: Sequence[JobLine], more: bool, *, empty: str) -> list[RenderableType]:
     """The jobs for people, and a line that says so when there are more."""
     rows = [
@@ -70,7 +48,7 @@ def page(lines: Sequence[JobLine], more: bool, *, empty: str) -> list[Renderable
             line.task_name,
             line.queue_name,
             line.tenant_id or "all",
-            f"{line.attempt_count}/{_most(line) or '?'}",
+            f"{line.attempt_count}/{most_attempts(line.task_name) or '?'}",
             line.enqueued_at,
             line.scheduled_at if line.status == JobStatus.TODO else None,
             line.finished_at,
@@ -89,18 +67,6 @@ def page(lines: Sequence[JobLine], more: bool, *, empty: str) -> list[Renderable
     return shown
 
 
-def progress(told: Progress | None) -> dict[str, Any] | None:
-    """How far a job is, for JSON."""
-    if told is None:
-        return None
-    return {"done": told.done, "total": told.total, "note": told.note, "at": instant(told.at)}
-
-
 def _status(line: JobLine) -> str:
     to_be_aborted = ", to be aborted" if line.abort_requested and line.status == JobStatus.DOING else ""
     return f"{line.status}{to_be_aborted}" + (f", {line.progress}" if line.progress is not None else "")
-
-
-def _most(line: JobLine) -> int | None:
-    declared = registry.resolve(line.task_name)
-    return declared.max_attempts if declared else None

@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
+from youtility_tasks.documents import jobs as documents
 from youtility_tasks.status import JobStatus
 
 from . import arguments, job_lines
@@ -27,6 +28,6 @@ def add_arguments(parser: CommandParser) -> None:
 def run(options: Namespace) -> Answer:
     found, more = job_lines.find(options, [JobStatus(each) for each in options.status])
     return Answer(
-        {"jobs": [job_lines.document(line) for line in found], "has_more": more},
+        {"jobs": [documents.line(line) for line in found], "has_more": more},
         job_lines.page(found, more, empty="No job matches."),
     )

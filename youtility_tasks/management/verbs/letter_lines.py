@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import RenderableType
 
 from youtility_tasks.dead_letters import Group
+from youtility_tasks.documents.plain import first_line, instant
 from youtility_tasks.models import Redrive
 
-from .answer import OK, REFUSED, Answer, first_line, instant, span, table
+from .answer import OK, REFUSED, Answer, span, table
 
 
 def groups(found: Sequence[Group], *, more: bool) -> list[RenderableType]:

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from youtility_tasks import controls
 from youtility_tasks.controls import KEEP
+from youtility_tasks.documents import queues as documents
 
 from . import arguments, control_lines
 from .answer import Answer, BadUsage, table
@@ -85,4 +86,4 @@ def _list(options: Namespace) -> Answer:
     ]
     headings = ("queue", "task", "tenant", "what is set", "run now", "tokens", "parked", "since", "by", "why")
     page = table(headings, rows, empty="Nothing is limited or paused.")
-    return Answer({"controls": [control_lines.document(each) for each in found]}, [page])
+    return Answer({"controls": [documents.control(each) for each in found]}, [page])

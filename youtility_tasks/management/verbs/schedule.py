@@ -15,6 +15,7 @@ from django.core.management.base import CommandParser
 
 from youtility_tasks import metrics, schedules, tenants
 from youtility_tasks.conf import settings
+from youtility_tasks.documents import schedules as documents
 from youtility_tasks.models.schedules import Days, Missed, Overlap
 from youtility_tasks.schedules import definition
 from youtility_tasks.tenancy import roles
@@ -123,7 +124,7 @@ def _run(options: Namespace) -> Answer:
         case _:
             row = schedules.remove(name, reason=reason)
             return Answer(
-                {"schedule": schedule_lines.document(row, metrics.database_clock())},
+                {"schedule": documents.schedule(row, metrics.database_clock())},
                 [f"The schedule {name} fires no more."],
             )
     return schedule_lines.one(

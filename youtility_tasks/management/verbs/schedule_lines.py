@@ -6,32 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from youtility_tasks.documents import schedules as documents
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from youtility_tasks.models.schedules import Days, Kind, Missed
-from youtility_tasks.schedules import definition, editing
+from youtility_tasks.schedules import editing
 from youtility_tasks.schedules.upcoming import Upcoming
 
-from .answer import Answer, instant, span, table
-
-
-def document(row: ScheduledTask, now: datetime) -> dict[str, Any]:
-    """One schedule for JSON."""
-    hidden = row.get_deferred_fields()  # of an operator, who sees no arguments
-    said = definition.as_document(row, but_not=hidden)
-    return {
-        "name": row.name,
-        "tenant": row.tenant_id,
-        "task": said.pop("task_name"),
-        **said,
-        "version": row.version,
-        "is_paused": editing.is_paused(row, now),
-        "paused_until": instant(row.paused_until),
-        "paused_by": row.paused_by or None,
-        "next_at": instant(row.next_at),
-        "changed_at": instant(row.changed_at),
-        "changed_by": row.changed_by,
-        "is_removed": row.removed_at is not None,
-    }
+from .answer import Answer, span, table
 
 
 def listing(rows: Sequence[ScheduledTask], now: datetime) -> Answer:
@@ -55,7 +36,7 @@ def listing(rows: Sequence[ScheduledTask], now: datetime) -> Answer:
         lines,
         empty="No schedules: `schedule add NAME --task TASK --cron '0 2 * * *'`, or `setup_task_queue`.",
     )
-    return Answer({"schedules": [document(row, now) for row in rows]}, [page])
+    return Answer({"schedules": [documents.schedule(row, now) for row in rows]}, [page])
 
 
 def one(
@@ -70,9 +51,9 @@ def one(
     past = upcoming_table(coming), _past(occurrences)
     return Answer(
         {
-            "schedule": document(row, now),
-            "next": [_coming(each) for each in coming],
-            "occurrences": [_occurrence(each) for each in occurrences],
+            "schedule": documents.schedule(row, now),
+            "next": [documents.coming(each) for each in coming],
+            "occurrences": [documents.occurrence(each) for each in occurrences],
         },
         [head, *past],
     )
@@ -80,7 +61,7 @@ def one(
 
 def upcoming(coming: Sequence[Upcoming]) -> Answer:
     """What comes next."""
-    return Answer({"next": [_coming(each) for each in coming]}, [upcoming_table(coming)])
+    return Answer({"next": [documents.coming(each) for each in coming]}, [upcoming_table(coming)])
 
 
 def upcoming_table(coming: Sequence[Upcoming]) -> Any:
@@ -102,7 +83,7 @@ def holidays(days: Iterable[ScheduleHoliday]) -> Answer:
     found = list(days)
     lines = [(str(each.day), each.name, each.site_id if each.site_id is not None else "all") for each in found]
     return Answer(
-        {"holidays": [{"day": str(each.day), "name": each.name, "site": each.site_id} for each in found]},
+        {"holidays": [documents.holiday(each) for each in found]},
         [table(("day", "holiday", "site"), lines, empty="No holidays.")],
     )
 
@@ -119,31 +100,6 @@ def _past(occurrences: Sequence[ScheduledTaskExecution]) -> Any:
         for each in occurrences
     ]
     return table(("tick (UTC)", "outcome", "job", "why not", "version"), lines, empty="It has had no tick yet.")
-
-
-def _coming(each: Upcoming) -> dict[str, Any]:
-    return {
-        "utc": instant(each.tick),
-        "wall": each.wall.isoformat(),
-        "starts_at": instant(each.starts_at),
-        "skipped": each.skipped.value if each.skipped else None,
-        "detail": each.detail,
-    }
-
-
-def _occurrence(each: ScheduledTaskExecution) -> dict[str, Any]:
-    return {
-        "tick_at": instant(each.tick_at),
-        "outcome": each.outcome,
-        "reason": each.reason or None,
-        "detail": each.detail,
-        "job": each.job_id,
-        "version": each.version,
-        "starts_at": instant(each.starts_at),
-        "decided_at": instant(each.decided_at),
-        "tick_count": each.tick_count,
-        "by_hand": each.by_hand,
-    }
 
 
 def _when(row: ScheduledTask) -> str:

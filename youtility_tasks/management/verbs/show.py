@@ -9,15 +9,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 from rich.console import RenderableType
 
-from youtility_tasks import history, holds, notes, registry
-from youtility_tasks.declaration import LEAST_URGENT
+from youtility_tasks import history, holds, notes
+from youtility_tasks.documents import jobs as documents
+from youtility_tasks.documents.plain import instant
 from youtility_tasks.errors import JobNotFound
 from youtility_tasks.history import JobStory
-from youtility_tasks.models import TaskExecutionHistory
-from youtility_tasks.secrets import marks, sealing
 
-from . import arguments, job_lines
-from .answer import Answer, BadUsage, instant, span_ms, table
+from . import arguments
+from .answer import Answer, BadUsage, span_ms, table
 from .scope import Scope
 
 NAME = "show"
@@ -47,97 +46,16 @@ def run(options: Namespace) -> Answer:
     known = history.story(options.id, tenant_id=options.tenant)
     if known is None:
         raise JobNotFound(options.id)
-    job = _job(known)
+    job = documents.story(known)
     keys = holds.held(known.job_id, known.tenant_id, known.job)
     job["holds"] = [{"key": each.key, "while": each.while_, "until": instant(each.until)} for each in keys]
     if options.with_args:
-        job["args"] = _args(known, with_pii=options.pii)
+        job["args"] = documents.args(known, with_pii=options.pii)
         if known.job is not None:
             job["checkpoint"] = notes.kept_by(known.job_id)
-    attempts = [_attempt(each) for each in known.attempts]
+    attempts = [documents.attempt(each) for each in known.attempts]
     shown = {**job, "holds": "\n".join(each.sentence for each in keys) or None}
     return Answer({"job": job, "attempts": attempts}, _page(shown, known))
-
-
-def _job(known: JobStory) -> dict[str, Any]:
-    declared = registry.resolve(known.task_name)
-    job, last = known.job, known.attempts[-1] if known.attempts else None
-    shown: dict[str, Any] = {
-        "id": known.job_id,
-        "status": known.status,
-        "task": known.task_name,
-        "max_attempts": declared.max_attempts if declared else None,
-        "is_in_queue": job is not None,
-    }
-    if job is not None:
-        shown |= {
-            "queue": job.queue_name,
-            "tenant": job.tenant_id,
-            "priority": LEAST_URGENT + 1 - job.priority,
-            "attempts": job.attempts,
-            "enqueued_at": instant(job.enqueued_at),
-            "scheduled_at": instant(job.scheduled_at),
-            "expires_at": instant(job.expires_at),
-            "claimed_at": instant(job.claimed_at),
-            "finished_at": instant(job.failed_at),
-            "worker_id": job.worker_id,
-            "claim_number": job.claim_number,
-            "abort_requested": job.abort_requested,
-            "progress": job_lines.progress(notes.of_job(job)),
-            "crash_count": job.crash_count,
-            "rescue_count": job.rescue_count,
-            "attempts_before": job.attempts_before or None,
-            "fingerprint": job.fingerprint or None,
-            "lock": job.lock,
-            "queueing_lock": job.queueing_lock,
-            "unique_key": job.unique_key,
-            "done_key": job.done_key,
-        }
-    elif last is not None:
-        shown |= {
-            "queue": last.queue_name,
-            "tenant": last.tenant_id,
-            "priority": last.priority,
-            "attempts": sum(each.outcome != "cancelled" for each in known.attempts),
-            "enqueued_at": instant(last.enqueued_at),
-            "scheduled_at": instant(last.scheduled_at),
-            "finished_at": instant(last.finished_at),
-        }
-    return shown
-
-
-def _args(known: JobStory, *, with_pii: bool) -> dict[str, Any]:
-    declared = registry.resolve(known.task_name)
-    marked, verbatim = (declared.marks, declared.verbatim) if declared else (marks.NONE, False)
-    stored = known.args
-    if with_pii:
-        stored = sealing.with_pii(sealing.Place(known.tenant_id, known.task_name, marked, verbatim), stored)
-        marked = marks.NONE  # what may not be shown is no longer in it
-    shown: dict[str, Any] = sealing.redact(stored, marked, verbatim=verbatim)
-    return shown
-
-
-def _attempt(each: TaskExecutionHistory) -> dict[str, Any]:
-    return {
-        "attempt": each.attempt,
-        "status": each.status,
-        "outcome": each.outcome,
-        "is_final": each.is_final,
-        "started_at": instant(each.started_at),
-        "finished_at": instant(each.finished_at),
-        "wait_ms": each.wait_ms,
-        "run_ms": each.run_ms,
-        "cpu_ms": each.cpu_ms,
-        "peak_memory_kib": each.peak_memory_kib,
-        "worker_id": each.worker_id,
-        "host": each.host,
-        "pid": each.pid,
-        "result": each.result,
-        "error_class": each.error_class,
-        "error_message": each.error_message,
-        "traceback": each.traceback,
-        "output": each.output,
-    }
 
 
 def _page(job: dict[str, Any], known: JobStory) -> list[RenderableType]:

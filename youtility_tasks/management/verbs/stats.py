@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from youtility_tasks import metrics
+from youtility_tasks.documents import queues as documents
 from youtility_tasks.metrics import Performance, QueueNumbers
 
 from . import arguments
-from .answer import Answer, instant, span, span_ms, table
+from .answer import Answer, span, span_ms, table
 from .scope import Scope
 
 NAME = "stats"
@@ -30,13 +30,7 @@ def run(options: Namespace) -> Answer:
         arguments.explain_nothing(options)
     by_queue = {each.queue_name: each for each in lately if each.task_name is None}
     tasks = [each for each in lately if each.task_name is not None]
-    document = {
-        "at": instant(metrics.database_clock()),
-        "tenant": options.tenant,
-        "queues": [{**_now(each), "last_hour": _hour(by_queue.get(each.queue_name))} for each in numbers],
-        "last_hour": _hour(by_queue.get(None)),
-        "tasks": [{"task": each.task_name, "queue": each.queue_name, "last_hour": _hour(each)} for each in tasks],
-    }
+    document = documents.stats(metrics.database_clock(), options.tenant, numbers, lately)
     page = [
         table(
             ("queue", "todo", "doing", "scheduled", "failed", "oldest waits", "ended in 1 h", "wait p95", "run p95"),
@@ -61,30 +55,6 @@ def run(options: Namespace) -> Answer:
         ),
     ]
     return Answer(document, page)
-
-
-def _now(numbers: QueueNumbers) -> dict[str, Any]:
-    return {
-        "queue": numbers.queue_name,
-        "todo": numbers.todo,
-        "doing": numbers.doing,
-        "scheduled": numbers.scheduled,
-        "failed": numbers.failed,
-        "oldest_seconds": round(numbers.oldest_s, 3),
-    }
-
-
-def _hour(lately: Performance | None) -> dict[str, Any]:
-    return {
-        "attempts": lately.attempt_count if lately else 0,
-        "succeeded": lately.succeeded_count if lately else 0,
-        "retried": lately.retried_count if lately else 0,
-        "failed": lately.failed_count if lately else 0,
-        "wait_p50_ms": lately.wait_p50_ms if lately else None,
-        "wait_p95_ms": lately.wait_p95_ms if lately else None,
-        "run_p50_ms": lately.run_p50_ms if lately else None,
-        "run_p95_ms": lately.run_p95_ms if lately else None,
-    }
 
 
 def _queue_row(numbers: QueueNumbers, lately: Performance | None) -> tuple[object, ...]:

@@ -12,13 +12,14 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from youtility_tasks import registry, submission, uniqueness
+from youtility_tasks.documents.plain import instant
 from youtility_tasks.errors import NoTenant, Refused, UnknownTask
 from youtility_tasks.models import Job
 from youtility_tasks.tasks_api import TaskResultStatus
 from youtility_tasks.tenants import tenant
 
 from . import arguments
-from .answer import Answer, BadUsage, instant
+from .answer import Answer, BadUsage
 from .scope import Scope
 
 NAME = "submit"

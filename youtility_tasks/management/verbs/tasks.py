@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from youtility_tasks import registry
-from youtility_tasks.declaration import Task
+from youtility_tasks.documents import queues as documents
 
 from . import arguments
-from .answer import Answer, first_line, span, table
+from .answer import Answer, span, table
 from .scope import Scope
 
 NAME = "tasks"
@@ -41,22 +40,6 @@ def run(options: Namespace) -> Answer:
         for each in found
     ]
     headings = ("task", "queue", "priority", "timeout", "attempts", "schedule (UTC)", "tenants", "class")
-    return Answer({"tasks": [_shown(each) for each in found]}, [table(headings, rows, empty="No task is registered.")])
-
-
-def _shown(task: Task) -> dict[str, Any]:
-    return {
-        "name": task.name,
-        "queue": task.queue_name,
-        "priority": task.priority,
-        "timeout_s": task.timeout_s,
-        "max_attempts": task.max_attempts,
-        "schedule": task.schedule,
-        "seed_class": task.seed_class,
-        "is_built": task.is_built,
-        "is_isolated": task.isolated,
-        "tenant": task.tenant,
-        "aliases": list(task.aliases),
-        "arguments": [str(each.replace(annotation=each.empty)) for each in task.signature.parameters.values()],
-        "summary": first_line(task.func.__doc__ or "", limit=200),
-    }
+    return Answer(
+        {"tasks": [documents.task(each) for each in found]}, [table(headings, rows, empty="No task is registered.")]
+    )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from youtility_tasks import members, roster, suspension
+from youtility_tasks.documents import people as documents
 from youtility_tasks.models import Role, Tenant
 from youtility_tasks.schedules import holidays
 from youtility_tasks.tenancy import roles
 
 from . import arguments
-from .answer import Answer, BadUsage, instant, table
+from .answer import Answer, BadUsage, table
 from .scope import Scope
 
 NAME = "tenants"
@@ -62,7 +62,7 @@ def run(options: Namespace) -> Answer:
     match options.act:
         case "add":
             added = roster.add(options.id, options.name, weight=options.weight or 1, reason=why)
-            return Answer({"tenant": _shown(added)}, [f"Tenant {added.pk} ({added.name}) is active."])
+            return Answer({"tenant": documents.tenant(added)}, [f"Tenant {added.pk} ({added.name}) is active."])
         case "rename":
             return _changed(roster.rename(options.id, options.name, why))
         case "weigh":
@@ -70,7 +70,7 @@ def run(options: Namespace) -> Answer:
         case "zone":
             changed = holidays.set_zone(options.id, options.name, reason=why)
             return Answer(
-                {"tenant": _shown(changed)},
+                {"tenant": documents.tenant(changed)},
                 [f"Schedules of tenant {changed.pk} without a zone of their own keep {changed.zone}."],
             )
         case "deactivate":
@@ -102,13 +102,14 @@ _TAKES = {
 
 def _changed(tenant: Tenant) -> Answer:
     return Answer(
-        {"tenant": _shown(tenant)}, [f"Tenant {tenant.pk} is called {tenant.name}, its weight is {tenant.weight}."]
+        {"tenant": documents.tenant(tenant)},
+        [f"Tenant {tenant.pk} is called {tenant.name}, its weight is {tenant.weight}."],
     )
 
 
 def _deactivated(stopped: suspension.Suspended) -> Answer:
     return Answer(
-        {"tenant": _shown(stopped.tenant), "cancelled": stopped.cancelled, "aborting": stopped.aborting},
+        {"tenant": documents.tenant(stopped.tenant), "cancelled": stopped.cancelled, "aborting": stopped.aborting},
         [
             f"Tenant {stopped.tenant.pk} ({stopped.tenant.name}) is no longer active. "
             f"Of its jobs {stopped.cancelled} were cancelled, and {stopped.aborting} that run were asked to end."
@@ -125,23 +126,10 @@ def _listed() -> Answer:
     page = table(
         ("id", "name", "active", "weight", "zone", "since"), rows, empty="No tenants yet: `tenants add ID NAME`."
     )
-    return Answer({"tenants": [_shown(each) for each in found]}, [page])
+    return Answer({"tenants": [documents.tenant(each) for each in found]}, [page])
 
 
 def _members(tenant_id: int) -> Answer:
     found = members.listing(tenant_id)
     page = table(("user", "role"), found, empty=f"Nobody yet: `tenants grant {tenant_id} USER --role ROLE`.")
     return Answer({"members": [{"user": user, "role": role} for user, role in found]}, [page])
-
-
-def _shown(tenant: Tenant) -> dict[str, Any]:
-    return {
-        "id": tenant.pk,
-        "name": tenant.name,
-        "is_active": tenant.is_active,
-        "weight": tenant.weight,
-        "zone": tenant.zone,
-        "created_at": instant(tenant.created_at),
-        "deactivated_at": instant(tenant.deactivated_at),
-        "deactivated_reason": tenant.deactivated_reason,
-    }

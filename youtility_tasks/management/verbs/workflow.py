@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from youtility_tasks.documents import workflows as documents
 from youtility_tasks.errors import Refused
 from youtility_tasks.models import TaskWorkflow
 from youtility_tasks.models.workflows import FLOW_STATUSES
@@ -16,7 +17,7 @@ from youtility_tasks.workflows import picture, runs, templates
 from youtility_tasks.workflows.runs import RetryMode
 
 from . import arguments
-from .answer import Answer, BadUsage, instant, table
+from .answer import Answer, BadUsage, table
 from .scope import Scope
 
 NAME = "workflow"
@@ -138,25 +139,9 @@ def _list(options: Namespace) -> Answer:
     ]
     headings = ("id", "workflow", "tenant", "status", "open", "failed", "started", "ended")
     return Answer(
-        {"workflows": [_flow(each) for each in listed]}, [table(headings, rows, empty="No workflow has run here.")]
+        {"workflows": [documents.run(each) for each in listed]},
+        [table(headings, rows, empty="No workflow has run here.")],
     )
-
-
-def _flow(each: TaskWorkflow) -> dict[str, Any]:
-    return {
-        "id": each.pk,
-        "name": each.name,
-        "tenant": each.tenant_id,
-        "status": each.status,
-        "template": each.template_name or None,
-        "version": each.template_version,
-        "open": each.open_count,
-        "failed": each.failed_count,
-        "is_overdue": each.is_overdue,
-        "started_at": instant(each.started_at),
-        "deadline_at": instant(each.deadline_at),
-        "ended_at": instant(each.ended_at),
-    }
 
 
 def _show(options: Namespace) -> Answer:
@@ -171,20 +156,12 @@ def _show(options: Namespace) -> Answer:
         )
         for each in lines
     ]  # fmt: skip
-    steps = [
-        {
-            "id": each.id, "workflow": each.workflow_id, "name": each.name, "kind": each.kind, "status": each.status, "shown": each.shown_status,
-            "after": each.after, "join": each.join, "job": each.job_id, "open_items": each.open_items, "failed_items": each.failed_items,
-            "error_class": each.error_class, "released_at": instant(each.released_at), "ended_at": instant(each.ended_at),
-        }
-        for each in lines
-    ]  # fmt: skip
     headings = ("step", "kind", "status", "after", "job", "released", "ended")
     page = [
         f"Workflow {row.pk} ({row.name}), tenant {row.tenant_id}: {row.status}",
         table(headings, rows, empty="It has no steps."),
     ]
-    return Answer({"workflow": _flow(row), "steps": steps}, page)
+    return Answer({"workflow": documents.run(row), "steps": [documents.step(each) for each in lines]}, page)
 
 
 def _start(options: Namespace) -> Answer:

@@ -1,0 +1,122 @@
+"""Queues, what ended lately, limits and pauses, workers, and the tasks that there are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from youtility_tasks.conf import settings
+from youtility_tasks.controls import Control
+from youtility_tasks.declaration import Task
+from youtility_tasks.metrics import Performance, QueueNumbers
+from youtility_tasks.models import TaskWorker
+from youtility_tasks.status import WorkerStatus
+
+from .plain import first_line, instant
+
+_GONE = {WorkerStatus.STOPPED, WorkerStatus.LOST}
+
+
+def stats(
+    at: datetime, tenant_id: int | None, numbers: list[QueueNumbers], lately: list[Performance]
+) -> dict[str, Any]:
+    """All queues, and what ended in the last hour."""
+    by_queue = {each.queue_name: each for each in lately if each.task_name is None}
+    tasks = [each for each in lately if each.task_name is not None]
+    return {
+        "at": instant(at),
+        "tenant": tenant_id,
+        "queues": [{**now(each), "last_hour": hour(by_queue.get(each.queue_name))} for each in numbers],
+        "last_hour": hour(by_queue.get(None)),
+        "tasks": [{"task": each.task_name, "queue": each.queue_name, "last_hour": hour(each)} for each in tasks],
+    }
+
+
+def now(numbers: QueueNumbers) -> dict[str, Any]:
+    """One queue as it stands."""
+    return {
+        "queue": numbers.queue_name,
+        "todo": numbers.todo,
+        "doing": numbers.doing,
+        "scheduled": numbers.scheduled,
+        "failed": numbers.failed,
+        "oldest_seconds": round(numbers.oldest_s, 3),
+    }
+
+
+def hour(lately: Performance | None) -> dict[str, Any]:
+    """What ended in the last hour."""
+    return {
+        "attempts": lately.attempt_count if lately else 0,
+        "succeeded": lately.succeeded_count if lately else 0,
+        "retried": lately.retried_count if lately else 0,
+        "failed": lately.failed_count if lately else 0,
+        "wait_p50_ms": lately.wait_p50_ms if lately else None,
+        "wait_p95_ms": lately.wait_p95_ms if lately else None,
+        "run_p50_ms": lately.run_p50_ms if lately else None,
+        "run_p95_ms": lately.run_p95_ms if lately else None,
+    }
+
+
+def control(each: Control) -> dict[str, Any]:
+    """One limit or pause."""
+    return {
+        "target": each.target,
+        "queue": each.queue_name,
+        "task": each.task_name,
+        "tenant": each.tenant_id,
+        "max_running": each.max_running,
+        "running": each.running_count,
+        "rate_per_s": each.rate_per_s,
+        "burst": each.burst,
+        "tokens": None if each.tokens is None else round(each.tokens, 3),
+        "is_paused": each.is_paused,
+        "paused_until": instant(each.paused_until) if each.is_paused else None,
+        "paused_at": instant(each.paused_at) if each.is_paused else None,
+        "paused_by": each.paused_by if each.is_paused else None,
+        "reason": each.reason if each.is_paused else None,
+        "parked": each.parked_count,
+        "changed_at": instant(each.changed_at),
+        "changed_by": each.changed_by,
+    }
+
+
+def worker(found: TaskWorker) -> dict[str, Any]:
+    """One worker process, asked for `with_silence()`."""
+    silence: Any = getattr(found, "silence")  # noqa: B009 - an annotation of the query
+    silent_s = max(0.0, silence.total_seconds())
+    return {
+        "id": found.pk,
+        "host": found.host,
+        "pid": found.pid,
+        "queue": found.queue_name,
+        "status": found.status,
+        "is_silent": found.status not in _GONE and silent_s > settings().lease_s,
+        "silent_seconds": round(silent_s, 3),
+        "slots": found.slots,
+        "supervisor_pid": found.supervisor_pid,
+        "memory_bytes": found.memory_bytes,
+        "started_at": instant(found.started_at),
+        "heartbeat_at": instant(found.heartbeat_at),
+        "stopped_at": instant(found.stopped_at),
+        "children": found.children,
+    }
+
+
+def task(each: Task) -> dict[str, Any]:
+    """One registered task, and what it declares."""
+    return {
+        "name": each.name,
+        "queue": each.queue_name,
+        "priority": each.priority,
+        "timeout_s": each.timeout_s,
+        "max_attempts": each.max_attempts,
+        "schedule": each.schedule,
+        "seed_class": each.seed_class,
+        "is_built": each.is_built,
+        "is_isolated": each.isolated,
+        "tenant": each.tenant,
+        "aliases": list(each.aliases),
+        "arguments": [str(given.replace(annotation=given.empty)) for given in each.signature.parameters.values()],
+        "summary": first_line(each.func.__doc__ or "", limit=200),
+    }

@@ -1,0 +1,3 @@
+-- A lower limit of the role stays.
+SELECT set_config('statement_timeout', %(deadline_ms)s::integer::text, true)
+  FROM pg_settings s WHERE s.name = 'statement_timeout' AND s.setting::integer NOT BETWEEN 1 AND %(deadline_ms)s::integer

@@ -1,0 +1,1 @@
+SELECT queue_name, slots FROM youtility_tasks_served_v1(%(lease_s)s)
