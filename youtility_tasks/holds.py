@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from django.db.models.functions import Now
 
 from .models import Job, UniqueKey
 from .status import LIVE, JobStatus
+from .tenancy import roles
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """One key that a job holds."""
 
-    key: str
+    key: str | None
+    """None for an operator of all tenants: it is the tenant's own words."""
     while_: str
     """"queueing_lock", or the word of `Unique`, "debounce" or "period"."""
     until: datetime | None = None
@@ -26,7 +28,8 @@ class Held:
         """For people."""
         until = self.until.astimezone(UTC).strftime("until %Y-%m-%d %H:%M:%SZ") if self.until else _UNTIL[self.while_]
         becomes = "give it their arguments and move it" if self.while_ == "debounce" else "are answered with it"
-        return f"Later calls with its key {self.key!r} {becomes} {until}."
+        key = "its key" if self.key is None else f"its key {self.key!r}"
+        return f"Later calls with {key} {becomes} {until}."
 
 
 _UNTIL = {
@@ -42,7 +45,8 @@ def held(job_id: int, tenant_id: int, job: Job | None) -> list[Held]:
     """Every key that this job of that tenant holds; `job` is its row, None once it has left the queue."""
     found = [] if job is None else _of_row(job)
     keys = UniqueKey.objects.filter(tenant_id=tenant_id, job_id=job_id, held_until__gt=Now()).order_by("held_until")
-    return found + [Held(each.key, "period", each.held_until) for each in keys]
+    found += [Held(each.key, "period", each.held_until) for each in keys]
+    return [replace(each, key=None) for each in found] if roles.acting_as() == "ops" else found
 
 
 def _of_row(job: Job) -> list[Held]:

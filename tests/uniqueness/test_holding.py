@@ -161,6 +161,26 @@ def test_a_period_whose_job_nobody_knows_any_more_is_a_typed_error(desk: Desk, r
     assert task.using(unique=False).enqueue().is_new
 
 
+def test_one_key_of_many_is_found_by_its_own_index(report_task: Task) -> None:
+    """Also where the statement was planned on an empty table, as it is in a session that has been there from the first day."""
+    task = report_task.using(unique=Unique(by="site_id", period_s=60))
+    task.enqueue(site_id=-1)
+    execute(
+        "INSERT INTO youtility_tasks_uniquekey (tenant_id, task_name, key, job_id, held_until)"
+        " SELECT 0, 'report', 'k' || n, n, 'infinity' FROM generate_series(1, 2000) n"
+    )
+
+    def read() -> int:
+        ((count,),) = rows(
+            "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables WHERE relname = 'youtility_tasks_uniquekey'"
+        )
+        return int(count)
+
+    before = read()
+    assert task.enqueue(site_id=5).is_new and not task.enqueue(site_id=5).is_new
+    assert read() - before < 20
+
+
 def test_without_its_index_a_key_holds_nothing(desk: Desk, report_task: Task) -> None:
     for index, rule in {
         "youtility_tasks_jobs_done_key": Unique(while_="until_done"),

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(fields=["tenant_id", "job_id"], name="yt_unique_key_job"),
+                    models.Index(fields=["job_id"], name="yt_unique_key_job"),
                     models.Index(fields=["held_until"], name="yt_unique_key_ends"),
                 ],
                 "constraints": [
