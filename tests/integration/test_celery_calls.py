@@ -80,7 +80,7 @@ def test_delay_belongs_to_the_callers_transaction_and_tenant(add_task: Task, acm
 BAD_CALLS: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     ((1, "b", 3, 4), None, {}, errors.WrongArguments, "given 4 positional.*at most 3.*first, second, third"),
     ((1,), {"first": 2}, {}, errors.WrongArguments, "'first' given by position and by name"),
-    ((), {}, {}, errors.WrongArguments, "missing a required argument: 'first'"),
+    ((), {}, {}, errors.WrongArguments, "missing a required (keyword-only )?argument: 'first'"),
     ((1,), {"forth": 2}, {}, errors.WrongArguments, "'forth'"),
     ("abc", None, {}, errors.WrongArguments, "args is 'abc'; right is a list"),
     ({"first": 1}, None, {}, errors.WrongArguments, "right is a list"),

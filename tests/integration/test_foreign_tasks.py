@@ -24,9 +24,10 @@ from django.utils import timezone
 from tests.acceptance.app import mutants, plain
 from tests.integration.desk import Desk, job, statuses
 from youtility_tasks import Task, backends, foreign, queues, tasks_api, tenant
+from youtility_tasks.errors import SoftTimeLimit
 from youtility_tasks.models import Job
 from youtility_tasks.testing import run_jobs
-from youtility_tasks.workers import telling
+from youtility_tasks.workers import run, telling
 
 pytestmark = pytest.mark.django_db
 
@@ -361,6 +362,24 @@ def test_a_call_that_the_function_would_not_take_is_a_type_error() -> None:
         plain.joins.enqueue()
 
 
+def a_listener_of_an_async_task_may_ask_the_database() -> None:
+    test_who_listens_may_ask_the_database_whatever_runs(plain.tells_async)
+
+
+def test_a_time_limit_that_passes_while_a_result_is_made_fit_is_not_lost(add_task: Task) -> None:
+    attempt = run.Run(run.Assignment(1, 1, "add", {}, 1, 0, 1), add_task)
+
+    class Slow:
+        def __repr__(self) -> str:
+            attempt.interrupt(SoftTimeLimit)
+            return "slow"
+
+    with pytest.raises(SoftTimeLimit):
+        attempt.keep([Slow()])
+    attempt.keep([1])  # a task that has seen it and returns all the same has returned
+    assert attempt.stored_result == [1]
+
+
 # -- guards
 
 
@@ -374,6 +393,14 @@ GUARDS: list[tuple[str, str, str, str, Callable[..., None]]] = [
         "tasks_api.BaseTaskBackend.validate_task(self._of_ours, task)",
         "tasks_api.BaseTaskBackend.validate_task(self, task)",
         test_our_own_tasks_are_held_to_the_queues_that_are_served_and_to_no_other_list,
+    ),
+    (
+        "youtility_tasks.workers.run", "_told_of", "if telling.has_listeners()", "if False",
+        a_listener_of_an_async_task_may_ask_the_database,
+    ),
+    (
+        "youtility_tasks.workers.run", "Run.keep", "self._reason is not None and self._reason is not before", "False",
+        test_a_time_limit_that_passes_while_a_result_is_made_fit_is_not_lost,
     ),
     (
         "youtility_tasks.workers.run", "Run.keep", "if self.is_foreign:", "if False:",

@@ -11,7 +11,7 @@ import resource
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,6 +66,10 @@ class Run:
     """Of another package's task: what is known of its job as the attempt begins, for its context and for who listens."""
     stored_result: Any = None
     """What it returned, as its history will have it."""
+    backend: type[tasks_api.BaseTaskBackend] = field(init=False, repr=False, compare=False)
+    """The sender of Django's signals."""
+    fields: telling.Fields = field(init=False, repr=False, compare=False)
+    """Of Django's TaskResult, as the attempt begins."""
     interrupted: bool = False
     abort: threading.Event | None = None
     """What the task's context shows of an abort; made for a task that takes its context, or given."""
@@ -191,8 +195,8 @@ def run_sync(run: Run) -> dict[str, Any]:
         try:
             with run.interruptible_thread():
                 _look(run)
-                with _surroundings(run) as call, call.listeners.told():
-                    run.keep(call.task.func(*call.args, **call.kwargs))
+                with _surroundings(run) as (task, args, kwargs):
+                    run.keep(task.func(*args, **kwargs))
         except BaseException as error:  # a task's SystemExit is its own failure, not the worker's end
             ending = _ending(run, said, before, error=error)
             _tell_if_final(run, ending)
@@ -208,9 +212,9 @@ async def run_async(run: Run) -> dict[str, Any]:
             async with run.interruptible_task():
                 if run.is_foreign:
                     await sync_to_async(_look)(run)
-                with _surroundings(run) as call:
-                    async with call.listeners.told_of_async():
-                        run.keep(await call.task.func(*call.args, **call.kwargs))
+                with _surroundings(run, tells=False) as (task, args, kwargs):
+                    async with _told_of(run):
+                        run.keep(await task.func(*args, **kwargs))
         except BaseException as error:
             ending = _ending(run, said, None, error=error)
             await sync_to_async(_tell_if_final)(run, ending)
@@ -226,8 +230,8 @@ def run_in_place(run: Run) -> dict[str, Any]:
 def call_in_place(run: Run) -> Any:
     """Run the task here and now, in its tenant; returns its result, or raises its error without values of marked arguments."""
     try:
-        with _surroundings(run) as call, call.listeners.told():
-            returned = call.task.call(*call.args, **call.kwargs)
+        with _surroundings(run) as (task, args, kwargs):
+            returned = task.call(*args, **kwargs)
             run.keep(returned)
         return returned
     except BaseException as error:
@@ -254,18 +258,24 @@ def _whose(job: Assignment) -> contextlib.AbstractContextManager[Any]:
     return tenants.tenant(job.tenant_id) if job.tenant_id != tenants.ALL else tenants.no_tenant()
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """What is to be run, and who is told of it."""
-
-    task: Task
-    args: list[Any]
-    kwargs: dict[str, Any]
-    listeners: telling.Listeners[Run]
+@contextlib.asynccontextmanager
+async def _told_of(run: Run) -> AsyncIterator[None]:
+    """Django's signals around the run of an async task; who listens may ask the database, which Django allows in a thread only."""
+    tell = sync_to_async if telling.has_listeners() else telling.at_once
+    await tell(telling.started)(run.backend, run.fields)
+    try:
+        yield
+    except BaseException as error:
+        final = _final(run, error)
+        if final is not None:
+            await tell(telling.failed)(run.backend, run.fields, final)
+        raise
+    await tell(telling.succeeded)(run.backend, run.fields, run.stored_result)
 
 
 @contextlib.contextmanager
-def _surroundings(run: Run) -> Iterator[_Call]:
+def _surroundings(run: Run, *, tells: bool = True) -> Iterator[tuple[Task, list[Any], dict[str, Any]]]:
+    """Around a task; it sends Django's signals, too, unless that is done inside (`tells`)."""
     job, task = run.assignment, run.task
     if task is None:
         raise UnknownTask(job.task_name, registry.registered())
@@ -296,7 +306,19 @@ def _surroundings(run: Run) -> Iterator[_Call]:
     try:
         with _whose(job), token.living(_longest_s(task)):
             args = [_context(run, task, fields), *args] if task.takes_context else args
-            yield _Call(task, args, kwargs, telling.Listeners(type(task.get_backend()), fields, run, _final))
+            run.backend, run.fields = type(task.get_backend()), fields
+            if not tells:
+                yield task, args, kwargs
+                return
+            telling.started(run.backend, fields)
+            try:
+                yield task, args, kwargs
+            except BaseException as error:
+                final = _final(run, error)
+                if final is not None:
+                    telling.failed(run.backend, fields, final)
+                raise
+            telling.succeeded(run.backend, fields, run.stored_result)
     finally:
         running.current.reset(before)
         if run.hidden is not None:

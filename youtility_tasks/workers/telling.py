@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import Error
 from django.utils import timezone
 
@@ -16,7 +13,6 @@ from youtility_tasks.declaration import Task
 
 Fields = dict[str, Any]
 """Those of Django's TaskResult."""
-Its = TypeVar("Its", bound="Attempt")
 
 
 def known_of(job_id: int) -> tasks_api.TaskResult[Any] | None:
@@ -51,60 +47,26 @@ def begun(
     }
 
 
-class Attempt(Protocol):
-    """What `run.Run` tells of itself here."""
+def started(backend: type[tasks_api.BaseTaskBackend], fields: Fields) -> None:
+    """Send `task_started`, before the first line of the task."""
+    tasks_api.task_started.send(backend, task_result=tasks_api.result_of_json(fields))
 
-    stored_result: Any
+
+def succeeded(backend: type[tasks_api.BaseTaskBackend], fields: Fields, returned: Any) -> None:
+    """Send `task_finished`, just before the end is reported."""
+    _finished(backend, {**fields, "status": tasks_api.TaskResultStatus.SUCCESSFUL, "_return_value": returned})
 
 
-@dataclass(frozen=True, slots=True)
-class Listeners(Generic[Its]):
-    """Who connects to Django's signals, and what they are told of one attempt."""
+def failed(backend: type[tasks_api.BaseTaskBackend], fields: Fields, told: tuple[str, str, str]) -> None:
+    """Send `task_finished` of a job that is not tried again, inside the handler of its error: class, message, traceback."""
+    error = tasks_api.TaskError(exception_class_path=told[0], traceback=told[2])
+    failed_fields = {**fields, "status": tasks_api.TaskResultStatus.FAILED, "errors": [*fields["errors"], error]}
+    _finished(backend, failed_fields)
 
-    backend: type[tasks_api.BaseTaskBackend]
-    fields: Fields
-    attempt: Its
-    final: Callable[[Its, BaseException], tuple[str, str, str] | None]
-    """Class, message and traceback of an error that no other attempt will follow; None of others."""
 
-    @contextlib.contextmanager
-    def told(self) -> Iterator[None]:
-        """Send the signals around the run of a task; the last one only of an attempt that no other will follow."""
-        self._started()
-        try:
-            yield
-        except BaseException as error:
-            self._raised(error)
-            raise
-        self._returned()
-
-    @contextlib.asynccontextmanager
-    async def told_of_async(self) -> AsyncIterator[None]:
-        """As `told`; who listens may ask the database, which Django allows in a thread only."""
-        tell = sync_to_async if has_listeners() else _at_once
-        await tell(self._started)()
-        try:
-            yield
-        except BaseException as error:
-            await tell(self._raised)(error)
-            raise
-        await tell(self._returned)()
-
-    def _started(self) -> None:
-        tasks_api.task_started.send(self.backend, task_result=tasks_api.result_of_json(self.fields))
-
-    def _returned(self) -> None:
-        self._finished(status=tasks_api.TaskResultStatus.SUCCESSFUL, _return_value=self.attempt.stored_result)
-
-    def _raised(self, error: BaseException) -> None:
-        final = self.final(self.attempt, error)
-        if final is not None:
-            told = tasks_api.TaskError(exception_class_path=final[0], traceback=final[2])
-            self._finished(status=tasks_api.TaskResultStatus.FAILED, errors=[*self.fields["errors"], told])
-
-    def _finished(self, **more: Any) -> None:
-        result = tasks_api.result_of_json({**self.fields, "finished_at": timezone.now(), **more})
-        tasks_api.task_finished.send(self.backend, task_result=result)
+def _finished(backend: type[tasks_api.BaseTaskBackend], fields: Fields) -> None:
+    fields["finished_at"] = timezone.now()
+    tasks_api.task_finished.send(backend, task_result=tasks_api.result_of_json(fields))
 
 
 def has_listeners() -> bool:
@@ -112,7 +74,9 @@ def has_listeners() -> bool:
     return len(tasks_api.task_started.receivers) > 1 or len(tasks_api.task_finished.receivers) > 1
 
 
-def _at_once(tell: Callable[..., None]) -> Callable[..., Awaitable[None]]:
+def at_once(tell: Callable[..., None]) -> Callable[..., Awaitable[None]]:
+    """In the place of `sync_to_async`, for what may run on the loop."""
+
     async def told(*args: Any) -> None:
         tell(*args)
 
