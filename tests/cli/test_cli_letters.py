@@ -124,6 +124,8 @@ def test_what_is_refused_says_why_and_changes_nothing(words, text, manage, dead)
     assert said.code == 1
     assert text in said.err
     assert list(Job.objects.order_by("pk").values()) == before
+    assert not Redrive.objects.exists()
+    assert not TaskAuditLog.objects.filter(act__in=["redrive", "retry", "discard", "stop redrive"]).exists()
 
 
 @pytest.mark.parametrize(

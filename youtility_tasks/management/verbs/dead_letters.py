@@ -76,12 +76,11 @@ def run(options: Namespace) -> Answer:
                 return letter_lines.redrive(dead_letters.stop(options.id, options.reason or ""))
             case "discard":
                 return _discard(options, wanted)
+        n = dead_letters.would(wanted, changes=changes, rate_per_s=options.rate)
+        _explain(options, n)
         if options.dry_run:
-            n = dead_letters.would(wanted, changes=changes, rate_per_s=options.rate)
-            _explain(options, n)
             return letter_lines.would("redrive", n, options.rate)
         done = dead_letters.redrive(wanted, changes=changes, rate_per_s=options.rate, reason=options.reason or "")
-        _explain(options, done.total_count)
         return letter_lines.redrive(done)
 
 

@@ -23,17 +23,14 @@ def groups(found: Sequence[Group], *, more: bool) -> list[RenderableType]:
             each.fingerprint,
             each.count,
             each.task_name,
-            each.error_class.rpartition(".")[2],
+            first_line(": ".join(filter(None, [each.error_class.rpartition(".")[2], each.says]))),
             each.place,
-            first_line(each.says),
-            each.tenant_count,
-            each.first_failed_at,
             each.last_failed_at,
             each.job_id,
         )
         for each in found
     ]
-    headings = ("fingerprint", "letters", "task", "error", "at", "says", "tenants", "first", "last", "for example")
+    headings = ("fingerprint", "letters", "task", "error", "at", "last", "for example")
     shown: list[RenderableType] = [table(headings, rows, empty="")]
     if more:
         shown.append(f"There are more errors: these are the {len(found)} with the most letters.")
