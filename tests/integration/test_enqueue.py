@@ -373,6 +373,16 @@ def test_a_taken_queueing_lock_gives_the_job_that_waits(single_task: Task) -> No
     assert statuses() == {int(first.id): "todo", int(other.id): "todo"}
 
 
+def test_a_lock_that_a_job_of_an_undeclared_task_holds_is_named_with_that_job(single_task: Task) -> None:
+    waits = single_task.enqueue(key="a", number=1)
+    Job.objects.filter(pk=waits.id).update(task_name="of_the_release_before")
+
+    with pytest.raises(errors.EnqueueError, match=rf"job {waits.id} holds .*declared nowhere here.*cancel {waits.id}"):
+        single_task.enqueue(key="a", number=2)
+
+    assert Job.objects.count() == 1
+
+
 def test_a_running_job_leaves_its_queueing_lock_free(desk: Desk, single_task: Task) -> None:
     running = single_task.enqueue(key="a")
     desk.take()

@@ -156,7 +156,9 @@ def test_a_period_whose_job_nobody_knows_any_more_is_a_typed_error(desk: Desk, r
     desk.finish(desk.take(), "succeeded")
     execute("DELETE FROM youtility_tasks_history")
 
-    with pytest.raises(errors.EnqueueError, match=rf"job {first.id} stands for this call .*using\(unique=False\)"):
+    with pytest.raises(
+        errors.EnqueueError, match=rf"job {first.id} holds this call's key, .*youtility_tasks_uniquekey"
+    ):
         task.enqueue()
     assert task.using(unique=False).enqueue().is_new
 

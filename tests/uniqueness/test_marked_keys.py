@@ -29,7 +29,9 @@ def under(task: Task, rule: Unique | Debounce) -> Task:
     return task.using(debounce=rule) if isinstance(rule, Debounce) else task.using(unique=rule)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=repr)
+@pytest.mark.parametrize(
+    "rule", RULES, ids=["while it waits", "of two", "until done", "for a period", "a function", "debounced"]
+)
 def test_calls_with_the_same_secret_are_one_and_no_table_shows_it(
     declare: Callable[..., Task], acme: int, rule: Unique | Debounce
 ) -> None:
