@@ -25,6 +25,7 @@ from .units import Units
 logger = logging.getLogger(__name__)
 
 HISTORY_TASK = "create_report_history"
+TOLD = ("formdata", "userid", "buid", "EI", "client_id", "has_data", "request_key")
 _MAKING_TASK = "create_save_report_async"
 """Whoever comes after it mails a report, which has rows."""
 _TOLD, _DEAD = "report-told:", "report-dead:"
@@ -77,17 +78,22 @@ def tell(request: Request, *, has_data: bool = True, trouble: Trouble = NO_TROUB
     with transaction.atomic():
         first = effects.once(f"{_TOLD}{request.key}", bu_id=request.unit_id)
         if first:
-            kind, message, lines = trouble
-            get(HISTORY_TASK).enqueue(
-                formdata=form_to_keep(request.form),
-                userid=request.user_id,
-                buid=request.unit_id,
-                EI=[kind, message and message[:_LONGEST_MESSAGE], lines and lines[-_LONGEST_TRACEBACK:]],
-                client_id=current_tenant(),
-                has_data=has_data,
-                request_key=request.key,
-            )
+            get(HISTORY_TASK).enqueue(**told_of(request, has_data=has_data, trouble=trouble))
     return first
+
+
+def told_of(request: Request, *, has_data: bool, trouble: Trouble) -> dict[str, Any]:
+    """What the history is told of a request that has ended: the arguments `TOLD` of `create_report_history`."""
+    kind, message, lines = trouble
+    return {
+        "formdata": form_to_keep(request.form),
+        "userid": request.user_id,
+        "buid": request.unit_id,
+        "EI": [kind, message and message[:_LONGEST_MESSAGE], lines and lines[-_LONGEST_TRACEBACK:]],
+        "client_id": current_tenant(),
+        "has_data": has_data,
+        "request_key": request.key,
+    }
 
 
 def request_of(task_name: str) -> Callable[[RequestOfJob], RequestOfJob]:

@@ -12,10 +12,11 @@ from django.db import transaction
 from task_catalog import entities
 from task_catalog.arguments import task
 from task_catalog.conf import catalog
+from task_catalog.flows import scheduled_report
 from task_catalog.offsets import Offsets
 from task_catalog.ports import clock, mail
 from task_catalog.reporting import awaiting, files
-from task_catalog.reporting.telling import NO_TROUBLE, Request, Trouble, tell, tell_of_dead_letters
+from task_catalog.reporting.telling import NO_TROUBLE, Request, Trouble, tell_of_dead_letters
 from task_catalog.reporting.writers import MEDIA_TYPES
 from task_catalog.rules.local_time import shown
 from task_catalog.rules.recipients import Recipients, valid_addresses
@@ -209,8 +210,9 @@ class _Run:
         self._end(promise, path, trouble=(reason, text, None))
 
     def _end(self, promise: effects.Pending, path: Path, *, trouble: Trouble = NO_TROUBLE) -> None:
-        tell(Request.of_json(promise.payload["request"]), trouble=trouble)
-        effects.skip(promise.key, trouble[0] or "mailed")
+        with transaction.atomic():
+            scheduled_report.end(Request.of_json(promise.payload["request"]), trouble=trouble)
+            effects.skip(promise.key, trouble[0] or "mailed")
         if path.is_file():
             path.unlink(missing_ok=True)
             self.deleted += 1

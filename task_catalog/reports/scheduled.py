@@ -11,6 +11,7 @@ from django.db import transaction
 
 from task_catalog import entities
 from task_catalog.arguments import task
+from task_catalog.flows import scheduled_report
 from task_catalog.offsets import Offsets
 from task_catalog.ports import clock
 from task_catalog.reporting import awaiting, files, telling
@@ -179,7 +180,9 @@ class _Run:
                 lastgeneratedon=self._now.replace(microsecond=0),
                 filename=name,
             )
+        request = request_of(row, period, asked.filters.offset)
         if made.has_data:
+            scheduled_report.begin(request)
             effects.promise(
                 f"{awaiting.SCHEDULED_FILE}{row.pk}:{period.end.isoformat()}",
                 payload={
@@ -188,12 +191,12 @@ class _Run:
                     "period": [period.start.isoformat(), period.end.isoformat()],
                     "made": self._now.isoformat(),
                     "site": asked.place,
-                    "request": request_of(row, period, asked.filters.offset).as_json(),
+                    "request": request.as_json(),
                 },
                 bu_id=row.bu_id,
             )
         else:
-            tell(request_of(row, period, asked.filters.offset), has_data=False)
+            scheduled_report.end(request, has_data=False)
 
     def _name(self, row: ScheduleReport, period: Period, asked: Asked) -> str:
         """Whose and which it is, so that no two clients share a name (D29), and what nobody can guess."""

@@ -264,7 +264,7 @@ def test_dying_between_mail_and_mark_repeats_it_under_the_same_id(acme, site, wo
     schedule(acme, site)
     run(create_scheduled_reports)
     with monkeypatch.context() as patched:
-        patched.setattr("task_catalog.reports.mailing.tell", lambda *args, **kwargs: 1 / 0)
+        patched.setattr("task_catalog.flows.scheduled_report.end", lambda *args, **kwargs: 1 / 0)
         with pytest.raises(Exception, match="division"):
             run(send_generated_report_on_mail)
     TaskEffect.objects.filter(key__startswith=awaiting.SCHEDULED_MAIL).update(
@@ -282,7 +282,7 @@ def test_dying_after_the_mark_still_tells_and_deletes(acme, site, work, mailbox,
     schedule(acme, site)
     run(create_scheduled_reports)
     with monkeypatch.context() as patched:
-        patched.setattr("task_catalog.reports.mailing.tell", lambda *args, **kwargs: 1 / 0)
+        patched.setattr("task_catalog.flows.scheduled_report.end", lambda *args, **kwargs: 1 / 0)
         with pytest.raises(Exception, match="division"):
             run(send_generated_report_on_mail)
 
@@ -298,7 +298,7 @@ def test_a_mail_that_went_is_over_even_if_its_file_is_gone(acme, site, work, mai
     schedule(acme, site)
     run(create_scheduled_reports)
     with monkeypatch.context() as patched:
-        patched.setattr("task_catalog.reports.mailing.tell", lambda *args, **kwargs: 1 / 0)
+        patched.setattr("task_catalog.flows.scheduled_report.end", lambda *args, **kwargs: 1 / 0)
         with pytest.raises(Exception, match="division"):
             run(send_generated_report_on_mail)
     folders.files()[0].unlink()
