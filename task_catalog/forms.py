@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from task_catalog.facility.models import Vendor, Wom
 
 
+_LONGEST_NUMBER = 18
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A work order with its sections, in order."""
@@ -33,7 +36,7 @@ class Form:
         """Its number within client, site and kind; None when nobody gave it one."""
         number = self.other_data.get("wp_seqno")
         if isinstance(number, str) and number.strip().isdecimal():
-            return int(number)
+            return int(number) if len(number) <= _LONGEST_NUMBER else None
         return number if isinstance(number, int) and not isinstance(number, bool) else None
 
     @property

@@ -113,6 +113,8 @@ class Closer:
     def _work(self, row: Jobneed, stops: Sequence[str]) -> Work:
         category = _category_of(row)
         notice = rules.notice_for(category.tacode if category else None)
+        if notice is Notice.MAIL_AND_TICKET and entities.is_none(row.bu_id):
+            notice = Notice.MAIL  # a ticket's number begins with its site
         return Work(row, notice, rules.new_status(row.jobstatus, stops))
 
     def _close_stops(self, works: list[Work]) -> int:

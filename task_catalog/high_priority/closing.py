@@ -180,6 +180,8 @@ class _Run:
             self.autoclosed += work.status == rules.AUTOCLOSED
             self.partially_completed += work.status == rules.PARTIALLYCOMPLETED
             self.tickets_created += work.ticket is not None
+            if work.category is not None and work.notice is not rules.notice_for(work.category.tacode):
+                self.sweep.warnings.append(f"occurrence {row.pk} has no site; it was closed without a ticket")
             if work.category is None:
                 self.sweep.warnings.append(
                     f"occurrence {row.pk} has no notify category; it was closed without a notice"

@@ -264,6 +264,22 @@ def test_another_clients_occurrence_is_unknown(acme, globex):
     assert statuses(theirs) == ["ASSIGNED"]
 
 
+@pytest.mark.parametrize("bu_id", [None, NONE])
+def test_work_without_a_site_is_closed_without_a_ticket_and_those_who_can_be_told_are(acme, site, mailbox, bu_id):
+    """No ticket can be numbered without a site; the row stayed due, and failed every half hour."""
+    lost, other = acme.work(site, notify="RAISETICKETNOTIFY"), acme.work(site, notify="RAISETICKETNOTIFY")
+    Jobneed.objects.filter(pk=lost.pk).update(bu_id=bu_id)
+
+    result = run(auto_close_jobs)
+
+    assert statuses(lost, other) == ["AUTOCLOSED"] * 2
+    assert (result["tickets_created"], result["mails_sent"]) == (1, 2)
+    assert f"occurrence {lost.pk} has no site; it was closed without a ticket" in result["warnings"]
+    info = Jobneed.objects.get(pk=lost.pk).other_info
+    assert (info["email_sent"], info["ticket_generated"]) == (True, False)
+    assert run(auto_close_jobs)["due"] == 0
+
+
 @pytest.mark.parametrize("notify", [None, "NONE"])
 def test_work_without_a_category_is_closed_without_a_notice_and_with_a_warning(acme, site, mailbox, notify):
     work = acme.work(site, notify=None, ticketcategory_id=None if notify is None else 1)

@@ -206,6 +206,14 @@ def test_hints_may_be_missing_or_text_because_the_database_decides(acme, permit,
     assert (result["messages"], result["warnings"]) == (3, [])
 
 
+def test_a_number_that_nobody_can_have_given_is_none(acme, permit, mailbox):
+    change(in_state_for(CANCELLED, permit), other_data={**permit.other_data, "wp_seqno": "9" * 5_000})
+
+    result = tell(acme, CANCELLED, permit, permit_no=None)
+
+    assert (result["messages"], result["permit_no"]) == (3, None)
+
+
 def test_a_second_run_is_a_duplicate(acme, permit, mailbox, telling):
     in_state_for(telling, permit)
     tell(acme, telling, permit)
