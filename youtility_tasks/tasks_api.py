@@ -98,6 +98,13 @@ class EnqueuedResult(TaskResult[T]):
     is_replaced: bool = False
     """The other call's job waited, and has this call's arguments now."""
 
+    def __eq__(self, other: object) -> bool:
+        """As Django's results are: by what they say of the job."""
+        told = [each.name for each in fields(TaskResult) if each.compare]
+        return isinstance(other, TaskResult) and all(getattr(self, name) == getattr(other, name) for name in told)
+
+    __hash__ = TaskResult.__hash__
+
     @classmethod
     def of(cls, found: TaskResult[T], *, is_new: bool, is_replaced: bool) -> EnqueuedResult[T]:
         """The same result, with what became of the call."""

@@ -374,7 +374,7 @@ HISTORY, RUN, SEALING, SHOW = (
     "youtility_tasks.history",
     "youtility_tasks.workers.run",
     "youtility_tasks.secrets.sealing",
-    "youtility_tasks.management.verbs.show",
+    "youtility_tasks.documents.jobs",
 )
 ENQUEUE = "youtility_tasks.enqueue"
 
@@ -390,7 +390,7 @@ ENQUEUE = "youtility_tasks.enqueue"
         ((HISTORY, "_as_result", ", declared.marks, verbatim", ", verbatim"), test_a_job_from_before_the_mark_still_runs_and_is_hidden_from_then_on, ("declare",)),
         ((RUN, "_surroundings", "(args, kwargs) if opened is None", "(args, kwargs) if True"), test_the_context_of_the_task_shows_marks, ("only declare",)),
         ((RUN, "_surroundings", "run.hidden = opened.scrubber", "run.hidden = type(opened.scrubber)()"), test_the_row_has_the_value_sealed_and_the_task_has_it_plain, ()),
-        ((SHOW, "_args", "sealing.redact(stored, marked, verbatim=verbatim)", "stored"), test_show_shows_marks_and_pii_only_when_asked, ("capsys",)),
+        ((SHOW, "args", "sealing.redact(stored, marked, verbatim=verbatim)", "stored"), test_show_shows_marks_and_pii_only_when_asked, ("capsys",)),
     ],
     ids=["seal", "result of enqueue", "digests in locks", "values in keys", "sealed without a mark", "clear under a mark", "context", "scrubber", "show"],
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from youtility_tasks import acts, history, listing, registry, submission, tenants
+from youtility_tasks import acts, history, listing, notes, registry, submission, tenants
 from youtility_tasks.audit import LONGEST_REASON
 from youtility_tasks.documents import jobs as documents
 from youtility_tasks.documents.plain import instant
@@ -246,6 +246,7 @@ def get_job(query: OfTenant, place: Any, job_id: int) -> dict[str, Any]:
         raise JobNotFound(job_id)
     job = documents.story(known)
     job["args"] = None if place.is_ops else documents.args(known)
+    job["checkpoint"] = None if place.is_ops or known.job is None else notes.kept_by(known.job_id)
     waits = known.status is JobStatus.TODO and not place.is_ops
     return {
         "job": job,

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from youtility_tasks import notes, registry
+from youtility_tasks import holds, notes, registry
 from youtility_tasks.acts import Acted
 from youtility_tasks.declaration import LEAST_URGENT
 from youtility_tasks.errors import Refused
@@ -58,6 +58,14 @@ def most_attempts(task_name: str) -> int | None:
 
 def story(known: JobStory) -> dict[str, Any]:
     """One job, in its queue or ended, without its arguments."""
+    held = [
+        {"key": each.key, "while": each.while_, "until": instant(each.until)}
+        for each in holds.held(known.job_id, known.tenant_id, known.job)
+    ]
+    return {**_facts(known), "holds": held}
+
+
+def _facts(known: JobStory) -> dict[str, Any]:
     job, last = known.job, known.attempts[-1] if known.attempts else None
     shown: dict[str, Any] = {
         "id": known.job_id,

@@ -48,7 +48,6 @@ def run(options: Namespace) -> Answer:
         raise JobNotFound(options.id)
     job = documents.story(known)
     keys = holds.held(known.job_id, known.tenant_id, known.job)
-    job["holds"] = [{"key": each.key, "while": each.while_, "until": instant(each.until)} for each in keys]
     if options.with_args:
         job["args"] = documents.args(known, with_pii=options.pii)
         if known.job is not None:
