@@ -233,7 +233,16 @@ def test_a_word_that_cannot_be_meant_is_refused(api, query):
 def test_what_is_not_there_and_what_is_not_done_there_are_problems_too(api):
     viewer = api("viewer")
 
-    for path in ("", "nothing/", "jobs", "jobs/0/", "jobs/abc/", "jobs/99999999999999999999/", "holidays/2026-13-01/"):
+    for path in (
+        "",
+        "nothing/",
+        "jobs",
+        "jobs/0/",
+        "jobs/abc/",
+        "jobs/99999999999999999999/",
+        "jobs/%0A1/",
+        "holidays/2026-13-01/",
+    ):
         answer = viewer.get(path)
         assert answer.status == 404 and answer.headers["Content-Type"] == "application/problem+json", path
     answer = viewer.send("put", "jobs/")

@@ -104,7 +104,7 @@ def everything() -> list[Any]:
 
 def call(api: Api, endpoint: Endpoint, target: dict[str, Any]) -> int:
     path = endpoint.template.format(**target)
-    is_scoped = endpoint.scope in (For.TENANT, For.TENANT_OR_OPS)
+    is_scoped = endpoint.scope not in (For.ANYBODY, For.OPS)
     path += f"?tenant={ACME}" if is_scoped else ""
     if endpoint.method == "GET":
         return api.get(path).status

@@ -138,6 +138,16 @@ def test_every_endpoint_answers_where_roles_keep_tenants_apart(web: House, ann: 
             assert (answer.status == 403) is (who not in MAY[endpoint.name]), (who, endpoint.name, answer.json)
 
 
+def test_an_operator_keeps_the_sweeps_on_the_webs_own_connection(web: House, ops: Api, ann: Api) -> None:
+    made = ops.post("schedules/?tenant=0", name="hourly", task="task_every_min", cron="0 * * * *")
+    ran = ops.post(f"schedules/{made['schedule']['id']}/run/?tenant=0")
+
+    assert (made.status, ran.status) == (201, 201), (made.json, ran.json)
+    assert web.rows("SELECT tenant_id FROM procrastinate_jobs WHERE id = %s", ran["job"]["id"]) == [(0,)]
+    assert [each["name"] for each in ops.get("schedules/", tenant=0)["schedules"]] == ["hourly"]
+    assert ann.get("schedules/")["schedules"] == [] and ann.get("schedules/", tenant=0).status == 403
+
+
 def test_an_operator_acts_for_all_and_does_not_do_what_is_a_tenants_own(web: House, ops: Api) -> None:
     (dead,) = web.rows("SELECT id FROM procrastinate_jobs WHERE tenant_id = 8 AND status = 'failed'")
 

@@ -20,7 +20,7 @@ from youtility_tasks.why import why
 from . import words
 from .endpoints import For, endpoint
 from .reading import LONGEST_KEY
-from .words import Given, Instant, Name, OfTenant, Paged, QueryInstant, Said, Why
+from .words import Given, Instant, Name, OfTenant, OfTenantOrSweeps, Paged, QueryInstant, Said, Why
 
 _MOST_AT_ONCE = 500
 
@@ -196,8 +196,8 @@ def list_jobs(query: JobQuery, place: Any) -> dict[str, Any]:
     return {"jobs": [documents.line(line) for line in page], "next": following}
 
 
-@endpoint("POST", "jobs/", body=Submission, gives=Submitted, status=201, scope=For.TENANT, takes_key=True)
-def submit_job(query: OfTenant, body: Submission, place: Any, key: str | None) -> dict[str, Any]:
+@endpoint("POST", "jobs/", body=Submission, gives=Submitted, status=201, scope=For.TENANT_OR_SWEEPS, takes_key=True)
+def submit_job(query: OfTenantOrSweeps, body: Submission, place: Any, key: str | None) -> dict[str, Any]:
     """Enqueue one job of a task."""
     task = registry.resolve(body.task)
     if task is None:

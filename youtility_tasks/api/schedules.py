@@ -17,7 +17,7 @@ from . import words
 from .endpoints import For, endpoint
 from .problems import Problem
 from .queues import Ends
-from .words import Given, Instant, Name, OfTenant, Why
+from .words import Given, Instant, Name, OfTenantOrSweeps, Why
 
 _Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
 
@@ -144,15 +144,15 @@ class MadeJob(Given):
     job: JobId
 
 
-class Many(OfTenant):
+class Many(OfTenantOrSweeps):
     limit: words.PageSize = 50
 
 
-class Ahead(OfTenant):
+class Ahead(OfTenantOrSweeps):
     count: words.Ahead = Field(5, description="So many ticks.")
 
 
-class ScheduleQuery(words.Paged):
+class ScheduleQuery(OfTenantOrSweeps, words.Paged):
     name: Name | None = None
 
 
@@ -172,7 +172,7 @@ class NewHoliday(Why):
     site: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = None
 
 
-class OneHoliday(OfTenant):
+class OneHoliday(OfTenantOrSweeps):
     site: words.SiteId | None = None
 
 
@@ -191,30 +191,37 @@ def list_schedules(query: ScheduleQuery, place: Any) -> dict[str, Any]:
     return {"schedules": [documents.schedule(row, now) for row in page], "next": following}
 
 
-@endpoint("POST", "schedules/", body=NewRule, gives=ScheduleDocument, status=201, scope=For.TENANT, refusals=(409,))
-def create_schedule(query: OfTenant, body: NewRule, place: Any) -> dict[str, Any]:
+@endpoint(
+    "POST", "schedules/", body=NewRule, gives=ScheduleDocument, status=201, scope=For.TENANT_OR_SWEEPS, refusals=(409,)
+)
+def create_schedule(query: OfTenantOrSweeps, body: NewRule, place: Any) -> dict[str, Any]:
     """A new schedule, which workers know of within a second."""
     said = _said(body)
     return _shown(schedules.create(body.name, body.task, reason=body.reason, **said))
 
 
-@endpoint("POST", "schedules/preview/", body=Draft, gives=Ticks, scope=For.TENANT)
-def preview_new_schedule(query: OfTenant, body: Draft, place: Any) -> dict[str, Any]:
+@endpoint("POST", "schedules/preview/", body=Draft, gives=Ticks, scope=For.TENANT_OR_SWEEPS)
+def preview_new_schedule(query: OfTenantOrSweeps, body: Draft, place: Any) -> dict[str, Any]:
     """The next ticks of a schedule that would be made with these words; nothing is made."""
     coming = schedules.preview_new(body.task, body.count, **_said(body))
     return {"next": [documents.coming(each) for each in coming]}
 
 
-@endpoint("GET", "schedules/<id:schedule_id>/", gives=ScheduleDocument, refusals=(404,))
-def get_schedule(query: OfTenant, place: Any, schedule_id: int) -> dict[str, Any]:
+@endpoint("GET", "schedules/<id:schedule_id>/", query=OfTenantOrSweeps, gives=ScheduleDocument, refusals=(404,))
+def get_schedule(query: OfTenantOrSweeps, place: Any, schedule_id: int) -> dict[str, Any]:
     """One schedule."""
     return _shown(_row(schedule_id, place))
 
 
 @endpoint(
-    "PATCH", "schedules/<id:schedule_id>/", body=Change, gives=ScheduleDocument, scope=For.TENANT, refusals=(404, 409)
+    "PATCH",
+    "schedules/<id:schedule_id>/",
+    body=Change,
+    gives=ScheduleDocument,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404, 409),
 )
-def change_schedule(query: OfTenant, body: Change, place: Any, schedule_id: int) -> dict[str, Any]:
+def change_schedule(query: OfTenantOrSweeps, body: Change, place: Any, schedule_id: int) -> dict[str, Any]:
     """Let a schedule say something else, from within a second on; what is not named stays, null is what is usual."""
     said = _said(body)
     if body.task is not None:
@@ -227,26 +234,41 @@ def change_schedule(query: OfTenant, body: Change, place: Any, schedule_id: int)
 
 
 @endpoint(
-    "DELETE", "schedules/<id:schedule_id>/", gives=ScheduleDocument, body=Why, scope=For.TENANT, refusals=(404, 409)
+    "DELETE",
+    "schedules/<id:schedule_id>/",
+    gives=ScheduleDocument,
+    body=Why,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404, 409),
 )
-def remove_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
+def remove_schedule(query: OfTenantOrSweeps, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
     """Let a schedule fire no more; what it has done stays."""
     return _shown(schedules.remove(_name(schedule_id, place), reason=body.reason))
 
 
 @endpoint(
-    "POST", "schedules/<id:schedule_id>/pause/", body=Ends, gives=ScheduleDocument, scope=For.TENANT, refusals=(404,)
+    "POST",
+    "schedules/<id:schedule_id>/pause/",
+    body=Ends,
+    gives=ScheduleDocument,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404,),
 )
-def pause_schedule(query: OfTenant, body: Ends, place: Any, schedule_id: int) -> dict[str, Any]:
+def pause_schedule(query: OfTenantOrSweeps, body: Ends, place: Any, schedule_id: int) -> dict[str, Any]:
     """Skip its ticks for a while, or until it is resumed."""
     name = _name(schedule_id, place)
     return _shown(schedules.pause(name, until=body.until, minutes=body.minutes, reason=body.reason))
 
 
 @endpoint(
-    "POST", "schedules/<id:schedule_id>/resume/", body=Why, gives=ScheduleDocument, scope=For.TENANT, refusals=(404,)
+    "POST",
+    "schedules/<id:schedule_id>/resume/",
+    body=Why,
+    gives=ScheduleDocument,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404,),
 )
-def resume_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
+def resume_schedule(query: OfTenantOrSweeps, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
     """Let it fire again."""
     return _shown(schedules.resume(_name(schedule_id, place), reason=body.reason))
 
@@ -257,22 +279,29 @@ def resume_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) ->
     body=Why,
     gives=MadeJob,
     status=201,
-    scope=For.TENANT,
+    scope=For.TENANT_OR_SWEEPS,
     refusals=(404, 409),
 )
-def run_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
+def run_schedule(query: OfTenantOrSweeps, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
     """One job of it now, whatever its rule and its pauses say."""
     return {"job": {"id": schedules.run_now(_name(schedule_id, place), reason=body.reason)}}
 
 
-@endpoint("GET", "schedules/<id:schedule_id>/next/", query=Ahead, gives=Ticks, scope=For.TENANT, refusals=(404,))
+@endpoint(
+    "GET", "schedules/<id:schedule_id>/next/", query=Ahead, gives=Ticks, scope=For.TENANT_OR_SWEEPS, refusals=(404,)
+)
 def preview_schedule(query: Ahead, place: Any, schedule_id: int) -> dict[str, Any]:
     """Its next ticks, in UTC and on its own clock, and which of them will be skipped."""
     return {"next": [documents.coming(each) for each in schedules.preview(_name(schedule_id, place), query.count)]}
 
 
 @endpoint(
-    "GET", "schedules/<id:schedule_id>/executions/", query=Many, gives=Occurrences, scope=For.TENANT, refusals=(404,)
+    "GET",
+    "schedules/<id:schedule_id>/executions/",
+    query=Many,
+    gives=Occurrences,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404,),
 )
 def list_executions(query: Many, place: Any, schedule_id: int) -> dict[str, Any]:
     """What became of its last ticks, the latest first."""
@@ -280,21 +309,27 @@ def list_executions(query: Many, place: Any, schedule_id: int) -> dict[str, Any]
     return {"occurrences": [documents.occurrence(each) for each in found]}
 
 
-@endpoint("GET", "holidays/", gives=Holidays, scope=For.TENANT)
-def list_holidays(query: OfTenant, place: Any) -> dict[str, Any]:
+@endpoint("GET", "holidays/", gives=Holidays, scope=For.TENANT_OR_SWEEPS)
+def list_holidays(query: OfTenantOrSweeps, place: Any) -> dict[str, Any]:
     """The days off that the tenant's schedules keep."""
     return _days_off()
 
 
-@endpoint("POST", "holidays/", body=NewHoliday, gives=Holidays, status=201, scope=For.TENANT)
-def add_holiday(query: OfTenant, body: NewHoliday, place: Any) -> dict[str, Any]:
+@endpoint("POST", "holidays/", body=NewHoliday, gives=Holidays, status=201, scope=For.TENANT_OR_SWEEPS)
+def add_holiday(query: OfTenantOrSweeps, body: NewHoliday, place: Any) -> dict[str, Any]:
     """A day off, of the tenant or of one of its sites; a second one of that day replaces its name."""
     schedules.holidays.add(body.day, body.name, site_id=body.site, reason=body.reason)
     return _days_off()
 
 
 @endpoint(
-    "DELETE", "holidays/<day:day>/", query=OneHoliday, body=Why, gives=Holidays, scope=For.TENANT, refusals=(404,)
+    "DELETE",
+    "holidays/<day:day>/",
+    query=OneHoliday,
+    body=Why,
+    gives=Holidays,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404,),
 )
 def remove_holiday(query: OneHoliday, body: Why, place: Any, day: date) -> dict[str, Any]:
     """Take a day off back."""

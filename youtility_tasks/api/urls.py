@@ -80,5 +80,5 @@ def _by_path() -> dict[str, dict[str, Endpoint]]:
 
 urlpatterns = [
     *(path(route, view_of(methods), name=next(iter(methods.values())).name) for route, methods in _by_path().items()),
-    re_path(r"^.*$", not_found),
+    re_path(r"(?s)^.*\Z", not_found),  # a path may have a newline in it
 ]
