@@ -6,10 +6,8 @@ from typing import Any
 
 from youtility_tasks import acts, history, listing, registry, submission, tenants
 from youtility_tasks.documents import jobs as documents
-from youtility_tasks.documents.plain import instant
 from youtility_tasks.errors import JobNotFound, UnknownTask, WrongArguments
 from youtility_tasks.listing import JobFilter
-from youtility_tasks.models import Job
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import current_tenant
 from youtility_tasks.why import why
@@ -63,17 +61,7 @@ def submit_job(query: OfTenantOrSweeps, body: Submission, place: Any, key: str |
     )
     args, kwargs = _call(body.args) if task.verbatim else ([], body.args)
     result, is_new = submission.submit(wanted, args, kwargs, reason=body.reason)
-    holder = None if is_new else Job.objects.defer("args").filter(pk=result.id).first()
-    job = {
-        "id": int(result.id),
-        "task": result.task.name,
-        "queue": holder.queue_name if holder else wanted.queue_name,
-        "tenant": current_tenant() or tenants.ALL,
-        "enqueued_at": instant(result.enqueued_at),
-        "scheduled_at": instant(holder.scheduled_at if holder else wanted.run_after),
-        "is_new": is_new,
-    }
-    return {"job": job}
+    return {"job": documents.submitted(wanted, result, is_new, current_tenant() or tenants.ALL)}
 
 
 def _one_key(said: str | None, header: str | None) -> str | None:

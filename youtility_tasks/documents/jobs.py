@@ -9,12 +9,13 @@ from django.db.models import Model
 
 from youtility_tasks import registry
 from youtility_tasks.acts import Acted
-from youtility_tasks.declaration import LEAST_URGENT
+from youtility_tasks.declaration import LEAST_URGENT, Task
 from youtility_tasks.errors import Refused
 from youtility_tasks.history import JobStory
 from youtility_tasks.listing import JobLine
-from youtility_tasks.models import TaskExecutionHistory
+from youtility_tasks.models import Job, TaskExecutionHistory
 from youtility_tasks.secrets import marks, sealing
+from youtility_tasks.tasks_api import TaskResult
 from youtility_tasks.why import Why
 
 from .plain import instant, plain
@@ -129,6 +130,20 @@ def attempt(each: TaskExecutionHistory) -> dict[str, Any]:
 def readable(row: Model, column: str) -> Any:
     """The column's value; None where it was left in the database."""
     return None if column in row.get_deferred_fields() else getattr(row, column)
+
+
+def submitted(wanted: Task, result: TaskResult[Any], is_new: bool, tenant_id: int) -> dict[str, Any]:
+    """A job that somebody asked for; where its key was taken, the one that holds it. Asks the database for that one."""
+    holder = None if is_new else Job.objects.defer("args").filter(pk=result.id).first()
+    return {
+        "id": int(result.id),
+        "task": result.task.name,
+        "queue": holder.queue_name if holder else wanted.queue_name,
+        "tenant": tenant_id,
+        "enqueued_at": instant(result.enqueued_at),
+        "scheduled_at": instant(holder.scheduled_at if holder else wanted.run_after),
+        "is_new": is_new,
+    }
 
 
 def why(found: Why) -> dict[str, Any]:

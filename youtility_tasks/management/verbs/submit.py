@@ -12,9 +12,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from youtility_tasks import registry, submission
-from youtility_tasks.documents.plain import instant
+from youtility_tasks.documents import jobs as documents
 from youtility_tasks.errors import NoTenant, Refused, UnknownTask
-from youtility_tasks.models import Job
 from youtility_tasks.tasks_api import TaskResultStatus
 from youtility_tasks.tenants import tenant
 
@@ -67,22 +66,11 @@ def run(options: Namespace) -> Answer:
             raise Refused(
                 f"Task {task.name!r} belongs to one tenant: add --tenant N. `manage_task_queue tenants` lists them."
             ) from error
-    holder = None if is_new else Job.objects.filter(pk=result.id).first()
-    queue_name = holder.queue_name if holder else wanted.queue_name
-    scheduled_at = instant(holder.scheduled_at if holder else wanted.run_after)
-    job = {
-        "id": int(result.id),
-        "task": result.task.name,
-        "queue": queue_name,
-        "tenant": options.tenant or 0,
-        "enqueued_at": instant(result.enqueued_at),
-        "scheduled_at": scheduled_at,
-        "is_new": is_new,
-    }
+        job = documents.submitted(wanted, result, is_new, options.tenant or 0)
     already = "" if is_new else "Nothing was enqueued, its key is taken. "
     does = "runs" if result.status == TaskResultStatus.RUNNING else "waits"
-    when = f", not before {scheduled_at}" if scheduled_at and does == "waits" else ""
-    return Answer({"job": job}, [f"{already}Job {job['id']}: {job['task']} {does} in {queue_name}{when}."])
+    when = f", not before {job['scheduled_at']}" if job["scheduled_at"] and does == "waits" else ""
+    return Answer({"job": job}, [f"{already}Job {job['id']}: {job['task']} {does} in {job['queue']}{when}."])
 
 
 def _json_object(text: str) -> dict[str, Any]:
