@@ -140,6 +140,14 @@ def test_every_endpoint_answers_where_roles_keep_tenants_apart(web: House, ann: 
             assert (answer.status == 403) is (who not in MAY[endpoint.name]), (who, endpoint.name, answer.json)
 
 
+def test_a_tenant_reads_that_an_operator_has_looked(web: House, ops: Api, ann: Api) -> None:
+    assert ops.get("jobs/", tenant=A, status="failed").status == 200
+    assert ops.get("jobs/", tenant=B).status == 200
+
+    (look,) = ann.get("audit/", act="as an operator")["acts"]
+    assert (look["actor"], look["target"], look["after"]["status"]) == ("olga (token hers)", "GET jobs/", ["failed"])
+
+
 def test_an_operator_keeps_the_sweeps_on_the_webs_own_connection(web: House, ops: Api, ann: Api) -> None:
     made = ops.post("schedules/?tenant=0", name="hourly", task="task_every_min", cron="0 * * * *")
     ran = ops.post(f"schedules/{made['schedule']['id']}/run/?tenant=0")

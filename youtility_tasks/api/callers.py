@@ -164,6 +164,8 @@ def _as_operator() -> Iterator[None]:
 
 
 def enter_look(where: Place, what: str, said: dict[str, Any]) -> None:
-    """Who looks at everybody's jobs, or acts on them, is in the audit log, where the database keeps tenants apart."""
-    if where.is_ops and where.tenant_id is None and settings().roles is not None:
-        audit.write("for all tenants", what, after=said)
+    """Who looks as an operator, or acts as one, is in the audit log (the tenant's own, if it is one), where the database keeps
+    tenants apart."""
+    if where.is_ops and settings().roles is not None:
+        act = "for all tenants" if where.tenant_id is None else "as an operator"
+        audit.write(act, what, tenant_id=where.tenant_id, after=said)
