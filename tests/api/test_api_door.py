@@ -230,10 +230,25 @@ def test_a_word_that_cannot_be_meant_is_refused(api, query):
     assert answer.status == 422 and answer["errors"][0]["at"].startswith("query."), answer.json
 
 
+def test_a_request_of_thousands_of_words_is_refused(api):
+    answer = api("viewer").get("jobs/?" + "&".join(f"a{n}=1" for n in range(2_000)))
+
+    assert answer.status == 400 and answer["type"].endswith(":not-readable")
+
+
 def test_what_is_not_there_and_what_is_not_done_there_are_problems_too(api):
     viewer = api("viewer")
 
-    for path in ("", "nothing/", "jobs", "jobs/0/", "jobs/abc/", "jobs/99999999999999999999/", "holidays/2026-13-01/"):
+    for path in (
+        "",
+        "nothing/",
+        "jobs",
+        "jobs/0/",
+        "jobs/abc/",
+        "jobs/99999999999999999999/",
+        "jobs/%0A1/",
+        "holidays/2026-13-01/",
+    ):
         answer = viewer.get(path)
         assert answer.status == 404 and answer.headers["Content-Type"] == "application/problem+json", path
     answer = viewer.send("put", "jobs/")

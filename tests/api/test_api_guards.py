@@ -102,18 +102,21 @@ def mutate(function: str, without: str) -> None:
 
 
 @pytest.fixture
-def narrow(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def narrow(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little of everything; of time only where the scene is about it, since any statement may be slow for a moment."""
     settings.YOUTILITY_TASKS = {
         **settings.YOUTILITY_TASKS,
-        "api_burst": 3, "api_rate_per_s": 0.001, "api_max_body_bytes": 100_000, "api_statement_s": 0.1,
+        "api_burst": 3, "api_rate_per_s": 0.001, "api_max_body_bytes": 100_000,
     }  # fmt: skip
+    if request.node.callspec.params["scene"] is slow:
+        settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "api_statement_s": 0.1}
 
-    def sleep(*_: Any, **__: Any) -> list[Any]:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.3)")
-        return []
+        def sleep(*_: Any, **__: Any) -> list[Any]:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_sleep(0.3)")
+            return []
 
-    monkeypatch.setattr("youtility_tasks.listing.jobs", sleep)
+        monkeypatch.setattr("youtility_tasks.listing.jobs", sleep)
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.__name__)

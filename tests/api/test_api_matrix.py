@@ -35,8 +35,10 @@ SEE, OPERATE, ADMINISTER = (
     frozenset(PEOPLE[PEOPLE.index(role) : PEOPLE.index("other_admin")]) for role in ("viewer", "operator", "admin")
 )
 MAY: dict[str, frozenset[str]] = {
-    **dict.fromkeys(("get_schema", "list_tasks"), SIGNED_IN),
-    **dict.fromkeys(("list_jobs", "get_job", "why_job", "list_queues", "list_limits", "list_schedules"), SEE | OPS),
+    "get_schema": SIGNED_IN,
+    **dict.fromkeys(
+        ("list_tasks", "list_jobs", "get_job", "why_job", "list_queues", "list_limits", "list_schedules"), SEE | OPS
+    ),
     **dict.fromkeys(("get_schedule", "list_workflows", "get_workflow", "list_tenants", "list_acts"), SEE | OPS),
     **dict.fromkeys(
         ("preview_schedule", "preview_new_schedule", "list_executions", "list_holidays", "list_templates"), SEE
@@ -104,7 +106,7 @@ def everything() -> list[Any]:
 
 def call(api: Api, endpoint: Endpoint, target: dict[str, Any]) -> int:
     path = endpoint.template.format(**target)
-    is_scoped = endpoint.scope in (For.TENANT, For.TENANT_OR_OPS)
+    is_scoped = endpoint.scope not in (For.ANYBODY, For.OPS)
     path += f"?tenant={ACME}" if is_scoped else ""
     if endpoint.method == "GET":
         return api.get(path).status

@@ -111,6 +111,35 @@ def test_an_operator_of_all_sees_schedules_without_their_arguments(api, add_task
     assert ops.send("patch", f"schedules/{row.pk}/", {"cron": "0 3 * * *"}).status == 403
 
 
+def sweep() -> None:
+    """Serve every tenant."""
+
+
+def test_the_sweeps_are_an_operators(api, declare, add_task, acme):
+    declare(sweep, name="sweep", tenant="all", queue_name="maintenance")
+    ops, admin = api("ops"), api("admin")
+
+    made = ops.post("schedules/?tenant=0", name="hourly", task="sweep", cron="0 * * * *")
+    path = f"schedules/{made['schedule']['id']}/"
+    changed = ops.send("patch", f"{path}?tenant=0", {"cron": "30 * * * *"})
+    ran = ops.post(f"{path}run/?tenant=0")
+    submitted = ops.post("jobs/?tenant=0", task="sweep")
+
+    assert (made["schedule"]["tenant"], changed["schedule"]["cron"]) == (0, "30 * * * *")
+    assert {ran["job"]["id"], submitted["job"]["id"]} == set(
+        Job.objects.filter(tenant_id=0).values_list("pk", flat=True)
+    )
+    assert [each["name"] for each in ops.get("schedules/", tenant=0)["schedules"]] == ["hourly"]
+    assert ops.post("jobs/?tenant=0", task="add").status == 422, "what belongs to one tenant is no sweep"
+    for answer in (
+        admin.get("schedules/", tenant=0),
+        admin.send("patch", f"{path}?tenant=0", {"cron": "0 0 * * *"}),
+        admin.get(path),
+    ):
+        assert answer.status in (403, 404)
+    assert ops.get("jobs/", tenant=0).status == 422
+
+
 def test_holidays_are_kept_and_taken_back(api, acme):
     admin = api("admin")
 

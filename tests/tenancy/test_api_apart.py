@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.contrib.contenttypes.models import ContentType
-from django.db import ProgrammingError, connection
+from django.db import ProgrammingError, connection, connections, transaction
 from django.test import Client
 
 from tests.api.speaking import Api
@@ -17,6 +18,7 @@ from tests.api.test_api_matrix import BODIES, MAY
 from tests.tenancy.ground import A, B, House
 from youtility_tasks import members, membership, tenants, tokens
 from youtility_tasks.api.endpoints import ENDPOINTS
+from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.models import ApiToken, Job
 from youtility_tasks.models.jobs import JobQuerySet
 from youtility_tasks.tenancy import roles
@@ -138,6 +140,24 @@ def test_every_endpoint_answers_where_roles_keep_tenants_apart(web: House, ann: 
             assert (answer.status == 403) is (who not in MAY[endpoint.name]), (who, endpoint.name, answer.json)
 
 
+def test_a_tenant_reads_that_an_operator_has_looked(web: House, ops: Api, ann: Api) -> None:
+    assert ops.get("jobs/", tenant=A, status="failed").status == 200
+    assert ops.get("jobs/", tenant=B).status == 200
+
+    (look,) = ann.get("audit/", act="as an operator")["acts"]
+    assert (look["actor"], look["target"], look["after"]["status"]) == ("olga (token hers)", "GET jobs/", ["failed"])
+
+
+def test_an_operator_keeps_the_sweeps_on_the_webs_own_connection(web: House, ops: Api, ann: Api) -> None:
+    made = ops.post("schedules/?tenant=0", name="hourly", task="task_every_min", cron="0 * * * *")
+    ran = ops.post(f"schedules/{made['schedule']['id']}/run/?tenant=0")
+
+    assert (made.status, ran.status) == (201, 201), (made.json, ran.json)
+    assert web.rows("SELECT tenant_id FROM procrastinate_jobs WHERE id = %s", ran["job"]["id"]) == [(0,)]
+    assert [each["name"] for each in ops.get("schedules/", tenant=0)["schedules"]] == ["hourly"]
+    assert ann.get("schedules/")["schedules"] == [] and ann.get("schedules/", tenant=0).status == 403
+
+
 def test_an_operator_acts_for_all_and_does_not_do_what_is_a_tenants_own(web: House, ops: Api) -> None:
     (dead,) = web.rows("SELECT id FROM procrastinate_jobs WHERE tenant_id = 8 AND status = 'failed'")
 
@@ -190,3 +210,49 @@ def test_the_name_of_a_capped_person_is_no_operators(web: House) -> None:
     assert membership.is_ops(user)
 
     assert not membership.is_ops(membership.put_under(user, membership.Cap("t", tenant_id=A)))
+
+
+def user_of_the_database() -> tuple[str | None, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT session_user")
+        return roles.acting_as(), cursor.fetchone()[0]
+
+
+def test_another_thread_stays_the_web_while_a_request_is_an_operators(web: House) -> None:
+    elsewhere: list[tuple[str | None, str]] = []
+
+    def look() -> None:
+        try:
+            elsewhere.append(user_of_the_database())
+        finally:
+            connections["default"].close()
+
+    with roles.acting_here("ops"):
+        here = user_of_the_database()
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join(30)
+
+    assert here == ("ops", web.login("ops"))
+    assert elsewhere == [("web", web.login("web"))] == [user_of_the_database()]
+
+
+def test_a_part_is_not_taken_inside_a_transaction_nor_one_that_there_is_not(web: House) -> None:
+    with (
+        transaction.atomic(),
+        pytest.raises(ConfigurationError, match="inside a transaction"),
+        roles.acting_here("ops"),
+    ):
+        pass
+    with pytest.raises(ConfigurationError, match="roles has no user"), roles.acting_here("nobody"):
+        pass
+    assert user_of_the_database() == ("web", web.login("web"))
+
+
+def test_an_installation_without_an_operators_user_says_so(web: House, ops: Api, settings: Any) -> None:
+    without = {part: login for part, login in web.settings["roles"].items() if part != "ops"}
+    settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "roles": without}
+
+    answer = ops.get("jobs/")
+
+    assert answer.status == 403 and "roles has no user for 'ops'" in answer["detail"]

@@ -271,6 +271,7 @@ VERBS = (
     ["schedule", "holidays"],
     ["workflow", "list"],
     ["workflow", "templates"],
+    ["tokens"],
 )
 OF_THE_INSTALLATION = (["workers"], ["doctor"], ["tasks"])
 BY_ID = ("show", "why", "cancel", "retry", "discard")

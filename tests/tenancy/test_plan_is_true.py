@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WITHOUT_A_TENANT = {
     *("procrastinate_workers", "procrastinate_periodic_defers", "django_migrations"),
     *(
+        "youtility_tasks_apiallowance",
         "youtility_tasks_keys",
         "youtility_tasks_queuecounter",
         "youtility_tasks_taskworker",

@@ -16,10 +16,11 @@ from django.middleware.csrf import CsrfViewMiddleware
 
 from youtility_tasks import audit, membership, tenants, tokens
 from youtility_tasks.conf import settings
-from youtility_tasks.errors import ConfigurationError, UnknownTenant
+from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.middleware import CHOSEN
 from youtility_tasks.models import Role
 from youtility_tasks.tenancy import roles
+from youtility_tasks.tenants import ALL
 
 from .problems import Problem
 
@@ -38,16 +39,22 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """For whom a request works: a tenant in which its caller has a role, or as an operator one tenant's metadata, or everybody's."""
+    """For whom a request works: a tenant in which its caller has a role; or as an operator the sweeps (tenant 0), whose rows
+    are no tenant's, one tenant's metadata, or everybody's."""
 
     tenant_id: int | None
     role: Role | None
     """None: as an operator."""
 
     @property
+    def is_of_sweeps(self) -> bool:
+        """Whether it is for the sweeps."""
+        return self.tenant_id == ALL
+
+    @property
     def is_ops(self) -> bool:
         """Whether it sees metadata alone."""
-        return self.role is None
+        return self.role is None and not self.is_of_sweeps
 
 
 def authenticate(request: HttpRequest) -> Caller:
@@ -119,6 +126,10 @@ def place(caller: Caller, wanted: int | None) -> Place:
         here = next(iter(its)) if len(its) == 1 else caller.chosen if caller.chosen in its else None
     if here is not None and here in its:
         return Place(here, its[here])
+    if here == ALL and not membership.is_ops(caller.user):
+        raise Problem(
+            403, "not-allowed", "Not allowed", f"The sweeps are for who has the permission {membership.OPS!r}."
+        )
     if membership.is_ops(caller.user):
         return Place(here, None)
     if here is None and its:
@@ -135,11 +146,10 @@ def entered(where: Place | None, caller: Caller) -> Iterator[None]:
         stack.enter_context(membership.acting(caller.user))
         if where is not None and where.is_ops:
             stack.enter_context(_as_operator())
-        try:
-            inside = tenants.nobody() if where is None or where.tenant_id is None else tenants.tenant(where.tenant_id)
-            stack.enter_context(inside)
-        except UnknownTenant as error:
-            raise Problem(422, "wrong-value", "Wrong value", str(error)) from None
+        if where is None or where.tenant_id is None:
+            stack.enter_context(tenants.nobody())
+        else:
+            stack.enter_context(tenants.no_tenant() if where.is_of_sweeps else tenants.tenant(where.tenant_id))
         yield
 
 
@@ -154,6 +164,8 @@ def _as_operator() -> Iterator[None]:
 
 
 def enter_look(where: Place, what: str, said: dict[str, Any]) -> None:
-    """Who looks at everybody's jobs, or acts on them, is in the audit log, where the database keeps tenants apart."""
-    if where.is_ops and where.tenant_id is None and settings().roles is not None:
-        audit.write("for all tenants", what, after=said)
+    """Who looks as an operator, or acts as one, is in the audit log (the tenant's own, if it is one), where the database keeps
+    tenants apart."""
+    if where.is_ops and settings().roles is not None:
+        act = "for all tenants" if where.tenant_id is None else "as an operator"
+        audit.write(act, what, tenant_id=where.tenant_id, after=said)

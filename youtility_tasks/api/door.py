@@ -100,7 +100,7 @@ def _place(endpoint: Endpoint, caller: callers.Caller, query: Any) -> callers.Pl
                 )
             return callers.Place(None, None)
     where = callers.place(caller, query.tenant)
-    if endpoint.scope is For.TENANT and where.is_ops:
+    if endpoint.scope in (For.TENANT, For.TENANT_OR_SWEEPS) and where.is_ops:
         raise Problem(
             403, "not-allowed", "Not allowed",
             "Operators see metadata: this shows or changes what is a tenant's own, and takes a role for that tenant (?tenant=ID).",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .words import Nothing, OfTenant
+from .words import Nothing, OfTenant, OfTenantOrSweeps
 
 
 class For(Enum):
@@ -18,6 +18,7 @@ class For(Enum):
 
     ANYBODY = "who is signed in: it shows nothing of a tenant"
     TENANT = "one tenant, in which the caller has a role"
+    TENANT_OR_SWEEPS = "one tenant, in which the caller has a role, or an operator the sweeps (tenant 0)"
     TENANT_OR_OPS = "one tenant, or an operator: metadata of one or all"
     OPS = "operators, over all tenants"
 
@@ -58,6 +59,13 @@ class Endpoint:
         return {name: kind for kind, name in re.findall(r"<(\w+):(\w+)>", self.path)}
 
 
+_WORDS: dict[For, type[BaseModel]] = {
+    For.ANYBODY: Nothing,
+    For.TENANT: OfTenant,
+    For.TENANT_OR_SWEEPS: OfTenantOrSweeps,
+    For.TENANT_OR_OPS: OfTenant,
+    For.OPS: Nothing,
+}
 ENDPOINTS: list[Endpoint] = []
 
 
@@ -81,7 +89,7 @@ def endpoint(
     """
 
     def put(run: Callable[..., Any]) -> Callable[..., Any]:
-        words = query or (OfTenant if scope in (For.TENANT, For.TENANT_OR_OPS) else Nothing)
+        words = query or _WORDS[scope]
         ENDPOINTS.append(
             Endpoint(
                 method,

@@ -2,180 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from youtility_tasks import acts, history, listing, notes, registry, submission, tenants
-from youtility_tasks.audit import LONGEST_REASON
 from youtility_tasks.documents import jobs as documents
-from youtility_tasks.documents.plain import instant
 from youtility_tasks.errors import JobNotFound, UnknownTask, WrongArguments
 from youtility_tasks.listing import JobFilter
-from youtility_tasks.models import Job
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import current_tenant
 from youtility_tasks.why import why
 
 from . import words
 from .endpoints import For, endpoint
-from .reading import LONGEST_KEY
-from .words import Given, Instant, Name, OfTenant, Paged, QueryInstant, Said, Why
-
-_MOST_AT_ONCE = 500
-
-
-class JobQuery(Paged):
-    status: list[JobStatus] = Field([], description="Only with one of these.")
-    queue: Name | None = None
-    task: Name | None = None
-    since: QueryInstant | None = Field(None, description="Only what was enqueued, claimed or ended since then.")
-    until: QueryInstant | None = Field(None, description="Only what was enqueued before.")
-    search: str = Field(
-        "", max_length=200, description="A job's id, its lock or unique key as a whole, or a part of its task's name."
-    )
-
-
-class JobLine(Given):
-    id: int
-    status: str
-    task: str
-    queue: str
-    tenant: int
-    priority: int
-    attempts: int
-    max_attempts: int | None
-    abort_requested: bool
-    enqueued_at: str
-    scheduled_at: str | None
-    started_at: str | None
-    finished_at: str | None
-    error_class: str
-    error_message: str
-
-
-class Jobs(Given):
-    jobs: list[JobLine]
-    next: str | None
-
-
-class JobFacts(Given):
-    id: int
-    status: str
-    task: str
-    max_attempts: int | None
-    is_in_queue: bool
-    queue: str
-    tenant: int
-    priority: int
-    attempts: int
-    enqueued_at: str | None
-    scheduled_at: str | None
-    finished_at: str | None
-    expires_at: str | None = None
-    claimed_at: str | None = None
-    worker_id: int | None = None
-    claim_number: int | None = None
-    abort_requested: bool | None = None
-    crash_count: int | None = None
-    rescue_count: int | None = None
-    lock: str | None = None
-    queueing_lock: str | None = None
-    unique_key: str | None = None
-    args: dict[str, Any] | None = Field(None, description="Marked arguments are redacted; null to an operator.")
-
-
-class Attempt(Given):
-    attempt: int
-    status: str
-    outcome: str
-    is_final: bool
-    started_at: str | None
-    finished_at: str | None
-    wait_ms: float | None
-    run_ms: float | None
-    cpu_ms: float | None
-    peak_memory_kib: int | None
-    worker_id: int | None
-    host: str
-    pid: int | None
-    result: Any
-    error_class: str
-    error_message: str | None
-    traceback: str | None
-    output: str | None
-
-
-class WhyDocument(Given):
-    id: int
-    task: str
-    status: str
-    because: str
-    sentence: str
-    expected_start_at: str | None
-    facts: dict[str, Any]
-
-
-class JobDocument(Given):
-    job: JobFacts
-    attempts: list[Attempt]
-    why: WhyDocument | None = Field(description="Why it does not run, while it waits; null to an operator.")
-
-
-class Submission(Said):
-    task: Name
-    args: dict[str, Any] = Field({}, description="Arguments by name.")
-    run_after: Instant | None = None
-    expires_at: Instant | None = Field(None, description="Not begun by then, it is not run.")
-    priority: Annotated[int, Field(ge=1, le=10)] | None = Field(None, description="1 (most urgent) to 10.")
-    queue: Name | None = None
-    unique: Annotated[str, Field(min_length=1, max_length=LONGEST_KEY)] | None = Field(
-        None,
-        description="No second job of the task while one with this key waits or runs; as the header Idempotency-Key.",
-    )
-    reason: str = Field("", max_length=LONGEST_REASON, description="Kept in the audit log.")
-
-
-class SubmittedJob(Given):
-    id: int
-    task: str
-    queue: str
-    tenant: int
-    enqueued_at: str | None
-    scheduled_at: str | None
-    is_new: bool = Field(description="False: a job that holds the key waits or runs already, and this is it.")
-
-
-class Submitted(Given):
-    job: SubmittedJob
-
-
-class Acted(Given):
-    id: int
-    task: str
-    queue: str
-    tenant: int
-    becomes: str
-
-
-class ActedDocument(Given):
-    job: Acted
-
-
-class Chosen(Why):
-    ids: list[Annotated[int, Field(ge=1, le=words.LARGEST_ID)]] = Field(min_length=1, max_length=_MOST_AT_ONCE)
-
-
-class RefusedJob(Given):
-    id: int
-    error: str
-    message: str
-
-
-class ActedMany(Given):
-    ok: bool
-    done: list[Acted]
-    refused: list[RefusedJob]
+from .job_words import (
+    ActedDocument,
+    ActedMany,
+    Chosen,
+    JobDocument,
+    JobQuery,
+    Jobs,
+    Submission,
+    Submitted,
+    WhyDocument,
+)
+from .words import OfTenant, OfTenantOrSweeps, Why
 
 
 @endpoint("GET", "jobs/", query=JobQuery, gives=Jobs)
@@ -196,8 +46,8 @@ def list_jobs(query: JobQuery, place: Any) -> dict[str, Any]:
     return {"jobs": [documents.line(line) for line in page], "next": following}
 
 
-@endpoint("POST", "jobs/", body=Submission, gives=Submitted, status=201, scope=For.TENANT, takes_key=True)
-def submit_job(query: OfTenant, body: Submission, place: Any, key: str | None) -> dict[str, Any]:
+@endpoint("POST", "jobs/", body=Submission, gives=Submitted, status=201, scope=For.TENANT_OR_SWEEPS, takes_key=True)
+def submit_job(query: OfTenantOrSweeps, body: Submission, place: Any, key: str | None) -> dict[str, Any]:
     """Enqueue one job of a task."""
     task = registry.resolve(body.task)
     if task is None:
@@ -211,17 +61,7 @@ def submit_job(query: OfTenant, body: Submission, place: Any, key: str | None) -
     )
     args, kwargs = _call(body.args) if task.verbatim else ([], body.args)
     result, is_new = submission.submit(wanted, args, kwargs, reason=body.reason)
-    holder = None if is_new else Job.objects.defer("args").filter(pk=result.id).first()
-    job = {
-        "id": int(result.id),
-        "task": result.task.name,
-        "queue": holder.queue_name if holder else wanted.queue_name,
-        "tenant": current_tenant() or tenants.ALL,
-        "enqueued_at": instant(result.enqueued_at),
-        "scheduled_at": instant(holder.scheduled_at if holder else wanted.run_after),
-        "is_new": is_new,
-    }
-    return {"job": job}
+    return {"job": documents.submitted(wanted, result, is_new, current_tenant() or tenants.ALL)}
 
 
 def _one_key(said: str | None, header: str | None) -> str | None:

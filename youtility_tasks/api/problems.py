@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError, ProgrammingError
-from django.http import JsonResponse
+from django.http import JsonResponse, UnreadablePostError
 
 from youtility_tasks import errors
 
@@ -84,6 +85,8 @@ def of(error: Exception) -> Problem:
             "The database lets nobody do this who acts as you do here. Operators see metadata: what changes or shows a tenant's own "
             "takes a role for that tenant (?tenant=ID).",
         )  # fmt: skip
+    if isinstance(error, SuspiciousOperation | UnreadablePostError):  # thousands of words; a caller who hangs up
+        return Problem(400, "not-readable", "Not readable", f"The request cannot be read: {error}")
     if isinstance(error, DataError):
         logger.warning("refused by the database error=%s", _first_line(error))
         return Problem(422, "wrong-value", "Wrong value", "A value is one that no column can hold.")

@@ -12,9 +12,9 @@ from youtility_tasks.documents import queues as documents
 from youtility_tasks.errors import UnknownTarget
 from youtility_tasks.models.controls import FASTEST, SLOWEST
 
-from .endpoints import For, endpoint
+from .endpoints import endpoint
 from .problems import Problem
-from .words import LARGEST_TENANT, Given, Instant, Name, OfTenant, Said, Why
+from .words import LARGEST_TENANT, Given, Instant, Name, OfTenant, Why
 
 
 class Hour(Given):
@@ -100,7 +100,7 @@ class ControlDocument(Given):
     control: Control
 
 
-class TaskQuery(Said):
+class TaskQuery(OfTenant):
     queue: Name | None = None
 
 
@@ -198,8 +198,8 @@ def resume(query: OfTenant, body: Target, place: Any) -> dict[str, Any]:
     return _shown(controls.resume(queue=body.queue, task=body.task, tenant=body.tenant, reason=body.reason))
 
 
-@endpoint("GET", "tasks/", query=TaskQuery, gives=Tasks, scope=For.ANYBODY)
-def list_tasks(query: TaskQuery) -> dict[str, Any]:
+@endpoint("GET", "tasks/", query=TaskQuery, gives=Tasks)
+def list_tasks(query: TaskQuery, place: Any) -> dict[str, Any]:
     """The registered tasks and what each declares."""
     found = registry.registered().values()
     return {"tasks": [documents.task(each) for each in found if query.queue in (None, each.queue_name)]}

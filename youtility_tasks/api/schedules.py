@@ -1,179 +1,33 @@
-"""Schedules: made, changed, paused, run, previewed and removed while workers run; and holidays."""
+"""Schedules: made, changed, paused, run, previewed and removed while workers run."""
 
 from __future__ import annotations
 
-from datetime import date, time
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from youtility_tasks import metrics, schedules
 from youtility_tasks.documents import schedules as documents
 from youtility_tasks.errors import UnknownSchedule
 from youtility_tasks.models import ScheduledTask
-from youtility_tasks.models.schedules import Days, Missed, Overlap
 
 from . import words
 from .endpoints import For, endpoint
 from .problems import Problem
 from .queues import Ends
-from .words import Given, Instant, Name, OfTenant, Why
-
-_Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
-
-
-class Rule(Why):
-    """What a schedule says; one of `cron`, `every_s` and `at` says when. What is not named stays, or is usual."""
-
-    args: dict[str, Any] | None = Field(None, description="Arguments by name.")
-    cron: str | None = Field(
-        None, max_length=200, description="minute hour day month weekday, on the clock of its zone."
-    )
-    every_s: _Seconds | None = Field(None, description="By elapsed time.")
-    at: Instant | None = Field(None, description="Once; with every_s: a tick from which it counts.")
-    zone: str | None = Field(None, max_length=64, description="Asia/Kolkata; empty: the tenant's.")
-    days: Days | None = None
-    working_weekdays: str | None = Field(None, min_length=1, max_length=7, description="12345 is Monday to Friday.")
-    site_id: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = Field(
-        None, description="Whose holidays count, too."
-    )
-    quiet: tuple[time, time] | None = Field(
-        None, description='No ticks in these hours of its clock: ["22:00", "06:00"].'
-    )
-    jitter_s: Annotated[int, Field(ge=0, le=86_400)] | None = Field(None, description="Jobs start up to so much later.")
-    missed: Missed | None = None
-    missed_most: Annotated[int, Field(ge=1, le=1_000)] | None = None
-    grace_s: Annotated[int, Field(ge=1, le=30 * 86_400)] | None = Field(None, description="Older, a tick is missed.")
-    overlap: Overlap | None = None
-    queue: Name | None = None
-    priority: Annotated[int, Field(ge=1, le=10)] | None = None
-    tick_argument: str | None = Field(None, max_length=64, description="Argument that is given the tick, in seconds.")
-
-
-class NewRule(Rule):
-    name: Name
-    task: Name
-
-
-class Change(Rule):
-    task: Name | None = None
-
-
-class Draft(Rule):
-    task: Name
-    count: Annotated[int, Field(ge=1, le=100)] = 5
-
-
-class ScheduleFacts(Given):
-    id: int
-    name: str
-    tenant: int
-    task: str
-    args: dict[str, Any] | None = Field(description="Null to an operator.")
-    tick_argument: str
-    queue_name: str
-    priority: int | None
-    kind: str
-    cron: str
-    every_s: int | None
-    at: str | None
-    zone: str
-    days: str
-    working_weekdays: str
-    site_id: int | None
-    quiet_from: str | None
-    quiet_to: str | None
-    jitter_s: int
-    missed: str
-    missed_most: int
-    grace_s: int
-    overlap: str
-    version: int
-    is_paused: bool
-    paused_until: str | None
-    paused_by: str | None
-    next_at: str | None
-    changed_at: str
-    changed_by: str
-    is_removed: bool
-
-
-class Schedules(Given):
-    schedules: list[ScheduleFacts]
-    next: str | None
-
-
-class ScheduleDocument(Given):
-    schedule: ScheduleFacts
-
-
-class Tick(Given):
-    utc: str
-    wall: str = Field(description="The same instant on the schedule's own clock.")
-    starts_at: str
-    skipped: str | None
-    detail: str
-
-
-class Ticks(Given):
-    next: list[Tick]
-
-
-class Occurrence(Given):
-    tick_at: str
-    outcome: str
-    reason: str | None
-    detail: str
-    job: int | None
-    version: int
-    starts_at: str | None
-    decided_at: str
-    tick_count: int
-    by_hand: bool
-
-
-class Occurrences(Given):
-    occurrences: list[Occurrence]
-
-
-class JobId(Given):
-    id: int
-
-
-class MadeJob(Given):
-    job: JobId
-
-
-class Many(OfTenant):
-    limit: words.PageSize = 50
-
-
-class Ahead(OfTenant):
-    count: words.Ahead = Field(5, description="So many ticks.")
-
-
-class ScheduleQuery(words.Paged):
-    name: Name | None = None
-
-
-class Holiday(Given):
-    day: str
-    name: str
-    site: int | None
-
-
-class Holidays(Given):
-    holidays: list[Holiday]
-
-
-class NewHoliday(Why):
-    day: date
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    site: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = None
-
-
-class OneHoliday(OfTenant):
-    site: words.SiteId | None = None
+from .schedule_words import (
+    Ahead,
+    Change,
+    Draft,
+    MadeJob,
+    Many,
+    NewRule,
+    Occurrences,
+    Rule,
+    ScheduleDocument,
+    ScheduleQuery,
+    Schedules,
+    Ticks,
+)
+from .words import OfTenantOrSweeps, Why
 
 
 @endpoint("GET", "schedules/", query=ScheduleQuery, gives=Schedules)
@@ -191,30 +45,37 @@ def list_schedules(query: ScheduleQuery, place: Any) -> dict[str, Any]:
     return {"schedules": [documents.schedule(row, now) for row in page], "next": following}
 
 
-@endpoint("POST", "schedules/", body=NewRule, gives=ScheduleDocument, status=201, scope=For.TENANT, refusals=(409,))
-def create_schedule(query: OfTenant, body: NewRule, place: Any) -> dict[str, Any]:
+@endpoint(
+    "POST", "schedules/", body=NewRule, gives=ScheduleDocument, status=201, scope=For.TENANT_OR_SWEEPS, refusals=(409,)
+)
+def create_schedule(query: OfTenantOrSweeps, body: NewRule, place: Any) -> dict[str, Any]:
     """A new schedule, which workers know of within a second."""
     said = _said(body)
     return _shown(schedules.create(body.name, body.task, reason=body.reason, **said))
 
 
-@endpoint("POST", "schedules/preview/", body=Draft, gives=Ticks, scope=For.TENANT)
-def preview_new_schedule(query: OfTenant, body: Draft, place: Any) -> dict[str, Any]:
+@endpoint("POST", "schedules/preview/", body=Draft, gives=Ticks, scope=For.TENANT_OR_SWEEPS)
+def preview_new_schedule(query: OfTenantOrSweeps, body: Draft, place: Any) -> dict[str, Any]:
     """The next ticks of a schedule that would be made with these words; nothing is made."""
     coming = schedules.preview_new(body.task, body.count, **_said(body))
     return {"next": [documents.coming(each) for each in coming]}
 
 
-@endpoint("GET", "schedules/<id:schedule_id>/", gives=ScheduleDocument, refusals=(404,))
-def get_schedule(query: OfTenant, place: Any, schedule_id: int) -> dict[str, Any]:
+@endpoint("GET", "schedules/<id:schedule_id>/", query=OfTenantOrSweeps, gives=ScheduleDocument, refusals=(404,))
+def get_schedule(query: OfTenantOrSweeps, place: Any, schedule_id: int) -> dict[str, Any]:
     """One schedule."""
     return _shown(_row(schedule_id, place))
 
 
 @endpoint(
-    "PATCH", "schedules/<id:schedule_id>/", body=Change, gives=ScheduleDocument, scope=For.TENANT, refusals=(404, 409)
+    "PATCH",
+    "schedules/<id:schedule_id>/",
+    body=Change,
+    gives=ScheduleDocument,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404, 409),
 )
-def change_schedule(query: OfTenant, body: Change, place: Any, schedule_id: int) -> dict[str, Any]:
+def change_schedule(query: OfTenantOrSweeps, body: Change, place: Any, schedule_id: int) -> dict[str, Any]:
     """Let a schedule say something else, from within a second on; what is not named stays, null is what is usual."""
     said = _said(body)
     if body.task is not None:
@@ -227,26 +88,41 @@ def change_schedule(query: OfTenant, body: Change, place: Any, schedule_id: int)
 
 
 @endpoint(
-    "DELETE", "schedules/<id:schedule_id>/", gives=ScheduleDocument, body=Why, scope=For.TENANT, refusals=(404, 409)
+    "DELETE",
+    "schedules/<id:schedule_id>/",
+    gives=ScheduleDocument,
+    body=Why,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404, 409),
 )
-def remove_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
+def remove_schedule(query: OfTenantOrSweeps, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
     """Let a schedule fire no more; what it has done stays."""
     return _shown(schedules.remove(_name(schedule_id, place), reason=body.reason))
 
 
 @endpoint(
-    "POST", "schedules/<id:schedule_id>/pause/", body=Ends, gives=ScheduleDocument, scope=For.TENANT, refusals=(404,)
+    "POST",
+    "schedules/<id:schedule_id>/pause/",
+    body=Ends,
+    gives=ScheduleDocument,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404,),
 )
-def pause_schedule(query: OfTenant, body: Ends, place: Any, schedule_id: int) -> dict[str, Any]:
+def pause_schedule(query: OfTenantOrSweeps, body: Ends, place: Any, schedule_id: int) -> dict[str, Any]:
     """Skip its ticks for a while, or until it is resumed."""
     name = _name(schedule_id, place)
     return _shown(schedules.pause(name, until=body.until, minutes=body.minutes, reason=body.reason))
 
 
 @endpoint(
-    "POST", "schedules/<id:schedule_id>/resume/", body=Why, gives=ScheduleDocument, scope=For.TENANT, refusals=(404,)
+    "POST",
+    "schedules/<id:schedule_id>/resume/",
+    body=Why,
+    gives=ScheduleDocument,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404,),
 )
-def resume_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
+def resume_schedule(query: OfTenantOrSweeps, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
     """Let it fire again."""
     return _shown(schedules.resume(_name(schedule_id, place), reason=body.reason))
 
@@ -257,53 +133,34 @@ def resume_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) ->
     body=Why,
     gives=MadeJob,
     status=201,
-    scope=For.TENANT,
+    scope=For.TENANT_OR_SWEEPS,
     refusals=(404, 409),
 )
-def run_schedule(query: OfTenant, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
+def run_schedule(query: OfTenantOrSweeps, body: Why, place: Any, schedule_id: int) -> dict[str, Any]:
     """One job of it now, whatever its rule and its pauses say."""
     return {"job": {"id": schedules.run_now(_name(schedule_id, place), reason=body.reason)}}
 
 
-@endpoint("GET", "schedules/<id:schedule_id>/next/", query=Ahead, gives=Ticks, scope=For.TENANT, refusals=(404,))
+@endpoint(
+    "GET", "schedules/<id:schedule_id>/next/", query=Ahead, gives=Ticks, scope=For.TENANT_OR_SWEEPS, refusals=(404,)
+)
 def preview_schedule(query: Ahead, place: Any, schedule_id: int) -> dict[str, Any]:
     """Its next ticks, in UTC and on its own clock, and which of them will be skipped."""
     return {"next": [documents.coming(each) for each in schedules.preview(_name(schedule_id, place), query.count)]}
 
 
 @endpoint(
-    "GET", "schedules/<id:schedule_id>/executions/", query=Many, gives=Occurrences, scope=For.TENANT, refusals=(404,)
+    "GET",
+    "schedules/<id:schedule_id>/executions/",
+    query=Many,
+    gives=Occurrences,
+    scope=For.TENANT_OR_SWEEPS,
+    refusals=(404,),
 )
 def list_executions(query: Many, place: Any, schedule_id: int) -> dict[str, Any]:
     """What became of its last ticks, the latest first."""
     found = schedules.occurrences(_name(schedule_id, place), limit=query.limit)
     return {"occurrences": [documents.occurrence(each) for each in found]}
-
-
-@endpoint("GET", "holidays/", gives=Holidays, scope=For.TENANT)
-def list_holidays(query: OfTenant, place: Any) -> dict[str, Any]:
-    """The days off that the tenant's schedules keep."""
-    return _days_off()
-
-
-@endpoint("POST", "holidays/", body=NewHoliday, gives=Holidays, status=201, scope=For.TENANT)
-def add_holiday(query: OfTenant, body: NewHoliday, place: Any) -> dict[str, Any]:
-    """A day off, of the tenant or of one of its sites; a second one of that day replaces its name."""
-    schedules.holidays.add(body.day, body.name, site_id=body.site, reason=body.reason)
-    return _days_off()
-
-
-@endpoint(
-    "DELETE", "holidays/<day:day>/", query=OneHoliday, body=Why, gives=Holidays, scope=For.TENANT, refusals=(404,)
-)
-def remove_holiday(query: OneHoliday, body: Why, place: Any, day: date) -> dict[str, Any]:
-    """Take a day off back."""
-    schedules.holidays.remove(day, site_id=query.site, reason=body.reason)
-    return _days_off()
-
-
-def _days_off() -> dict[str, Any]:
-    return {"holidays": [documents.holiday(each) for each in schedules.holidays.listing()]}
 
 
 def _said(body: Rule) -> dict[str, Any]:

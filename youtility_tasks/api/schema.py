@@ -14,10 +14,10 @@ from .reading import LONGEST_KEY
 from .words import LARGEST_ID, ProblemDocument
 
 _REF = "#/components/schemas/{model}"
-_EVERYWHERE = (401, 403, 422, 429, 503)
-_OF_BODIES = (400, 413, 415)
+_EVERYWHERE = (400, 401, 403, 422, 429, 503)
+_OF_BODIES = (413, 415)
 _SAYS = {
-    400: "It is not JSON.",
+    400: "It cannot be read, or is not JSON.",
     401: "Nobody is signed in, or the token opens nothing.",
     403: "The role does not reach so far, or a session's request has no CSRF token.",
     404: "There is none, for whom the request works.",

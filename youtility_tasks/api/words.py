@@ -83,6 +83,14 @@ class OfTenant(Said):
     )
 
 
+class OfTenantOrSweeps(OfTenant):
+    """Of which tenant, or of the sweeps, which serve all of them."""
+
+    tenant: Annotated[int, Field(ge=0, le=LARGEST_TENANT), Digits] | None = Field(
+        None, description="Work for this tenant; 0: for the sweeps, as an operator."
+    )
+
+
 class Paged(OfTenant):
     """A page of a list, newest first."""
 

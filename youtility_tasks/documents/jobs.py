@@ -9,13 +9,14 @@ from django.db.models import Model
 
 from youtility_tasks import holds, notes, registry
 from youtility_tasks.acts import Acted
-from youtility_tasks.declaration import LEAST_URGENT
+from youtility_tasks.declaration import LEAST_URGENT, Task
 from youtility_tasks.errors import Refused
 from youtility_tasks.history import JobStory
 from youtility_tasks.listing import JobLine
-from youtility_tasks.models import TaskExecutionHistory
+from youtility_tasks.models import Job, TaskExecutionHistory
 from youtility_tasks.notes import Progress
 from youtility_tasks.secrets import marks, sealing
+from youtility_tasks.tasks_api import EnqueuedResult
 from youtility_tasks.why import Why
 
 from .plain import instant, plain
@@ -150,6 +151,22 @@ def attempt(each: TaskExecutionHistory) -> dict[str, Any]:
 def readable(row: Model, column: str) -> Any:
     """The column's value; None where it was left in the database."""
     return None if column in row.get_deferred_fields() else getattr(row, column)
+
+
+def submitted(wanted: Task, result: EnqueuedResult[Any], is_new: bool, tenant_id: int) -> dict[str, Any]:
+    """A job that somebody asked for; where its key was taken, the one that holds it. Asks the database for that one."""
+    says_itself = is_new and wanted.debounce is None
+    holder = None if says_itself else Job.objects.defer("args").filter(pk=result.id).first()
+    return {
+        "id": int(result.id),
+        "task": wanted.name,
+        "queue": holder.queue_name if holder else wanted.queue_name,
+        "tenant": tenant_id,
+        "enqueued_at": instant(result.enqueued_at),
+        "scheduled_at": instant(holder.scheduled_at if holder else wanted.run_after),
+        "is_new": is_new,
+        "is_replaced": result.is_replaced,
+    }
 
 
 def why(found: Why) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from youtility_tasks import registry, submission, uniqueness
-from youtility_tasks.documents.plain import instant
+from youtility_tasks.documents import jobs as documents
 from youtility_tasks.errors import NoTenant, Refused, UnknownTask
-from youtility_tasks.models import Job
 from youtility_tasks.tasks_api import TaskResultStatus
 from youtility_tasks.tenants import tenant
 
@@ -62,26 +61,13 @@ def run(options: Namespace) -> Answer:
             raise Refused(
                 f"Task {task.name!r} belongs to one tenant: add --tenant N. `manage_task_queue tenants` lists them."
             ) from error
-        says_itself = is_new and wanted.debounce is None
-        holder = None if says_itself else Job.objects.filter(pk=result.id).first()
-    queue_name = holder.queue_name if holder else wanted.queue_name
-    scheduled_at = instant(holder.scheduled_at if holder else wanted.run_after)
-    job = {
-        "id": int(result.id),
-        "task": task.name,
-        "queue": queue_name,
-        "tenant": options.tenant or 0,
-        "enqueued_at": instant(result.enqueued_at),
-        "scheduled_at": scheduled_at,
-        "is_new": is_new,
-        "is_replaced": result.is_replaced,
-    }
+        job = documents.submitted(wanted, result, is_new, options.tenant or 0)
     already = "" if is_new else "Nothing was enqueued, its key is taken. "
     if result.is_replaced:
         already = "No job was added: the one that waits under its key has these arguments now. "
     does = _DOES.get(result.status, "has ended")
-    where = f" in {queue_name}" if does != "has ended" else ""
-    when = f", not before {scheduled_at}" if scheduled_at and does == "waits" else ""
+    where = f" in {job['queue']}" if does != "has ended" else ""
+    when = f", not before {job['scheduled_at']}" if job["scheduled_at"] and does == "waits" else ""
     return Answer({"job": job}, [f"{already}Job {job['id']}: {job['task']} {does}{where}{when}."])
 
 
