@@ -27,6 +27,19 @@ class JobQuery(Paged):
     )
 
 
+class Progress(Given):
+    done: int | float
+    total: int | float | None
+    note: str | None
+    at: str | None
+
+
+class Key(Given):
+    key: str | None = Field(description="Null to an operator: it is the tenant's own words.")
+    while_: str = Field(alias="while", description="For how long the job holds it.")
+    until: str | None
+
+
 class JobLine(Given):
     id: int
     status: str
@@ -41,6 +54,7 @@ class JobLine(Given):
     scheduled_at: str | None
     started_at: str | None
     finished_at: str | None
+    progress: Progress | None
     error_class: str
     error_message: str
 
@@ -68,11 +82,17 @@ class JobFacts(Given):
     worker_id: int | None = None
     claim_number: int | None = None
     abort_requested: bool | None = None
+    progress: Progress | None = None
     crash_count: int | None = None
     rescue_count: int | None = None
     lock: str | None = None
     queueing_lock: str | None = None
     unique_key: str | None = None
+    done_key: str | None = None
+    attempts_before: int | None = Field(None, description="Used up before somebody gave it new ones.")
+    fingerprint: str | None = Field(None, description="Of a dead letter: alike for errors that are alike.")
+    holds: list[Key] = Field(description="The keys under which later calls are answered with this job.")
+    checkpoint: Any = Field(None, description="Where its next attempt goes on; null to an operator.")
     args: dict[str, Any] | None = Field(None, description="Marked arguments are redacted; null to an operator.")
 
 
@@ -135,6 +155,7 @@ class SubmittedJob(Given):
     enqueued_at: str | None
     scheduled_at: str | None
     is_new: bool = Field(description="False: a job that holds the key waits or runs already, and this is it.")
+    is_replaced: bool = Field(description="That job waited, and has this call's arguments now.")
 
 
 class Submitted(Given):
