@@ -11,7 +11,6 @@ from rich.console import RenderableType
 
 from youtility_tasks import history, holds, notes
 from youtility_tasks.documents import jobs as documents
-from youtility_tasks.documents.plain import instant
 from youtility_tasks.errors import JobNotFound
 from youtility_tasks.history import JobStory
 
