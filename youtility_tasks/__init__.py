@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from . import audit, controls, dead_letters, effects, errors, queues, schedules
     from .celery_bridge.results import AsyncResult
     from .context import TaskContext
-    from .declaration import Retry, Task
+    from .declaration import Task
     from .enqueue import enqueue_many
     from .errors import BadInput, NotReady, NotYetBuilt, Transient
     from .finish import FinalFailure, on_final_failure
     from .notes import Progress, progress_of
     from .registry import task
+    from .retry import Retry
     from .secrets.marks import Pii, Secret
     from .tenants import current_tenant, tenant, tenants_in_scope
     from .uniqueness import Debounce, Unique
@@ -75,7 +76,7 @@ _HOME = {
     "NotYetBuilt": "errors",
     "Pii": "secrets.marks",
     "Progress": "notes",
-    "Retry": "declaration",
+    "Retry": "retry",
     "RetryMode": "workflows.runs",
     "Run": "workflows.runs",
     "Secret": "secrets.marks",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -17,6 +16,7 @@ from django.utils.module_loading import import_string
 from . import queues, tasks_api, uniqueness
 from .conf import settings
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
+from .retry import ONCE, Retry, is_number
 from .secrets import keyring, marks
 from .uniqueness import Debounce, Key, Rule, Unique
 
@@ -34,24 +34,12 @@ class CeleryFace(Protocol):
 celery_face: list[CeleryFace] = []
 """One; `apps.py` puts it there."""
 
-_LONGEST_WAIT_S = 366 * 86_400.0
-"""A growing wait without a cap ends here; much later is an instant that PostgreSQL cannot store."""
 _LONGEST_NAME = 128
 """procrastinate's column."""
 
 _CRON_FIELDS = 5
 _MADE_UP = re.compile(r"(?:^|\s)[rh](?![a-z])", re.IGNORECASE)
 _SOME_YEAR = datetime(2025, 1, 1, tzinfo=UTC)
-
-_SPREADS = {"equal": (0.5, 1.0), "full": (0.0, 1.0)}
-"""Name of a jitter -> the least and the most of the wait."""
-
-_jitter = random.SystemRandom()  # reads the kernel, so forked children do not share a sequence
-
-
-def _is_number(value: object, *, least: float, whole: bool = False) -> bool:
-    kinds = (int,) if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and least <= value < float("inf")
 
 
 def _is_shown_everywhere(instant: datetime) -> bool:
@@ -114,53 +102,6 @@ def schedule_flaw(expression: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """At most `max_attempts` runs; before run k + 1 a wait of min(cap, base * factor ** (k - 1)) seconds, give or take its jitter.
-
-    catalog.md 2.0, `R(n, base, factor, cap)`. The jitter keeps jobs that failed together from returning together.
-    """
-
-    max_attempts: int
-    base: float = 0
-    factor: float = 1
-    cap: float | None = None
-    jitter: float | Literal["equal", "full"] = 0.1
-    """A share of the wait, from 0 to 1: 0.1 is +-10 %. Where very many fail at once, and what they wait for must come up again under
-    them: "equal" waits from half of it to all of it, "full" from nothing to all of it."""
-
-    def __post_init__(self) -> None:
-        if not (
-            _is_number(self.max_attempts, whole=True, least=1)
-            and _is_number(self.base, least=0)
-            and _is_number(self.factor, least=1)
-            and (self.cap is None or _is_number(self.cap, least=0))
-            and self._is_jitter()
-        ):
-            raise ConfigurationError(
-                f"{self!r}: right is max_attempts >= 1, base >= 0 s, factor >= 1, cap >= 0 s or None, and jitter from 0 to 1, "
-                "'equal' or 'full'."
-            )
-
-    def _is_jitter(self) -> bool:
-        if isinstance(self.jitter, str):
-            return self.jitter in _SPREADS
-        return _is_number(self.jitter, least=0) and self.jitter <= 1
-
-    def delay_s(self, attempt: int) -> float:
-        """Seconds to wait after run number `attempt` failed, without jitter."""
-        longest = _LONGEST_WAIT_S if self.cap is None else min(self.cap, _LONGEST_WAIT_S)
-        try:
-            return min(longest, self.base * self.factor ** (attempt - 1))
-        except OverflowError:
-            return longest
-
-    def jittered_delay_s(self, attempt: int) -> float:
-        """Seconds to wait after run number `attempt` failed, drawn from what `jitter` says."""
-        least, most = _SPREADS[self.jitter] if isinstance(self.jitter, str) else (1 - self.jitter, 1 + self.jitter)
-        return self.delay_s(attempt) * _jitter.uniform(least, most)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task(tasks_api.Task):  # type: ignore[type-arg]
     """A `django.tasks` Task with what a company needs besides.
@@ -178,7 +119,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     """The stable name, never the path: it is stored in jobs, history and schedules."""
     aliases: tuple[str, ...] = ()
     """Earlier names, so that jobs enqueued before a renaming still run."""
-    retry: Retry = Retry(1)
+    retry: Retry = ONCE
     timeout_s: float | None = None
     """Soft time limit of one attempt, in seconds; a few seconds later its process is killed."""
     isolated: bool = False
@@ -224,7 +165,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         object.__setattr__(self, "is_async", is_async)
         if self.unique is False:  # type: ignore[comparison-overlap]
             object.__setattr__(self, "unique", None)
-        if _is_number(self.debounce, least=float("-inf")):
+        if is_number(self.debounce, least=float("-inf")):
             object.__setattr__(self, "debounce", Debounce(self.debounce))  # type: ignore[arg-type]
         # Not super(): a slotted dataclass is a new class, which the zero-argument form does not know.
         try:
@@ -351,7 +292,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         self._validate_instant("expires_at", self.expires_at)
         if self.unique is not None or self.debounce is not None:
             uniqueness.check(self, kept_s=settings().kept_days(self.task_name) * 86_400)
-        if self.timeout_s is not None and not (_is_number(self.timeout_s, least=0) and self.timeout_s > 0):
+        if self.timeout_s is not None and not (is_number(self.timeout_s, least=0) and self.timeout_s > 0):
             raise ConfigurationError(
                 f"Task {self.task_name!r} has timeout_s={self.timeout_s!r}; right is more than 0 s."
             )

@@ -8,8 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from .conf import settings
-from .declaration import Retry, Task
+from .declaration import Task
 from .errors import AbortRequested, BadInput, Expired, SoftTimeLimit, UnknownSecretKey
+from .retry import Retry
 from .status import Outcome
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from youtility_tasks import BadInput, NotReady, Retry, Task, Transient, declaration, errors
+from youtility_tasks import BadInput, NotReady, Retry, Task, Transient, errors
+from youtility_tasks import retry as room
 from youtility_tasks.finish import Decision, Happened, Verdict, classify, decide
 from youtility_tasks.migrations._sql import frozen
 from youtility_tasks.status import Outcome
@@ -131,7 +132,7 @@ def test_jobs_that_fail_together_do_not_come_back_together(
     jitter: Any, most: int, declare: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of 2,000 that are to wait 600 s, how many come in the fullest second; with no jitter all of them."""
-    monkeypatch.setattr(declaration, "_jitter", random.Random(7))  # noqa: S311 - what it draws is known, that is the point
+    monkeypatch.setattr(room, "_jitter", random.Random(7))  # noqa: S311 - what it draws is known, that is the point
     task = declare(body, name="stormy", retry=Retry(3, base=600, jitter=jitter))
 
     back = Counter(int(decide(Happened.RAISED, task, attempt=1, crash_count=0).delay_s) for _ in range(2_000))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from youtility_tasks import Retry, declaration
+from youtility_tasks import Retry
+from youtility_tasks import retry as room
 from youtility_tasks.errors import ConfigurationError
 
 
@@ -62,7 +63,7 @@ def test_the_jitter_keeps_jobs_that_failed_together_apart() -> None:
 def test_the_jitter_is_what_was_declared(
     jitter: Any, least: float, most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(declaration, "_jitter", random.Random(7))  # noqa: S311 - what it draws is known, that is the point
+    monkeypatch.setattr(room, "_jitter", random.Random(7))  # noqa: S311 - what it draws is known, that is the point
     retry = Retry(3, base=50, factor=2, jitter=jitter)
 
     waits = [retry.jittered_delay_s(2) for _ in range(400)]

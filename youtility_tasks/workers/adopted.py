@@ -21,9 +21,10 @@ from procrastinate.tasks import Task as TheirTask
 
 from youtility_tasks import queues
 from youtility_tasks.context import TaskContext
-from youtility_tasks.declaration import Retry, Task
+from youtility_tasks.declaration import Task
 from youtility_tasks.errors import AbortRequested, NotRetried
 from youtility_tasks.models import Job
+from youtility_tasks.retry import Retry
 
 logger = logging.getLogger(__name__)
 
