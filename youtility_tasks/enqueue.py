@@ -122,6 +122,8 @@ class Checked:
     """The arguments as JSON, marked ones sealed."""
     lock: str | None
     queueing_lock: str | None
+    key: str | None
+    """By which it would be unique, while it runs or for a period."""
 
 
 def check_stored(task: Task, stored: Mapping[str, Any]) -> Checked:
@@ -130,7 +132,8 @@ def check_stored(task: Task, stored: Mapping[str, Any]) -> Checked:
     Raises what `enqueue` would raise; writes nothing.
     """
     call = _check(task, *history.unpack(task, dict(stored)))
-    return Checked(call.text, call.lock, call.queueing_lock)
+    held_longer = (call.claims.done_key or call.claims.period_key) if call.claims else None
+    return Checked(call.text, call.lock, call.queueing_lock, call.unique_key or held_longer)
 
 
 def lock_of(task: Task) -> str | None:

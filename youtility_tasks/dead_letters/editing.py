@@ -14,6 +14,7 @@ from youtility_tasks.declaration import Task
 from youtility_tasks.errors import EnqueueError, Refused, UnknownTask, WrongArguments, did_you_mean
 from youtility_tasks.secrets import sealing
 from youtility_tasks.tenancy import roles
+from youtility_tasks.uniqueness import Unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Letter:
     lock: str | None = None
     queueing_lock: str | None = None
     step_id: int | None = None
+    unique_key: str | None = None
+    done_key: str | None = None
     args: str = "{}"
     """As the database has them, text of JSON."""
 
@@ -91,7 +94,7 @@ def edit(task: Task, letter: Letter, changes: Mapping[str, Any]) -> Edit:
     """The letter with these arguments in the place of its own, for the current tenant, whose it is.
 
     Its locks follow if they were made from the arguments by the task's declaration; those that `using` gave stay.
-    Raises what `enqueue` raises for such a call, Refused for a step of a workflow; UnknownSecretKey or BrokenSecret where an argument
+    Raises what `enqueue` raises for such a call, Refused for a step of a workflow, and where its unique key would be another; UnknownSecretKey or BrokenSecret where an argument
     of its own cannot be opened.
     """
     if letter.step_id is not None:
@@ -101,15 +104,29 @@ def edit(task: Task, letter: Letter, changes: Mapping[str, Any]) -> Edit:
         )
     stored = json.loads(letter.args)
     checked = _checked(task, letter, stored, changes)
-    before = _as_it_was(task, stored) if callable(task.lock) or callable(task.queueing_lock) else None
+    is_made_of_arguments = callable(task.queueing_lock) or (task.rule is not None and checked.queueing_lock is not None)
+    before = (
+        _as_it_was(task, stored) if callable(task.lock) or is_made_of_arguments or checked.key is not None else None
+    )
+    _refuse_another_key(task, letter, before, checked)
     lock, queueing_lock = letter.lock, letter.queueing_lock
     if callable(task.lock) and (before is None or before.lock == lock):
         lock = checked.lock
-    if callable(task.queueing_lock) and (
-        before is None or before.queueing_lock == queueing_lock or queueing_lock is None
-    ):
+    if is_made_of_arguments and (before is None or before.queueing_lock == queueing_lock or queueing_lock is None):
         queueing_lock = checked.queueing_lock
     return Edit(checked.text, lock, queueing_lock)
+
+
+def _refuse_another_key(task: Task, letter: Letter, before: enqueue.Checked | None, checked: enqueue.Checked) -> None:
+    """It would stand for calls with the arguments that it has no more, and for none with those that it has."""
+    if before is None or before.key == checked.key:
+        return
+    is_for_a_period = isinstance(task.rule, Unique) and task.rule.while_ is None
+    if is_for_a_period or before.key in (letter.unique_key, letter.done_key):
+        raise Refused(
+            f"Job {letter.job_id} ({letter.task_name}) is unique by arguments that would be others: what it stands for cannot change. "
+            "Discard it and enqueue the task with the new arguments, or retry it without them."
+        )
 
 
 def _checked(task: Task, letter: Letter, stored: dict[str, Any], changes: Mapping[str, Any]) -> enqueue.Checked:

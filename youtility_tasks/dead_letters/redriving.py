@@ -288,5 +288,5 @@ def _letters(wanted: Letters, tenant_id: int | None, after_id: int, n: int, *, w
     plain = ["pk", "claim_number", "tenant_id", "task_name", "lock", "queueing_lock", "step_id"]
     if with_args:
         found = found.annotate(args_text=Cast("args", TextField()))
-        plain.append("args_text")
+        plain += ["unique_key", "done_key", "args_text"]  # which an operator of all tenants may not read
     return [Letter(*row) for row in found.values_list(*plain)[:n]]

@@ -61,7 +61,16 @@ def _rows(job_ids: Iterable[int]) -> Any:
         .order_by("pk")
     )
     return found.values_list(
-        "pk", "claim_number", "tenant_id", "task_name", "lock", "queueing_lock", "step_id", "args_text"
+        "pk",
+        "claim_number",
+        "tenant_id",
+        "task_name",
+        "lock",
+        "queueing_lock",
+        "step_id",
+        "unique_key",
+        "done_key",
+        "args_text",
     )
 
 

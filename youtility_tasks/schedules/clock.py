@@ -26,7 +26,8 @@ MOST = 1_000
 _LONGEST_SEARCH_DAYS = 366 * 4
 """A calendar that lets no day through for so long lets none through."""
 _SECOND, _DAY = timedelta(seconds=1), timedelta(days=1)
-_LAST = datetime(9998, 1, 1, tzinfo=UTC)
+LAST = datetime(9998, 1, 1, tzinfo=UTC)
+"""No tick lies this late: some zone's clock, or the search for another tick, would be past what a datetime can hold."""
 # croniter reads `6-6` as a range that goes once round the clock; to whoever writes it, and to every cron, it is six.
 _OF_ONE = re.compile(r"(?<![\w-])(\w+)-\1(/\d+)?(?![\w-])", re.IGNORECASE)
 
@@ -106,7 +107,7 @@ def _intervals(rule: Rule, timing: Interval, after: datetime) -> Iterator[dateti
     every = timedelta(seconds=timing.every_s)
     tick = max(timing.anchor, timing.anchor + every * ((after - timing.anchor) // every + 1)).astimezone(UTC)
     skipped = 0
-    while tick < _LAST:
+    while tick < LAST:
         day = rule.wall(tick).date()
         if rule.calendar.lets(day):
             skipped = 0
@@ -142,7 +143,7 @@ def _walls(expression: str, zone: ZoneInfo, after: datetime, calendar: Calendar)
             wall: datetime = reader.get_next(datetime)
         except (ValueError, OverflowError):  # none in the next fifty years
             return
-        if wall.year >= _LAST.year:
+        if wall.year >= LAST.year:
             return
         if calendar.lets(wall.date()):
             skipped = 0

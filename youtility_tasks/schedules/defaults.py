@@ -13,7 +13,7 @@ from typing import Any
 
 from youtility_tasks import audit, registry, tenants
 from youtility_tasks.conf import settings
-from youtility_tasks.errors import UnknownTenant, WrongSchedule, YoutilityTaskError
+from youtility_tasks.errors import NeverFires, UnknownTenant, WrongSchedule, YoutilityTaskError
 from youtility_tasks.models import ScheduledTask, Tenant
 
 from . import definition, editing
@@ -123,14 +123,19 @@ def _agree_on(each: Declared, done: Agreed, *, dry_run: bool) -> None:
         raise WrongSchedule(each.flaw)
     rows = ScheduledTask.objects.using(settings().database)
     row = rows.filter(tenant_id=each.tenant_id, name=each.name).first()
-    wanted = _document(each, row)
+    try:
+        wanted = _document(each, row)
+    except NeverFires:
+        if row is not None and row.at is not None and row.at == each.said.get("at"):
+            return  # once, and that is past
+        raise
     if row is None:
         done.made.append(each.whose)
         if not dry_run:
             made = editing.make(each.name, dict(each.said), reason=f"declared by {each.where}", declared=wanted)
             _remember(made)
         return
-    if row.removed_at is None and _comparable(definition.as_document(row)) == _comparable(wanted):
+    if row.removed_at is None and definition.as_document(row) == wanted:
         return
     if row.removed_at is not None or row.declared is None or definition.as_document(row) != row.declared:
         # Removed, made by hand under this name, or edited: an operator's, who may have had his reasons.
@@ -157,13 +162,6 @@ def _document(each: Declared, row: ScheduledTask | None) -> dict[str, Any]:
         definition.apply(fresh, each.said)
         definition.check(fresh, now)
     return definition.as_document(fresh)
-
-
-def _comparable(document: Mapping[str, Any]) -> dict[str, Any]:
-    kept = dict(document)
-    if kept["kind"] == "interval":
-        kept.pop("at")  # unless it is declared, it counts from when it was made
-    return kept
 
 
 def _all_of(each: Declared) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from typing import Any
 
 from youtility_tasks import enqueue, payload, tenants
+from youtility_tasks.declaration import Task
 from youtility_tasks.errors import (
     ConfigurationError,
     EnqueueError,
@@ -21,6 +22,7 @@ from youtility_tasks.errors import (
 )
 from youtility_tasks.models import ScheduledTask
 from youtility_tasks.models.schedules import Days, Kind, Missed, Overlap
+from youtility_tasks.uniqueness import Unique
 
 from . import clock, firing
 from .reading import Reading, read
@@ -32,6 +34,7 @@ SAID = (
 """The columns that are what a schedule says; every other one is how it goes on."""
 OPTIONS = ("task", "cron", "queue", "quiet", *(each for each in SAID if each not in {"task_name", "queue_name", "kind", "cron", "quiet_from", "quiet_to"}))  # fmt: skip
 """The words by which they are given."""
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LONGEST_JITTER_S = 86_400
 LONGEST_GRACE_S = 30 * 86_400
 MOST_MISSED = 1_000
@@ -85,10 +88,15 @@ def apply(row: ScheduledTask, said: Mapping[str, Any]) -> None:
                 setattr(row, word, _text(word, value, 64))
 
 
+def check_name(name: object) -> None:
+    """Raise WrongSchedule for what no schedule can be called."""
+    if not isinstance(name, str) or not 0 < len(name) <= 128 or not name.isprintable():
+        raise WrongSchedule(f"A schedule's name has 1 to 128 printable characters; given: {name!r:.200}.")
+
+
 def check(row: ScheduledTask, now: datetime) -> Reading:
     """Raise whatever is wrong with the schedule; its arguments become what is stored. Writes nothing. In its tenant's context."""
-    if not isinstance(row.name, str) or not 0 < len(row.name) <= 128 or not row.name.isprintable():
-        raise WrongSchedule(f"A schedule's name has 1 to 128 printable characters; given: {row.name!r:.200}.")
+    check_name(row.name)
     reading = read(row)
     if clock.next_after(reading.rule, now) is None:
         raise NeverFires(said_of(row))
@@ -129,6 +137,11 @@ def _checked_args(row: ScheduledTask, now: datetime) -> dict[str, Any]:
             raise WrongSchedule(
                 f"jitter_s is {row.jitter_s!r}, and task {task.name!r} is debounced, which says itself when a call runs; right is jitter_s=0."
             )
+        if row.overlap == Overlap.CANCEL_RUNNING and _is_unique_while_it_runs(task):
+            raise WrongSchedule(
+                f"overlap is {row.overlap!r}, and task {task.name!r} is unique while it runs, so no job could begin in the place of one "
+                "that runs; right is overlap='skip', or a task that is Unique(while_='waiting')."
+            )
         if task.tenant == "one" and tenants.current_tenant() is None:
             raise NoTenant(task.name)
         stored = enqueue.check(task, positional, named)
@@ -137,6 +150,11 @@ def _checked_args(row: ScheduledTask, now: datetime) -> dict[str, Any]:
     if row.tick_argument:
         stored.get("kwargs", stored).pop(row.tick_argument, None)
     return stored
+
+
+def _is_unique_while_it_runs(task: Task) -> bool:
+    rule = task.unique
+    return rule.while_ in ("waiting_or_running", "until_done") if isinstance(rule, Unique) else bool(rule)
 
 
 def _timing(row: ScheduledTask, said: Mapping[str, Any]) -> None:
@@ -149,6 +167,10 @@ def _timing(row: ScheduledTask, said: Mapping[str, Any]) -> None:
         )
     if "at" in given and not (isinstance(given["at"], datetime) and given["at"].utcoffset() is not None):
         raise WrongSchedule(f"at is {given['at']!r}; right is a datetime with its zone.")
+    if "at" in given and not _EARLIEST <= given["at"] < clock.LAST:
+        raise WrongSchedule(
+            f"at is {given['at'].isoformat()}; right is from the year {_EARLIEST.year} to {clock.LAST.year - 1}."
+        )
     if "cron" in given:
         if not isinstance(given["cron"], str) or len(given["cron"]) > 200:
             raise WrongCron(given["cron"], "it is no text of at most 200 characters")

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from youtility_tasks import audit, membership, metrics, queries, tenants
+from youtility_tasks import audit, membership, metrics, payload, queries, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ScheduleExists, UnknownSchedule, WrongSchedule
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution
@@ -40,6 +40,7 @@ def create(name: str, task: str, *, reason: str = "", **said: Any) -> ScheduledT
 
 def make(name: str, said: dict[str, Any], *, reason: str = "", declared: Any = None) -> ScheduledTask:
     """`create`, for what is declared as well: `declared` is what its declaration says."""
+    definition.check_name(name)
     with acting() as (tenant_id, now):
         before = ScheduledTask.objects.using(settings().database).filter(tenant_id=tenant_id, name=name).first()
         if before is not None and before.removed_at is None:
@@ -160,6 +161,14 @@ def is_paused(row: ScheduledTask, now: datetime) -> bool:
     return row.is_paused and (row.paused_until is None or row.paused_until > now)
 
 
+def settle_all(tenant_id: int, **which: Any) -> None:
+    """Before their surroundings change: these schedules of the current tenant have a row for each tick up to now, by what held until now."""
+    rows = ScheduledTask.objects.using(settings().database).there().for_tenant(tenant_id)
+    for name in rows.filter(next_at__isnull=False, **which).order_by("pk").values_list("name", flat=True):
+        with _held(name) as (row, _):
+            row.save(using=settings().database, update_fields=["settled_to"])
+
+
 def look_again(tenant_id: int, **which: Any) -> int:
     """Let workers look at once at schedules whose surroundings have changed (a zone, holidays); how many these are."""
     rows = ScheduledTask.objects.using(settings().database).there().for_tenant(tenant_id)
@@ -178,6 +187,7 @@ def acting() -> Iterator[tuple[int, datetime]]:
 def _held(name: str) -> Iterator[tuple[ScheduledTask, datetime]]:
     """The schedule, kept from workers until the block's transaction ends, and the time; what was due before has its rows."""
     with acting() as (tenant_id, _):
+        _refuse_what_none_is_called(tenant_id, name)
         queries.fetch("hold_schedule", {"tenant_id": tenant_id, "name": str(name)})
         row, now = _get(tenant_id, name), metrics.database_clock()  # after the wait for who held it
         if row.next_at is not None and row.next_at <= now:
@@ -188,7 +198,13 @@ def _held(name: str) -> Iterator[tuple[ScheduledTask, datetime]]:
         yield row, now
 
 
+def _refuse_what_none_is_called(tenant_id: int, name: str) -> None:
+    if payload.clean_text(str(name)) != str(name):  # the database could not even be asked
+        raise UnknownSchedule(name, _whose(tenant_id), ())
+
+
 def _get(tenant_id: int, name: str) -> ScheduledTask:
+    _refuse_what_none_is_called(tenant_id, name)
     rows = ScheduledTask.objects.using(settings().database).there().for_tenant(tenant_id)
     found = rows.filter(name=str(name)).first()
     if found is None:

@@ -138,12 +138,10 @@ def _fire(row: ScheduledTask, tick: datetime, now: datetime, settled: Settled) -
     if occurrence_id is None:
         return  # it has its row, and whoever wrote it its job
     failpoints.reach("after_tick")
-    if live and row.overlap == Overlap.CANCEL_RUNNING:
-        with audit.acting(f"schedule {row.name}"):
-            acts.cancel_many(row.live_jobs, f"The schedule {row.name!r} fired again at {tick:%Y-%m-%d %H:%M:%S}Z.")
+    instead = bool(live) and row.overlap == Overlap.CANCEL_RUNNING
     try:
         with transaction.atomic(using=settings().database):
-            job_id, is_new = _enqueue(row, tick, starts_at if starts_at > now else None)
+            job_id, is_new = _make_job(row, tick, starts_at if starts_at > now else None, instead=instead)
     except (OperationalError, InterfaceError):
         raise  # nobody decided anything: the tick stays due
     except Exception as error:  # a guard, or a function that makes a lock, may raise anything
@@ -162,6 +160,23 @@ def _fire(row: ScheduledTask, tick: datetime, now: datetime, settled: Settled) -
         "schedule fired schedule=%s name=%s tenant=%s version=%s tick=%s job=%s late_ms=%.0f",
         row.pk, row.name, row.tenant_id, row.version, tick.isoformat(), job_id, (now - tick).total_seconds() * 1000,
     )  # fmt: skip
+
+
+class _NothingNew(Exception):
+    """Undoes a cancel for which no new job was made."""
+
+
+def _make_job(row: ScheduledTask, tick: datetime, run_after: datetime | None, *, instead: bool) -> tuple[int, bool]:
+    """The tick's job, `instead` of its earlier ones: they go on where no new one is made. Raises what `enqueue` raises."""
+    if instead:
+        with contextlib.suppress(_NothingNew), transaction.atomic(using=settings().database):
+            with audit.acting(f"schedule {row.name}"):
+                acts.cancel_many(row.live_jobs, f"The schedule {row.name!r} fired again at {tick:%Y-%m-%d %H:%M:%S}Z.")
+            job_id, is_new = _enqueue(row, tick, run_after)
+            if not is_new:
+                raise _NothingNew
+            return job_id, is_new
+    return _enqueue(row, tick, run_after)
 
 
 def _enqueue(row: ScheduledTask, tick: datetime, run_after: datetime | None) -> tuple[int, bool]:

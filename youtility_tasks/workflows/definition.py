@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 200
 MOST_STEPS = 100_000
-"""Of one workflow, and items of one fan-out: what one statement writes within its deadline."""
+"""Of one run, with those of workflows inside it, and items of one fan-out: what one statement writes within its deadline."""
+MOST_LEVELS = 30
+"""Workflows one inside another."""
 
 Call = Task | tuple[Task, Mapping[str, Any]]
 """A task without arguments, or with these."""
@@ -124,8 +128,8 @@ class Workflow:
         step is skipped. Arguments are values or references (`made.result["id"]`); `args` is for those whose names are taken
         here. Raises the EnqueueError that `task.enqueue` would raise, or a WrongWorkflow.
         """
-        arguments = {**kwargs, **(args or {})}
         step_name = self._new_name(name, task)
+        arguments = {**kwargs, **self._named(step_name, args)}
         self._check_call(step_name, task, arguments)
         return self._add(
             step_name, StepKind.TASK, after, join, task=task, arguments=arguments, only_if=self._condition(step_name, when),
@@ -162,23 +166,24 @@ class Workflow:
         items share. The step succeeds when all items have, and fails when the last has ended and one did not succeed;
         `step.results` are theirs, in order. A result that is no list fails the step.
         """
-        step_name, shared = self._new_name(name, task), {**kwargs, **(args or {})}
+        step_name = self._new_name(name, task)
+        shared = {**kwargs, **self._named(step_name, args)}
         own: Reference | list[Mapping[str, Any]]
+        if item is not None and not (isinstance(item, str) and item):
+            raise WrongWorkflow(
+                f"Workflow {self.name!r}: {step_name!r} has item={item!r:.80}; right is the argument's name, or none."
+            )
         if isinstance(over, Reference):
             own = over
             self._check_call(step_name, task, {**shared, **({item: over} if item else {})}, partial=item is None)
         else:
-            own = [_own(step_name, n, element, item) for n, element in enumerate(over)]
+            own = [_own(step_name, n, element, item) for n, element in enumerate(self._elements(step_name, over))]
             for n, each in enumerate(own):
                 try:
                     self._check_call(step_name, task, {**shared, **each})
                 except Exception as error:
                     error.add_note(f"It was element {n} of the fan-out {step_name!r}.")
                     raise
-            if len(own) > MOST_STEPS:
-                raise WrongWorkflow(
-                    f"Workflow {self.name!r}: {step_name!r} fans out over {len(own)} elements; right are at most {MOST_STEPS}."
-                )
         if callable(task.lock) and isinstance(over, Reference):
             raise WrongWorkflow(
                 f"Workflow {self.name!r}: step {step_name!r} cannot fan out over a result: task {task.name!r} makes its lock from "
@@ -206,6 +211,10 @@ class Workflow:
         if not isinstance(workflow, Workflow):
             raise WrongWorkflow(f"Workflow {self.name!r}: `sub` takes a Workflow; given: {workflow!r:.100}.")
         inner = returns.name if isinstance(returns, Step) else returns
+        if not isinstance(inner, str | None):
+            raise WrongWorkflow(
+                f"Workflow {self.name!r}: returns is {inner!r:.80}; right is a step of {workflow.name!r}."
+            )
         if inner is not None and inner not in workflow.steps:
             raise UnknownStep(workflow.name, "returns", inner, workflow.steps)
         if self in workflow.all_below():
@@ -235,12 +244,44 @@ class Workflow:
         )  # fmt: skip
 
     def all_below(self) -> list[Workflow]:
-        """This one and all that are steps in it, however deep."""
-        inner = [each.sub for each in self.steps.values() if each.sub is not None]
-        return [self, *(deeper for each in inner for deeper in each.all_below())]
+        """This one and all that are steps in it, however deep; each once."""
+        found = {self: None}
+        for each in (to_do := [self]):  # it grows while it is walked
+            new = [inner for inner in each._inner() if inner not in found]
+            found.update(dict.fromkeys(new))
+            to_do += dict.fromkeys(new)
+        return list(found)
 
     def check(self) -> list[str]:
         """The names of its steps, each behind all that it waits for. Raises WrongWorkflow for a graph that cannot be meant."""
+        self._check_size()
+        orders = [each._check_graph() for each in self.all_below()]
+        return orders[0]
+
+    def _inner(self) -> list[Workflow]:
+        return [each.sub for each in self.steps.values() if each.sub is not None]
+
+    def _check_size(self) -> None:
+        """Before anybody writes it down: one that is a step of several others counts in each of them."""
+        level, steps = Counter([self]), 0
+        for _ in range(MOST_LEVELS):
+            steps += sum(times * len(each.steps) for each, times in level.items())
+            if steps > MOST_STEPS:
+                raise WrongWorkflow(
+                    f"Workflow {self.name!r} has {steps} steps or more; right are at most {MOST_STEPS}. Fan out over a list instead."
+                )
+            below: Counter[Workflow] = Counter()
+            for each, times in level.items():
+                for inner in each._inner():
+                    below[inner] += times
+            if not below:
+                return
+            level = below
+        raise WrongWorkflow(
+            f"Workflow {self.name!r} has more than {MOST_LEVELS} workflows one inside another; right are at most {MOST_LEVELS}."
+        )
+
+    def _check_graph(self) -> list[str]:
         for step in self.steps.values():
             for reference in step.references():
                 if reference.owner is not self:
@@ -251,11 +292,7 @@ class Workflow:
         nodes = {
             each.name: graph.Node(each.name, each.after, each.join, each.references()) for each in self.steps.values()
         }
-        order = graph.check(self.name, nodes)
-        for step in self.steps.values():
-            if step.sub is not None:
-                step.sub.check()
-        return order
+        return graph.check(self.name, nodes)
 
     def start(self, context: Mapping[str, Any] | None = None, *, key: str | None = None) -> Run:
         """Write the run and enqueue its first steps, in the caller's transaction and for the current tenant.
@@ -283,6 +320,25 @@ class Workflow:
         self.steps[name] = step
         return step
 
+    def _named(self, step: str, args: object) -> Mapping[str, Any]:
+        if not isinstance(args, Mapping | None):
+            raise WrongWorkflow(
+                f"Workflow {self.name!r}: step {step!r} has args={args!r:.80}; right is a dict of arguments by name."
+            )
+        return args or {}
+
+    def _elements(self, step: str, over: Iterable[Any]) -> list[Any]:
+        if isinstance(over, str | bytes | Mapping) or not isinstance(over, Iterable):
+            raise WrongWorkflow(
+                f"Workflow {self.name!r}: {step!r} fans out over {payload.safe(repr, over):.80}; right is a list, or a step's result."
+            )
+        found = list(itertools.islice(over, MOST_STEPS + 1))
+        if len(found) > MOST_STEPS:
+            raise WrongWorkflow(
+                f"Workflow {self.name!r}: {step!r} fans out over more than {MOST_STEPS} elements; right are at most so many."
+            )
+        return found
+
     def _condition(self, step: str, when: Condition | None) -> Condition | None:
         if when is not None and not isinstance(when, Condition):
             raise WrongWorkflow(
@@ -304,6 +360,10 @@ class Workflow:
             return {}
         if isinstance(after, Step):
             after = [after]
+        if not isinstance(after, Iterable):
+            raise WrongWorkflow(
+                f"Workflow {self.name!r}: step {name!r} comes after {after!r:.80}; right is a step, several, or {{step: kind}}."
+            )
         given = after.items() if isinstance(after, Mapping) else [(each, SUCCESS) for each in after]
         edges: dict[str, EdgeKind] = {}
         for parent, kind in given:
@@ -375,7 +435,12 @@ class Workflow:
 
 
 def _call(call: Call) -> tuple[Task, Mapping[str, Any]]:
-    return call if isinstance(call, tuple) else (call, {})
+    match call:
+        case (task, arguments):
+            return task, arguments
+        case tuple():
+            raise WrongWorkflow(f"A call is a task, or (task, {{arguments}}); given: {call!r:.200}.")
+    return call, {}
 
 
 def _own(step: str, n: int, element: Any, item: str | None) -> Mapping[str, Any]:

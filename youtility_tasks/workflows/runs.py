@@ -207,7 +207,8 @@ def cancel(workflow_id: int, reason: str = "") -> Cancelled:
 def retry(workflow_id: int, mode: RetryMode | str = RetryMode.FAILED, reason: str = "") -> int:
     """Run a run that has ended again, wholly or in part; how many steps begin anew (those that are skipped may become more).
 
-    Raises Refused when it has not ended, is a part of another, or nothing of it failed; WorkflowNotFound.
+    Raises Refused when it has not ended, is a part of another, nothing of it failed, or a job of it was retried by itself and has not
+    ended; WorkflowNotFound.
     """
     try:
         wanted = RetryMode(mode)
@@ -242,4 +243,5 @@ _STANDS: Mapping[str, str] = {
     "failed": "it has failed. `retry` runs it again.",
     "cancelled": "it was cancelled. `retry` runs it again.",
     "skipped": "it was skipped as a step of another.",
+    "apart": "a job of it, which was retried by itself, waits or runs. Wait for its end, or cancel that job.",
 }

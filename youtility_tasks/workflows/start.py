@@ -17,9 +17,6 @@ from .runs import Run, moved
 if TYPE_CHECKING:
     from .definition import Step, Workflow
 
-MOST_STEPS = 100_000
-"""Of one run, with those of workflows inside it: what one statement writes within its deadline."""
-
 _LONGEST_KEY = 500
 
 
@@ -74,16 +71,16 @@ def _text(flow: Workflow, context: Mapping[str, Any], key: str | None) -> str:
         raise WrongWorkflow(
             f"Workflow {flow.name!r}: a key is text of 1 to {_LONGEST_KEY} characters without NUL; given: {key!r:.80}."
         )
+    if not isinstance(context, Mapping):
+        raise WrongWorkflow(
+            f"Workflow {flow.name!r}: the context is {context!r:.80}; right is a dict that its steps may refer to."
+        )
     limits = settings()
     said = payload.check(
         f"Workflow {flow.name!r}", dict(context), max_bytes=limits.max_args_bytes, max_depth=limits.max_args_depth, root="context"
     )  # fmt: skip
     rows = _Rows()
     rows.add(flow, parent=None, returns=None)
-    if len(rows.steps) > MOST_STEPS:
-        raise WrongWorkflow(
-            f"Workflow {flow.name!r} has {len(rows.steps)} steps; right are at most {MOST_STEPS}. Fan out over a list instead."
-        )
     whole = {"runs": rows.runs, "steps": rows.steps, "edges": rows.edges, "context": json.loads(said), "key": key}
     return json.dumps(whole, ensure_ascii=False)
 

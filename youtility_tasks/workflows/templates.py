@@ -21,6 +21,7 @@ from .graph import SUCCESS, EdgeKind, Node, StepKind, check
 from .references import Reference
 
 _LARGEST_BYTES = 4 * 1024 * 1024
+_DEEPEST = 100
 _KNOWN = {
     "workflow": {"name", "deadline_s", "steps"},
     "task": {"name", "kind", "after", "join", "when", "task", "args", "wait_s", "queue", "priority"},
@@ -74,8 +75,13 @@ def _value(given: Any) -> Any:
 def from_data(data: Any) -> Workflow:
     """The definition that this JSON is, checked like one that was said in Python.
 
-    Raises WrongWorkflow, UnknownTask, UnknownStep or Circle, with the place of what cannot be meant.
+    Raises WrongWorkflow, UnknownTask, UnknownStep or Circle, with the place of what cannot be meant; NotJson, TooDeep, TooLarge.
     """
+    payload.check("The definition", data, max_bytes=_LARGEST_BYTES, max_depth=_DEEPEST, root="definition")
+    return _from_data(data)
+
+
+def _from_data(data: Any) -> Workflow:
     _object("The definition", data, "workflow")
     steps = data.get("steps")
     if not isinstance(steps, Sequence) or isinstance(steps, str):
@@ -84,11 +90,13 @@ def from_data(data: Any) -> Workflow:
     waiting = {}
     for n, each in enumerate(steps):
         kind = each.get("kind", "task") if isinstance(each, Mapping) else None
-        if kind not in _KNOWN or kind == "workflow":
+        if not isinstance(kind, str) or kind not in _KNOWN or kind == "workflow":
             kinds = ", ".join(sorted(_KNOWN.keys() - {"workflow"}))
             raise WrongWorkflow(f"Step {n} of workflow {flow.name!r} is of kind {kind!r}; right is one of {kinds}.")
         _object(f"Step {n} of workflow {flow.name!r}", each, kind)
         name = each.get("name") or each.get("task") or ""
+        if not isinstance(name, str):
+            raise WrongWorkflow(f"Step {n} of workflow {flow.name!r} is called {name!r:.80}; right is text.")
         if name in waiting:
             raise WrongWorkflow(f"Workflow {flow.name!r} has two steps called {name!r}. Give one another name.")
         waiting[name] = each
@@ -103,10 +111,10 @@ def _in_order(workflow: str, steps: Mapping[str, Mapping[str, Any]]) -> list[str
     for name, each in steps.items():
         after = each.get("after", {})
         if isinstance(after, Sequence) and not isinstance(after, str):
-            after = dict.fromkeys(after, SUCCESS)
+            after = dict.fromkeys(after, SUCCESS) if all(isinstance(parent, str) for parent in after) else None
         if not isinstance(after, Mapping):
             raise WrongWorkflow(
-                f"Step {name!r} of workflow {workflow!r} has after={after!r:.80}; right is {{step: kind}}."
+                f"Step {name!r} of workflow {workflow!r} has after={each['after']!r:.80}; right is {{step: kind}}."
             )
         nodes[name] = Node(name, after)
     return check(workflow, nodes)
@@ -129,7 +137,7 @@ def _add(flow: Workflow, name: str, each: Mapping[str, Any]) -> None:
         case StepKind.SIGNAL:
             flow.signal(**where, timeout=_span("timeout_s", each.get("timeout_s")))
         case StepKind.SUB:
-            flow.sub(from_data(each.get("workflow")), **where, returns=each.get("returns"))
+            flow.sub(_from_data(each.get("workflow")), **where, returns=each.get("returns"))
         case StepKind.FAN_OUT:
             over: Any = each.get("over")
             if references.is_stored(over):
@@ -145,6 +153,10 @@ def _add(flow: Workflow, name: str, each: Mapping[str, Any]) -> None:
 
 def _task(each: Mapping[str, Any]) -> Any:
     declared = registry.get(str(each.get("task")))
+    if not isinstance(each.get("queue"), str | None):
+        raise WrongWorkflow(
+            f"A step of task {declared.name!r} has queue={each['queue']!r:.80}; right is a queue's name."
+        )
     return declared.using(queue_name=each.get("queue"), priority=each.get("priority"))
 
 
@@ -191,7 +203,7 @@ def save(flow: Workflow, name: str | None = None) -> int:
     For the current tenant; without one for all of them (with the setting `roles` only operators may). Raises WrongWorkflow.
     """
     data, known_as = as_data(flow), name or flow.name
-    payload.check(f"Workflow {flow.name!r}", data, max_bytes=_LARGEST_BYTES, max_depth=100, root="definition")
+    payload.check(f"Workflow {flow.name!r}", data, max_bytes=_LARGEST_BYTES, max_depth=_DEEPEST, root="definition")
     whose = current_tenant() or ALL
     for _ in range(5):
         newest = WorkflowTemplate.objects.filter(tenant_id=whose, name=known_as).order_by("-version").first()

@@ -113,7 +113,7 @@ def _id(options: Namespace) -> int:
 def _json(what: str, text: str | None) -> Any:
     try:
         return None if text is None else json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadUsage(f"--{what} is no JSON: {error}. Text needs quotes: '\"yes\"'.") from None
 
 
@@ -202,7 +202,7 @@ def _templates() -> Answer:
 def _save(options: Namespace) -> Answer:
     try:
         data = json.loads(Path(options.target).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Refused(f"{options.target!r} cannot be read as JSON: {error}.") from None
     with arguments.in_tenant(options):
         flow = templates.from_data(data)
