@@ -25,6 +25,7 @@ from youtility_tasks import TaskContext, tenant
 from youtility_tasks.models import Job
 from youtility_tasks.tenancy import roles
 from youtility_tasks.tenants import no_tenant
+from youtility_tasks.workflows import resolve
 
 AT = datetime(2025, 3, 3, 8, 22, tzinfo=UTC)
 
@@ -77,7 +78,9 @@ def test_each_clients_reports_hold_its_own_rows_when_the_task_connects_as_the_ta
                 for job in Job.objects.filter(task_name="send_generated_report_onfly_email"):
                     send_generated_report_onfly_email.func(**job.args)
                 for job in Job.objects.filter(task_name="create_report_history"):
-                    create_report_history.func(TaskContext.for_tests(create_report_history, job_id=job.pk), **job.args)
+                    context, at = TaskContext.for_tests(create_report_history, job_id=job.pk), resolve.place(job.args)
+                    told = job.args if at is None else resolve.opened(job.args, at, verbatim=False)
+                    create_report_history.func(context, **told)
                 assert {row.client_id for row in ReportHistory.objects.all()} == {company.id}
                 assert ReportHistory.objects.count() == 2
 
