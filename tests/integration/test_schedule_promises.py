@@ -10,7 +10,7 @@ import pytest
 
 from tests.integration.desk import Desk, execute, job, rows
 from tests.integration.schedules import fire, long_ago, make, told
-from youtility_tasks import Task, Unique, errors, schedules, tenant
+from youtility_tasks import Task, Unique, errors, roster, schedules, suspension, tenant
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution
 from youtility_tasks.schedules import defaults
 
@@ -100,12 +100,26 @@ def test_another_zone_of_the_tenant_makes_no_tick_of_the_past(acme: int, add_tas
         assert is_ahead and row.next_at is not None and (row.next_at + timedelta(hours=9)).hour == hour
 
 
-def test_what_was_due_before_another_zone_goes_by_the_old_one(acme: int, add_task: Task) -> None:
+def test_what_was_due_before_another_zone_is_not_lost(acme: int, add_task: Task) -> None:
     with tenant(acme):
         row = long_ago(make(add_task, cron="*/10 * * * *", missed="all", missed_most=3), minutes=31)
         schedules.holidays.set_zone(acme, "Asia/Tokyo")
         fire(row)
         assert told(row) == [("fired", "")] * 3
+
+
+def test_a_tenant_that_returns_has_no_ticks_of_the_time_that_it_was_away(acme: int, add_task: Task) -> None:
+    with tenant(acme):
+        row = make(add_task, cron="* * * * *", missed="all", missed_most=100)
+    suspension.suspend(acme)
+    long_ago(row, hours=3)
+    roster.add(acme, "Acme again")
+
+    settled = fire(row)
+
+    assert settled is not None and len(settled.fired) <= 1, "one that fell into this moment"
+    row.refresh_from_db()
+    assert row.next_at is not None and row.next_at > row.settled_to
 
 
 @pytest.mark.parametrize("name", ["a\x00", "", "x" * 129, None])
