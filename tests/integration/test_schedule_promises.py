@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from procrastinate.contrib.django import app
 
 from tests.integration.desk import Desk, execute, job, rows
 from tests.integration.schedules import fire, long_ago, make, told
-from youtility_tasks import Task, Unique, errors, roster, schedules, suspension, tenant
+from youtility_tasks import Task, Unique, controls, errors, registry, roster, schedules, suspension, tenant
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution
 from youtility_tasks.schedules import defaults
 
@@ -142,6 +143,44 @@ def test_an_instant_at_the_end_of_all_calendars_is_refused(
 
 
 # -- declared
+
+
+def renamed(declare: Callable[..., Task], task: Task, name: str, **options: Any) -> Task:
+    """As the next release declares it."""
+    registry.forget(task.name)
+    app.tasks.pop(task.name)
+    return declare(report, name=name, aliases=(task.name,), tenant="all", **options)
+
+
+def test_a_declared_schedule_goes_on_under_the_new_name_of_its_task(declare: Callable[..., Task]) -> None:
+    task = declare(report, name="old_report", tenant="all", schedule="0 1 * * *")
+    defaults.agree()
+    schedules.change("old_report", jitter_s=30)
+    made = schedules.get("old_report").pk
+    new = renamed(declare, task, "new_report", schedule="0 1 * * *")
+
+    assert "new_report is declared and not made" in defaults.agree(dry_run=True).differences
+    done = defaults.agree()
+
+    assert ("new_report" in done.followed, done.orphans) == (True, [])
+    row = schedules.get("new_report")
+    assert (row.pk, row.task_name, row.jitter_s) == (made, new.name, 30)
+    assert not ScheduledTask.objects.filter(name="old_report").exists(), "it would fire beside the other"
+    again = defaults.agree()
+    assert ("new_report" in again.followed, "new_report" in again.left) == (False, True), "it was edited, and stays so"
+
+
+def test_behind_a_pause_of_its_task_under_the_new_name_one_job_waits(declare: Callable[..., Task]) -> None:
+    task = declare(report, name="old_report", tenant="all")
+    row = make(task)
+    new = renamed(declare, task, "new_report")
+    controls.pause(task=new.name)
+    for _ in range(2):
+        fire(long_ago(row, minutes=5))
+        ScheduledTaskExecution.objects.filter(outcome="fired").update(tick_at=datetime(2020, 1, 1, tzinfo=UTC))
+        row.refresh_from_db()
+
+    assert told(row) == [("fired", ""), ("skipped", "held")]
 
 
 def declared_as(settings: Any, **schedules: Any) -> None:

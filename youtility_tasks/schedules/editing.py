@@ -83,6 +83,21 @@ def amend(name: str, said: dict[str, Any], *, reason: str = "", declared: Any = 
     return row
 
 
+def rename(name: str, becomes: str, task: str, *, reason: str) -> ScheduledTask:
+    """Let a declared schedule go on under the new name of its task; what was edited stays. Raises UnknownSchedule."""
+    with _held(name) as (row, _):
+        before = _state(row)
+        row.name = becomes
+        if row.declared is not None and row.task_name == row.declared["task_name"]:
+            row.task_name = task
+            row.declared = {**row.declared, "task_name": task}
+        row.changed_by = audit.actor()
+        row.save(using=settings().database)
+        row.refresh_from_db()
+        _enter("change schedule", row, reason, before=before)
+    return row
+
+
 def remove(name: str, *, reason: str = "") -> ScheduledTask:
     """Let a schedule fire no more; its occurrences stay. A declared one does not come back with the next set-up."""
     with _held(name) as (row, now):
