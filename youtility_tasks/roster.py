@@ -12,12 +12,12 @@ from django.db.models.functions import Now
 from . import audit, membership
 from .conf import settings
 from .errors import NotAllowed, Refused
-from .models import Tenant
+from .models import ScheduledTask, Tenant
 from .tenants import tenant
 
 
 def add(tenant_id: int, name: str, *, weight: int = 1, reason: str = "") -> Tenant:
-    """A new tenant, or one that was deactivated and returns under this name and weight.
+    """A new tenant, or one that was deactivated and returns under this name and weight: its schedules go on from now.
 
     Raises Refused when an active tenant has the id, UnknownTenant for an id that cannot be one, NotAllowed where the setting
     `roles` is used and this process is not an operator's, or for a person who is none.
@@ -32,6 +32,9 @@ def add(tenant_id: int, name: str, *, weight: int = 1, reason: str = "") -> Tena
                 revived = Tenant.objects.filter(pk=tenant_id, is_active=False).update(
                     is_active=True, name=name, weight=weight, deactivated_at=None, deactivated_reason=""
                 )
+                if revived:  # away it had no ticks
+                    its = ScheduledTask.objects.filter(tenant_id=tenant_id, next_at__isnull=False)
+                    its.update(settled_to=Now(), next_at=Now())
             if not revived:
                 raise Refused(f"Tenant {tenant_id} exists and is active: {found.name!r}. Choose another id.")
             found.refresh_from_db()

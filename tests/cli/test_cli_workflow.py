@@ -102,3 +102,12 @@ def test_a_run_that_is_not_there_is_refused(manage, act, tasks, run, other_tenan
     assert manage("workflow", act, run.id, "--tenant", other_tenant).code == 1
     said = manage("workflow", act, 99)
     assert (said.code, "No workflow has the id 99 here" in said.err) == (1, True)
+
+
+def test_json_without_bottom_is_refused(manage, run, tmp_path):
+    deep = "[" * 20_000
+    (tmp_path / "deep.json").write_text(deep)
+    for words in (("signal", run.id, "approved", "--payload", deep), ("start", "floors", "--context", deep)):
+        assert manage("workflow", *words).code == 2
+    said = manage("workflow", "save", str(tmp_path / "deep.json"), "--json")
+    assert said.code == 1 and "cannot be read as JSON" in said.json["error"]["message"]

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from procrastinate.contrib.django import app
 
 from tests.integration.desk import Desk, execute, job, rows
 from tests.integration.schedules import fire, long_ago, make, told
-from youtility_tasks import Task, Unique, errors, schedules, tenant
+from youtility_tasks import Task, Unique, controls, errors, registry, roster, schedules, suspension, tenant
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution
 from youtility_tasks.schedules import defaults
 
@@ -100,12 +101,26 @@ def test_another_zone_of_the_tenant_makes_no_tick_of_the_past(acme: int, add_tas
         assert is_ahead and row.next_at is not None and (row.next_at + timedelta(hours=9)).hour == hour
 
 
-def test_what_was_due_before_another_zone_goes_by_the_old_one(acme: int, add_task: Task) -> None:
+def test_what_was_due_before_another_zone_is_not_lost(acme: int, add_task: Task) -> None:
     with tenant(acme):
         row = long_ago(make(add_task, cron="*/10 * * * *", missed="all", missed_most=3), minutes=31)
         schedules.holidays.set_zone(acme, "Asia/Tokyo")
         fire(row)
         assert told(row) == [("fired", "")] * 3
+
+
+def test_a_tenant_that_returns_has_no_ticks_of_the_time_that_it_was_away(acme: int, add_task: Task) -> None:
+    with tenant(acme):
+        row = make(add_task, cron="* * * * *", missed="all", missed_most=100)
+    suspension.suspend(acme)
+    long_ago(row, hours=3)
+    roster.add(acme, "Acme again")
+
+    settled = fire(row)
+
+    assert settled is not None and len(settled.fired) <= 1, "one that fell into this moment"
+    row.refresh_from_db()
+    assert row.next_at is not None and row.next_at > row.settled_to
 
 
 @pytest.mark.parametrize("name", ["a\x00", "", "x" * 129, None])
@@ -128,6 +143,44 @@ def test_an_instant_at_the_end_of_all_calendars_is_refused(
 
 
 # -- declared
+
+
+def renamed(declare: Callable[..., Task], task: Task, name: str, **options: Any) -> Task:
+    """As the next release declares it."""
+    registry.forget(task.name)
+    app.tasks.pop(task.name)
+    return declare(report, name=name, aliases=(task.name,), tenant="all", **options)
+
+
+def test_a_declared_schedule_goes_on_under_the_new_name_of_its_task(declare: Callable[..., Task]) -> None:
+    task = declare(report, name="old_report", tenant="all", schedule="0 1 * * *")
+    defaults.agree()
+    schedules.change("old_report", jitter_s=30)
+    made = schedules.get("old_report").pk
+    new = renamed(declare, task, "new_report", schedule="0 1 * * *")
+
+    assert "new_report is declared and not made" in defaults.agree(dry_run=True).differences
+    done = defaults.agree()
+
+    assert ("new_report" in done.followed, done.orphans) == (True, [])
+    row = schedules.get("new_report")
+    assert (row.pk, row.task_name, row.jitter_s) == (made, new.name, 30)
+    assert not ScheduledTask.objects.filter(name="old_report").exists(), "it would fire beside the other"
+    again = defaults.agree()
+    assert ("new_report" in again.followed, "new_report" in again.left) == (False, True), "it was edited, and stays so"
+
+
+def test_behind_a_pause_of_its_task_under_the_new_name_one_job_waits(declare: Callable[..., Task]) -> None:
+    task = declare(report, name="old_report", tenant="all")
+    row = make(task)
+    new = renamed(declare, task, "new_report")
+    controls.pause(task=new.name)
+    for _ in range(2):
+        fire(long_ago(row, minutes=5))
+        ScheduledTaskExecution.objects.filter(outcome="fired").update(tick_at=datetime(2020, 1, 1, tzinfo=UTC))
+        row.refresh_from_db()
+
+    assert told(row) == [("fired", ""), ("skipped", "held")]
 
 
 def declared_as(settings: Any, **schedules: Any) -> None:

@@ -202,3 +202,18 @@ def test_a_definition_without_bottom_is_a_typed_error(make_task: Task) -> None:
         data = {"name": "g", "steps": [{"kind": "sub", "name": "s", "workflow": data}]}
     with pytest.raises(errors.TooDeep):
         templates.from_data(data)
+
+
+@pytest.mark.parametrize("name", ["a\x00", "\ud800", "nobody", None])
+def test_what_nothing_is_called_is_a_typed_error(acme: int, make_task: Task, name: Any) -> None:
+    flow = Workflow("f")
+    flow.step(make_task)
+    flow.signal("approved")
+    with tenant(acme):
+        run = flow.start()
+        with pytest.raises(errors.SignalRefused, match="it has 'approved'"):
+            run.signal(name)
+        with pytest.raises(errors.WorkflowNotFound):
+            runs.Run.by_key("f", name)
+        with pytest.raises(errors.UnknownTemplate):
+            templates.load(name)

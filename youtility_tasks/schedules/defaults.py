@@ -36,6 +36,8 @@ class Declared:
     """For people."""
     flaw: str = ""
     """Why it cannot be made here, known before anybody tries."""
+    formerly: tuple[str, ...] = ()
+    """Names that its task had, and so it."""
 
     @property
     def whose(self) -> str:
@@ -77,7 +79,9 @@ def declared() -> list[Declared]:
         if task.schedule is not None and task.is_built:
             for tenant_id in [0] if task.tenant == "all" else active:
                 own = {"task": task.name, "cron": task.schedule, "zone": "UTC"}
-                found[tenant_id, task.name] = Declared(tenant_id, task.name, own, f"task {task.name!r}")
+                found[tenant_id, task.name] = Declared(
+                    tenant_id, task.name, own, f"task {task.name!r}", formerly=tuple(task.aliases)
+                )
     for source in sources:
         for each in source():
             found.setdefault((each.tenant_id, each.name), each)
@@ -98,11 +102,12 @@ def agree(*, dry_run: bool = False) -> Agreed:
     One that is declared wrongly is told, and keeps no other from being made.
     """
     done = Agreed()
-    known: set[tuple[int, str]] = set()
-    for each in declared():
-        known.add((each.tenant_id, each.name))
+    wanted = declared()
+    known = {(each.tenant_id, each.name) for each in wanted}
+    for each in wanted:
         with tenant_of(each.tenant_id), audit.acting(_ACTOR):
             try:
+                _take_along(each, known, done, dry_run=dry_run)
                 _agree_on(each, done, dry_run=dry_run)
             except (YoutilityTaskError, UnknownTenant) as error:
                 done.refused.append(f"{each.whose}, declared by {each.where}: {error}")
@@ -116,6 +121,21 @@ def agree(*, dry_run: bool = False) -> Agreed:
                 if (tenant_id, name) not in known
             ]
     return done
+
+
+def _take_along(each: Declared, known: set[tuple[int, str]], done: Agreed, *, dry_run: bool) -> None:
+    """A schedule under a name that its task had goes on under the new one: beside another it would fire twice."""
+    rows = ScheduledTask.objects.using(settings().database).there().for_tenant(each.tenant_id)
+    old = [name for name in each.formerly if (each.tenant_id, name) not in known]
+    made = rows.filter(name__in=old, declared__isnull=False).values_list("name", flat=True)
+    if (
+        dry_run
+        or not made
+        or ScheduledTask.objects.using(settings().database).filter(tenant_id=each.tenant_id, name=each.name).exists()
+    ):
+        return
+    editing.rename(made[0], each.name, str(each.said["task"]), reason=f"its task, {made[0]!r}, is called so by now")
+    done.followed.append(each.whose)
 
 
 def _agree_on(each: Declared, done: Agreed, *, dry_run: bool) -> None:
@@ -141,7 +161,8 @@ def _agree_on(each: Declared, done: Agreed, *, dry_run: bool) -> None:
         # Removed, made by hand under this name, or edited: an operator's, who may have had his reasons.
         done.left.append(each.whose)
         return
-    done.followed.append(each.whose)
+    if each.whose not in done.followed:
+        done.followed.append(each.whose)
     if not dry_run:
         changed = editing.amend(each.name, _all_of(each), reason=f"declared otherwise by {each.where}", declared=wanted)
         _remember(changed)

@@ -83,6 +83,21 @@ def amend(name: str, said: dict[str, Any], *, reason: str = "", declared: Any = 
     return row
 
 
+def rename(name: str, becomes: str, task: str, *, reason: str) -> ScheduledTask:
+    """Let a declared schedule go on under the new name of its task; what was edited stays. Raises UnknownSchedule."""
+    with _held(name) as (row, _):
+        before = _state(row)
+        row.name = becomes
+        if row.declared is not None and row.task_name == row.declared["task_name"]:
+            row.task_name = task
+            row.declared = {**row.declared, "task_name": task}
+        row.changed_by = audit.actor()
+        row.save(using=settings().database)
+        row.refresh_from_db()
+        _enter("change schedule", row, reason, before=before)
+    return row
+
+
 def remove(name: str, *, reason: str = "") -> ScheduledTask:
     """Let a schedule fire no more; its occurrences stay. A declared one does not come back with the next set-up."""
     with _held(name) as (row, now):
@@ -161,18 +176,16 @@ def is_paused(row: ScheduledTask, now: datetime) -> bool:
     return row.is_paused and (row.paused_until is None or row.paused_until > now)
 
 
-def settle_all(tenant_id: int, **which: Any) -> None:
-    """Before their surroundings change: these schedules of the current tenant have a row for each tick up to now, by what held until now."""
-    rows = ScheduledTask.objects.using(settings().database).there().for_tenant(tenant_id)
-    for name in rows.filter(next_at__isnull=False, **which).order_by("pk").values_list("name", flat=True):
-        with _held(name) as (row, _):
-            row.save(using=settings().database, update_fields=["settled_to"])
+def look_again(tenant_id: int, *, from_now: bool = False, **which: Any) -> int:
+    """Let workers look at once at schedules whose surroundings have changed (a zone, holidays); how many these are.
 
-
-def look_again(tenant_id: int, **which: Any) -> int:
-    """Let workers look at once at schedules whose surroundings have changed (a zone, holidays); how many these are."""
-    rows = ScheduledTask.objects.using(settings().database).there().for_tenant(tenant_id)
-    return rows.filter(next_at__isnull=False, **which).update(next_at=metrics.database_clock())
+    `from_now`: the change makes no ticks of the past. One that is due has not had its ticks yet, and has them all the same.
+    """
+    rows = ScheduledTask.objects.using(settings().database).there().for_tenant(tenant_id).filter(**which)
+    now = metrics.database_clock()
+    if from_now:
+        rows.filter(next_at__gt=now).update(settled_to=now)
+    return rows.filter(next_at__isnull=False).update(next_at=now)
 
 
 @contextlib.contextmanager

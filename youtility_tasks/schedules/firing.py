@@ -222,10 +222,11 @@ def _in_the_way(row: ScheduledTask, live: list[tuple[int, str]]) -> tuple[Reason
 def _pause_over(row: ScheduledTask) -> str | None:
     task = registry.resolve(row.task_name)
     queue_name = row.queue_name or (task.queue_name if task is not None else "")
+    names = {"", row.task_name} if task is None else {"", row.task_name, task.name}  # the row's may be an alias by now
     for control in QueueControl.objects.using(settings().database).shut():
         if (
             control.queue_name in ("", queue_name)
-            and control.task_name in ("", row.task_name)
+            and control.task_name in names
             and control.tenant_id in (None, row.tenant_id)
         ):
             return str(control)

@@ -68,11 +68,10 @@ def set_zone(tenant_id: int, zone: str, *, reason: str = "") -> Tenant:
         before = rows.first()
         if before is None:
             raise WrongSchedule(f"No tenant has the id {tenant_id}. `manage_task_queue tenants` lists them.")
-        editing.settle_all(tenant_id, zone="")
         rows.update(zone=zone)
         said = {"before": {"zone": before.zone}, "after": {"zone": zone}}
         audit.write("set zone", f"tenant {tenant_id}", tenant_id=tenant_id, reason=reason, **said)
-        editing.look_again(tenant_id, zone="")
+        editing.look_again(tenant_id, from_now=True, zone="")
         before.zone = zone
     return before
 

@@ -352,7 +352,7 @@ TABLES = (
             **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _SCHEDULE, "UPDATE": _SCHEDULE}),
             OPS: {
                 "SELECT": ("id", *(each for each in _SCHEDULE if each not in {"args", "declared"})),
-                "UPDATE": ("next_at",),  # a tenant's zone has changed
+                "UPDATE": ("next_at", "settled_to"),  # a tenant's zone has changed
             },
         },
         (

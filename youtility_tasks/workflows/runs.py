@@ -58,6 +58,8 @@ class Run:
     @classmethod
     def by_key(cls, name: str, key: str) -> Run:
         """The run of this workflow that was started with this key, for the current tenant. Raises WorkflowNotFound."""
+        if not (_is_storable(name) and _is_storable(key)):
+            raise WorkflowNotFound(f"{name}: {key}")
         visible = TaskWorkflow.objects.for_tenant(current_tenant())
         found = visible.filter(name=name, key=key).values_list("pk", flat=True).first()
         if found is None:
@@ -130,6 +132,8 @@ def signal(workflow_id: int, name: str, said: Any = None) -> None:
         f"Signal {name!r}", said, max_bytes=limits.max_result_bytes, max_depth=limits.max_args_depth, root="payload"
     )
     run = find(workflow_id)
+    if not _is_storable(name):
+        raise SignalRefused(f"Workflow {run.pk} ({run.name}): signal {name!r:.200} {_why_not(run, name, 'unknown')}")
     parameters = {
         "workflow_id": run.pk,
         "name": name,
@@ -147,6 +151,11 @@ def signal(workflow_id: int, name: str, said: Any = None) -> None:
         )
     moved()
     logger.debug("signal sent workflow=%s name=%s tenant=%s", run.pk, name, run.tenant_id)
+
+
+def _is_storable(name: object) -> bool:
+    """Whether the database could be asked for it; nothing is called otherwise."""
+    return isinstance(name, str) and payload.clean_text(name) == name
 
 
 def moved() -> None:

@@ -237,6 +237,8 @@ def load(name: str, version: int | None = None) -> Workflow:
     Raises UnknownTemplate, or what `from_data` raises where a task of it is no longer there.
     """
     visible = WorkflowTemplate.objects.for_tenant(current_tenant() if acting() is not None else None)
+    if not isinstance(name, str) or payload.clean_text(name) != name:  # the database could not even be asked
+        raise UnknownTemplate(name, version, ())
     found = visible.filter(name=name)
     if version is not None:
         found = found.filter(version=version)
