@@ -153,6 +153,8 @@ def a_supervisor_that_was_frozen_goes_on(crew: Crew, mutant: Mutant | None) -> N
     """It had stopped its workers and left, with 0, as if somebody had asked for it."""
     supervisor = crew.start(mutant=mutant)
     ((_, worker),) = crew.queue.workers()
+    waits = psutil.STATUS_SLEEPING
+    until(lambda: psutil.Process(supervisor.pid).status() == waits, why="the supervisor waits for signals")
     os.kill(supervisor.pid, signal.SIGSTOP)
     os.kill(worker, signal.SIGKILL)
     thaw_at = time.monotonic() + 1.5
