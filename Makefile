@@ -18,7 +18,7 @@ up: .venv/demo              ## database, workers and pages, until Ctrl-C
 test: check                 ## all checks and tests; what fails beside others is run once more, alone
 	.venv/bin/python -m pytest -q -n 3 $(SIDE_BY_SIDE) $(addprefix --ignore=,$(IN_PAIRS) $(ONE_BY_ONE)) || $(AGAIN)
 	.venv/bin/python -m pytest -q -n 2 $(SIDE_BY_SIDE) $(IN_PAIRS) || $(AGAIN)
-	.venv/bin/python -m pytest -q $(ONE_BY_ONE) || $(AGAIN)
+	.venv/bin/python -m pytest -q $(ONE_BY_ONE)
 
 AGAIN = .venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none
 

@@ -358,7 +358,7 @@ def _result(call: _Call, written: Enqueued) -> tasks_api.EnqueuedResult[Any]:
         except tasks_api.TaskResultDoesNotExist:
             raise EnqueueError(
                 f"Task {call.task.name!r}: job {written.job_id} holds this call's key, and there is nothing to answer with: its task is "
-                "declared nowhere here, or nothing of it is kept any more. Nothing was written. Declare that task, or cancel the job "
+                "declared nowhere here, or nothing of it is kept any more. This call made no job. Declare that task, or cancel the job "
                 f"(`manage_task_queue cancel {written.job_id}`); a period's key is let go with its row in youtility_tasks_uniquekey."
             ) from None
         return tasks_api.EnqueuedResult.of(found, is_new=False, is_replaced=written.is_replaced)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from youtility_tasks import acts, history, listing, notes, registry, submission, tenants
+from youtility_tasks import acts, history, holds, listing, notes, registry, submission, tenants
 from youtility_tasks.documents import jobs as documents
 from youtility_tasks.errors import JobNotFound, UnknownTask, WrongArguments
 from youtility_tasks.listing import JobFilter
@@ -84,7 +84,7 @@ def get_job(query: OfTenant, place: Any, job_id: int) -> dict[str, Any]:
     known = history.story(job_id, tenant_id=place.tenant_id)
     if known is None:
         raise JobNotFound(job_id)
-    job = documents.story(known)
+    job = documents.story(known, holds.held(known.job_id, known.tenant_id, known.job))
     job["args"] = None if place.is_ops else documents.args(known)
     job["checkpoint"] = None if place.is_ops or known.job is None else notes.kept_by(known.job_id)
     waits = known.status is JobStatus.TODO and not place.is_ops

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db.models import Model
 
-from youtility_tasks import holds, notes, registry
+from youtility_tasks import notes, registry
 from youtility_tasks.acts import Acted
 from youtility_tasks.declaration import LEAST_URGENT, Task
 from youtility_tasks.errors import Refused
 from youtility_tasks.history import JobStory
+from youtility_tasks.holds import Held
 from youtility_tasks.listing import JobLine
 from youtility_tasks.models import Job, TaskExecutionHistory
 from youtility_tasks.notes import Progress
@@ -57,12 +58,9 @@ def most_attempts(task_name: str) -> int | None:
     return declared.max_attempts if declared else None
 
 
-def story(known: JobStory) -> dict[str, Any]:
-    """One job, in its queue or ended, without its arguments."""
-    held = [
-        {"key": each.key, "while": each.while_, "until": instant(each.until)}
-        for each in holds.held(known.job_id, known.tenant_id, known.job)
-    ]
+def story(known: JobStory, keys: Iterable[Held]) -> dict[str, Any]:
+    """One job, in its queue or ended, without its arguments; and the keys that it holds."""
+    held = [{"key": each.key, "while": each.while_, "until": instant(each.until)} for each in keys]
     return {**_facts(known), "holds": held}
 
 

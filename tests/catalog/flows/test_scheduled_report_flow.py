@@ -9,7 +9,8 @@ import pytest
 from task_catalog.flows import scheduled_report
 from task_catalog.ports import mail
 from task_catalog.reports.mailing import send_generated_report_on_mail
-from task_catalog.reports.scheduled import create_scheduled_reports
+from task_catalog.reports.scheduled import create_scheduled_reports, request_of
+from task_catalog.rules.report_schedule import Period
 from tests.catalog.closing.world import START, run
 from tests.catalog.reports.test_scheduled import utc
 from tests.catalog.reports.world import histories, schedule, visits
@@ -101,6 +102,19 @@ def test_a_report_of_before_there_were_runs_is_told_at_once_and_once(acme, site,
     run_jobs("reports")
 
     assert len(list(histories(acme))) == 1
+
+
+def test_a_second_word_changes_nothing(acme, site, mailbox):
+    row = schedule(acme, site)
+    run(create_scheduled_reports)
+    with tenant(acme.id):
+        request = request_of(row, Period(utc("02 00:30"), utc("03 00:30")), 330)
+        scheduled_report.end(request)
+        scheduled_report.end(request, has_data=False, trouble=("late", "a second word", None))
+
+    run_jobs("reports")
+
+    assert [(each.has_data, each.traceback) for each in histories(acme)] == [(True, "")]
 
 
 def test_a_worker_that_dies_between_the_word_and_the_end_of_the_promise_says_neither(acme, site, mailbox, monkeypatch):

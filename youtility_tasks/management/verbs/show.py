@@ -45,8 +45,8 @@ def run(options: Namespace) -> Answer:
     known = history.story(options.id, tenant_id=options.tenant)
     if known is None:
         raise JobNotFound(options.id)
-    job = documents.story(known)
     keys = holds.held(known.job_id, known.tenant_id, known.job)
+    job = documents.story(known, keys)
     if options.with_args:
         job["args"] = documents.args(known, with_pii=options.pii)
         if known.job is not None:
