@@ -8,10 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+
 from youtility_tasks import enqueue, payload, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import EnqueueError, Refused, UnknownTask, WrongArguments, did_you_mean
+from youtility_tasks.models import Job
 from youtility_tasks.secrets import sealing
 from youtility_tasks.tenancy import roles
 from youtility_tasks.uniqueness import Unique
@@ -32,6 +36,15 @@ class Letter:
     done_key: str | None = None
     args: str = "{}"
     """As the database has them, text of JSON."""
+
+    @classmethod
+    def read(cls, found: QuerySet[Job], *, with_args: bool, limit: int | None = None) -> list[Letter]:
+        """Letters from their rows, in the order of their ids. `with_args`: what an operator of all tenants may not read, too."""
+        columns = ["pk", "claim_number", "tenant_id", "task_name", "lock", "queueing_lock", "step_id"]
+        if with_args:
+            found = found.annotate(args_text=Cast("args", TextField()))
+            columns += ["unique_key", "done_key", "args_text"]
+        return [cls(*row) for row in found.order_by("pk").values_list(*columns)[:limit]]
 
 
 @dataclass(frozen=True, slots=True)

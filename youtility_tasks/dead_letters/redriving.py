@@ -18,8 +18,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import TextField
-from django.db.models.functions import Cast
 
 from youtility_tasks import audit, membership, queries, tenants
 from youtility_tasks.conf import settings
@@ -284,9 +282,4 @@ def _tenant_of(tenant_id: int | None) -> Iterator[None]:
 
 
 def _letters(wanted: Letters, tenant_id: int | None, after_id: int, n: int, *, with_args: bool) -> list[Letter]:
-    found = wanted.find(tenant_id).filter(pk__gt=after_id).order_by("pk")
-    plain = ["pk", "claim_number", "tenant_id", "task_name", "lock", "queueing_lock", "step_id"]
-    if with_args:
-        found = found.annotate(args_text=Cast("args", TextField()))
-        plain += ["unique_key", "done_key", "args_text"]  # which an operator of all tenants may not read
-    return [Letter(*row) for row in found.values_list(*plain)[:n]]
+    return Letter.read(wanted.find(tenant_id).filter(pk__gt=after_id), with_args=with_args, limit=n)

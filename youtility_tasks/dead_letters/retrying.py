@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import TextField
-from django.db.models.functions import Cast
 
 from youtility_tasks import acts, membership, tenants
 from youtility_tasks.acts import Acted, Acts
@@ -38,7 +36,7 @@ def retry_many(job_ids: Iterable[int], changes: Mapping[str, Any], reason: str =
     membership.allow("retry", current_tenant())
     refuse_operators()
     could, refused = acts.could_be("retried", job_ids)
-    letters = [Letter(*row) for row in _rows(could)]
+    letters = Letter.read(Job.objects.dead_letters().filter(pk__in=could), with_args=True)
     edits = {letter.job_id: _edit(letter, changes) for letter in letters}
     moved = Moved()
     with transaction.atomic(using=settings().database):
@@ -51,27 +49,6 @@ def retry_many(job_ids: Iterable[int], changes: Mapping[str, Any], reason: str =
     ]:
         refused.update({job_id: Refused(f"Job {job_id} moved on meanwhile. Look at it again.") for job_id in gone})
     return Acts(moved.done, refused)
-
-
-def _rows(job_ids: Iterable[int]) -> Any:
-    found = (
-        Job.objects.dead_letters()
-        .filter(pk__in=list(job_ids))
-        .annotate(args_text=Cast("args", TextField()))
-        .order_by("pk")
-    )
-    return found.values_list(
-        "pk",
-        "claim_number",
-        "tenant_id",
-        "task_name",
-        "lock",
-        "queueing_lock",
-        "step_id",
-        "unique_key",
-        "done_key",
-        "args_text",
-    )
 
 
 def _edit(letter: Letter, changes: Mapping[str, Any]) -> Edit:
