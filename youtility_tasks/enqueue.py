@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,8 @@ class Enqueued:
     enqueued_at: datetime | None
     is_new: bool
     is_replaced: bool = False
+    found: tasks_api.TaskResult[Any] | None = None
+    """What is known of the one that already does."""
 
 
 def enqueue(
@@ -285,7 +287,10 @@ def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
         if len(done) < len(calls):
             # Each time the holder of the key ended between our two statements.
             raise EnqueueError(f"Task {calls[0].task.name!r}: its lock changed hands too often; enqueue it again.")
-    return [done[n] for n in range(len(calls))]
+        # Here, so that a batch of which one has no answer leaves no row behind.
+        return [
+            each if each.is_new else replace(each, found=_found(calls[n], each)) for n, each in sorted(done.items())
+        ]
 
 
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
@@ -351,17 +356,21 @@ def _twin(call: _Call) -> tuple[int, datetime] | None:
     return (rows[0][0], rows[0][1]) if rows else None
 
 
+def _found(call: _Call, holder: Enqueued) -> tasks_api.TaskResult[Any]:
+    """Of the job that stands for a call: it has its own arguments, and may be running by now."""
+    try:
+        return history.result(str(holder.job_id))
+    except tasks_api.TaskResultDoesNotExist:
+        raise EnqueueError(
+            f"Task {call.task.name!r}: job {holder.job_id} holds this call's key, and there is nothing to answer with: its task is "
+            "declared nowhere here, or nothing of it is kept any more. Nothing was written. Declare that task, or cancel the job "
+            f"(`manage_task_queue cancel {holder.job_id}`); a period's key is let go with its row in youtility_tasks_uniquekey."
+        ) from None
+
+
 def _result(call: _Call, written: Enqueued) -> tasks_api.EnqueuedResult[Any]:
-    if not written.is_new:  # it has its own arguments, and may be running by now
-        try:
-            found = history.result(str(written.job_id))
-        except tasks_api.TaskResultDoesNotExist:
-            raise EnqueueError(
-                f"Task {call.task.name!r}: job {written.job_id} holds this call's key, and there is nothing to answer with: its task is "
-                "declared nowhere here, or nothing of it is kept any more. This call made no job. Declare that task, or cancel the job "
-                f"(`manage_task_queue cancel {written.job_id}`); a period's key is let go with its row in youtility_tasks_uniquekey."
-            ) from None
-        return tasks_api.EnqueuedResult.of(found, is_new=False, is_replaced=written.is_replaced)
+    if written.found is not None:
+        return tasks_api.EnqueuedResult.of(written.found, is_new=False, is_replaced=written.is_replaced)
     result: tasks_api.EnqueuedResult[Any] = tasks_api.EnqueuedResult(
         task=call.task.stands_for or call.task,
         id=str(written.job_id),

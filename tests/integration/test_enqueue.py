@@ -383,6 +383,16 @@ def test_a_lock_that_a_job_of_an_undeclared_task_holds_is_named_with_that_job(si
     assert Job.objects.count() == 1
 
 
+def test_a_batch_of_which_one_has_no_answer_leaves_no_row_behind(single_task: Task) -> None:
+    waits = single_task.enqueue(key="a", number=1)
+    Job.objects.filter(pk=waits.id).update(task_name="of_the_release_before")
+
+    with pytest.raises(errors.EnqueueError, match="Nothing was written"):
+        enqueue_many(single_task, [{"key": "b", "number": 2}, {"key": "a", "number": 3}])
+
+    assert [str(pk) for pk in Job.objects.values_list("pk", flat=True)] == [waits.id]
+
+
 def test_a_running_job_leaves_its_queueing_lock_free(desk: Desk, single_task: Task) -> None:
     running = single_task.enqueue(key="a")
     desk.take()
