@@ -176,6 +176,12 @@ def may(user: Any, act: str, tenant_id: int | None) -> bool:
     return True
 
 
+def covers(role: Role | None, act: str) -> bool:
+    """Whether this role reaches so far in its tenant; what takes OPS no role does."""
+    needed = NEEDS[act]
+    return role is not None and needed is not None and _reaches(role, needed)
+
+
 def enter_refusal(refused: NotAllowed) -> None:
     """Leave a line in the log, and a row in the tenant's audit log, that somebody was refused; after the transaction it was in."""
     logger.warning("refused by=%r reason=%s", audit.actor(), refused)

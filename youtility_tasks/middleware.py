@@ -9,16 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.db import OperationalError
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseForbidden
-from django.urls import resolve
+from django.urls import Resolver404, resolve
 
 from . import membership, tenants
 from .errors import NotAllowed
 from .models import Role
 
 FINDS_OUT_ITSELF = "youtility_tasks_finds_out_itself"
-"""Attribute of a view that asks itself who sent the request and for which tenant."""
+"""Attribute of a view that asks itself who sent the request and for which tenant; the middleware then asks nobody."""
 CHOSEN = "youtility_tasks_tenant"
 """Key of the session that holds the tenant which somebody with several has chosen."""
 
@@ -50,7 +49,8 @@ class TenantMiddleware:
             return _streamed_here(response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        await sync_to_async(_resolve)(request)
+        if not _finds_out_itself(request):
+            await sync_to_async(_ask)(request)
         with _entered(request):
             response: HttpResponseBase = await self.get_response(request)
             return _streamed_here(response)
@@ -95,14 +95,11 @@ def choose(request: HttpRequest, tenant_id: int | None) -> None:
     request.session[CHOSEN] = tenant_id
 
 
-def _resolve(request: Any) -> None:
+def _finds_out_itself(request: HttpRequest) -> bool:
     try:
-        _ask(request)
-    except OperationalError:
-        # A view that finds out itself for whom it works also tells itself that the database is away.
-        if not getattr(resolve(request.path_info).func, FINDS_OUT_ITSELF, False):
-            raise
-        request.tenant_roles, request.tenant_id, request.user = {}, None, None
+        return bool(getattr(resolve(request.path_info).func, FINDS_OUT_ITSELF, False))
+    except Resolver404:
+        return False
 
 
 def _ask(request: Any) -> None:
@@ -119,7 +116,11 @@ def _ask(request: Any) -> None:
 
 @contextlib.contextmanager
 def _entered(request: Any) -> Iterator[None]:
-    _resolve(request)
+    if _finds_out_itself(request):
+        with tenants.nobody(), membership.acting(None):
+            yield
+        return
+    _ask(request)
     place = tenants.nobody() if request.tenant_id is None else tenants.tenant(request.tenant_id)
     with place, membership.acting(_user_of(request)):
         yield

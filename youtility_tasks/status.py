@@ -47,6 +47,9 @@ MOVES: dict[JobStatus, frozenset[JobStatus]] = {
 LIVE = frozenset({JobStatus.TODO, JobStatus.DOING})
 
 
+LABELS: dict[str, str] = {JobStatus.TODO: "waiting", JobStatus.DOING: "running"}
+"""What pages call a status, where that is another word."""
+
 CELERY_WORDS: dict[str, str] = {
     JobStatus.TODO: "PENDING",
     JobStatus.DOING: "STARTED",

@@ -10,4 +10,5 @@ urlpatterns = [
     path("healthz", health.healthz, name="youtility_tasks_healthz"),
     path("readyz", health.readyz, name="youtility_tasks_readyz"),
     path("api/", include("youtility_tasks.api.urls")),
+    path("", include("youtility_tasks.console.urls")),
 ]

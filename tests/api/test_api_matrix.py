@@ -9,8 +9,8 @@ import pytest
 from django.db import transaction
 
 from tests.api.speaking import ACME, Api
-from youtility_tasks import Workflow, members, schedules, tenant
-from youtility_tasks.api import door, urls
+from youtility_tasks import Workflow, members, schedules, tenant, visits
+from youtility_tasks.api import urls
 from youtility_tasks.api.endpoints import ENDPOINTS, Endpoint, For
 from youtility_tasks.models import (
     ApiToken,
@@ -156,8 +156,8 @@ def test_a_door_that_does_not_look_who_comes_would_be_noticed(
         with pytest.raises(AssertionError):
             check("viewer", by_name[name], viewer, target)
     monkeypatch.undo()
-    place = door._place
-    monkeypatch.setattr(door, "_place", lambda endpoint, caller, query: place(by_name["list_jobs"], caller, query))
+    admit, anyone = visits.admit, by_name["list_jobs"].scope
+    monkeypatch.setattr(visits, "admit", lambda user, chosen, wanted, scope: admit(user, chosen, wanted, anyone))
     with pytest.raises(AssertionError):
         check("ops", by_name["list_holidays"], ops, target)
 

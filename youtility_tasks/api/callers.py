@@ -1,28 +1,18 @@
-"""Who calls, by a token or by a session; and for which tenant the request works."""
+"""Who calls, by a token or by a session."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings as settings_of_django
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
-from youtility_tasks import audit, membership, tenants, tokens
-from youtility_tasks.conf import settings
-from youtility_tasks.errors import ConfigurationError
+from youtility_tasks import membership, tenants, tokens
 from youtility_tasks.middleware import CHOSEN
-from youtility_tasks.models import Role
-from youtility_tasks.tenancy import roles
-from youtility_tasks.tenants import ALL
-
-from .problems import Problem
+from youtility_tasks.problems import Problem
 
 _SAFE = {"GET", "HEAD"}
 
@@ -35,26 +25,6 @@ class Caller:
     counted_as: str
     chosen: int | None
     """The tenant that their session has chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """For whom a request works: a tenant in which its caller has a role; or as an operator the sweeps (tenant 0), whose rows
-    are no tenant's, one tenant's metadata, or everybody's."""
-
-    tenant_id: int | None
-    role: Role | None
-    """None: as an operator."""
-
-    @property
-    def is_of_sweeps(self) -> bool:
-        """Whether it is for the sweeps."""
-        return self.tenant_id == ALL
-
-    @property
-    def is_ops(self) -> bool:
-        """Whether it sees metadata alone."""
-        return self.role is None and not self.is_of_sweeps
 
 
 def authenticate(request: HttpRequest) -> Caller:
@@ -87,8 +57,6 @@ def _user(user_id: str) -> Any:
 
 def _by_session(request: HttpRequest) -> Caller:
     user: Any = getattr(request, "user", None)
-    if user is None and request.COOKIES.get(settings_of_django.SESSION_COOKIE_NAME):
-        raise OperationalError("a session could not be read")
     if not (getattr(user, "is_authenticated", False) and getattr(user, "is_active", False)):
         raise _unauthenticated("Nobody is signed in. Send Authorization: Bearer ytt_..., or a session's cookie.")
     if request.method not in _SAFE:
@@ -110,62 +78,3 @@ def _check_csrf(request: HttpRequest) -> None:
 
 def _unauthenticated(detail: str) -> Problem:
     return Problem(401, "unauthenticated", "Not signed in", detail, {"WWW-Authenticate": 'Bearer realm="tasks"'})
-
-
-# -- for which tenant
-
-
-def place(caller: Caller, wanted: int | None) -> Place:
-    """Where the caller works: in the tenant that is wanted, else the one they have (chosen); else as an operator, if they are.
-
-    Raises Problem 403; the text is the same whether a tenant exists or not.
-    """
-    its = membership.memberships_of(caller.user)
-    here = wanted
-    if here is None:
-        here = next(iter(its)) if len(its) == 1 else caller.chosen if caller.chosen in its else None
-    if here is not None and here in its:
-        return Place(here, its[here])
-    if here == ALL and not membership.is_ops(caller.user):
-        raise Problem(
-            403, "not-allowed", "Not allowed", f"The sweeps are for who has the permission {membership.OPS!r}."
-        )
-    if membership.is_ops(caller.user):
-        return Place(here, None)
-    if here is None and its:
-        known = ", ".join(map(str, its))
-        raise Problem(403, "which-tenant", "Which tenant?", f"You belong to several tenants ({known}): add ?tenant=ID.")
-    whose = f"for tenant {here}" if here is not None else "for any tenant"
-    raise Problem(403, "not-allowed", "Not allowed", f"You have no role {whose}; an admin of the tenant gives one.")
-
-
-@contextlib.contextmanager
-def entered(where: Place | None, caller: Caller) -> Iterator[None]:
-    """The caller acts inside the block, in that place; in none, without rows. The database is told so where roles are used."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(membership.acting(caller.user))
-        if where is not None and where.is_ops:
-            stack.enter_context(_as_operator())
-        if where is None or where.tenant_id is None:
-            stack.enter_context(tenants.nobody())
-        else:
-            stack.enter_context(tenants.no_tenant() if where.is_of_sweeps else tenants.tenant(where.tenant_id))
-        yield
-
-
-@contextlib.contextmanager
-def _as_operator() -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(roles.acting_here("ops"))
-        except ConfigurationError as error:
-            raise Problem(403, "no-operators", "No operators here", f"{error} Or add ?tenant=ID.") from None
-        yield
-
-
-def enter_look(where: Place, what: str, said: dict[str, Any]) -> None:
-    """Who looks as an operator, or acts as one, is in the audit log (the tenant's own, if it is one), where the database keeps
-    tenants apart."""
-    if where.is_ops and settings().roles is not None:
-        act = "for all tenants" if where.tenant_id is None else "as an operator"
-        audit.write(act, what, tenant_id=where.tenant_id, after=said)

@@ -12,14 +12,14 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from youtility_tasks import membership, queries, tenants, tokens
+from youtility_tasks import membership, queries, tenants, tokens, visits
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import FINDS_OUT_ITSELF
+from youtility_tasks.problems import Problem, of
 
 from . import callers, reading
-from .endpoints import Endpoint, For
-from .problems import Problem, of
+from .endpoints import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +57,12 @@ def _answer(request: HttpRequest, endpoint: Endpoint, path: Mapping[str, Any]) -
             given["body"] = reading.body(request, endpoint.body)
         if endpoint.takes_key:
             given["key"] = reading.key(request)
-        where = _place(endpoint, caller, query)
-        with callers.entered(where, caller):
+        where = visits.admit(caller.user, caller.chosen, getattr(query, "tenant", None), endpoint.scope)
+        with visits.entered(where, caller.user):
             try:
                 with _transaction(endpoint):
                     if where is not None:
-                        callers.enter_look(
+                        visits.enter_look(
                             where, f"{request.method} {endpoint.path}"[:300], query.model_dump(mode="json")
                         )
                         given["place"] = where
@@ -84,28 +84,6 @@ def _count(caller: callers.Caller) -> None:
             f"More than {limits.api_rate_per_s:g} requests a second, after {limits.api_burst} at once. Try again in {seconds} s.",
             {"Retry-After": str(seconds)},
         )  # fmt: skip
-
-
-def _place(endpoint: Endpoint, caller: callers.Caller, query: Any) -> callers.Place | None:
-    match endpoint.scope:
-        case For.ANYBODY:
-            return None
-        case For.OPS:
-            if not membership.is_ops(caller.user):
-                raise Problem(
-                    403,
-                    "not-allowed",
-                    "Not allowed",
-                    f"It takes the permission {membership.OPS!r}, which you have not.",
-                )
-            return callers.Place(None, None)
-    where = callers.place(caller, query.tenant)
-    if endpoint.scope in (For.TENANT, For.TENANT_OR_SWEEPS) and where.is_ops:
-        raise Problem(
-            403, "not-allowed", "Not allowed",
-            "Operators see metadata: this shows or changes what is a tenant's own, and takes a role for that tenant (?tenant=ID).",
-        )  # fmt: skip
-    return where
 
 
 @contextlib.contextmanager

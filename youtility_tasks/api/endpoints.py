@@ -5,22 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel
 
+from youtility_tasks.visits import For
+
 from .words import Nothing, OfTenant, OfTenantOrSweeps
-
-
-class For(Enum):
-    """For whom a request may work."""
-
-    ANYBODY = "who is signed in: it shows nothing of a tenant"
-    TENANT = "one tenant, in which the caller has a role"
-    TENANT_OR_SWEEPS = "one tenant, in which the caller has a role, or an operator the sweeps (tenant 0)"
-    TENANT_OR_OPS = "one tenant, or an operator: metadata of one or all"
-    OPS = "operators, over all tenants"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from pydantic import Field
 
 from youtility_tasks import schedules
 from youtility_tasks.documents import schedules as documents
+from youtility_tasks.visits import For
 
 from . import words
-from .endpoints import For, endpoint
+from .endpoints import endpoint
 from .words import Given, OfTenantOrSweeps, Why
 
 

@@ -10,10 +10,11 @@ from youtility_tasks.errors import JobNotFound, UnknownTask, WrongArguments
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import current_tenant
+from youtility_tasks.visits import For
 from youtility_tasks.why import why
 
 from . import words
-from .endpoints import For, endpoint
+from .endpoints import endpoint
 from .job_words import (
     ActedDocument,
     ActedMany,

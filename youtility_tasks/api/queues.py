@@ -11,9 +11,9 @@ from youtility_tasks.controls import KEEP
 from youtility_tasks.documents import queues as documents
 from youtility_tasks.errors import UnknownTarget
 from youtility_tasks.models.controls import FASTEST, SLOWEST
+from youtility_tasks.problems import Problem
 
 from .endpoints import endpoint
-from .problems import Problem
 from .words import LARGEST_TENANT, Given, Instant, Name, OfTenant, Why
 
 

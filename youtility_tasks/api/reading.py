@@ -10,8 +10,7 @@ from django.http import HttpRequest
 from pydantic import BaseModel, ValidationError
 
 from youtility_tasks.conf import settings
-
-from .problems import Problem
+from youtility_tasks.problems import Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 LONGEST_KEY = 255

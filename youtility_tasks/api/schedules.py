@@ -8,10 +8,11 @@ from youtility_tasks import metrics, schedules
 from youtility_tasks.documents import schedules as documents
 from youtility_tasks.errors import UnknownSchedule
 from youtility_tasks.models import ScheduledTask
+from youtility_tasks.problems import Problem
+from youtility_tasks.visits import For
 
 from . import words
-from .endpoints import For, endpoint
-from .problems import Problem
+from .endpoints import endpoint
 from .queues import Ends
 from .schedule_words import (
     Ahead,

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from youtility_tasks.problems import MEDIA_TYPE
+
 from .endpoints import ENDPOINTS, Endpoint
-from .problems import MEDIA_TYPE
 from .reading import LONGEST_KEY
 from .words import LARGEST_ID, ProblemDocument
 

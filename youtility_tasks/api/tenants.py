@@ -9,11 +9,12 @@ from pydantic import Field
 from youtility_tasks import members, membership, roster, suspension
 from youtility_tasks.documents import people as documents
 from youtility_tasks.models import Role, Tenant
+from youtility_tasks.problems import Problem
 from youtility_tasks.schedules import holidays
+from youtility_tasks.visits import For
 
 from . import words
-from .endpoints import For, endpoint
-from .problems import Problem
+from .endpoints import endpoint
 from .words import LARGEST_TENANT, Given, OfTenant, Why
 
 _Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]

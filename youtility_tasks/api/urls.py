@@ -8,9 +8,11 @@ from datetime import date
 from django.urls import path, re_path, register_converter, reverse
 from pydantic import ConfigDict
 
+from youtility_tasks.visits import For
+
 from . import audit, holidays, jobs, queues, schedules, tenants, workers, workflows
 from .door import not_found, view_of
-from .endpoints import ENDPOINTS, Endpoint, For, endpoint
+from .endpoints import ENDPOINTS, Endpoint, endpoint
 from .schema import document
 from .words import LARGEST_ID, Given
 

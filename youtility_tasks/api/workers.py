@@ -8,8 +8,9 @@ from pydantic import Field
 
 from youtility_tasks.documents import queues as documents
 from youtility_tasks.models import TaskWorker
+from youtility_tasks.visits import For
 
-from .endpoints import For, endpoint
+from .endpoints import endpoint
 from .words import Given, Said, Switch
 
 

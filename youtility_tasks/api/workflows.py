@@ -10,11 +10,12 @@ from youtility_tasks import audit, membership
 from youtility_tasks.documents import workflows as documents
 from youtility_tasks.models import TaskWorkflow
 from youtility_tasks.models.workflows import TENANTS_OWN
+from youtility_tasks.visits import For
 from youtility_tasks.workflows import picture, runs, templates
 from youtility_tasks.workflows.runs import RetryMode
 
 from . import words
-from .endpoints import For, endpoint
+from .endpoints import endpoint
 from .words import Given, OfTenant, Said, Why
 
 _MOST_STEPS = 1_000

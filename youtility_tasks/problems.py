@@ -1,4 +1,4 @@
-"""What is refused, as problem+json (RFC 9457): a type for programs, a title, and what to do about it."""
+"""What a request is refused for: a status, a word for programs, a title, and what to do about it. The API sends it as problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError, ProgrammingError
 from django.http import JsonResponse, UnreadablePostError
 
-from youtility_tasks import errors
+from . import errors
 
 MEDIA_TYPE = "application/problem+json"
 _PREFIX = "urn:youtility-tasks:problem:"
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Problem(Exception):
-    """An answer that is no success; raise it from an endpoint, or let `of` make one of an error of the house."""
+    """An answer that is no success; raise it from an endpoint or a page, or let `of` make one of an error of the house."""
 
     status: int
     kind: str

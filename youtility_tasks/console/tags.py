@@ -1,0 +1,154 @@
+"""The words of the templates: addresses, instants, amounts, statuses, and the buttons of acts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.template.context import RequestContext
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from youtility_tasks.status import LABELS
+
+from .acting import ACTS
+from .visit import Visit
+
+register = template.Library()
+
+NOTHING = "\u2013"
+"""Where there is no value."""
+_STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+# -- addresses
+
+
+@register.simple_tag(takes_context=True)
+def to(context: RequestContext, name: str, *parts: Any, **words: Any) -> str:
+    """The address of a page, for the tenant that is looked at: `{% to "job" job.id %}`."""
+    visit: Visit = context["visit"]
+    return visit.to(name, *parts, **words)
+
+
+@register.simple_tag(takes_context=True)
+def here(context: RequestContext, **words: Any) -> str:
+    """This page with other words behind the question mark."""
+    visit: Visit = context["visit"]
+    return visit.here(**words)
+
+
+@register.inclusion_tag("youtility_tasks/console/button.html", takes_context=True)
+def button(context: RequestContext, name: str, label: str = "", **target: Any) -> dict[str, Any]:
+    """The button of an act on this target, if the visitor may do it: `{% button "retry-job" job=job.id %}`. Whether it is legal
+    now is for the page to know."""
+    visit: Visit = context["visit"]
+    act = ACTS[name]
+    address = visit.to(f"act-{name}", next=target.pop("next", visit.request.get_full_path()), **target)
+    return {"may": visit.may(act.needs), "act": act, "label": label or act.label, "address": address}
+
+
+# -- instants and amounts
+
+
+@register.simple_tag
+def at(instant: datetime | str | None, empty: str = NOTHING) -> SafeString:
+    """An instant as people say it, with the exact one behind it: "3 min ago"."""
+    if not instant:
+        return format_html('<span class="quiet">{}</span>', empty)
+    moment = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
+    exact = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        exact.isoformat(), f"{exact:%Y-%m-%d %H:%M:%S}", ago(moment),
+    )  # fmt: skip
+
+
+def ago(moment: datetime) -> str:
+    """ "3 min ago", "in 2 h"."""
+    passed = timezone.now() - moment
+    if abs(passed) < timedelta(seconds=1):
+        return "now"
+    return f"{span(passed.total_seconds())} ago" if passed > timedelta() else f"in {span(-passed.total_seconds())}"
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """So many seconds, in the two largest units: "2 d 3 h", "42 s", "310 ms"."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 1:
+        return f"{seconds * 1_000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    for size, (one, word) in enumerate(_STEPS):
+        if seconds >= one:
+            whole = int(seconds // one)
+            lower = _STEPS[size + 1] if size + 1 < len(_STEPS) else (1, "s")
+            rest = int(seconds % one // lower[0])
+            return f"{whole} {word} {rest} {lower[1]}" if rest and whole < 10 else f"{whole} {word}"
+    return f"{seconds:.0f} s"
+
+
+@register.filter
+def ms(milliseconds: float | None) -> str:
+    """So many milliseconds, as `span` says them."""
+    return NOTHING if milliseconds is None else span(milliseconds / 1_000)
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """ "12,345"; with a tenth below ten if it is no whole number."""
+    if value is None:
+        return NOTHING
+    return f"{value:,.1f}" if isinstance(value, float) and value < 10 and value != int(value) else f"{value:,.0f}"
+
+
+@register.filter
+def size(count: float | None) -> str:
+    """So many bytes: "48 MiB"."""
+    if count is None:
+        return NOTHING
+    value = float(count)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if value < 1_024 or unit == "GiB":
+            return f"{value:.1f} {unit}" if 0 < value < 10 and unit != "bytes" else f"{value:.0f} {unit}"
+        value /= 1_024
+    return ""
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share of one: "98.2 %"."""
+    return NOTHING if share is None else f"{share * 100:.1f} %".replace(".0 %", " %")
+
+
+# -- words
+
+
+@register.filter
+def label(status: str) -> str:
+    """A status as a page says it."""
+    return LABELS.get(str(status), str(status))
+
+
+@register.simple_tag
+def chip(status: str) -> SafeString:
+    """A status in its colour."""
+    return format_html('<span class="chip is-{}">{}</span>', status, label(status))
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """A value as indented JSON, which the template escapes like any text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+
+
+@register.simple_tag
+def data(value: Any, element_id: str) -> SafeString:
+    """A value for a script of ours, in an element that runs nothing."""
+    text = json.dumps(value, default=str).translate({ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"})
+    return format_html('<script type="application/json" id="{}">{}</script>', element_id, mark_safe(text))  # noqa: S308

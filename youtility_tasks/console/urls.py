@@ -1,0 +1,50 @@
+"""The routes of the pages, made from the tables of pages and acts."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from . import acting, choosing, job, job_acts, overview, signing, workers
+from .door import view_of
+from .table import PAGES
+from .visit import URLS
+from .words import LARGEST_ID
+
+_ROOMS = (overview, choosing, job, job_acts, workers)
+"""Which put themselves into the tables."""
+
+
+class _Id:
+    regex = "[1-9][0-9]{0,18}"
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if number > LARGEST_ID:
+            raise ValueError(value)
+        return number
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+class _Word:
+    regex = "[^/\x00]{1,128}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(_Id, "tasks_id")
+register_converter(_Word, "tasks_word")
+
+app_name = URLS
+urlpatterns = [
+    *(path(each.path, view_of(each), name=each.name) for each in PAGES),
+    *(path(f"acts/{name}/", acting.view_of(each), name=f"act-{name}") for name, each in acting.ACTS.items()),
+    path("chosen/", choosing.chosen, name="chosen"),
+    path("sign-in/", signing.sign_in, name="sign_in"),
+    path("sign-out/", signing.sign_out, name="sign_out"),
+]
