@@ -60,6 +60,8 @@ class Settings:
     """For development: run although commits can be lost or the role is a superuser. The worker warns at its start."""
     queues: Mapping[str, Mapping[str, int]] | None = None
     """Queue name -> {"processes": n, "threads": n}. None: the four of `queues.py`."""
+    objectives: Mapping[str, Mapping[str, float]] | None = None
+    """Queue name -> what of `objectives.Objective` it promises otherwise: {"email": {"start_within_s": 120}}."""
 
     membership_resolver: str | None = None
     """Dotted name of a function that tells a user's tenants and roles. None: the table `TenantMembership`."""

@@ -17,6 +17,10 @@ class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
         """One kind of act; None means any."""
         return self if act is None else self.filter(act=act)
 
+    def of_actor(self, actor: str | None) -> AuditQuerySet:
+        """The acts of one person or program; None means any."""
+        return self if actor is None else self.filter(actor=actor)
+
     def before(self, act_id: int | None) -> AuditQuerySet:
         """The acts that came before this one; None means any."""
         return self if act_id is None else self.filter(pk__lt=act_id)

@@ -1,0 +1,137 @@
+"""What is wrong now, since when, and what one would do about it: for the first page, the worst first.
+
+The doctor (`manage_task_queue doctor`) examines the installation; this looks at the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from . import metrics, objectives, queries, queues
+from .conf import settings
+from .metrics import QueueNumbers
+from .models import QueueControl
+
+LATE_S = 60
+"""A schedule that is due for longer is late: workers fire within a second."""
+LATELY_S = 3_600
+"""Dead letters of so long ago are news."""
+
+
+class Kind(StrEnum):
+    """What is wrong, for programs; the worst first."""
+
+    UNSERVED = "unserved"
+    """Jobs wait in a queue that no live worker serves."""
+    WAITING = "waiting"
+    """The oldest job has waited longer than its queue promises."""
+    LATE = "late"
+    FAILING = "failing"
+    OVERDUE = "overdue"
+    PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trouble:
+    """One thing to look at."""
+
+    kind: Kind
+    sentence: str
+    advice: str
+    since: datetime | None
+    is_urgent: bool
+    """It breaks a promise now; others are for the morning."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Names and numbers of the sentence: "queue", "task", "count", ..."""
+
+
+def troubles(numbers: Sequence[QueueNumbers], *, tenant_id: int | None = None, says_workers: bool = True) -> list[Trouble]:
+    """What is wrong with these queues and beside them, for one tenant or for all; three queries.
+
+    `says_workers`: whether who reads it knows of workers; a tenant's people are told the same in other words.
+    """
+    now = metrics.database_clock()
+    served = {name for name, _ in queries.fetch("served", {"lease_s": settings().lease_s})}
+    found = [*_of_queues(numbers, served, now, says_workers)]
+    words = {"tenant_id": tenant_id, "late_s": LATE_S, "lately_s": LATELY_S}
+    found += [_TELL[kind](name, count, since, said) for kind, name, count, since, said in queries.fetch("attention", words)]
+    order = list(Kind)
+    return sorted(found, key=lambda each: (not each.is_urgent, order.index(each.kind), each.since or now))
+
+
+def _of_queues(numbers: Sequence[QueueNumbers], served: set[str], now: datetime, says_workers: bool) -> list[Trouble]:
+    found = []
+    for each in numbers:
+        name, waits = each.queue_name, each.todo + each.doing
+        since = now - timedelta(seconds=each.oldest_s) if each.oldest_s else None
+        is_ours = name in queues.configured()
+        if name not in served and (is_ours or waits):
+            whose = f"No worker serves {name}" if says_workers else f"Nothing is taken from {name}"
+            what = f"; {each.todo:,} {'job waits' if each.todo == 1 else 'jobs wait'}" if each.todo else ""
+            found.append(
+                Trouble(
+                    kind=Kind.UNSERVED, sentence=f"{whose}{what}.", since=since, is_urgent=bool(each.todo),
+                    advice=f"Start one: run_postgresql_worker --queues {name}" if says_workers else "Your operators have to start it.",
+                    facts={"queue": name, "count": each.todo},
+                )
+            )  # fmt: skip
+            continue
+        promised = objectives.of_queue(name).start_within_s
+        if each.oldest_s > promised:
+            found.append(
+                Trouble(
+                    kind=Kind.WAITING, since=since, is_urgent=True,
+                    sentence=f"{name}: the oldest job has waited for {_span(each.oldest_s)}, {_span(promised)} is promised; {each.todo:,} wait.",
+                    advice="See why it waits; then lift a limit or a pause, or start more workers.",
+                    facts={"queue": name, "count": each.todo},
+                )
+            )  # fmt: skip
+    return found
+
+
+def _paused(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
+    target = QueueControl(queue_name=said["queue"] or "", task_name=said["task"] or "", tenant_id=said["tenant"])
+    why = f": {said['reason']}" if said["reason"] else ""
+    return Trouble(
+        kind=Kind.PAUSED, since=since, is_urgent=False, sentence=f"{str(target).capitalize()} is paused by {said['by'] or 'somebody'}{why}.",
+        advice="It ends by itself." if said["until"] else "It has no end: resume it when it may go on.", facts=said,
+    )  # fmt: skip
+
+
+def _late(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
+    others = f" and {count - 1} more" if count > 1 else ""
+    is_one = count == 1
+    return Trouble(
+        kind=Kind.LATE, since=since, is_urgent=True,
+        sentence=f"{'Schedule' if is_one else 'Schedules'} {name}{others} {'is' if is_one else 'are'} late.",
+        advice="Nobody fires what is due: a worker that knows the task is needed.", facts={**said, "count": count},
+    )  # fmt: skip
+
+
+def _overdue(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
+    others = f" and {count - 1} more" if count > 1 else ""
+    return Trouble(
+        kind=Kind.OVERDUE, since=since, is_urgent=True, sentence=f"Workflow {name}{others} {'is' if count == 1 else 'are'} past the deadline.",
+        advice="See what it waits for.", facts={**said, "count": count},
+    )  # fmt: skip
+
+
+def _failing(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
+    jobs = "job has" if count == 1 else "jobs have"
+    return Trouble(
+        kind=Kind.FAILING, since=since, is_urgent=count >= 10, sentence=f"{count:,} {jobs} failed for good in the last hour: {name}.",
+        advice="See the error; retry them when its cause is gone.", facts={**said, "task": name, "count": count},
+    )  # fmt: skip
+
+
+_TELL = {Kind.PAUSED: _paused, Kind.LATE: _late, Kind.OVERDUE: _overdue, Kind.FAILING: _failing}
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"

@@ -1,0 +1,96 @@
+"""Charts of what ended, made of stored numbers: throughput by outcome, waits and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from youtility_tasks import metrics
+from youtility_tasks.metrics import Point
+
+from .visit import Visit
+
+SPANS: dict[str, tuple[timedelta, int]] = {
+    "1h": (timedelta(hours=1), 60),
+    "6h": (timedelta(hours=6), 300),
+    "24h": (timedelta(hours=24), 1_200),
+    "7d": (timedelta(days=7), 3_600 * 2),
+    "30d": (timedelta(days=30), 3_600 * 8),
+}
+"""Word -> how far back, in steps of so many seconds."""
+USUAL = "1h"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One picture, its numbers as a table, and what it says in a sentence."""
+
+    id: str
+    title: str
+    says: str
+    data: dict[str, Any]
+    begins: Sequence[datetime] = field(default_factory=list)
+
+    @property
+    def rows(self) -> list[tuple[datetime, list[float | None]]]:
+        """Its steps, newest first."""
+        columns = [each["values"] for each in self.data["series"]]
+        made = [(at, [column[n] for column in columns]) for n, at in enumerate(self.begins)]
+        return made[::-1]
+
+
+def span(visit: Visit) -> tuple[str, datetime, datetime, int]:
+    """The span that the address says (`span`, or `until` beside it), and the length of a step in seconds."""
+    word = visit.words.choice("span", SPANS) or USUAL
+    length, step_s = SPANS[word]
+    until = visit.words.instant("until") or datetime.now(UTC)
+    return word, until - length, until, step_s
+
+
+def of_work(visit: Visit, *, queue_name: str | None = None, task_name: str | None = None) -> list[Chart]:
+    """How many ended, how long they had waited, and how long they ran; two queries."""
+    _, since, until, step_s = span(visit)
+    points = metrics.series(
+        since=since, until=until, step_s=step_s, tenant_id=visit.tenant_id, queue_name=queue_name, task_name=task_name
+    )
+    return [
+        throughput(points, pick=visit.to("jobs", queue=queue_name, task=task_name, since="SINCE", until="UNTIL")),
+        _spans("waits", "Wait before the start", points, "wait_p50_ms", "wait_p95_ms", "wait_max_ms"),
+        _spans("runs", "Run", points, "run_p50_ms", "run_p95_ms", "run_max_ms"),
+    ]
+
+
+def throughput(points: Sequence[Point], *, pick: str = "") -> Chart:
+    """How many ended in each step, by how."""
+    good = [each.succeeded_count for each in points]
+    again = [each.retried_count for each in points]
+    bad = [each.failed_count for each in points]
+    says = f"{sum(good):,} attempts succeeded, {sum(again):,} will be retried, {sum(bad):,} failed for good."
+    series = [
+        {"label": "succeeded", "color": "good", "kind": "bars", "values": good},
+        {"label": "retried", "color": "warn", "kind": "bars", "values": again},
+        {"label": "failed for good", "color": "bad", "kind": "bars", "values": bad},
+    ]
+    return Chart("throughput", "Attempts that ended", says, _data(points, series, stacked=True, pick=pick), _begins(points))
+
+
+def _spans(name: str, title: str, points: Sequence[Point], usual: str, most: str, longest: str) -> Chart:
+    values = [getattr(each, most) for each in points]
+    known = [value for value in values if value is not None]
+    says = f"95 % took at most {max(known) / 1_000:.1f} s in the slowest step." if known else "Nothing ended."
+    series = [
+        {"label": "half took at most", "color": "busy", "kind": "line", "values": [getattr(each, usual) for each in points]},
+        {"label": "95 %", "color": "warn", "kind": "line", "values": values},
+        {"label": "longest", "color": "quiet", "kind": "line", "values": [getattr(each, longest) for each in points]},
+    ]
+    return Chart(name, title, says, _data(points, series, unit="ms"), _begins(points))
+
+
+def _begins(points: Sequence[Point]) -> list[datetime]:
+    return [each.begins_at for each in points]
+
+
+def _data(points: Sequence[Point], series: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {"x": [each.begins_at.timestamp() for each in points], "series": series, **more}

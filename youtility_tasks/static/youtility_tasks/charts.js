@@ -1,0 +1,89 @@
+// Draws every <div class="canvas" data-chart="ID"> from the JSON in the element ID:
+// {"x": [seconds], "series": [{"label", "color", "values", "kind": "bars"|"line"}], "unit": "ms"|"", "stacked": bool, "pick": "address with SINCE and UNTIL"}
+(() => {
+  "use strict";
+  const drawn = new Map();
+
+  function color(name) {
+    const probe = getComputedStyle(document.documentElement);
+    const value = probe.getPropertyValue(`--${name}`).trim();
+    const match = value.match(/^light-dark\(\s*([^,]+),\s*(.+)\)$/);
+    if (!match) return value;
+    const theme = document.documentElement.dataset.theme;
+    const dark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    return dark ? match[2].trim() : match[1].trim();
+  }
+
+  function said(value, unit) {
+    if (value == null) return "\u2013";
+    if (unit !== "ms") return value.toLocaleString("en-GB", { maximumFractionDigits: value < 10 ? 1 : 0 });
+    if (value < 1000) return `${Math.round(value)} ms`;
+    if (value < 60000) return `${(value / 1000).toFixed(1)} s`;
+    return value < 3600000 ? `${(value / 60000).toFixed(1)} min` : `${(value / 3600000).toFixed(1)} h`;
+  }
+
+  // Stacked bars are drawn from the tallest sum down, so that each covers the part that is not its own.
+  function stack(series) {
+    const sums = series[0].values.map(() => 0);
+    return series.map((each) => each.values.map((value, i) => (sums[i] += value ?? 0))).reverse();
+  }
+
+  function draw(place) {
+    const source = document.getElementById(place.dataset.chart);
+    if (!source) return;
+    drawn.get(place)?.destroy();
+    place.replaceChildren();
+    const data = JSON.parse(source.textContent);
+    const shown = data.stacked ? [...data.series].reverse() : data.series;
+    const values = data.stacked ? stack(data.series) : data.series.map((each) => each.values);
+    const quiet = color("quiet"), line = color("line");
+    const axis = { stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+    const plot = new uPlot({
+      width: Math.max(place.clientWidth, 200), height: 176, padding: [8, 8, 0, 0],
+      legend: { show: false }, cursor: { y: false, drag: { x: Boolean(data.pick), y: false }, points: { show: false } },
+      scales: { x: { time: true }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
+      axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 56, values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
+      series: [{}, ...shown.map((each) => ({
+        label: each.label, stroke: color(each.color), width: each.kind === "bars" ? 0 : 2,
+        fill: each.kind === "bars" ? color(each.color) : undefined,
+        paths: each.kind === "bars" ? uPlot.paths.bars({ size: [0.86, 40], gap: 0 }) : undefined,
+        points: { show: false }, spanGaps: false,
+      }))],
+      hooks: {
+        setCursor: [(u) => tell(place, data, u.cursor.idx)],
+        setSelect: [(u) => {
+          if (!data.pick || u.select.width < 4) return;
+          const since = u.posToVal(u.select.left, "x"), until = u.posToVal(u.select.left + u.select.width, "x");
+          const iso = (seconds) => encodeURIComponent(new Date(seconds * 1000).toISOString().slice(0, 19) + "Z");
+          location.assign(data.pick.replace("SINCE", iso(since)).replace("UNTIL", iso(until)));
+        }],
+      },
+    }, [data.x, ...values], place);
+    drawn.set(place, plot);
+    tell(place, data, null);
+  }
+
+  function tell(place, data, index) {
+    const legend = place.parentElement.querySelector(".legend");
+    if (!legend) return;
+    const at = index == null ? "" : new Date(data.x[index] * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    legend.replaceChildren(...data.series.map((each) => {
+      const item = document.createElement("span");
+      const key = document.createElement("i");
+      key.className = `key is-${each.color}`;
+      item.append(key, ` ${each.label}${index == null ? "" : ` ${said(each.values[index], data.unit)}`}`);
+      return item;
+    }), ...(at ? [at] : []));
+  }
+
+  const drawAll = () => { for (const each of document.querySelectorAll("[data-chart]")) draw(each); };
+  document.addEventListener("DOMContentLoaded", drawAll);
+  document.addEventListener("htmx:afterSettle", drawAll);
+  document.addEventListener("tasks:theme", drawAll);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  let timer = 0;
+  addEventListener("resize", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => { for (const [place, plot] of drawn) if (place.isConnected) plot.setSize({ width: Math.max(place.clientWidth, 200), height: 176 }); }, 100);
+  });
+})();
