@@ -35,6 +35,7 @@ class QueueSettings:
 
 
 _MAY_BE_ZERO = {
+    "metrics_tenants",
     "claim_ahead",
     "claim_ahead_ms",
     "retry_delay_factor",
@@ -158,6 +159,17 @@ class Settings:
     """Task name -> days; goes before what is said of the outcome."""
     history_days_ahead: int = 7
     """Days whose partitions of the history are made ahead; longer than all workers will ever be stopped."""
+    metrics_late_hours: float = 24.0
+    """An attempt whose transaction commits so long after it ended is still added to its minute and hour; a later one is not. Longer
+    looks through more days of the history with each fold."""
+    metrics_minute_days: int = 8
+    """Days that numbers by the minute are kept; a row for each minute, tenant, queue, task and outcome that there was."""
+    metrics_hour_days: int = 400
+    """Days that numbers by the hour are kept."""
+    metrics_names: int = 200
+    """So many tasks, and queues, of this code are told apart in the exporter's totals; all others are `other`."""
+    metrics_tenants: int = 0
+    """The exporter tells so many tenants apart, those with the lowest ids; all others are `other`. 0: it says nothing of tenants."""
     upkeep_interval_s: float = 60.0
     """Between two looks of a worker for duties of upkeep that are due; each is done by one worker."""
 

@@ -49,6 +49,7 @@
     │   │   ├── WrongCron / UnknownZone / NeverFires
     │   │   ├── WrongCall           its task cannot be enqueued with its arguments
     │   │   └── UnknownSchedule / ScheduleExists
+    │   ├── WrongSpan               numbers of a span of time that there is not, or that are kept no longer
     │   └── WrongControl            a limit or a pause that cannot be meant; nothing was changed
     │       ├── UnknownTarget       it names a queue, a task or a tenant that does not exist
     │       └── NothingToLift       no such limit or pause is set
@@ -375,6 +376,10 @@ class WorkflowNotFound(Refused):
 
 class SignalRefused(Refused):
     """A signal that no step waits for, or that has come already; nothing was changed."""
+
+
+class WrongSpan(Refused):
+    """Numbers of a span of time that there is not, in steps that cannot be, or that are kept no longer."""
 
 
 class WrongControl(Refused):

@@ -57,6 +57,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.NothingToLift, 409),
     (errors.ScheduleExists, 409),
     (errors.WrongControl, 422),
+    (errors.WrongSpan, 422),
     (errors.WrongSchedule, 422),
     (errors.Refused, 409),
     (errors.EnqueueError, 422),

@@ -137,8 +137,8 @@ class Limit(Target):
 def list_queues(query: OfTenant, place: Any) -> dict[str, Any]:
     """Every queue as it stands, and what ended in the last hour."""
     numbers = metrics.queue_numbers(tenant_id=place.tenant_id)
-    lately = metrics.performance(tenant_id=place.tenant_id)
-    return documents.stats(metrics.database_clock(), place.tenant_id, numbers, lately)
+    lately = metrics.last_hour(tenant_id=place.tenant_id)
+    return documents.stats(metrics.database_clock(), place.tenant_id, numbers, *lately)
 
 
 @endpoint("POST", "queues/<name:queue>/pause/", body=Ends, gives=ControlDocument, refusals=(404, 409))

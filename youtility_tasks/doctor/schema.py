@@ -16,11 +16,14 @@ FUNCTIONS = (
     "cleanup_old_tasks",
     "get_queue_statistics",
     "youtility_tasks_abort_v1",
+    "youtility_tasks_add_attempts_v1",
+    "youtility_tasks_add_buckets_v1",
     "youtility_tasks_add_history_day_v1",
     "youtility_tasks_any_tenant_v1",
     "youtility_tasks_api_take_v1",
     "youtility_tasks_api_token_v1",
     "youtility_tasks_before_v1",
+    "youtility_tasks_bucket_v1",
     "youtility_tasks_cancel_v1",
     "youtility_tasks_checkpoint_v1",
     "youtility_tasks_claim_limited_v1",
@@ -37,6 +40,8 @@ FUNCTIONS = (
     "youtility_tasks_enter_v1",
     "youtility_tasks_error_place_v1",
     "youtility_tasks_error_words_v1",
+    "youtility_tasks_export_present_v1",
+    "youtility_tasks_export_totals_v1",
     "youtility_tasks_few_controls_v1",
     "youtility_tasks_fingerprint_v1",
     "youtility_tasks_finish_v2",
@@ -62,6 +67,8 @@ FUNCTIONS = (
     "youtility_tasks_flows_overdue_v1",
     "youtility_tasks_flows_prune_v1",
     "youtility_tasks_flows_sweep_v1",
+    "youtility_tasks_fold_past_v1",
+    "youtility_tasks_fold_v1",
     "youtility_tasks_forget_control_v1",
     "youtility_tasks_give_back_v1",
     "youtility_tasks_has_begun_v1",
@@ -77,6 +84,7 @@ FUNCTIONS = (
     "youtility_tasks_parked_before_v1",
     "youtility_tasks_parked_v1",
     "youtility_tasks_progress_v1",
+    "youtility_tasks_prune_metrics_v1",
     "youtility_tasks_pump_v4",
     "youtility_tasks_put_off_v1",
     "youtility_tasks_queue_sums_v1",
@@ -134,6 +142,7 @@ INDEXES = (
     "youtility_tasks_history_job",
     "youtility_tasks_history_tenant",
     "youtility_tasks_history_task",
+    "youtility_tasks_history_written",
 )
 CONSTRAINTS = (
     "youtility_tasks_jobs_expires_at",
@@ -161,7 +170,8 @@ def _expected() -> tuple[set[str], set[tuple[str, str]]]:
     tables: set[str] = set()
     expected = {("function", name) for name in FUNCTIONS} | {("index", name) for name in INDEXES}
     expected |= {("constraint", name) for name in CONSTRAINTS}
-    expected.add(("column", "procrastinate_jobs.checkpoint"))  # no field of the model: nobody reads it with the rest
+    # No fields of the models: nobody reads them with the rest.
+    expected |= {("column", "procrastinate_jobs.checkpoint"), ("column", "youtility_tasks_history.written_in")}
     for model in apps.get_app_config("youtility_tasks").get_models():
         options = model._meta
         tables.add(options.db_table)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from youtility_tasks.conf import settings
 from youtility_tasks.controls import Control
 from youtility_tasks.declaration import Task
-from youtility_tasks.metrics import Performance, QueueNumbers
+from youtility_tasks.metrics import QueueNumbers, Summary
 from youtility_tasks.models import TaskWorker
 from youtility_tasks.status import WorkerStatus
 
@@ -18,17 +19,20 @@ _GONE = {WorkerStatus.STOPPED, WorkerStatus.LOST}
 
 
 def stats(
-    at: datetime, tenant_id: int | None, numbers: list[QueueNumbers], lately: list[Performance]
+    at: datetime,
+    tenant_id: int | None,
+    numbers: list[QueueNumbers],
+    whole: Summary,
+    by_queue: Mapping[str, Summary],
+    by_task: Iterable[Summary],
 ) -> dict[str, Any]:
-    """All queues, and what ended in the last hour."""
-    by_queue = {each.queue_name: each for each in lately if each.task_name is None}
-    tasks = [each for each in lately if each.task_name is not None]
+    """All queues, and what ended in the last hour: in all, by queue, and by task."""
     return {
         "at": instant(at),
         "tenant": tenant_id,
         "queues": [{**now(each), "last_hour": hour(by_queue.get(each.queue_name))} for each in numbers],
-        "last_hour": hour(by_queue.get(None)),
-        "tasks": [{"task": each.task_name, "queue": each.queue_name, "last_hour": hour(each)} for each in tasks],
+        "last_hour": hour(whole),
+        "tasks": [{"task": each.task_name, "queue": each.queue_name, "last_hour": hour(each)} for each in by_task],
     }
 
 
@@ -44,7 +48,7 @@ def now(numbers: QueueNumbers) -> dict[str, Any]:
     }
 
 
-def hour(lately: Performance | None) -> dict[str, Any]:
+def hour(lately: Summary | None) -> dict[str, Any]:
     """What ended in the last hour."""
     return {
         "attempts": lately.attempt_count if lately else 0,

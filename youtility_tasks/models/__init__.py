@@ -6,6 +6,7 @@ from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
 from .memberships import Role, TenantMembership
+from .metrics import MetricsMark, MetricsTotal, TaskPerformanceMetrics
 from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
@@ -19,6 +20,8 @@ __all__ = [
     "ApiAllowance",
     "ApiToken",
     "Job",
+    "MetricsMark",
+    "MetricsTotal",
     "QueueControl",
     "QueueCounter",
     "Redrive",
@@ -30,6 +33,7 @@ __all__ = [
     "TaskDependency",
     "TaskEffect",
     "TaskExecutionHistory",
+    "TaskPerformanceMetrics",
     "TaskWorker",
     "TaskWorkflow",
     "Tenant",

@@ -51,7 +51,7 @@ _JOB_METADATA = (
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
     "enqueued_at", "scheduled_at", "started_at", "finished_at", "wait_ms", "run_ms", "cpu_ms", "peak_memory_kib", "status",
-    "outcome", "is_final", "error_class",
+    "outcome", "is_final", "error_class", "written_in",
 )  # fmt: skip
 """Without arguments, result, output, and what an error says: that is the tenant's."""
 _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_until", "created_at", "done_at")
@@ -211,6 +211,28 @@ TABLES = (
         owned=True,
     ),
     Table(
+        # Counts and durations: an operator may know how much a tenant does, and how fast it goes.
+        "youtility_tasks_taskperformancemetrics",
+        {
+            **each_of((*USERS, OPS), READ),
+            OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE", "DELETE")},
+        },
+        (
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
+        ),
+    ),
+    # The exporter's, over all tenants: it reads them by a function.
+    Table(
+        "youtility_tasks_metricstotal",
+        {OPS: READ, OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}},
+    ),
+    Table(
+        "youtility_tasks_metricsmark",
+        {**each_of((*USERS, OPS), READ), OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}},
+    ),
+    Table(
         "youtility_tasks_taskeffect",
         {
             **each_of(
@@ -354,12 +376,14 @@ TABLES = (
                 "SELECT": ("id", *(each for each in _SCHEDULE if each not in {"args", "declared"})),
                 "UPDATE": ("next_at", "settled_to"),  # a tenant's zone has changed
             },
+            OWNER: {"SELECT": ("id", "tenant_id", "name", "next_at", "is_paused", "declared", "removed_at")},
         },
         (
             # A worker sees when to look; what it fires, it fires as a task of the tenant.
             Policy("yt_worker", (WORKER,), "SELECT", "true"),
             Policy("yt_own", USERS, "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "ALL", "true"),
+            Policy("yt_owner", (OWNER,), "SELECT", _LENT),
         ),
     ),
     Table(
@@ -428,7 +452,7 @@ TABLES = (
     ),
     Table(
         "youtility_tasks_queuecounter",
-        {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}, OPS: READ},
+        {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}, **each_of((OPS, OWNER), READ)},
     ),
     Table(
         "youtility_tasks_upkeepduty",
@@ -513,6 +537,14 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_history_days_v1": (OWNER,),
     "youtility_tasks_keep_days_v1": (OWNER,),
     "youtility_tasks_queue_sums_v1": (OPS, EXPORTER),
+    "youtility_tasks_export_totals_v1": (OPS, EXPORTER),
+    "youtility_tasks_export_present_v1": (OPS, EXPORTER),
+    "youtility_tasks_fold_v1": (WORKER,),
+    "youtility_tasks_fold_past_v1": (WORKER,),
+    "youtility_tasks_prune_metrics_v1": (WORKER, OPS),
+    "youtility_tasks_add_attempts_v1": (OWNER,),
+    "youtility_tasks_add_buckets_v1": (OWNER,),
+    "youtility_tasks_bucket_v1": (*USERS, OPS, OWNER),
     "youtility_tasks_sealed_keys_v1": (OPS,),
     "get_queue_statistics": (*USERS, OPS, OWNER),
     "youtility_tasks_stop_stragglers_v1": (WORKER,),
@@ -542,6 +574,11 @@ DEFINERS = frozenset(
         "youtility_tasks_stop_stragglers_v1",
         "youtility_tasks_keep_tenant_v1",
         "youtility_tasks_enter_v1",
+        "youtility_tasks_export_totals_v1",
+        "youtility_tasks_export_present_v1",
+        "youtility_tasks_fold_v1",
+        "youtility_tasks_fold_past_v1",
+        "youtility_tasks_prune_metrics_v1",
         "cleanup_old_tasks",
     }
 )

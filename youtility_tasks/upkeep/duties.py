@@ -13,7 +13,7 @@ from youtility_tasks import queries, suspension
 from youtility_tasks.conf import settings
 from youtility_tasks.workflows import sweep
 
-from . import controls, history_days, prune, unique_keys
+from . import controls, history_days, prune, rollup, unique_keys
 
 logger = logging.getLogger(__name__)
 
@@ -65,12 +65,18 @@ def _forget_keys(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     return unique_keys.forget_over(leave, most_calls=_CALLS_A_RUN)
 
 
+def _fold(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    return rollup.fold(leave, most_calls=_CALLS_A_RUN)
+
+
 DUTIES = (
+    Duty("fold metrics", 15, _fold),
     Duty("make history days", 600, _make_days),
     Duty("remove old", 3_600, _remove_old),
     Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),
     Duty("tidy controls", 300, _tidy_controls),
     Duty("forget keys", 300, _forget_keys),
+    Duty("remove old metrics", 3_600, rollup.remove_old),
     Duty("remove old occurrences", 3_600, _remove_old_occurrences),
     Duty("end overdue workflows", 15, sweep.end_overdue),
     Duty("sweep workflows", 300, sweep.sweep),

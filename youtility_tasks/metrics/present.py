@@ -1,13 +1,11 @@
-"""The numbers of the queues now, and of the attempts that ended lately; percentiles are computed only here."""
+"""The numbers of the queues as they stand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import queries, queues
-
-HOUR_S = 3_600
+from youtility_tasks import queries, queues
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,33 +22,10 @@ class QueueNumbers:
     """How long the oldest due job has been waiting since it was due, in seconds; 0 when none waits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Performance:
-    """Attempts that ended in a span of time: of everything, of a queue, or of one task on a queue (the names say which)."""
-
-    queue_name: str | None
-    task_name: str | None
-    attempt_count: int
-    succeeded_count: int
-    retried_count: int
-    failed_count: int
-    """Attempts that made their job a dead letter."""
-    wait_p50_ms: float | None
-    wait_p95_ms: float | None
-    run_p50_ms: float | None
-    run_p95_ms: float | None
-
-
 def queue_numbers(*, tenant_id: int | None = None) -> list[QueueNumbers]:
     """Every configured queue, and any other that holds jobs, by name; of one tenant or of all."""
     found = {row[0]: QueueNumbers(*row) for row in queries.fetch("queue_numbers", {"tenant_id": tenant_id})}
     return [found.get(name, QueueNumbers(name)) for name in sorted(found.keys() | queues.configured().keys())]
-
-
-def performance(*, tenant_id: int | None = None, seconds: float = HOUR_S) -> list[Performance]:
-    """What ended in the last seconds: first the sum of all, then by queue, each queue before its tasks."""
-    rows = queries.fetch("performance", {"tenant_id": tenant_id, "seconds": seconds})
-    return [Performance(*row) for row in rows]
 
 
 def database_clock() -> datetime:

@@ -1,0 +1,24 @@
+"""The numbers of the queues now, and of the attempts that ended; percentiles are computed only here.
+
+`series` and `summary` read what upkeep has added up by minute and hour, and from the history what it has not come to yet.
+"""
+
+from .present import QueueNumbers, database_clock, queue_numbers
+from .reading import GROUPS, HOUR, HOUR_S, MINUTE_S, GroupBy, Numbers, Point, Summary, last_hour, series, summary
+
+__all__ = [
+    "GROUPS",
+    "HOUR",
+    "HOUR_S",
+    "MINUTE_S",
+    "GroupBy",
+    "Numbers",
+    "Point",
+    "QueueNumbers",
+    "Summary",
+    "database_clock",
+    "last_hour",
+    "queue_numbers",
+    "series",
+    "summary",
+]

@@ -1,0 +1,3 @@
+DROP FUNCTION youtility_tasks_export_present_v1, youtility_tasks_export_totals_v1, youtility_tasks_prune_metrics_v1, youtility_tasks_fold_past_v1, youtility_tasks_fold_v1, youtility_tasks_add_attempts_v1,
+    youtility_tasks_add_buckets_v1, youtility_tasks_bucket_v1;
+ALTER TABLE youtility_tasks_history DROP COLUMN written_in;

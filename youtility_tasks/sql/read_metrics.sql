@@ -1,0 +1,77 @@
+-- Ended attempts by step and by what is asked for: whole hours, minutes before and after them, and what is in none of those yet.
+-- One statement, so that an attempt is in the numbers or in the history for it, and never in both.
+WITH mark AS MATERIALIZED (
+    SELECT m.base_id, m.upto::text::xid8 AS upto, ARRAY(SELECT o::text::xid8 FROM unnest(m.open) o) AS open FROM youtility_tasks_metricsmark m
+    UNION ALL SELECT 0, '0'::xid8, '{}' WHERE NOT EXISTS (SELECT FROM youtility_tasks_metricsmark)
+), keyed AS MATERIALIZED (
+    SELECT floor(extract(epoch FROM r.begins_at - %(since)s::timestamptz) / %(step_s)s)::integer AS step,
+           CASE WHEN %(by_queue)s THEN r.queue_name END AS queue_name, CASE WHEN %(by_task)s THEN r.task_name END AS task_name,
+           CASE WHEN %(by_tenant)s THEN r.tenant_id END AS tenant_id, r.outcome, r.attempt_count, r.retried_count, r.dead_letter_count,
+           r.wait_count, r.wait_sum_ms, r.wait_max_ms, r.wait_min_ms, r.wait_buckets, r.wait_counts,
+           r.run_count, r.run_sum_ms, r.run_max_ms, r.run_min_ms, r.run_buckets, r.run_counts,
+           r.cpu_sum_ms, r.cpu_max_ms, r.peak_memory_max_kib
+      FROM (
+        SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
+               m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
+               m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
+               m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
+          FROM youtility_tasks_taskperformancemetrics m
+         WHERE m.resolution_s = 3600 AND m.begins_at >= %(hours_from)s AND m.begins_at < %(hours_to)s
+        UNION ALL
+        SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
+               m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
+               m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
+               m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
+          FROM youtility_tasks_taskperformancemetrics m
+         WHERE m.resolution_s = 60 AND m.begins_at >= %(since)s AND m.begins_at < %(hours_from)s
+        UNION ALL
+        SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
+               m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
+               m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
+               m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
+          FROM youtility_tasks_taskperformancemetrics m
+         WHERE m.resolution_s = 60 AND m.begins_at >= %(hours_to)s AND m.begins_at < %(until)s
+        UNION ALL
+        SELECT h.finished_at, h.tenant_id, h.queue_name, h.task_name, h.outcome, 1,
+               (h.status = 'failed' AND NOT h.is_final)::integer, (h.status = 'failed' AND h.is_final)::integer,
+               (h.wait_ms IS NOT NULL)::integer, coalesce(h.wait_ms, 0), h.wait_ms, h.wait_ms,
+               CASE WHEN h.wait_ms IS NULL THEN '{}' ELSE ARRAY[youtility_tasks_bucket_v1(h.wait_ms)] END,
+               CASE WHEN h.wait_ms IS NULL THEN '{}' ELSE ARRAY[1::bigint] END,
+               (h.run_ms IS NOT NULL)::integer, coalesce(h.run_ms, 0), h.run_ms, h.run_ms,
+               CASE WHEN h.run_ms IS NULL THEN '{}' ELSE ARRAY[youtility_tasks_bucket_v1(h.run_ms)] END,
+               CASE WHEN h.run_ms IS NULL THEN '{}' ELSE ARRAY[1::bigint] END,
+               coalesce(h.cpu_ms, 0), h.cpu_ms, h.peak_memory_kib
+          FROM youtility_tasks_history h
+         WHERE h.finished_at >= %(live_from)s AND h.finished_at < %(until)s AND h.id > (SELECT k.base_id FROM mark k)
+           AND (h.written_in >= (SELECT k.upto FROM mark k) OR h.written_in = ANY ((SELECT k.open FROM mark k)::xid8[]))
+      ) r
+     WHERE (%(tenant_id)s::integer IS NULL OR r.tenant_id = %(tenant_id)s::integer)
+       AND (%(queue_name)s::text IS NULL OR r.queue_name = %(queue_name)s::text)
+       AND (%(task_name)s::text IS NULL OR r.task_name = %(task_name)s::text)
+), sums AS (
+    SELECT k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, sum(k.attempt_count)::bigint AS attempt_count,
+           sum(k.retried_count)::bigint AS retried_count, sum(k.dead_letter_count)::bigint AS dead_letter_count,
+           sum(k.wait_sum_ms) AS wait_sum_ms, min(k.wait_min_ms) AS wait_min_ms, max(k.wait_max_ms) AS wait_max_ms,
+           sum(k.run_sum_ms) AS run_sum_ms, min(k.run_min_ms) AS run_min_ms, max(k.run_max_ms) AS run_max_ms,
+           sum(k.cpu_sum_ms) AS cpu_sum_ms, max(k.cpu_max_ms) AS cpu_max_ms, max(k.peak_memory_max_kib) AS peak_memory_max_kib
+      FROM keyed k GROUP BY 1, 2, 3, 4, 5
+), waits AS (
+    SELECT b.step, b.queue_name, b.task_name, b.tenant_id, b.outcome, array_agg(b.bucket) AS buckets, array_agg(b.n) AS counts
+      FROM (SELECT k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, u.bucket, sum(u.n)::bigint AS n
+              FROM keyed k CROSS JOIN LATERAL unnest(k.wait_buckets, k.wait_counts) u(bucket, n) GROUP BY 1, 2, 3, 4, 5, 6) b
+     GROUP BY 1, 2, 3, 4, 5
+), runs AS (
+    SELECT b.step, b.queue_name, b.task_name, b.tenant_id, b.outcome, array_agg(b.bucket) AS buckets, array_agg(b.n) AS counts
+      FROM (SELECT k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, u.bucket, sum(u.n)::bigint AS n
+              FROM keyed k CROSS JOIN LATERAL unnest(k.run_buckets, k.run_counts) u(bucket, n) GROUP BY 1, 2, 3, 4, 5, 6) b
+     GROUP BY 1, 2, 3, 4, 5
+)
+SELECT s.step, s.queue_name, s.task_name, s.tenant_id, s.outcome, s.attempt_count, s.retried_count, s.dead_letter_count,
+       s.wait_sum_ms, s.wait_min_ms, s.wait_max_ms, w.buckets, w.counts, s.run_sum_ms, s.run_min_ms, s.run_max_ms, r.buckets, r.counts,
+       s.cpu_sum_ms, s.cpu_max_ms, s.peak_memory_max_kib
+  FROM sums s
+  LEFT JOIN waits w ON (w.step, coalesce(w.queue_name, ''), coalesce(w.task_name, ''), coalesce(w.tenant_id, -1), w.outcome)
+                     = (s.step, coalesce(s.queue_name, ''), coalesce(s.task_name, ''), coalesce(s.tenant_id, -1), s.outcome)
+  LEFT JOIN runs r ON (r.step, coalesce(r.queue_name, ''), coalesce(r.task_name, ''), coalesce(r.tenant_id, -1), r.outcome)
+                    = (s.step, coalesce(s.queue_name, ''), coalesce(s.task_name, ''), coalesce(s.tenant_id, -1), s.outcome)
+ ORDER BY s.step, s.queue_name, s.task_name, s.tenant_id, s.outcome
