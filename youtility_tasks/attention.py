@@ -49,7 +49,9 @@ class Trouble:
     """Names and numbers of the sentence: "queue", "task", "count", ..."""
 
 
-def troubles(numbers: Sequence[QueueNumbers], *, tenant_id: int | None = None, says_workers: bool = True) -> list[Trouble]:
+def troubles(
+    numbers: Sequence[QueueNumbers], *, tenant_id: int | None = None, says_workers: bool = True
+) -> list[Trouble]:
     """What is wrong with these queues and beside them, for one tenant or for all; three queries.
 
     `says_workers`: whether who reads it knows of workers; a tenant's people are told the same in other words.
@@ -58,7 +60,9 @@ def troubles(numbers: Sequence[QueueNumbers], *, tenant_id: int | None = None, s
     served = {name for name, _ in queries.fetch("served", {"lease_s": settings().lease_s})}
     found = [*_of_queues(numbers, served, now, says_workers)]
     words = {"tenant_id": tenant_id, "late_s": LATE_S, "lately_s": LATELY_S}
-    found += [_TELL[kind](name, count, since, said) for kind, name, count, since, said in queries.fetch("attention", words)]
+    found += [
+        _TELL[kind](name, count, since, said) for kind, name, count, since, said in queries.fetch("attention", words)
+    ]
     order = list(Kind)
     return sorted(found, key=lambda each: (not each.is_urgent, order.index(each.kind), each.since or now))
 

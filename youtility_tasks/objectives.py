@@ -67,5 +67,7 @@ def _changed(name: str, objective: Objective, given: object) -> Objective:
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
         if not is_number or not 0 < number <= (0.999_999 if word in _SHARES else 86_400 * 365):
             says = "a share below 1, such as 0.99" if word in _SHARES else "seconds above 0"
-            raise ConfigurationError(f"YOUTILITY_TASKS['objectives'][{name!r}][{word!r}] is {number!r}; right is {says}.")
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS['objectives'][{name!r}][{word!r}] is {number!r}; right is {says}."
+            )
     return replace(objective, **given)

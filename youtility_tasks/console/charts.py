@@ -73,7 +73,9 @@ def throughput(points: Sequence[Point], *, pick: str = "") -> Chart:
         {"label": "retried", "color": "warn", "kind": "bars", "values": again},
         {"label": "failed for good", "color": "bad", "kind": "bars", "values": bad},
     ]
-    return Chart("throughput", "Attempts that ended", says, _data(points, series, stacked=True, pick=pick), _begins(points))
+    return Chart(
+        "throughput", "Attempts that ended", says, _data(points, series, stacked=True, pick=pick), _begins(points)
+    )
 
 
 def _spans(name: str, title: str, points: Sequence[Point], usual: str, most: str, longest: str) -> Chart:
@@ -81,7 +83,12 @@ def _spans(name: str, title: str, points: Sequence[Point], usual: str, most: str
     known = [value for value in values if value is not None]
     says = f"95 % took at most {max(known) / 1_000:.1f} s in the slowest step." if known else "Nothing ended."
     series = [
-        {"label": "half took at most", "color": "busy", "kind": "line", "values": [getattr(each, usual) for each in points]},
+        {
+            "label": "half took at most",
+            "color": "busy",
+            "kind": "line",
+            "values": [getattr(each, usual) for each in points],
+        },
         {"label": "95 %", "color": "warn", "kind": "line", "values": values},
         {"label": "longest", "color": "quiet", "kind": "line", "values": [getattr(each, longest) for each in points]},
     ]

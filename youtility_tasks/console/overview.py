@@ -34,8 +34,10 @@ def overview(visit: Visit) -> Shown:
     """The whole page; its charts come by themselves, and so does each part when it is asked for anew."""
     word = visit.words.choice("span", SPANS) or charts.USUAL
     if visit.part == "charts":
-        return Shown("overview_charts.html", "Charts", {"charts": charts.of_work(visit), "span": word, "spans": list(SPANS)})
-    numbers = metrics.queue_numbers(tenant_id=visit.tenant_id)
+        return Shown(
+            "work_charts.html", "Charts", {"charts": charts.of_work(visit), "span": word, "spans": list(SPANS)}
+        )
+    numbers = metrics.glance(tenant_id=visit.tenant_id).queues
     total, by_queue, _ = metrics.last_hour(tenant_id=visit.tenant_id)
     troubles = attention.troubles(numbers, tenant_id=visit.tenant_id, says_workers=visit.is_ops)
     context = {
@@ -112,7 +114,12 @@ def _line(visit: Visit, trouble: Trouble) -> dict[str, Any]:
     line: dict[str, Any] = {"trouble": trouble, "act": "", "label": "", "address": "", "target": {}}
     match trouble.kind:
         case Kind.PAUSED:
-            line |= {"act": "resume", "queue": facts["queue"] or "", "task": facts["task"] or "", "tenant": facts["tenant"] or ""}
+            line |= {
+                "act": "resume",
+                "queue": facts["queue"] or "",
+                "task": facts["task"] or "",
+                "of": facts["tenant"] or "",
+            }
         case Kind.FAILING:
             line |= {"label": "See the error", "address": visit.to("failures", task=facts["task"])}
         case Kind.UNSERVED | Kind.WAITING:
@@ -122,5 +129,3 @@ def _line(visit: Visit, trouble: Trouble) -> dict[str, Any]:
         case Kind.OVERDUE:
             line |= {"label": "See the workflow", "address": visit.to("workflows", status="running")}
     return line
-
-

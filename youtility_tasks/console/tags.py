@@ -21,6 +21,7 @@ register = template.Library()
 
 NOTHING = "\u2013"
 """Where there is no value."""
+_RATES = ((1, "second"), (60, "minute"), (3_600, "hour"), (86_400, "day"))
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -105,6 +106,15 @@ def number(value: float | None) -> str:
     if value is None:
         return NOTHING
     return f"{value:,.1f}" if isinstance(value, float) and value < 10 and value != int(value) else f"{value:,.0f}"
+
+
+@register.filter
+def rate(per_s: float | None) -> str:
+    """So many starts in a time: "600 a minute"."""
+    if per_s is None:
+        return NOTHING
+    seconds, word = next(((n, w) for n, w in _RATES if per_s * n >= 1), _RATES[-1])
+    return f"{number(per_s * seconds)} a {word}"
 
 
 @register.filter

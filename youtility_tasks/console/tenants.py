@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -11,10 +11,10 @@ from youtility_tasks import controls, members, metrics, roster, suspension
 from youtility_tasks.documents import people as documents
 from youtility_tasks.documents import queues as queue_documents
 from youtility_tasks.errors import Refused
+from youtility_tasks.metrics import QueueNumbers
 from youtility_tasks.models import Role, Tenant
 from youtility_tasks.problems import Problem
 from youtility_tasks.schedules import holidays
-from youtility_tasks.tenants import tenant as of_tenant
 from youtility_tasks.visits import For
 
 from .acting import Act, Done, Form, Proposal, act
@@ -30,18 +30,30 @@ def tenants(visit: Visit) -> Shown:
     """All clients, active ones first by id, each with what waits and runs for it."""
     search, after = visit.words.text("search", longest=200), visit.words.number("after", most=LARGEST_TENANT)
     rows = list(Tenant.objects.called(search).after(after)[: _A_PAGE + 1])
-    loads = {each.tenant_id: each for each in metrics.tenant_numbers([row.pk for row in rows[:_A_PAGE]])}
+    loads = metrics.glance().tenants
     weights = sum(row.weight for row in rows if row.is_active)
     found = [
         {
             **documents.tenant(row),
-            "load": loads.get(row.pk),
+            "load": _load(loads.get(row.pk, [])),
             "share": row.weight / weights if row.is_active and not search and len(rows) <= _A_PAGE else None,
         }
         for row in rows[:_A_PAGE]
     ]
     following = rows[_A_PAGE - 1].pk if len(rows) > _A_PAGE else None
-    return Shown("tenants.html", "Tenants", {"tenants": found, "search": search, "after": after, "following": following})
+    return Shown(
+        "tenants.html", "Tenants", {"tenants": found, "search": search, "after": after, "following": following}
+    )
+
+
+def _load(its: Sequence[QueueNumbers]) -> dict[str, float]:
+    return {
+        "todo": sum(each.todo for each in its),
+        "doing": sum(each.doing for each in its),
+        "scheduled": sum(each.scheduled for each in its),
+        "failed": sum(each.failed for each in its),
+        "oldest_s": max((each.oldest_s for each in its), default=0.0),
+    }
 
 
 @page("tenants/<tasks_id:tenant_number>/", scope=For.OPS, tab="tenants")
@@ -55,7 +67,7 @@ def tenant(visit: Visit, tenant_number: int) -> Shown:
         "tenant.html", found.name,
         {
             "tenant": documents.tenant(found),
-            "queues": metrics.queue_numbers(tenant_id=found.pk),
+            "queues": metrics.glance(tenant_id=found.pk).queues,
             "controls": [queue_documents.control(each) for each in its],
             "members": members.listing(found.pk),
         },
@@ -96,12 +108,17 @@ class AddTenant(Act):
         )
         name = forms.CharField(max_length=200)
         weight = forms.IntegerField(
-            min_value=1, max_value=1_000, initial=1, help_text="Its share beside others: 3 has three turns for one of 1."
+            min_value=1,
+            max_value=1_000,
+            initial=1,
+            help_text="Its share beside others: 3 has three turns for one of 1.",
         )
 
     def proposal(self, visit: Visit, target: Mapping[str, Any]) -> Proposal:
         """What a tenant may do once it is there."""
-        touches = ("Jobs can be enqueued for it from then on. One that was deactivated comes back, and its schedules go on.",)
+        touches = (
+            "Jobs can be enqueued for it from then on. One that was deactivated comes back, and its schedules go on.",
+        )
         return Proposal("Add a tenant?", touches, visit.to("tenants"))
 
     def run(self, visit: Visit, given: Mapping[str, Any], reason: str) -> Done:
@@ -120,8 +137,12 @@ class ChangeTenant(_TenantAct):
         """What can be changed of a client."""
 
         name = forms.CharField(max_length=200)
-        weight = forms.IntegerField(min_value=1, max_value=1_000, help_text="Its share beside other tenants that have work waiting.")
-        zone = forms.CharField(max_length=64, help_text="An IANA name, such as Europe/Berlin: of its schedules without one.")
+        weight = forms.IntegerField(
+            min_value=1, max_value=1_000, help_text="Its share beside other tenants that have work waiting."
+        )
+        zone = forms.CharField(
+            max_length=64, help_text="An IANA name, such as Europe/Berlin: of its schedules without one."
+        )
 
     def initial(self, visit: Visit, target: Mapping[str, Any]) -> Mapping[str, Any]:
         """As it is."""
@@ -131,7 +152,9 @@ class ChangeTenant(_TenantAct):
     def proposal(self, visit: Visit, target: Mapping[str, Any]) -> Proposal:
         """What its share means."""
         found = _named(target)
-        touches = ("Its share is kept by every claim from the next on. Its schedules without a zone of their own move with the zone.",)
+        touches = (
+            "Its share is kept by every claim from the next on. Its schedules without a zone of their own move with the zone.",
+        )
         return Proposal(f"Change {found.name}?", touches, visit.to("tenant", found.pk))
 
     def run(self, visit: Visit, given: Mapping[str, Any], reason: str) -> Done:
@@ -142,8 +165,7 @@ class ChangeTenant(_TenantAct):
         if given["weight"] != found.weight:
             roster.weigh(found.pk, given["weight"], reason)
         if given["zone"] != found.zone:
-            with of_tenant(found.pk):
-                holidays.set_zone(given["zone"], reason=reason)
+            holidays.set_zone(found.pk, given["zone"], reason=reason)
         return Done(f"{given['name']} is changed.", visit.to("tenant", found.pk))
 
 
@@ -174,7 +196,9 @@ class DeactivateTenant(_TenantAct):
     def run(self, visit: Visit, given: Mapping[str, Any], reason: str) -> Done:
         """See `suspension.suspend`."""
         left = suspension.suspend(given["tenant_id"], reason)
-        return Done(f"{left.tenant.name} is inactive: {left.cancelled:,} jobs cancelled, {left.aborting:,} told to end.")
+        return Done(
+            f"{left.tenant.name} is inactive: {left.cancelled:,} jobs cancelled, {left.aborting:,} told to end."
+        )
 
 
 class _Person(_OneTenant):

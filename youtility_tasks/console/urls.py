@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from . import acting, choosing, job, job_acts, overview, signing, workers
+from . import acting, audit, choosing, control_acts, job, job_acts, overview, queues, signing, tenants, workers
 from .door import view_of
 from .table import PAGES
 from .visit import URLS
 from .words import LARGEST_ID
 
-_ROOMS = (overview, choosing, job, job_acts, workers)
+_ROOMS = (overview, choosing, job, job_acts, queues, control_acts, workers, tenants, audit)
 """Which put themselves into the tables."""
 
 

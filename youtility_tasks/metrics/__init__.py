@@ -3,7 +3,7 @@
 `series` and `summary` read what upkeep has added up by minute and hour, and from the history what it has not come to yet.
 """
 
-from .present import QueueNumbers, database_clock, queue_numbers
+from .present import Glance, QueueNumbers, database_clock, glance, queue_numbers
 from .reading import GROUPS, HOUR, HOUR_S, MINUTE_S, GroupBy, Numbers, Point, Summary, last_hour, series, summary
 
 __all__ = [
@@ -11,12 +11,14 @@ __all__ = [
     "HOUR",
     "HOUR_S",
     "MINUTE_S",
+    "Glance",
     "GroupBy",
     "Numbers",
     "Point",
     "QueueNumbers",
     "Summary",
     "database_clock",
+    "glance",
     "last_hour",
     "queue_numbers",
     "series",

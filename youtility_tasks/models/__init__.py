@@ -9,6 +9,7 @@ from .memberships import Role, TenantMembership
 from .metrics import MetricsMark, MetricsTotal, TaskPerformanceMetrics
 from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
+from .snapshots import QueueSnapshot, SnapshotMark
 from .tenants import Tenant
 from .tokens import ApiAllowance, ApiToken
 from .unique_keys import UniqueKey
@@ -24,11 +25,13 @@ __all__ = [
     "MetricsTotal",
     "QueueControl",
     "QueueCounter",
+    "QueueSnapshot",
     "Redrive",
     "Role",
     "ScheduleHoliday",
     "ScheduledTask",
     "ScheduledTaskExecution",
+    "SnapshotMark",
     "TaskAuditLog",
     "TaskDependency",
     "TaskEffect",

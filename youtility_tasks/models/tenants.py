@@ -13,6 +13,15 @@ class TenantQuerySet(models.QuerySet["Tenant"]):
         """The tenants that may enqueue and whose jobs run."""
         return self.filter(is_active=True)
 
+    def called(self, text: str) -> TenantQuerySet:
+        """The tenants whose name has this in it, or whose id it is; empty means any."""
+        is_id = text.isascii() and text.isdecimal() and len(text) < 10
+        return self.filter(Q(name__icontains=text) | (Q(pk=int(text)) if is_id else Q())) if text else self
+
+    def after(self, tenant_id: int | None) -> TenantQuerySet:
+        """The tenants with a higher id; None means any."""
+        return self if tenant_id is None else self.filter(pk__gt=tenant_id)
+
 
 class Tenant(models.Model):
     """A client company; its id is the application's own `client_id`."""

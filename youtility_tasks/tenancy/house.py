@@ -229,6 +229,22 @@ TABLES = (
         {OPS: READ, OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}},
     ),
     Table(
+        "youtility_tasks_queuesnapshot",
+        {
+            **each_of((*USERS, OPS), READ),
+            OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE", "DELETE")},
+        },
+        (
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
+        ),
+    ),
+    Table(
+        "youtility_tasks_snapshotmark",
+        {**each_of((*USERS, OPS), READ), OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}},
+    ),
+    Table(
         "youtility_tasks_metricsmark",
         {**each_of((*USERS, OPS), READ), OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}},
     ),
@@ -540,6 +556,9 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_export_totals_v1": (OPS, EXPORTER),
     "youtility_tasks_export_present_v1": (OPS, EXPORTER),
     "youtility_tasks_fold_v1": (WORKER,),
+    "youtility_tasks_count_queues_v1": (WORKER,),
+    "youtility_tasks_counted_v1": (*USERS, OPS, OWNER),
+    "youtility_tasks_glance_v1": (*USERS, OPS),
     "youtility_tasks_fold_past_v1": (WORKER,),
     "youtility_tasks_prune_metrics_v1": (WORKER, OPS),
     "youtility_tasks_add_attempts_v1": (OWNER,),
@@ -577,6 +596,7 @@ DEFINERS = frozenset(
         "youtility_tasks_export_totals_v1",
         "youtility_tasks_export_present_v1",
         "youtility_tasks_fold_v1",
+        "youtility_tasks_count_queues_v1",
         "youtility_tasks_fold_past_v1",
         "youtility_tasks_prune_metrics_v1",
         "cleanup_old_tasks",

@@ -69,7 +69,13 @@ def _fold(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     return rollup.fold(leave, most_calls=_CALLS_A_RUN)
 
 
+def _count_queues(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    queries.fetch("count_queues", {})
+    return 0, True  # every ten seconds: not worth a line in the log
+
+
 DUTIES = (
+    Duty("count queues", 10, _count_queues),
     Duty("fold metrics", 15, _fold),
     Duty("make history days", 600, _make_days),
     Duty("remove old", 3_600, _remove_old),

@@ -1,0 +1,92 @@
+"""Queues and what limits them: how each stands by what it promises, and pauses, limits and rates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from youtility_tasks import attention, controls, metrics, objectives, queries
+from youtility_tasks import queues as known_queues
+from youtility_tasks.conf import settings
+from youtility_tasks.documents import queues as documents
+from youtility_tasks.metrics import QueueNumbers, Summary
+from youtility_tasks.models import TaskWorker
+from youtility_tasks.problems import Problem
+
+from . import charts
+from .charts import SPANS
+from .table import page
+from .visit import Shown, Visit
+
+
+@page("queues/")
+def queues(visit: Visit) -> Shown:
+    """Every queue, and every limit and pause."""
+    slots = dict(queries.fetch("served", {"lease_s": settings().lease_s}))
+    _, by_queue, _ = metrics.last_hour(tenant_id=visit.tenant_id)
+    found = [documents.control(each) for each in controls.listing()]
+    lines = [
+        _line(each, by_queue.get(each.queue_name), slots.get(each.queue_name), found)
+        for each in metrics.glance(tenant_id=visit.tenant_id).queues
+    ]
+    return Shown("queues.html", "Queues and limits", {"queues": lines, "controls": found})
+
+
+def _line(
+    numbers: QueueNumbers, lately: Summary | None, slots: int | None, found: list[dict[str, Any]]
+) -> dict[str, Any]:
+    promised = objectives.of_queue(numbers.queue_name)
+    whole = [each for each in found if each["queue"] == numbers.queue_name and each["task"] is None]
+    return {
+        "name": numbers.queue_name,
+        "now": numbers,
+        "lately": lately,
+        "slots": slots,
+        "promised": promised,
+        "is_late": numbers.oldest_s > promised.start_within_s,
+        "pause": next((each for each in whole if each["is_paused"]), None),
+        "is_ours": numbers.queue_name in known_queues.configured(),
+    }
+
+
+@page("queues/<tasks_word:queue_name>/", takes=("span", "until"), tab="queues")
+def queue(visit: Visit, queue_name: str) -> Shown:
+    """One queue: its charts, its tasks, who serves it."""
+    word = visit.words.choice("span", SPANS) or charts.USUAL
+    if visit.part == "charts":
+        drawn = {"charts": charts.of_work(visit, queue_name=queue_name), "span": word, "spans": list(SPANS)}
+        return Shown("work_charts.html", "Charts", drawn)
+    all_of_them = metrics.glance(tenant_id=visit.tenant_id)
+    numbers = next((each for each in all_of_them.queues if each.queue_name == queue_name), None)
+    if numbers is None:
+        known = ", ".join(sorted(known_queues.configured()))
+        raise Problem(404, "no-such-queue", "No such queue", f"No queue is called {queue_name!r}; there are: {known}.")
+    _, since, until, _ = charts.span(visit)
+    found = [documents.control(each) for each in controls.listing() if each.queue_name == queue_name]
+    by_task = metrics.summary(since=since, until=until, by="task", tenant_id=visit.tenant_id, queue_name=queue_name)
+    context = {
+        "queue": _line(numbers, None, None, found),
+        "controls": found,
+        "tasks": sorted(by_task, key=lambda each: -each.attempt_count),
+        "workers": _workers(queue_name) if visit.is_ops else None,
+        "shares": _shares(all_of_them, queue_name) if visit.is_ops and visit.tenant_id is None else None,
+        "span": word,
+        "lately_s": attention.LATELY_S,
+    }
+    return Shown("queue.html", queue_name, context)
+
+
+def _workers(queue_name: str) -> list[dict[str, Any]]:
+    rows = TaskWorker.objects.present().filter(queue_name=queue_name).with_silence().order_by("-pk")
+    return [documents.worker(each) for each in rows[:50]]
+
+
+def _shares(glance: metrics.Glance, queue_name: str) -> list[dict[str, Any]]:
+    """Who waits and runs in it, the most first."""
+    found: list[tuple[int, QueueNumbers]] = [
+        (tenant_id, each)
+        for tenant_id, its in glance.tenants.items()
+        for each in its
+        if each.queue_name == queue_name and (each.todo or each.doing)
+    ]
+    most = sorted(found, key=lambda each: -(each[1].todo + each[1].doing))[:20]
+    return [{"tenant": tenant_id, "now": now} for tenant_id, now in most]

@@ -1,0 +1,1 @@
+SELECT youtility_tasks_count_queues_v1()
