@@ -41,6 +41,7 @@ _MAY_BE_ZERO = {
     "soft_limit_grace_s",
     "abort_grace_s",
     "shutdown_grace_s",
+    "operation_undo_s",
 }
 
 
@@ -156,6 +157,8 @@ class Settings:
     """Task name -> days; goes before what is said of the outcome."""
     history_days_ahead: int = 7
     """Days whose partitions of the history are made ahead; longer than all workers will ever be stopped."""
+    operation_undo_s: float = 3_600.0
+    """After an operation on many jobs has ended it can be undone for so long; 0: never. Upkeep then forgets how its jobs stood."""
     upkeep_interval_s: float = 60.0
     """Between two looks of a worker for duties of upkeep that are due; each is done by one worker."""
 

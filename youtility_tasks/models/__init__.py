@@ -6,6 +6,7 @@ from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
 from .memberships import Role, TenantMembership
+from .operations import OperationBatch, TaskOperation
 from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .tenants import Tenant
@@ -19,6 +20,7 @@ __all__ = [
     "ApiAllowance",
     "ApiToken",
     "Job",
+    "OperationBatch",
     "QueueControl",
     "QueueCounter",
     "Redrive",
@@ -30,6 +32,7 @@ __all__ = [
     "TaskDependency",
     "TaskEffect",
     "TaskExecutionHistory",
+    "TaskOperation",
     "TaskWorker",
     "TaskWorkflow",
     "Tenant",

@@ -65,12 +65,19 @@ def _forget_keys(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     return unique_keys.forget_over(leave, most_calls=_CALLS_A_RUN)
 
 
+def _forget_operations(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    most = 200  # batches of 500 jobs
+    forgotten = queries.run("forget_operations", {"now": now, "undo_s": settings().operation_undo_s, "most": most})
+    return forgotten, forgotten < most
+
+
 DUTIES = (
     Duty("make history days", 600, _make_days),
     Duty("remove old", 3_600, _remove_old),
     Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),
     Duty("tidy controls", 300, _tidy_controls),
     Duty("forget keys", 300, _forget_keys),
+    Duty("forget what is not undone", 600, _forget_operations),
     Duty("remove old occurrences", 3_600, _remove_old_occurrences),
     Duty("end overdue workflows", 15, sweep.end_overdue),
     Duty("sweep workflows", 300, sweep.sweep),
