@@ -57,8 +57,10 @@ def read(said: Mapping[str, Any], *, tenant_id: int | None = None, statuses: tup
     known = {each.name for each in dataclasses.fields(JobFilter)}
     if strange := sorted(set(said) - known):
         raise Refused(f"No filter of jobs has {', '.join(strange)}; known: {', '.join(sorted(known))}.")
-    values = {name: datetime.fromisoformat(value) if name in _INSTANTS else value for name, value in said.items()}
-    return JobFilter(**{**values, "tenant_id": tenant_id, "statuses": statuses})
+    values: dict[str, Any] = {
+        name: datetime.fromisoformat(value) if name in _INSTANTS else value for name, value in said.items()
+    }
+    return JobFilter(**values, tenant_id=tenant_id, statuses=statuses)
 
 
 def of_status(wanted: JobFilter, kind: Kind) -> JobQuerySet:

@@ -255,11 +255,11 @@ CREATE CONSTRAINT TRIGGER youtility_tasks_guard
     AFTER INSERT OR UPDATE OF queue_name, task_name, tenant_id, max_running, rate_per_s, burst, is_paused, paused_until, paused_at,
         paused_by, reason, changed_at, changed_by ON youtility_tasks_queuecontrol
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION youtility_tasks_guard_v1('control');
--- Not of what a tick changes of it (settled_to, next_at, live_jobs).
+-- Not of what a tick changes of it (settled_to, next_at, live_jobs), nor what set-up remembers of its declaration.
 CREATE CONSTRAINT TRIGGER youtility_tasks_guard
     AFTER INSERT OR UPDATE OF tenant_id, name, task_name, args, tick_argument, queue_name, priority, kind, cron, every_s, at, zone, days,
         working_weekdays, site_id, quiet_from, quiet_to, jitter_s, missed, missed_most, grace_s, overlap, is_paused, paused_at,
-        paused_until, paused_by, pause_reason, declared, removed_at OR DELETE ON youtility_tasks_scheduledtask
+        paused_until, paused_by, pause_reason, removed_at OR DELETE ON youtility_tasks_scheduledtask
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION youtility_tasks_guard_v1('schedule');
 -- Not of how far they are.
 CREATE CONSTRAINT TRIGGER youtility_tasks_guard AFTER INSERT OR UPDATE OF is_stopped ON youtility_tasks_redrive
