@@ -100,8 +100,8 @@ _REDRIVE_MOVES = (
     "edits",
 )
 _OPERATION = (
-    "tenant_id", "act", "filter", "priority", "rate_per_s", "undoes_id", "reason", "started_by", "newest_id", "total_count", "done_count",
-    "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped",
+    "tenant_id", "act", "filter", "priority", "rate_per_s", "undoes_id", "reason", "started_by", "started_at", "newest_id", "total_count",
+    "done_count", "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped",
 )  # fmt: skip
 _OPERATION_MOVES = ("done_count", "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped")
 _BATCH = ("id", "operation_id", "tenant_id", "job_ids", "made_at", "undone_at")
