@@ -42,6 +42,7 @@ _MAY_BE_ZERO = {
     "soft_limit_grace_s",
     "abort_grace_s",
     "shutdown_grace_s",
+    "operation_undo_s",
 }
 
 
@@ -170,6 +171,8 @@ class Settings:
     """So many tasks, and queues, of this code are told apart in the exporter's totals; all others are `other`."""
     metrics_tenants: int = 0
     """The exporter tells so many tenants apart, those with the lowest ids; all others are `other`. 0: it says nothing of tenants."""
+    operation_undo_s: float = 3_600.0
+    """After an operation on many jobs has ended it can be undone for so long; 0: never. Upkeep then forgets how its jobs stood."""
     upkeep_interval_s: float = 60.0
     """Between two looks of a worker for duties of upkeep that are due; each is done by one worker."""
 

@@ -41,7 +41,9 @@
     │       └── ChildDied           the process that ran it died under it
     ├── Refused                     an act on a job that its status does not allow
     │   ├── JobNotFound
+    │   ├── OperationNotFound
     │   ├── RedriveNotFound
+    │   ├── SearchRefused
     │   ├── WorkflowNotFound
     │   ├── SignalRefused           no such signal is waited for, or it has come already
     │   ├── NotAllowed              a person's role does not reach so far
@@ -356,6 +358,17 @@ class JobNotFound(Refused):
 
     def __init__(self, job_id: object) -> None:
         super().__init__(f"No job has the id {job_id!r} here. `manage_task_queue jobs` lists jobs.")
+
+
+class OperationNotFound(Refused):
+    """No operation on jobs has this id (for this tenant)."""
+
+    def __init__(self, operation_id: object) -> None:
+        super().__init__(f"No operation has the id {operation_id!r} here. `manage_task_queue operations` lists them.")
+
+
+class SearchRefused(Refused):
+    """A search that cannot be read, with the word that cannot."""
 
 
 class RedriveNotFound(Refused):

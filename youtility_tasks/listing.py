@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from . import notes, registry
 from .declaration import LEAST_URGENT
+from .errors import Refused
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
 from .models.jobs import TENANTS_OWN as JOBS_OWN
+from .models.jobs import JobQuerySet
 from .notes import Progress
 from .status import JobStatus
 from .tenancy import roles
 
+LOOKED_AT = 10_000
+"""What errors and arguments say is looked for in so many jobs, the newest that are all else that is asked for: no index knows it."""
 _LARGEST_ID = 2**63 - 1
+
+Rows = TypeVar("Rows", bound="QuerySet[Any]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +47,23 @@ class JobFilter:
     before_id: int | None = None
     """Only jobs with a smaller id: what comes after a page that ended with this one."""
     search: str = ""
-    """A job's id, its lock or unique key as a whole, or a part of its task's name. Arguments are not searched: they may be sealed."""
+    """A job's id, its lock or unique key as a whole, or a part of its task's name."""
+    task_names: Collection[str] = ()
+    """Only of one of these tasks."""
+    job_id: int | None = None
+    lock: str = ""
+    """Only with this lock, as its task gives it."""
+    unique_key: str = ""
+    """Only with this unique key, or queueing lock."""
+    error: str = ""
+    """Only with this in the class or the message of its latest attempt's error, in letters of any case; to an operator in the class."""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    """Only with these among its arguments, as `{"id": 7}` or `{"site": {"zone": "north"}}`; marked ones are sealed, and never found."""
+
+    @property
+    def looks_inside(self) -> bool:
+        """Whether it asks what no index knows, so that only the newest LOOKED_AT jobs are looked at."""
+        return bool(self.error or self.args)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +92,80 @@ class JobLine:
 
 
 def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
-    """At most `limit` jobs, by falling id. Two queries on the queue's table, one on the history."""
-    live = _live(wanted, limit)
-    known = {line.job_id for line in live}
+    """At most `limit` jobs, by falling id. Two queries on the queue's table, one on the history; two more to look inside."""
+    queued = _queued(wanted, limit)
+    known = {line.job_id for line in queued}
     # The queue first: a job that ends between the queries is then found twice, never missed.
     ended = [line for line in _ended(wanted, limit) if line.job_id not in known]
-    return sorted([*live, *ended], key=lambda line: -line.job_id)[:limit]
+    return sorted([*queued, *ended], key=lambda line: -line.job_id)[:limit]
 
 
-def _live(wanted: JobFilter, limit: int) -> list[JobLine]:
+def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
+    found = live(wanted)
+    if wanted.looks_inside:
+        found = looking_inside(newest(found, "pk"), wanted)
+    return lines(found, limit)
+
+
+def lines(found: JobQuerySet, limit: int) -> list[JobLine]:
+    """The newest of these jobs of the queue as a list shows them, by falling id."""
+    rows = list(found.defer(*(JOBS_OWN if roles.acting_as() == "ops" else ("args",))).order_by("-pk")[:limit])
+    attempts = TaskExecutionHistory.objects.last_of_jobs(row.pk for row in rows).defer(*_unread())
+    last = {attempt.job_id: attempt for attempt in attempts}
+    return [_of_job(row, last.get(row.pk)) for row in rows]
+
+
+def live(wanted: JobFilter) -> JobQuerySet:
+    """The jobs in the queue, dead letters too, that are all of this; what `looking_inside` asks is left out."""
     found = Job.objects.for_tenant(wanted.tenant_id).of_queue(wanted.queue_name).of_task(wanted.task_name)
     found = found.touched_since(wanted.since).enqueued_before(wanted.until).before(wanted.before_id)
     found = found.of_fingerprint(wanted.fingerprint).failed_between(wanted.failed_since, wanted.failed_until)
     if wanted.search:
         found = found.filter(_known_as(wanted.search, "pk") | _keyed(wanted.search, wanted.tenant_id))
+    if wanted.lock:
+        found = found.filter(lock__in=_locks(wanted.lock, wanted.tenant_id))
+    if wanted.unique_key:
+        held = _locks(wanted.unique_key, wanted.tenant_id)
+        found = found.filter(Q(unique_key=wanted.unique_key) | Q(queueing_lock__in=held))
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
-    rows = list(found.defer(*(JOBS_OWN if roles.acting_as() == "ops" else ("args",))).order_by("-pk")[:limit])
-    attempts = TaskExecutionHistory.objects.last_of_jobs(row.pk for row in rows).defer(*_unread())
-    last = {attempt.job_id: attempt for attempt in attempts}
-    return [_of_job(row, last.get(row.pk)) for row in rows]
+    return _named(found, wanted, "pk")
+
+
+def looking_inside(found: Rows, wanted: JobFilter, *, ended: bool = False) -> Rows:
+    """Of these jobs (`ended`: attempts) those whose error and arguments are as asked for. Reads every one of them.
+
+    Raises Refused to an operator of all tenants who asks for arguments.
+    """
+    if wanted.args:
+        if roles.acting_as() == "ops":
+            raise Refused(
+                "An operator of all tenants reads no arguments: name the tenant to look for them (--tenant N)."
+            )
+        found = found.filter(args__contains=dict(wanted.args))
+    if not wanted.error:
+        return found
+    said = Q(error_class__icontains=wanted.error)
+    if roles.acting_as() != "ops":  # who may not read what it says
+        said |= Q(error_message__icontains=wanted.error)
+    if ended:
+        return found.filter(said)
+    of_job = TaskExecutionHistory.objects.filter(job_id=OuterRef("pk")).order_by("-finished_at", "-id")
+    return found.annotate(last_id=Subquery(of_job.values("pk")[:1])).filter(
+        Exists(TaskExecutionHistory.objects.filter(said, job_id=OuterRef("pk"), pk=OuterRef("last_id")))
+    )
+
+
+def newest(found: Rows, id_column: str) -> Rows:
+    """The newest LOOKED_AT of these jobs, or of these attempts that ended one."""
+    oldest = found.order_by(f"-{id_column}").values_list(id_column, flat=True)[LOOKED_AT - 1 : LOOKED_AT]
+    return found.filter(**{f"{id_column}__gte": each}) if (each := next(iter(oldest), None)) is not None else found
+
+
+def _named(found: Rows, wanted: JobFilter, id_column: str) -> Rows:
+    if wanted.task_names:
+        found = found.filter(task_name__in=wanted.task_names)
+    return found if wanted.job_id is None else found.filter(**{id_column: wanted.job_id})
 
 
 def _of_job(row: Job, last: TaskExecutionHistory | None) -> JobLine:
@@ -122,6 +199,12 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = found.enqueued_before(wanted.until).before(wanted.before_id)
     if wanted.search:
         found = found.filter(_known_as(wanted.search, "job_id"))
+    if wanted.lock or wanted.unique_key:
+        return []  # what has ended holds none
+    # One that was taken back into the queue, by an undo, has not ended.
+    found = _named(found, wanted, "job_id").exclude(Exists(Job.objects.filter(pk=OuterRef("job_id"))))
+    if wanted.looks_inside:
+        found = looking_inside(newest(found, "job_id"), wanted, ended=True)
     return [_of_attempt(row) for row in found.defer(*_unread()).order_by("-job_id")[:limit]]
 
 
@@ -159,9 +242,13 @@ def _known_as(text: str, id_column: str) -> Q:
 
 
 def _keyed(text: str, tenant_id: int | None) -> Q:
-    # Locks are stored behind the tenant that they belong to.
-    locks = [text] if tenant_id is None else [text, f"{tenant_id}:{text}"]
+    locks = _locks(text, tenant_id)
     return Q(unique_key=text) | Q(lock__in=locks) | Q(queueing_lock__in=locks)
+
+
+def _locks(text: str, tenant_id: int | None) -> list[str]:
+    """Locks are stored behind the tenant that they belong to."""
+    return [text] if tenant_id is None else [text, f"{tenant_id}:{text}"]
 
 
 def _unread() -> Collection[str]:

@@ -35,6 +35,7 @@ NEEDS: Mapping[str, Role | None] = {
     **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), Role.OPERATOR),
     **dict.fromkeys(("start workflow", "signal workflow", "cancel workflow", "retry workflow"), Role.OPERATOR),
     **dict.fromkeys(("redrive", "stop redrive"), Role.OPERATOR),
+    **dict.fromkeys(("abort", "change priority", "run now", "stop operation", "undo operation"), Role.OPERATOR),
     **dict.fromkeys(("run schedule", "pause schedule", "resume schedule"), Role.OPERATOR),
     **dict.fromkeys(("create schedule", "change schedule", "remove schedule"), Role.ADMIN),
     **dict.fromkeys(("add holiday", "remove holiday", "set zone"), Role.ADMIN),

@@ -51,11 +51,13 @@ class Problem(Exception):
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.NotAllowed, 403),
     (errors.JobNotFound, 404),
+    (errors.OperationNotFound, 404),
     (errors.WorkflowNotFound, 404),
     (errors.UnknownSchedule, 404),
     (errors.UnknownTemplate, 404),
     (errors.NothingToLift, 409),
     (errors.ScheduleExists, 409),
+    (errors.SearchRefused, 422),
     (errors.WrongControl, 422),
     (errors.WrongSpan, 422),
     (errors.WrongSchedule, 422),

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from youtility_tasks import tenant
+from youtility_tasks import audit, tenant
 from youtility_tasks.models import Tenant
 
 from .models import Bt, TypeAssist
@@ -36,7 +36,9 @@ def create_client(
             **_stamps(at, ctzoffset),
             **columns,
         )
-        Tenant.objects.create(id=client.pk, name=name, is_active=is_active)
+        made = Tenant.objects.create(id=client.pk, name=name, is_active=is_active)
+        after = {"name": made.name, "weight": made.weight, "is_active": made.is_active}
+        audit.write("add tenant", f"tenant {made.pk}", tenant_id=made.pk, after=after)
     return client
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.db import transaction
 
 from tests.api.speaking import ACME, Api
-from youtility_tasks import Workflow, members, schedules, tenant, visits
+from youtility_tasks import Workflow, members, operations, schedules, tenant, visits
 from youtility_tasks.api import urls
-from youtility_tasks.api.endpoints import ENDPOINTS, Endpoint, For
+from youtility_tasks.api.endpoints import ENDPOINTS, Endpoint
 from youtility_tasks.models import (
     ApiToken,
     Job,
@@ -22,6 +22,7 @@ from youtility_tasks.models import (
     Tenant,
     TenantMembership,
 )
+from youtility_tasks.visits import For
 from youtility_tasks.workflows import templates
 
 assert urls.urlpatterns  # it fills the table
@@ -39,6 +40,8 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("list_tasks", "list_jobs", "get_job", "why_job", "list_queues", "list_limits", "list_schedules"), SEE | OPS
     ),
+    **dict.fromkeys(("list_operations", "get_operation"), SEE | OPS),
+    **dict.fromkeys(("preview_operation", "begin_operation", "stop_operation", "undo_operation"), OPERATE | OPS),
     **dict.fromkeys(("get_schedule", "list_workflows", "get_workflow", "list_tenants", "list_acts"), SEE | OPS),
     **dict.fromkeys(
         ("preview_schedule", "preview_new_schedule", "list_executions", "list_holidays", "list_templates"), SEE
@@ -61,6 +64,8 @@ MAY: dict[str, frozenset[str]] = {
 
 BODIES: dict[str, dict[str, Any]] = {
     "submit_job": {"task": "add"},
+    "preview_operation": {"act": "cancel"},
+    "begin_operation": {"act": "cancel"},
     "cancel_jobs": {"ids": [1]},
     "retry_jobs": {"ids": [1]},
     "discard_jobs": {"ids": [1]},
@@ -93,8 +98,9 @@ def target(person, add_task, enqueue) -> dict[str, Any]:
         flow.step(add_task)
         templates.save(flow)
         run = flow.start()
+        operation = operations.begin("cancel")
     return {
-        "job_id": job_id, "schedule_id": schedule.pk, "workflow_id": run.id, "queue": "email", "tenant_id": ACME,
+        "job_id": job_id, "operation_id": operation.pk, "schedule_id": schedule.pk, "workflow_id": run.id, "queue": "email", "tenant_id": ACME,
         "day": "2027-08-15",
     }  # fmt: skip
 

@@ -12,9 +12,18 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from tests.acceptance.crew import until
-from youtility_tasks import audit, controls, metrics, queries, queues, schedules
+from youtility_tasks import audit, controls, metrics, operations, queries, queues, schedules, tenant
 from youtility_tasks.doctor import ground, schema, work
-from youtility_tasks.models import Job, QueueControl, Redrive, ScheduledTask, TaskEffect, TaskWorker, UpkeepDuty
+from youtility_tasks.models import (
+    Job,
+    QueueControl,
+    Redrive,
+    ScheduledTask,
+    TaskEffect,
+    TaskOperation,
+    TaskWorker,
+    UpkeepDuty,
+)
 from youtility_tasks.schedules import defaults
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import history_days
@@ -123,6 +132,18 @@ def test_a_redrive_that_was_left_in_the_middle_is_told(examine, staff, acme):
     assert f"`manage_task_queue dead-letters resume {left.pk}`" in told["advice"]
     Redrive.objects.update(ended_at=timezone.now())
     assert problems(examine()[0]) == set()
+
+
+def test_an_operation_that_no_worker_carries_on_is_told(examine, staff, acme):
+    with tenant(acme):
+        left = operations.begin("cancel")
+    assert problems(examine()[0]) == set(), "it may go on at this moment"
+
+    TaskOperation.objects.update(started_at=timezone.now() - timedelta(minutes=61))
+
+    told = examine()[0]["operations"]
+    assert (told["ok"], told["found"]) == (False, f"unfinished for long: {left.pk}")
+    assert f"`manage_task_queue operations stop {left.pk}`" in told["advice"]
 
 
 def test_a_job_that_waits_too_long(examine, staff, tasks, acme, enqueue):

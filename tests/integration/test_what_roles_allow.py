@@ -24,6 +24,7 @@ from youtility_tasks import (
     dead_letters,
     members,
     membership,
+    operations,
     roster,
     schedules,
     submission,
@@ -34,8 +35,18 @@ from youtility_tasks import (
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import TenantMiddleware
-from youtility_tasks.models import ApiToken, Job, QueueControl, Redrive, Role, TaskAuditLog, TenantMembership
+from youtility_tasks.models import (
+    ApiToken,
+    Job,
+    QueueControl,
+    Redrive,
+    Role,
+    TaskAuditLog,
+    TaskOperation,
+    TenantMembership,
+)
 from youtility_tasks.models import Tenant as TenantRow
+from youtility_tasks.operations import carrying
 from youtility_tasks.schedules import holidays
 from youtility_tasks.workflows import runs
 
@@ -45,6 +56,7 @@ ADMINS, OPERATORS = OPS | {"admin"}, OPS | {"admin", "operator"}
 MAY = {
     **dict.fromkeys(("run", "cancel", "retry", "discard", "pause", "resume"), OPERATORS),
     **dict.fromkeys(("redrive", "stop redrive", "discard letters", "retry with other arguments"), OPERATORS),
+    **dict.fromkeys(("abort", "change priority", "run now", "stop operation", "undo operation"), OPERATORS),
     **dict.fromkeys(
         ("cancel workflow", "retry workflow", "run schedule", "pause schedule", "resume schedule"), OPERATORS
     ),
@@ -53,7 +65,7 @@ MAY = {
     **dict.fromkeys(("create schedule", "change schedule", "remove schedule"), ADMINS),
     **dict.fromkeys(("add holiday", "remove holiday", "set zone"), ADMINS),
     **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant", "suspend"), OPS),
-    **dict.fromkeys(("cancel for all", "limit for all", "redrive for all"), OPS),
+    **dict.fromkeys(("cancel for all", "limit for all", "redrive for all", "change priority for all"), OPS),
 }
 """Act -> who may do it for Acme. Written down once more, so that a slip in `membership.NEEDS` is seen."""
 
@@ -87,6 +99,8 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
             tenant_id=acme, key="left", started_by="x", total_count=1, failed_until=timezone.now()
         )
         waiting = int(add_task.enqueue(number=1).id)
+        going_on, over = (operations.begin("priority", priority=2) for _ in range(2))
+        carrying.carry_on(over.pk, acme)
         controls.pause(queue="reports")
         schedules.create("nightly", add_task.name, cron="0 2 * * *")
         schedules.create("halted", add_task.name, cron="0 2 * * *")
@@ -105,6 +119,11 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         "discard": lambda: acts.discard(dead),
         "redrive": lambda: dead_letters.redrive(Letters()),
         "stop redrive": lambda: dead_letters.stop(left.pk),
+        "abort": lambda: operations.begin("abort"),
+        "change priority": lambda: operations.begin("priority", priority=3),
+        "run now": lambda: operations.begin("run now"),
+        "stop operation": lambda: operations.stop(going_on.pk),
+        "undo operation": lambda: operations.undo(over.pk),
         "discard letters": lambda: dead_letters.discard(Letters(), "so"),
         "retry with other arguments": lambda: dead_letters.retry(dead, {"number": 2}),
         "pause": lambda: controls.pause(queue="email"),
@@ -134,6 +153,7 @@ def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[st
         "suspend": lambda: suspension.suspend(acme),
         "cancel for all": lambda: acts.cancel_many([waiting]),
         "redrive for all": lambda: dead_letters.redrive(Letters()),
+        "change priority for all": lambda: operations.begin("priority", priority=3),
         "limit for all": lambda: controls.limit(queue="email", running=2),
     }
 
@@ -155,7 +175,7 @@ def _flow(add_task: Task) -> Any:
 def everything() -> list[object]:
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow, Redrive, ApiToken)
+        for model in (Job, QueueControl, TaskAuditLog, TenantMembership, TenantRow, Redrive, TaskOperation, ApiToken)
     ]
 
 
@@ -181,7 +201,7 @@ def test_a_person_does_what_the_role_allows_and_nothing_else(who, act, person, d
 @pytest.mark.parametrize("act", MAY)
 def test_an_act_that_forgets_to_ask_is_caught(act, person, do, monkeypatch) -> None:
     forgets = {
-        "cancel for all": "cancel", "limit for all": "limit", "redrive for all": "redrive", "suspend": "deactivate tenant",
+        "cancel for all": "cancel", "change priority for all": "change priority", "limit for all": "limit", "redrive for all": "redrive", "suspend": "deactivate tenant",
         "discard letters": "discard", "retry with other arguments": "retry",
     }.get(act, act)  # fmt: skip
     assert forgets in membership.NEEDS

@@ -57,7 +57,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Any:
         async def here(work: Any) -> None:
             work()
 
-        monkeypatch.setattr(ticker, "_apart", here)
+        monkeypatch.setattr(ticker, "apart", here)
         monkeypatch.setattr(made, "_fire", lambda due: [made._fire_one(*each) for each in due])
 
         class Connections(dict[str, Any]):

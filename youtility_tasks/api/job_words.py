@@ -23,7 +23,10 @@ class JobQuery(Paged):
     since: QueryInstant | None = Field(None, description="Only what was enqueued, claimed or ended since then.")
     until: QueryInstant | None = Field(None, description="Only what was enqueued before.")
     search: str = Field(
-        "", max_length=200, description="A job's id, its lock or unique key as a whole, or a part of its task's name."
+        "",
+        max_length=200,
+        description="A job's id, its lock or unique key as a whole, or a part of its task's name; or words as task:send_* "
+        "error:Timeout args.id:7 lock:site-7. What errors and arguments say is looked for in the newest 10,000 jobs.",
     )
 
 

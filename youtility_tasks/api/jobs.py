@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
-from youtility_tasks import acts, history, holds, listing, notes, registry, submission, tenants
+from youtility_tasks import acts, history, holds, listing, notes, registry, search, submission, tenants
 from youtility_tasks.documents import jobs as documents
-from youtility_tasks.errors import JobNotFound, UnknownTask, WrongArguments
-from youtility_tasks.listing import JobFilter
+from youtility_tasks.errors import JobNotFound, SearchRefused, UnknownTask, WrongArguments
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import current_tenant
 from youtility_tasks.visits import For
@@ -32,15 +32,20 @@ from .words import OfTenant, OfTenantOrSweeps, Why
 @endpoint("GET", "jobs/", query=JobQuery, gives=Jobs)
 def list_jobs(query: JobQuery, place: Any) -> dict[str, Any]:
     """Jobs that wait, run or have failed, and those that have ended, newest first, by pages."""
-    wanted = JobFilter(
-        statuses=query.status,
-        queue_name=query.queue,
+    asked = search.parse(query.search)
+    if asked.tenant_id not in (None, place.tenant_id):
+        raise SearchRefused(
+            f"tenant:{asked.tenant_id} is not the tenant of this request: ?tenant={asked.tenant_id} says which."
+        )
+    wanted = dataclasses.replace(
+        asked,
+        statuses=query.status or asked.statuses,
+        queue_name=query.queue or asked.queue_name,
         task_name=query.task,
         tenant_id=place.tenant_id,
-        since=query.since,
-        until=query.until,
+        since=query.since or asked.since,
+        until=query.until or asked.until,
         before_id=query.before_id,
-        search=query.search.strip(),
     )
     found = listing.jobs(wanted, limit=query.limit + 1)
     page, following = words.page_of(found, query.limit, lambda line: line.job_id)

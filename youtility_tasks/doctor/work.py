@@ -10,7 +10,16 @@ from django.db.models.functions import Coalesce, Now
 from youtility_tasks import metrics, queries, queues, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import schedule_flaw
-from youtility_tasks.models import Job, QueueControl, Redrive, ScheduledTask, TaskEffect, TaskWorker, Tenant
+from youtility_tasks.models import (
+    Job,
+    QueueControl,
+    Redrive,
+    ScheduledTask,
+    TaskEffect,
+    TaskOperation,
+    TaskWorker,
+    Tenant,
+)
 from youtility_tasks.schedules import defaults
 from youtility_tasks.secrets import keyring
 from youtility_tasks.tenancy import roles
@@ -24,6 +33,9 @@ LONGEST_OPEN_EFFECT_S = 3_600
 
 LONGEST_REDRIVE_S = 600
 """It moves thousands of letters a second: one that takes longer was killed, and nobody went on with it."""
+
+LONGEST_OPERATION_S = 3_600
+"""A hundred thousand jobs take half a minute."""
 
 LONGEST_PAUSE_S = 86_400
 """A pause without an end that is older was forgotten."""
@@ -82,6 +94,21 @@ def dead_letters() -> Finding:
             "`manage_task_queue dead-letters` shows why; then `retry` or `discard` them.",
         )
     return Finding("dead letters", True, "none")
+
+
+def operations() -> Finding:
+    """Operations on many jobs that no worker carries on."""
+    old = TaskOperation.objects.unfinished().filter(started_at__lt=Now() - timedelta(seconds=LONGEST_OPERATION_S))
+    left = list(old.order_by("pk").values_list("pk", flat=True)[:5])
+    if left:
+        return Finding(
+            "operations",
+            False,
+            f"unfinished for long: {', '.join(map(str, left))}",
+            "Workers carry them out: see their log for `operation not carried on` (with the setting `roles` an operation on all tenants needs "
+            f"a user for 'ops'). `manage_task_queue operations stop {left[0]}` ends it.",
+        )
+    return Finding("operations", True, "none is behind")
 
 
 def oldest_waiting_job() -> Finding:

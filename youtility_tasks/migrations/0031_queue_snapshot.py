@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("youtility_tasks", "0029_metrics"),
+        ("youtility_tasks", "0030_operations"),
     ]
 
     operations = [

@@ -7,6 +7,7 @@ from .history import TaskExecutionHistory
 from .jobs import Job
 from .memberships import Role, TenantMembership
 from .metrics import MetricsMark, MetricsTotal, TaskPerformanceMetrics
+from .operations import OperationBatch, TaskOperation
 from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
 from .snapshots import QueueSnapshot, SnapshotMark
@@ -23,6 +24,7 @@ __all__ = [
     "Job",
     "MetricsMark",
     "MetricsTotal",
+    "OperationBatch",
     "QueueControl",
     "QueueCounter",
     "QueueSnapshot",
@@ -36,6 +38,7 @@ __all__ = [
     "TaskDependency",
     "TaskEffect",
     "TaskExecutionHistory",
+    "TaskOperation",
     "TaskPerformanceMetrics",
     "TaskWorker",
     "TaskWorkflow",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from youtility_tasks.status import LIVE, JobStatus
 
@@ -59,6 +60,10 @@ class JobQuerySet(models.QuerySet["Job"]):
     def enqueued_before(self, instant: datetime | None) -> JobQuerySet:
         """The jobs that were enqueued before then; None means any."""
         return self if instant is None else self.filter(enqueued_at__lt=instant)
+
+    def due_later(self) -> JobQuerySet:
+        """The jobs that are not due yet, by the database's clock."""
+        return self.filter(scheduled_at__gt=Now())
 
     def before(self, job_id: int | None) -> JobQuerySet:
         """The jobs with a smaller id; None means any."""

@@ -70,7 +70,10 @@ def _targets(kind: str, name: str, there: Catalogue) -> Iterator[str]:
                 yield f"FUNCTION {row[1]}"
 
 
-_MADE_BY = {"youtility_tasks_enter_v1": "0019"}
+_MADE_BY = {
+    "youtility_tasks_enter_v1": "0019",
+    **dict.fromkeys(("youtility_tasks_guard_v1", "youtility_tasks_owe_v1"), "0030"),
+}
 """Functions with their owner's rights that another migration than 0015 gives their surroundings."""
 
 

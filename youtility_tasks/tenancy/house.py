@@ -99,6 +99,13 @@ _REDRIVE_MOVES = (
     "is_stopped",
     "edits",
 )
+_OPERATION = (
+    "tenant_id", "act", "filter", "priority", "rate_per_s", "undoes_id", "reason", "started_by", "started_at", "newest_id", "total_count",
+    "done_count", "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped",
+)  # fmt: skip
+_OPERATION_MOVES = ("done_count", "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped")
+_BATCH = ("id", "operation_id", "tenant_id", "job_ids", "made_at", "undone_at")
+"""Without how the jobs stood, which is for the undo alone."""
 _AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
 
 _TEMPLATE = ("tenant_id", "name", "version", "definition", "created_at", "created_by")
@@ -445,6 +452,40 @@ TABLES = (
         ),
     ),
     Table(
+        "youtility_tasks_taskoperation",
+        {
+            WORKER: {"SELECT": ("id", "tenant_id", "ended_at", "undoes_id")},
+            **each_of((*USERS, OPS), {"SELECT": ALL_COLUMNS, "INSERT": _OPERATION, "UPDATE": _OPERATION_MOVES}),
+            OWNER: READ,
+        },
+        (
+            # A worker sees that there is one; what it does of it, it does as a task of the tenant, or as an operator.
+            Policy("yt_worker", (WORKER,), "SELECT", "true"),
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+            Policy("yt_owner", (OWNER,), "SELECT", _LENT),
+        ),
+    ),
+    Table(
+        "youtility_tasks_operationbatch",
+        {
+            WORKER: {"SELECT": ("id", "operation_id", "was"), "UPDATE": ("was",)},
+            **each_of((*USERS, OPS), {"SELECT": _BATCH}),
+            OWNER: {
+                "SELECT": ALL_COLUMNS,
+                "INSERT": ("operation_id", "tenant_id", "job_ids", "was"),
+                "UPDATE": ("undone_at",),
+            },
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
+        ),
+    ),
+    Table("youtility_tasks_owed", {OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "DELETE")}}),
+    Table(
         "youtility_tasks_taskauditlog",
         each_of((TASK, WEB, OPS, OWNER), {"SELECT": ALL_COLUMNS, "INSERT": _AUDIT}),
         (
@@ -500,7 +541,11 @@ _ACTS = (
     "youtility_tasks_abort_v1",
     "youtility_tasks_retry_v1",
     "youtility_tasks_redrive_v1",
+    "youtility_tasks_prioritize_v1",
+    "youtility_tasks_run_now_v1",
 )
+_BATCHES = ("youtility_tasks_operation_batch_v1", "youtility_tasks_operation_undo_v1")
+"""Of operations: whoever asks for one in the web leaves the doing to workers."""
 _OF_ERRORS = ("youtility_tasks_error_place_v1", "youtility_tasks_error_words_v1", "youtility_tasks_fingerprint_v1")
 """Of their arguments alone; they read no row."""
 _OF_REASONS = (
@@ -535,6 +580,9 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_flow_start_v1": USERS,
     **dict.fromkeys(_OF_THE_WORKER, (WORKER,)),
     **dict.fromkeys(_ACTS, (*USERS, OPS)),
+    **dict.fromkeys(_BATCHES, (TASK, OPS)),
+    "youtility_tasks_must_enter_v1": (WEB, OPS),
+    "youtility_tasks_is_guarded_v1": (OWNER,),
     **dict.fromkeys(_OF_REASONS, (WORKER, *USERS, OPS)),
     **dict.fromkeys(_OF_ERRORS, (WORKER, *USERS, OPS, OWNER)),
     "youtility_tasks_any_tenant_v1": (OPS,),
@@ -572,6 +620,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
 DEFINERS = frozenset(
     {
         *_ACTS,
+        *_BATCHES,
         *_FLOW_ACTS,
         *_FLOW_UPKEEP,
         "youtility_tasks_checkpoint_v1",
@@ -599,6 +648,8 @@ DEFINERS = frozenset(
         "youtility_tasks_count_queues_v1",
         "youtility_tasks_fold_past_v1",
         "youtility_tasks_prune_metrics_v1",
+        "youtility_tasks_guard_v1",
+        "youtility_tasks_owe_v1",
         "cleanup_old_tasks",
     }
 )

@@ -74,6 +74,12 @@ def _count_queues(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     return 0, True  # every ten seconds: not worth a line in the log
 
 
+def _forget_operations(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    most = 200  # batches of 500 jobs
+    forgotten = queries.run("forget_operations", {"now": now, "undo_s": settings().operation_undo_s, "most": most})
+    return forgotten, forgotten < most
+
+
 DUTIES = (
     Duty("count queues", 10, _count_queues),
     Duty("fold metrics", 15, _fold),
@@ -83,6 +89,7 @@ DUTIES = (
     Duty("tidy controls", 300, _tidy_controls),
     Duty("forget keys", 300, _forget_keys),
     Duty("remove old metrics", 3_600, rollup.remove_old),
+    Duty("forget what is not undone", 600, _forget_operations),
     Duty("remove old occurrences", 3_600, _remove_old_occurrences),
     Duty("end overdue workflows", 15, sweep.end_overdue),
     Duty("sweep workflows", 300, sweep.sweep),

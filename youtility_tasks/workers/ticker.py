@@ -75,7 +75,7 @@ class Ticker:
             return 0.0
         due = [(schedule_id, tenant_id) for schedule_id, tenant_id, in_s in rows if in_s <= 0][:AT_ONCE]
         if due:
-            await _apart(lambda: self._fire(due))
+            await apart(lambda: self._fire(due))
             return 0.0
         for schedule_id in [each for each in self._later if each not in off]:
             del self._later[schedule_id]  # it is due no more: somebody has fired it
@@ -126,7 +126,7 @@ class Ticker:
         self._later[schedule_id] = _Later(time.monotonic() + wait_s, times)
 
 
-async def _apart(work: Callable[[], None]) -> None:
+async def apart(work: Callable[[], None]) -> None:
     """Do it in a thread that neither the loop nor the interpreter waits for at the end."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()

@@ -29,6 +29,8 @@ from .holdings import Holdings
 from .lease import Lease
 from .link import Link, LinkDown, notifications
 from .nursery import Matron
+from .operating import CHANNEL as OPERATIONS
+from .operating import Operating
 from .ticker import CHANNEL, Ticker
 from .told import Told
 
@@ -96,6 +98,7 @@ class Worker:
         """The next look, while a control keeps jobs back; an ending of ours may make room before."""
         self.began_at = time.monotonic()
         self.ticker = Ticker(self.link, lambda: self.stop_at is None and not self.drain and settings().run_schedules)
+        self.operating = Operating(self.link, lambda: self.stop_at is None)
 
     async def run(self) -> None:
         """Serve until told to stop or, draining, until nothing is left that is due."""
@@ -120,6 +123,7 @@ class Worker:
             self._upkeep_loop,
             self.told.keep,
             self.ticker.keep,
+            self.operating.keep,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
         try:
@@ -357,10 +361,12 @@ class Worker:
 
     async def _listen_loop(self) -> None:
         mine = f"procrastinate_queue_v1#{self.queue_name}"
-        async for channel, payload in notifications(self.conninfo, mine, CHANNEL):
-            if channel != mine:
+        async for channel, payload in notifications(self.conninfo, mine, CHANNEL, OPERATIONS):
+            if channel in ("", CHANNEL):
                 self.ticker.wake.set()
-            if channel == CHANNEL:
+            if channel in ("", OPERATIONS):
+                self.operating.wake.set()
+            if channel in (CHANNEL, OPERATIONS):
                 continue
             if _CONTROLS_CHANGED in payload:
                 self.children.recall()  # claimed under the old limits, and not begun

@@ -10,6 +10,7 @@ retry         give dead letters a fresh set of attempts
 cancel        take waiting jobs off, ask running ones to end
 discard       take dead letters out for good
 dead-letters  what has failed for good
+operations    an act on all that a search means: preview, begin, list, show, stop, undo
 pause         let no job of a queue, a task or a tenant start
 resume        end a pause
 limits        list what is limited or paused; set, clear

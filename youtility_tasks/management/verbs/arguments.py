@@ -71,6 +71,11 @@ def redrive_id(text: str) -> int:
     return _whole(text, 1, _LARGEST_ID, "a redrive's id")
 
 
+def operation_id(text: str) -> int:
+    """An operation's id."""
+    return _whole(text, 1, _LARGEST_ID, "an operation's id")
+
+
 def tenant_id(text: str) -> int:
     """A tenant's id."""
     return _whole(text, 1, 2**31 - 1, "a tenant's id")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from argparse import Namespace
 from collections.abc import Collection, Sequence
 
 from rich.console import RenderableType
 
-from youtility_tasks import listing
+from youtility_tasks import listing, search
 from youtility_tasks.documents.jobs import most_attempts
 from youtility_tasks.documents.plain import first_line
-from youtility_tasks.listing import JobFilter, JobLine
+from youtility_tasks.listing import JobLine
 from youtility_tasks.status import JobStatus
 
 from . import arguments
@@ -23,14 +24,16 @@ def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobL
     With an `--until` both ends of the time are those of the failure.
     """
     since, is_of_failures = arguments.since(options), hasattr(options, "until")
-    wanted = JobFilter(
-        statuses=statuses,
-        queue_name=options.queue,
+    asked = search.parse(getattr(options, "search", None) or "")
+    wanted = dataclasses.replace(
+        asked,
+        statuses=statuses or asked.statuses,
+        queue_name=options.queue or asked.queue_name,
         task_name=options.task,
-        tenant_id=options.tenant,
-        since=None if is_of_failures else since,
+        tenant_id=options.tenant or asked.tenant_id,
+        since=None if is_of_failures else since or asked.since,
         failed_since=since if is_of_failures else None,
-        fingerprint=getattr(options, "fingerprint", None),
+        fingerprint=getattr(options, "fingerprint", None) or asked.fingerprint,
         failed_until=arguments.instant_of(options, "until"),
     )
     found = listing.jobs(wanted, limit=options.limit + 1)

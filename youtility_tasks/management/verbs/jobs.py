@@ -22,6 +22,11 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--status", nargs="+", choices=[each.value for each in JobStatus], default=[], help="only with one of these"
     )
+    parser.add_argument(
+        "--search",
+        metavar="TEXT",
+        help="only what has this: an id, a lock or key, a part of a task's name; or words as task:send_* error:Timeout args.id:7",
+    )
     arguments.add_filters(parser)
 
 

@@ -1,0 +1,15 @@
+DROP TRIGGER youtility_tasks_guard ON youtility_tasks_tenant;
+DROP TRIGGER youtility_tasks_guard ON youtility_tasks_tenantmembership;
+DROP TRIGGER youtility_tasks_guard ON youtility_tasks_apitoken;
+DROP TRIGGER youtility_tasks_guard ON youtility_tasks_queuecontrol;
+DROP TRIGGER youtility_tasks_guard ON youtility_tasks_scheduledtask;
+DROP TRIGGER youtility_tasks_guard ON youtility_tasks_redrive;
+DROP TRIGGER youtility_tasks_guard ON youtility_tasks_taskoperation;
+DROP TABLE youtility_tasks_owed;
+DROP TRIGGER youtility_tasks_new_operation ON youtility_tasks_taskoperation;
+DROP FUNCTION youtility_tasks_guard_v1, youtility_tasks_owe_v1, youtility_tasks_is_guarded_v1, youtility_tasks_must_enter_v1,
+    youtility_tasks_operation_undo_v1, youtility_tasks_operation_batch_v1, youtility_tasks_prioritize_v1, youtility_tasks_run_now_v1,
+    youtility_tasks_tell_operations_v1;
+ALTER TABLE youtility_tasks_taskauditlog DROP COLUMN xid;
+ALTER TABLE youtility_tasks_operationbatch DROP COLUMN xid;
+ALTER TABLE youtility_tasks_taskoperation DROP CONSTRAINT yt_operation_undoes_own, DROP CONSTRAINT yt_operation_of_tenant;
