@@ -20,9 +20,7 @@ from .scope import Scope
 
 NAME = "cleanup"
 SCOPE = Scope.OPERATOR
-HELP = (
-    "Remove history past its retention, and what stock workers left in the queue; dead letters and their attempts stay."
-)
+HELP = "Remove history and redrives past their retention, and what stock workers left in the queue; dead letters and their attempts stay."
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -65,12 +63,15 @@ def run(options: Namespace) -> Answer:
         "jobs": sum(removed.jobs.values()),
         "jobs_by_status": removed.jobs,
         "workers": sum(removed.workers.values()),
+        "redrives": removed.redrives,
+        "kept_redrive_days": scope.redrive_days,
         "postponed": [day.isoformat() for day in removed.postponed],
     }
     verb = "Would remove" if options.dry_run else "Removed"
     summary = (
         f"{verb} {removed.attempt_count} attempts, {len(removed.days)} of their days whole; "
-        f"{document['jobs']} jobs that a stock worker left; {document['workers']} worker processes that are gone."
+        f"{document['jobs']} jobs that a stock worker left; {document['workers']} worker processes that are gone; "
+        f"{removed.redrives} redrives."
     )
     problems = [f"The history of {day} is in use; run it again." for day in removed.postponed]
     return Answer(document, [_table(removed), summary], problems=problems)
@@ -85,4 +86,5 @@ def _table(removed: Removed) -> RenderableType:
     rows += [("attempts", "", name, count) for name, count in removed.attempts.items()]
     rows += [("jobs of stock workers", "", name, count) for name, count in removed.jobs.items()]
     rows += [("worker processes", "", name, count) for name, count in removed.workers.items()]
+    rows += [("redrives", "", "", removed.redrives)] if removed.redrives else []
     return table(("what", "day", "outcome", "rows"), rows, empty="Nothing is past its retention.")
