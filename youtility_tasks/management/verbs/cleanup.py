@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections import Counter
 
 from django.core.management.base import CommandParser
 from rich.console import RenderableType
 
 from youtility_tasks import metrics
-from youtility_tasks.conf import settings
+from youtility_tasks.documents import installation as documents
 from youtility_tasks.status import Outcome
 from youtility_tasks.upkeep import prune
 from youtility_tasks.upkeep.prune import Removed
@@ -47,26 +46,7 @@ def run(options: Namespace) -> Answer:
     removed = prune.would_remove(now, scope) if options.dry_run else prune.remove_old(now, scope)
     if not removed.count:
         arguments.explain_nothing(options)
-    by_outcome = Counter(removed.attempts)
-    for each in removed.days.values():
-        by_outcome.update(each)
-    document = {
-        "dry_run": options.dry_run,
-        "kept_days": settings().history_retention_days if options.older_than is None else options.older_than,
-        "retention": scope.retention(),
-        "attempts": removed.attempt_count,
-        "attempts_by_outcome": dict(sorted(by_outcome.items())),
-        "partitions": [
-            {"day": day.isoformat(), "attempts": sum(counts.values()), "by_outcome": counts}
-            for day, counts in sorted(removed.days.items())
-        ],
-        "jobs": sum(removed.jobs.values()),
-        "jobs_by_status": removed.jobs,
-        "workers": sum(removed.workers.values()),
-        "redrives": removed.redrives,
-        "kept_redrive_days": scope.redrive_days,
-        "postponed": [day.isoformat() for day in removed.postponed],
-    }
+    document = documents.removed(removed, scope, dry_run=options.dry_run)
     verb = "Would remove" if options.dry_run else "Removed"
     summary = (
         f"{verb} {removed.attempt_count} attempts, {len(removed.days)} of their days whole; "
