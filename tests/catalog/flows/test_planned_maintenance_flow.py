@@ -53,6 +53,7 @@ def test_a_missed_visit_goes_from_its_notice_up_the_matrix(acme, site, mailbox, 
     visit = missed(acme, site)
 
     run(auto_close_jobs)
+    assert len(enqueued(CREATED)) == 1
     run_jobs()
 
     assert runs(acme) == [
@@ -171,6 +172,11 @@ def test_a_run_ends_with_its_ticket(acme, site, globex, mailbox, clock_at, is_de
     else:
         tickets.update(status="RESOLVED")
 
+    with tenant(globex.id):
+        assert planned_maintenance.let_go(globex.id) == 0
+    with tenant(acme.id):
+        assert planned_maintenance.let_go(acme.id) == 1
+        assert planned_maintenance.let_go(acme.id) == 0
     clock_at(NOON + timedelta(hours=2))
     run(ticket_escalation)
     run_jobs()
