@@ -174,9 +174,6 @@ def test_a_run_ends_with_its_ticket(acme, site, globex, mailbox, clock_at, is_de
 
     with tenant(globex.id):
         assert planned_maintenance.let_go(globex.id) == 0
-    with tenant(acme.id):
-        assert planned_maintenance.let_go(acme.id) == 1
-        assert planned_maintenance.let_go(acme.id) == 0
     clock_at(NOON + timedelta(hours=2))
     run(ticket_escalation)
     run_jobs()
