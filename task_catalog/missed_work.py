@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from task_catalog import entities
 from task_catalog.audience import name_of
 from task_catalog.email.tickets import send_ticket_email
 from task_catalog.escalation import Matrix
+from task_catalog.flows import planned_maintenance
+from task_catalog.flows.planned_maintenance import Missed
 from task_catalog.offsets import Offsets
 from task_catalog.rules import closing as rules
 from task_catalog.rules.closing import Notice
@@ -75,20 +78,26 @@ class Closer:
             works = self._due_under_lock(pks)
             first = effects.once_many({f"autoclose:{work.row.pk}": work.row.bu_id for work in works})
             self._raise_tickets([work for work in works if work.notice is Notice.MAIL_AND_TICKET])
+            runs = {work.row.pk: self._run_of(work) for work in works if f"autoclose:{work.row.pk}" in first}
             closed = self._close_stops(works)
             self._set_closed(works)
             effects.promise_many(
                 (
                     f"{MAIL}{work.row.pk}",
-                    {"site_id": work.row.bu_id, "context": self._mail_context(work.row, work.ticket)},
+                    self._promise(work, runs.get(work.row.pk)),
                     work.row.bu_id,
                 )
                 for work in works
                 if work.notice is not Notice.NOTHING
             )
+            planned_maintenance.missed([run for run in runs.values() if run is not None])
             enqueue_many(
                 send_ticket_email,
-                [{"id": work.ticket.pk, "event": "created"} for work in works if work.ticket is not None],
+                [
+                    {"id": work.ticket.pk, "event": "created"}
+                    for work in works
+                    if work.ticket is not None and runs.get(work.row.pk) is None
+                ],
             )
         for work in works:
             work.is_first = f"autoclose:{work.row.pk}" in first
@@ -116,6 +125,27 @@ class Closer:
         if notice is Notice.MAIL_AND_TICKET and entities.is_none(row.bu_id):
             notice = Notice.MAIL  # a ticket's number begins with its site
         return Work(row, notice, rules.new_status(row.jobstatus, stops))
+
+    def _run_of(self, work: Work) -> Missed | None:
+        """What follows from closing it as a run, for maintenance of which somebody is told."""
+        if work.notice is Notice.NOTHING or not planned_maintenance.is_of(work.row):
+            return None
+        ticket = work.ticket
+        return Missed(work.row.pk) if ticket is None else Missed(work.row.pk, ticket.pk, self._levels_of(ticket))
+
+    def _levels_of(self, ticket: Ticket) -> int:
+        levels = itertools.takewhile(lambda level: self._steps.step(ticket, level) is not None, itertools.count(1))
+        return sum(1 for _ in levels)
+
+    @property
+    def _steps(self) -> Matrix:
+        if self._matrix is None:
+            self._matrix = Matrix(self._client_id)
+        return self._matrix
+
+    def _promise(self, work: Work, run: Missed | None) -> dict[str, Any]:
+        promised = {"site_id": work.row.bu_id, "context": self._mail_context(work.row, work.ticket)}
+        return promised if run is None else {**promised, "run": run.key}
 
     def _close_stops(self, works: list[Work]) -> int:
         return (
@@ -194,9 +224,7 @@ class Closer:
                 ["Ticket created", shown(ticket.cdtz, offset)],
                 ["Ticket assigned to", _assignee(row)[0]],
             ]
-            if self._matrix is None:
-                self._matrix = Matrix(self._client_id)
-            step = self._matrix.step(ticket, 1)
+            step = self._steps.step(ticket, 1)
             if step is not None:
                 facts.append(["Next escalation", next_step_in_words(step)])
         return {

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
+
+from django.db import transaction
 
 from task_catalog.ports import mail
 from task_catalog.rules.recipients import valid_addresses
@@ -18,12 +21,19 @@ class Outbox:
     """The promised mails of one kind, by the prefix of their effect keys; serves several tenants one after another.
 
     `compose` makes the message of a promise, or None when there is nothing left to tell. A mail that cannot leave now
-    stays promised and is not tried again by this object.
+    stays promised and is not tried again by this object. `ended(promise, is_sent)` is called in the transaction that
+    stores that one was sent, or never will be.
     """
 
-    def __init__(self, prefix: str, compose: Callable[[effects.Pending], mail.Message | None]) -> None:
+    def __init__(
+        self,
+        prefix: str,
+        compose: Callable[[effects.Pending], mail.Message | None],
+        ended: Callable[[effects.Pending, bool], None] | None = None,
+    ) -> None:
         self._prefix = prefix
         self._compose = compose
+        self._ended = ended
         self._waiting: set[tuple[int | None, str]] = set()
         """What was tried and is promised still."""
         self.sent = 0
@@ -58,19 +68,20 @@ class Outbox:
         try:
             message = self._compose(promise)
             if message is None:
-                effects.skip(promise.key, "nothing left to tell")
+                self._give_up(promise, "nothing left to tell")
                 return True
             people = valid_addresses([*message.to, *message.cc])
             if not people.addresses:
-                effects.skip(promise.key, "no_recipients")
+                self._give_up(promise, "no_recipients")
                 self.warnings.extend([f"{promise.key}: no_recipients", *people.warnings])
                 return True
-            self.sent += effects.perform(promise.key, lambda message_id: self._deliver(message, message_id))
+            then = None if self._ended is None else partial(self._ended, promise, True)
+            self.sent += effects.perform(promise.key, lambda message_id: self._deliver(message, message_id), then=then)
             return True
         except NotReady:
             logger.info("mail left to the job that is sending it key=%s", promise.key)
         except BadInput as error:
-            effects.skip(promise.key, str(error))
+            self._give_up(promise, str(error))
             self.warnings.append(f"{promise.key}: {error}")
             return True
         except errors.SoftTimeLimit:
@@ -82,6 +93,12 @@ class Outbox:
             logger.warning("mail failed, the others go on key=%s", promise.key, exc_info=True)
             self.failures.append((promise.key, error))
         return False
+
+    def _give_up(self, promise: effects.Pending, why: str) -> None:
+        with transaction.atomic():
+            effects.skip(promise.key, why)
+            if self._ended is not None:
+                self._ended(promise, False)
 
     def _deliver(self, message: mail.Message, message_id: str) -> None:
         report = mail.deliver(message, message_id)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from django.db import IntegrityError, transaction
 
@@ -24,6 +24,8 @@ from .models import Job
 from .status import JobStatus
 from .tenants import current_tenant
 
+T = TypeVar("T")
+R = TypeVar("R")
 Participle = Literal["cancelled", "retried", "discarded"]
 _FROM: dict[Participle, set[JobStatus]] = {
     "cancelled": {JobStatus.TODO, JobStatus.DOING},
@@ -141,24 +143,43 @@ def choose(
     return list(found.order_by("pk").values_list("pk", flat=True)[:limit])
 
 
-def _retry_batch(ids: Sequence[int], acts: Acts) -> None:
+def together_or_each(
+    wanted: Sequence[T], do: Callable[[Sequence[T]], R], note: Callable[[R], None], refuse: Callable[[T], None]
+) -> None:
+    """`do` all of these in one transaction, or each in one of its own when somebody has a lock or a key that one of them wants, so that
+    the others get through. What `do` returns is noted after its transaction; `refuse` is called with those that do not get through."""
     try:
         with transaction.atomic(using=settings().database):
-            changed = _change("retry", "retry_dead_letters", ids, Becomes.TODO)
-            for queue_name in sorted({each.queue_name for each in changed}):
-                queries.fetch("notify_queue", {"queue_name": queue_name})
+            done = do(wanted)
     except IntegrityError:
-        # Two of them want one queueing lock, or a unique key is taken: one by one, so that the others get through.
-        if len(ids) > 1:
-            for job_id in ids:
-                _retry_batch([job_id], acts)
-        else:
-            acts.refused[ids[0]] = Refused(
-                f"Job {ids[0]} cannot be retried: another job with its unique key waits or runs already. "
-                "Retry it when that one has ended, or discard it."
-            )
-        return
-    acts.done.extend(changed)
+        if len(wanted) == 1:
+            refuse(wanted[0])
+            return
+        for each in wanted:
+            together_or_each([each], do, note, refuse)
+    else:
+        note(done)
+
+
+def _retry_batch(ids: Sequence[int], acts: Acts) -> None:
+    def retry(job_ids: Sequence[int]) -> list[Acted]:
+        changed = _change("retry", "retry_dead_letters", job_ids, Becomes.TODO)
+        tell_queues(changed)
+        return changed
+
+    def refuse(job_id: int) -> None:
+        acts.refused[job_id] = Refused(
+            f"Job {job_id} cannot be retried: another job with its unique key waits or runs already. "
+            "Retry it when that one has ended, or discard it."
+        )
+
+    together_or_each(ids, retry, acts.done.extend, refuse)
+
+
+def tell_queues(waiting: Iterable[Acted]) -> None:
+    """Wake the workers of these jobs' queues, as the transaction commits."""
+    for queue_name in sorted({each.queue_name for each in waiting}):
+        queries.fetch("notify_queue", {"queue_name": queue_name})
 
 
 def _change(

@@ -158,6 +158,8 @@ class Settings:
     """Outcome (`status.Outcome`) -> days, where they differ from `history_retention_days`."""
     retention_days_by_task: Mapping[str, int] | None = None
     """Task name -> days; goes before what is said of the outcome."""
+    redrive_retention_days: int = 365
+    """Whole UTC days that redrives are kept after their end; those that have not ended stay, and the audit log keeps its rows."""
     history_days_ahead: int = 7
     """Days whose partitions of the history are made ahead; longer than all workers will ever be stopped."""
     metrics_late_hours: float = 24.0

@@ -53,6 +53,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.JobNotFound, 404),
     (errors.OperationNotFound, 404),
     (errors.WorkflowNotFound, 404),
+    (errors.RedriveNotFound, 404),
     (errors.UnknownSchedule, 404),
     (errors.UnknownTemplate, 404),
     (errors.NothingToLift, 409),

@@ -15,6 +15,7 @@ from task_catalog import entities
 from task_catalog.arguments import task
 from task_catalog.audience import SiteAudience
 from task_catalog.conf import catalog
+from task_catalog.flows import planned_maintenance
 from task_catalog.missed_work import MAIL, Closed, Closer, occurrences_of
 from task_catalog.offsets import Offsets
 from task_catalog.outbox import Outbox
@@ -83,7 +84,7 @@ class _Run:
         self._now = now
         self._lookback = timedelta(days=catalog().autoclose_lookback_days)
         self._offsets = Offsets()
-        self._outbox = Outbox(MAIL, self._compose)
+        self._outbox = Outbox(MAIL, self._compose, _tell_run)
         self._audience: SiteAudience | None = None
         self._client_id = 0
         self.due = 0
@@ -203,6 +204,13 @@ class _Run:
             template="auto_closed",
             context={**promise.payload["context"], "company_name": catalog().company_name},
         )
+
+
+def _tell_run(promise: effects.Pending, is_sent: bool) -> None:
+    """Of a visit that has a run; promises made before there were runs name none."""
+    run = promise.payload.get("run")
+    if run is not None:
+        planned_maintenance.told(run, is_sent=is_sent)
 
 
 def _is_set(flag: str) -> Q:

@@ -27,6 +27,7 @@ from task_catalog import entities
 from task_catalog.arguments import task
 from task_catalog.email.tickets import send_ticket_email
 from task_catalog.escalation import Matrix
+from task_catalog.flows import planned_maintenance
 from task_catalog.ports import clock
 from task_catalog.rules import tickets as rules
 from task_catalog.sweeps import MOST_IDS, PAGE, Sweep, shortened
@@ -75,6 +76,8 @@ def ticket_escalation(context: TaskContext) -> dict[str, Any]:
                     if reached is not None:
                         by_level[reached] += 1
                         ids.append(ticket_id)
+            if not sweep.stopped:
+                planned_maintenance.let_go(client_id)
         if sweep.stopped:
             break
     sweep.raise_failures()
@@ -168,5 +171,6 @@ def _lift(ticket_id: int, client_id: int, matrix: Matrix, now: datetime) -> int 
             modifieddatetime=moment,
             ticketlog=rules.with_item(ticket.ticketlog, item),
         )
-        send_ticket_email.enqueue(id=ticket.pk, event="escalated", level=step.level)
+        if not planned_maintenance.climbed(ticket.pk, step.level):
+            send_ticket_email.enqueue(id=ticket.pk, event="escalated", level=step.level)
     return step.level

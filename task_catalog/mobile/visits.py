@@ -9,6 +9,7 @@ from uuid import UUID
 
 from task_catalog import entities
 from task_catalog.email.alerts import alert_sendmail
+from task_catalog.flows import planned_maintenance
 from task_catalog.mobile import dynamic_tours
 from task_catalog.mobile.answers import Answers
 from task_catalog.mobile.context import Context, Output
@@ -158,7 +159,10 @@ def _follow(context: Context, completed: Sequence[Jobneed]) -> None:
     ended = {visit.pk for visit in roots}
     stops = [visit for visit in completed if not entities.is_none(visit.parent_id) and visit.parent_id not in ended]
     told = [*roots, *(stop for stop in stops if stop.alerts)]
-    calls: list[dict[str, Any]] = [{"id": visit.pk, "event": "observation", "atts": True} for visit in told]
+    planned_maintenance.done(visit.pk for visit in told if planned_maintenance.is_of(visit))
+    calls: list[dict[str, Any]] = [
+        {"id": visit.pk, "event": "observation", "atts": True} for visit in told if not planned_maintenance.is_of(visit)
+    ]
     calls += [{"id": visit.pk, "event": "deviation"} for visit in roots if deviates(visit)]
     if calls:
         enqueue_many(alert_sendmail, calls)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from tests.api.speaking import ACME, OTHER, Api
-from youtility_tasks import Workflow, controls, schedules, tenant
+from youtility_tasks import Workflow, controls, dead_letters, schedules, tenant
+from youtility_tasks.dead_letters import Letters
 from youtility_tasks.models import Job
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +27,20 @@ def statements(api: Api, path: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["jobs/", "schedules/", "workflows/", "audit/", "limits/", "queues/", "members/", "holidays/"]
+    "path",
+    [
+        "jobs/",
+        "schedules/",
+        "workflows/",
+        "audit/",
+        "limits/",
+        "queues/",
+        "members/",
+        "holidays/",
+        "dead-letters/",
+        "dead-letters/groups/",
+        "dead-letters/redrives/",
+    ],
 )
 def test_a_list_sends_as_many_statements_for_many_rows_as_for_few(api, enqueue, add_task, acme, path):
     def more(first: int) -> None:
@@ -37,6 +52,11 @@ def test_a_list_sends_as_many_statements_for_many_rows_as_for_few(api, enqueue, 
                 flow = Workflow(f"w{n}")
                 flow.step(add_task)
                 flow.start()
+                dead_letters.redrive(Letters(task_name=f"t{n}"))
+        dead = Job.objects.order_by("-pk").filter(status="todo").values_list("pk", flat=True)[:3]
+        Job.objects.filter(pk__in=list(dead)).update(
+            status="failed", failed_at=timezone.now(), fingerprint=f"{first:016x}"
+        )
 
     caller = api("admin")
     more(0)

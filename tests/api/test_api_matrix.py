@@ -9,13 +9,15 @@ import pytest
 from django.db import transaction
 
 from tests.api.speaking import ACME, Api
-from youtility_tasks import Workflow, members, operations, schedules, tenant, visits
+from youtility_tasks import Workflow, dead_letters, members, operations, schedules, tenant, visits
 from youtility_tasks.api import urls
 from youtility_tasks.api.endpoints import ENDPOINTS, Endpoint
+from youtility_tasks.dead_letters import Letters
 from youtility_tasks.models import (
     ApiToken,
     Job,
     QueueControl,
+    Redrive,
     ScheduledTask,
     ScheduleHoliday,
     TaskWorkflow,
@@ -49,6 +51,12 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("cancel_job", "retry_job", "discard_job", "cancel_jobs", "retry_jobs", "discard_jobs"), OPERATE | OPS
     ),
+    **dict.fromkeys(("list_dead_letters", "list_letter_groups", "list_redrives", "get_redrive"), SEE | OPS),
+    **dict.fromkeys(
+        ("create_redrive", "preview_redrive", "resume_redrive", "stop_redrive", "discard_letters", "preview_discard"),
+        OPERATE | OPS,
+    ),
+    **dict.fromkeys(("preview_cleanup", "examine_installation"), OPS),
     **dict.fromkeys(("pause_queue", "resume_queue", "pause", "resume"), OPERATE | OPS),
     **dict.fromkeys(("cancel_workflow", "retry_workflow"), OPERATE | OPS),
     **dict.fromkeys(("submit_job", "start_workflow", "signal_workflow"), OPERATE),
@@ -69,6 +77,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "cancel_jobs": {"ids": [1]},
     "retry_jobs": {"ids": [1]},
     "discard_jobs": {"ids": [1]},
+    "create_redrive": {"task": "add"},
+    "preview_redrive": {"task": "add"},
+    "discard_letters": {"task": "add", "reason": "of a test"},
+    "preview_discard": {"task": "add"},
     "set_limit": {"queue": "email", "running": 2},
     "pause": {"queue": "email"},
     "resume": {"queue": "email"},
@@ -99,14 +111,15 @@ def target(person, add_task, enqueue) -> dict[str, Any]:
         templates.save(flow)
         run = flow.start()
         operation = operations.begin("cancel")
+        redrive = dead_letters.redrive(Letters(task_name="add"), rate_per_s=1)
     return {
-        "job_id": job_id, "operation_id": operation.pk, "schedule_id": schedule.pk, "workflow_id": run.id, "queue": "email", "tenant_id": ACME,
+        "job_id": job_id, "operation_id": operation.pk, "schedule_id": schedule.pk, "workflow_id": run.id, "queue": "email", "tenant_id": ACME, "redrive_id": redrive.pk,
         "day": "2027-08-15",
     }  # fmt: skip
 
 
 def everything() -> list[Any]:
-    models = (Job, QueueControl, ScheduledTask, ScheduleHoliday, TaskWorkflow, Tenant, TenantMembership)
+    models = (Job, QueueControl, Redrive, ScheduledTask, ScheduleHoliday, TaskWorkflow, Tenant, TenantMembership)
     return [list(model.objects.order_by("pk").values()) for model in models] + [ApiToken.objects.count()]
 
 

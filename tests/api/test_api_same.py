@@ -10,7 +10,8 @@ import pytest
 from django.core.management import call_command
 
 from tests.api.speaking import ACME
-from youtility_tasks import Pii, Secret, Workflow, controls, schedules, tenant
+from youtility_tasks import Pii, Secret, Workflow, controls, dead_letters, schedules, tenant
+from youtility_tasks.dead_letters import Letters
 from youtility_tasks.models import TaskAuditLog
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.workflows import templates
@@ -43,6 +44,7 @@ def test_what_the_api_shows_is_what_the_commands_show(api, manage, enqueue, add_
     waits, dead = enqueue(acme, add_task, number=1), enqueue(acme, fail_task)
     run_jobs("email")
     with tenant(acme):
+        dead_letters.redrive(Letters(task_name="nothing"), rate_per_s=2, reason="to see")
         controls.limit(queue="reports", running=2)
         schedules.create("nightly", "add", cron="0 2 * * *")
         flow = Workflow("one step")
@@ -57,6 +59,10 @@ def test_what_the_api_shows_is_what_the_commands_show(api, manage, enqueue, add_
     assert viewer.get(f"jobs/{waits}/why/").json == manage("why", waits) == viewer.get(f"jobs/{waits}/")["why"]
     moves = ("at", "oldest_seconds")
     assert without(viewer.get("queues/").json, *moves) == without(manage("stats"), *moves)
+    letters = manage("dead-letters")
+    assert viewer.get("dead-letters/")["dead_letters"] == letters["dead_letters"] != []
+    assert viewer.get("dead-letters/groups/")["groups"] == letters["groups"] != []
+    assert viewer.get("dead-letters/redrives/")["redrives"] == manage("dead-letters", "redrives")["redrives"] != []
     assert viewer.get("limits/")["controls"] == manage("limits")["controls"]
     assert viewer.get("schedules/")["schedules"] == manage("schedule")["schedules"]
     assert viewer.get("workflows/")["workflows"] == manage("workflow")["workflows"]

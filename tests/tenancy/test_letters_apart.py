@@ -11,10 +11,11 @@ from django.db.models import Count, Max
 
 from tests.tenancy.attacks.ways import refused
 from tests.tenancy.ground import A, B, House
-from youtility_tasks import Secret, dead_letters, registry, tenant
+from youtility_tasks import Secret, dead_letters, metrics, registry, tenant
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.errors import JobNotFound, RedriveNotFound, Refused
 from youtility_tasks.tenancy import roles
+from youtility_tasks.upkeep import prune
 
 pytestmark = pytest.mark.usefixtures("django_db_setup", "unblocked")
 
@@ -92,6 +93,18 @@ def test_an_operator_does_not_read_the_new_arguments(house: House) -> None:
         session.autocommit = False
         with refused(session):
             session.execute("SELECT * FROM youtility_tasks_redrive")
+
+
+@pytest.mark.parametrize("part", ["worker", "ops"])
+def test_workers_and_operators_remove_what_is_past_its_retention_of_every_tenant(house: House, part: str) -> None:
+    redrives(house)
+    house.rows("UPDATE youtility_tasks_redrive SET ended_at = now() - interval '400 days' WHERE tenant_id = %s", A)
+    with house.settled():
+        roles.act_as(part)
+        now = metrics.database_clock()
+        assert prune.would_remove(now).redrives == 1
+        assert prune.remove_old(now).redrives == 1
+    assert house.rows("SELECT tenant_id FROM youtility_tasks_redrive") == [(B,)]
 
 
 def dead(house: House) -> dict[int, int]:

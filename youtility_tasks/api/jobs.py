@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from youtility_tasks import acts, history, holds, listing, notes, registry, search, submission, tenants
+from youtility_tasks import acts, dead_letters, history, holds, listing, notes, registry, search, submission, tenants
 from youtility_tasks.documents import jobs as documents
 from youtility_tasks.errors import JobNotFound, SearchRefused, UnknownTask, WrongArguments
 from youtility_tasks.status import JobStatus
@@ -13,7 +13,7 @@ from youtility_tasks.tenants import current_tenant
 from youtility_tasks.visits import For
 from youtility_tasks.why import why
 
-from . import words
+from . import letter_words, words
 from .endpoints import endpoint
 from .job_words import (
     ActedDocument,
@@ -26,6 +26,7 @@ from .job_words import (
     Submitted,
     WhyDocument,
 )
+from .letter_words import Retry
 from .words import OfTenant, OfTenantOrSweeps, Why
 
 
@@ -113,10 +114,13 @@ def cancel_job(query: OfTenant, body: Why, place: Any, job_id: int) -> dict[str,
     return {"job": documents.acted(acts.cancel(job_id, body.reason))}
 
 
-@endpoint("POST", "jobs/<id:job_id>/retry/", gives=ActedDocument, body=words.Nothing, refusals=(404, 409))
-def retry_job(query: OfTenant, body: Any, place: Any, job_id: int) -> dict[str, Any]:
-    """Give a dead letter a fresh set of attempts."""
-    return {"job": documents.acted(acts.retry(job_id))}
+@endpoint("POST", "jobs/<id:job_id>/retry/", gives=ActedDocument, body=Retry, refusals=(404, 409))
+def retry_job(query: OfTenant, body: Retry, place: Any, job_id: int) -> dict[str, Any]:
+    """Give a dead letter a fresh set of attempts, as it is or with other arguments."""
+    if not body.set:
+        return {"job": documents.acted(acts.retry(job_id))}
+    letter_words.refuse_operators(place)
+    return {"job": documents.acted(dead_letters.retry(job_id, body.set, body.reason))}
 
 
 @endpoint("POST", "jobs/<id:job_id>/discard/", body=Why, gives=ActedDocument, refusals=(404, 409))

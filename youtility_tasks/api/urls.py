@@ -10,13 +10,25 @@ from pydantic import ConfigDict
 
 from youtility_tasks.visits import For
 
-from . import audit, holidays, jobs, operations, queues, schedules, tenants, workers, workflows
+from . import (
+    audit,
+    dead_letters,
+    holidays,
+    installation,
+    jobs,
+    operations,
+    queues,
+    schedules,
+    tenants,
+    workers,
+    workflows,
+)
 from .door import not_found, view_of
 from .endpoints import ENDPOINTS, Endpoint, endpoint
 from .schema import document
 from .words import LARGEST_ID, Given
 
-_ROOMS = (jobs, operations, queues, schedules, holidays, workflows, workers, tenants, audit)
+_ROOMS = (jobs, operations, queues, schedules, holidays, workflows, workers, tenants, audit, dead_letters, installation)
 """Which put themselves into the table."""
 
 

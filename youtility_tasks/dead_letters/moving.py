@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
-
-from youtility_tasks import audit, queries
+from youtility_tasks import acts, audit, queries
 from youtility_tasks.acts import Acted, Becomes
-from youtility_tasks.conf import settings
 
 from .editing import Edit, Letter
 
@@ -34,6 +31,11 @@ class Moved:
     refused: dict[int, str] = field(default_factory=dict)
     """Why it stays a dead letter."""
 
+    def add(self, more: Moved) -> None:
+        """What became of further letters."""
+        self.done += more.done
+        self.refused |= more.refused
+
 
 def move(
     letters: Sequence[Letter],
@@ -48,28 +50,24 @@ def move(
 
     `tenant_id`: whose they must be; None is anybody's. Tells their queues.
     """
-    try:
-        with transaction.atomic(using=settings().database):
-            rows = queries.fetch(
-                "redrive_letters", _parameters(letters, edits, first_at, spacing_s, len(into.done), tenant_id)
-            )
-    except IntegrityError:
-        # Somebody enqueued under the lock or key of one of them meanwhile: one by one, so that the others get through.
-        if len(letters) == 1:
-            into.refused[letters[0].job_id] = _said(
-                letters[0].job_id, letters[0].task_name, letters[0].tenant_id, "taken"
-            )
-            return
-        for each in letters:
-            move([each], edits, first_at=first_at, spacing_s=spacing_s, tenant_id=tenant_id, into=into)
-        return
-    for job_id, task_name, queue_name, its_tenant, refused in rows:
-        if refused is None:
-            into.done.append(Acted(job_id, task_name, queue_name, its_tenant, Becomes.TODO))
-        else:
-            into.refused[job_id] = _said(job_id, task_name, its_tenant, refused)
-    for queue_name in sorted({queue_name for _, _, queue_name, _, refused in rows if refused is None}):
-        queries.fetch("notify_queue", {"queue_name": queue_name})
+
+    def move_them(some: Sequence[Letter]) -> Moved:
+        rows = queries.fetch(
+            "redrive_letters", _parameters(some, edits, first_at, spacing_s, len(into.done), tenant_id)
+        )
+        moved = Moved()
+        for job_id, task_name, queue_name, its_tenant, refused in rows:
+            if refused is None:
+                moved.done.append(Acted(job_id, task_name, queue_name, its_tenant, Becomes.TODO))
+            else:
+                moved.refused[job_id] = _said(job_id, task_name, its_tenant, refused)
+        acts.tell_queues(moved.done)
+        return moved
+
+    def refuse(letter: Letter) -> None:
+        into.refused[letter.job_id] = _said(letter.job_id, letter.task_name, letter.tenant_id, "taken")
+
+    acts.together_or_each(letters, move_them, into.add, refuse)
 
 
 def enter(act: str, moved: Sequence[Acted], *, reason: str = "", **after: object) -> None:

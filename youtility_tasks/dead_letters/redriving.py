@@ -99,9 +99,10 @@ def get(redrive_id: int) -> Redrive:
     return row
 
 
-def listing(limit: int = 50) -> list[Redrive]:
-    """The redrives of the current tenant (outside of one: of all), newest first."""
-    return list(_seen().order_by("-pk")[:limit])
+def listing(limit: int = 50, *, before_id: int | None = None) -> list[Redrive]:
+    """The redrives of the current tenant (outside of one: of all), newest first; `before_id`: only those with a smaller id."""
+    found = _seen() if before_id is None else _seen().filter(pk__lt=before_id)
+    return list(found.order_by("-pk")[:limit])
 
 
 def _seen() -> Any:

@@ -439,14 +439,17 @@ TABLES = (
     Table(
         "youtility_tasks_redrive",
         {
+            WORKER: {"SELECT": ("id", "ended_at"), "DELETE": ALL_COLUMNS},
             **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _REDRIVE, "UPDATE": _REDRIVE_MOVES}),
             OPS: {
                 "SELECT": ("id", "started_at", *(each for each in _REDRIVE if each != "edits")),
                 "INSERT": _REDRIVE,
                 "UPDATE": _REDRIVE_MOVES,
+                "DELETE": ALL_COLUMNS,
             },
         },
         (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
             Policy("yt_own", USERS, "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "ALL", "true"),
         ),

@@ -1,4 +1,4 @@
-"""Removes what is past its retention: days of the history, single attempts, what others left in the queue, gone workers."""
+"""Removes what is past its retention: days of the history, single attempts, what others left in the queue, gone workers, redrives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,23 @@ BATCH = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What may go; None means any. With an outcome, a task or a tenant only single attempts go, no days."""
+    """What may go; None means any. With an outcome, a task or a tenant only single attempts go, no days and no redrives."""
 
     keep_days: int | None = None
     """For everything alike. None: what the settings say for each outcome and task."""
     outcome: Outcome | None = None
     task_name: str | None = None
     tenant_id: int | None = None
+
+    @property
+    def is_of_everything(self) -> bool:
+        """Whether more than attempts may go."""
+        return self.outcome is None and self.task_name is None and self.tenant_id is None
+
+    @property
+    def redrive_days(self) -> int:
+        """So many whole UTC days redrives are kept after their end."""
+        return settings().redrive_retention_days if self.keep_days is None else self.keep_days
 
     def retention(self) -> dict[str, Any]:
         """Days by outcome and by task, as the database's functions take them."""
@@ -49,6 +59,8 @@ class Removed:
     """Rows that a stock worker had finished and left in the queue, by status."""
     workers: dict[str, int]
     """Worker processes that are gone, by status."""
+    redrives: int
+    """Redrives that had ended."""
     postponed: list[date]
     """Days whose lock was not to be had within a second; the next run takes them."""
     is_all: bool = True
@@ -62,7 +74,8 @@ class Removed:
     @property
     def count(self) -> int:
         """Everything that went, an empty day counted as one."""
-        return self.attempt_count + len(self.days) + sum(self.jobs.values()) + sum(self.workers.values())
+        rows = sum(self.jobs.values()) + sum(self.workers.values()) + self.redrives
+        return self.attempt_count + len(self.days) + rows
 
 
 def would_remove(now: datetime, scope: Scope | None = None) -> Removed:
@@ -94,7 +107,7 @@ def remove_old(
 
 
 def _call(now: datetime, scope: Scope, *, dry_run: bool, batch: int) -> list[tuple[Any, ...]]:
-    return queries.fetch(
+    rows = queries.fetch(
         "cleanup_old_tasks",
         {
             "retention": json.dumps(scope.retention(), sort_keys=True),
@@ -106,10 +119,22 @@ def _call(now: datetime, scope: Scope, *, dry_run: bool, batch: int) -> list[tup
             "tenant_id": scope.tenant_id,
         },
     )
+    redrives = _redrives(now, scope, dry_run=dry_run, batch=batch) if scope.is_of_everything else 0
+    return [*rows, ("redrives", None, "", redrives)] if redrives else rows
+
+
+def _redrives(now: datetime, scope: Scope, *, dry_run: bool, batch: int) -> int:
+    old = {"now": now, "days": scope.redrive_days}
+    if not dry_run:
+        return queries.run("prune_redrives", {**old, "most": batch})
+    ((count,),) = queries.fetch("old_redrives", old)
+    return int(count)
 
 
 def _sum(calls: Iterable[list[tuple[Any, ...]]], *, is_all: bool = True) -> Removed:
-    made = Removed({}, {}, {}, {}, [], is_all)
+    calls = list(calls)
+    redrives = sum(count for rows in calls for kind, _, _, count in rows if kind == "redrives")
+    made = Removed({}, {}, {}, {}, redrives, [], is_all)
     by_kind = {"attempts": made.attempts, "jobs": made.jobs, "workers": made.workers}
     for kind, day, name, count in (row for rows in calls for row in rows):
         if kind == "postponed":
@@ -117,6 +142,6 @@ def _sum(calls: Iterable[list[tuple[Any, ...]]], *, is_all: bool = True) -> Remo
                 made.postponed.append(day)
         elif kind == "day":
             made.days.setdefault(day, {}).update({name: count} if name else {})
-        else:
+        elif kind != "redrives":
             by_kind[kind][name] = by_kind[kind].get(name, 0) + count
     return made

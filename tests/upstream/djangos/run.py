@@ -177,10 +177,18 @@ def run_ours(version: str) -> int:
 
 
 def run_site(version: str) -> int:
-    """Other people's packages, by real workers."""
+    """Other people's packages, by real workers; once more with a user for each part."""
     python = interpreter(version, *SITE[:1] if version == "5.2" else SITE)
+    return sum(_run_site(python, roles) for roles in ("0", "1"))
+
+
+def _run_site(python: Path, roles: str) -> int:
     with database() as (folder, env):
-        env |= {"DJANGO_SETTINGS_MODULE": "tests.upstream.djangos.site.settings", "YOUTILITY_HOME": str(folder)}
+        env |= {
+            "DJANGO_SETTINGS_MODULE": "tests.upstream.djangos.site.settings",
+            "YOUTILITY_HOME": str(folder),
+            "YOUTILITY_ROLES": roles,
+        }
         command = [python, "-m", "tests.upstream.djangos.site.scenario"]
         return subprocess.run(command, cwd=HERE, env=env, check=False).returncode
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections import Counter
 
 from django.core.management.base import CommandParser
 from rich.console import RenderableType
 
 from youtility_tasks import metrics
-from youtility_tasks.conf import settings
+from youtility_tasks.documents import installation as documents
 from youtility_tasks.status import Outcome
 from youtility_tasks.upkeep import prune
 from youtility_tasks.upkeep.prune import Removed
@@ -20,9 +19,7 @@ from .scope import Scope
 
 NAME = "cleanup"
 SCOPE = Scope.OPERATOR
-HELP = (
-    "Remove history past its retention, and what stock workers left in the queue; dead letters and their attempts stay."
-)
+HELP = "Remove history and redrives past their retention, and what stock workers left in the queue; dead letters and their attempts stay."
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -49,28 +46,12 @@ def run(options: Namespace) -> Answer:
     removed = prune.would_remove(now, scope) if options.dry_run else prune.remove_old(now, scope)
     if not removed.count:
         arguments.explain_nothing(options)
-    by_outcome = Counter(removed.attempts)
-    for each in removed.days.values():
-        by_outcome.update(each)
-    document = {
-        "dry_run": options.dry_run,
-        "kept_days": settings().history_retention_days if options.older_than is None else options.older_than,
-        "retention": scope.retention(),
-        "attempts": removed.attempt_count,
-        "attempts_by_outcome": dict(sorted(by_outcome.items())),
-        "partitions": [
-            {"day": day.isoformat(), "attempts": sum(counts.values()), "by_outcome": counts}
-            for day, counts in sorted(removed.days.items())
-        ],
-        "jobs": sum(removed.jobs.values()),
-        "jobs_by_status": removed.jobs,
-        "workers": sum(removed.workers.values()),
-        "postponed": [day.isoformat() for day in removed.postponed],
-    }
+    document = documents.removed(removed, scope, dry_run=options.dry_run)
     verb = "Would remove" if options.dry_run else "Removed"
     summary = (
         f"{verb} {removed.attempt_count} attempts, {len(removed.days)} of their days whole; "
-        f"{document['jobs']} jobs that a stock worker left; {document['workers']} worker processes that are gone."
+        f"{document['jobs']} jobs that a stock worker left; {document['workers']} worker processes that are gone; "
+        f"{removed.redrives} redrives."
     )
     problems = [f"The history of {day} is in use; run it again." for day in removed.postponed]
     return Answer(document, [_table(removed), summary], problems=problems)
@@ -85,4 +66,5 @@ def _table(removed: Removed) -> RenderableType:
     rows += [("attempts", "", name, count) for name, count in removed.attempts.items()]
     rows += [("jobs of stock workers", "", name, count) for name, count in removed.jobs.items()]
     rows += [("worker processes", "", name, count) for name, count in removed.workers.items()]
+    rows += [("redrives", "", "", removed.redrives)] if removed.redrives else []
     return table(("what", "day", "outcome", "rows"), rows, empty="Nothing is past its retention.")

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from youtility_tasks import dead_letters
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.documents import jobs as documents
+from youtility_tasks.documents import letters
 from youtility_tasks.status import JobStatus
 
 from . import act_on, arguments, job_lines, letter_lines
@@ -124,7 +125,7 @@ def _list(options: Namespace, wanted: Letters) -> Answer:
         )
     return Answer(
         {
-            "groups": [letter_lines.group(each) for each in groups[: options.limit]],
+            "groups": [letters.group(each) for each in groups[: options.limit]],
             "has_more_groups": len(groups) > options.limit,
             "dead_letters": [documents.line(line) for line in found],
             "has_more": more,

@@ -7,6 +7,7 @@ from argparse import Namespace
 from django.core.management.base import CommandParser
 
 from youtility_tasks.doctor.examine import examine
+from youtility_tasks.documents import installation as documents
 
 from .answer import OK, REFUSED, Answer, table
 from .scope import Scope
@@ -23,11 +24,7 @@ def add_arguments(parser: CommandParser) -> None:
 def run(options: Namespace) -> Answer:
     findings = examine()
     problems = [each for each in findings if not each.ok]
-    document = {
-        "ok": not problems,
-        "checks": [{"name": each.name, "ok": each.ok, "found": each.found, "advice": each.advice} for each in findings],
-    }
     rows = [(each.name, "ok" if each.ok else "PROBLEM", each.found, each.advice) for each in findings]
     verdict = f"{len(problems)} of {len(findings)} need attention." if problems else "All is well."
     page = [table(("check", "", "found", "what to do"), rows, empty=""), verdict]
-    return Answer(document, page, REFUSED if problems else OK)
+    return Answer(documents.findings(findings), page, REFUSED if problems else OK)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import RenderableType
 
 from youtility_tasks.dead_letters import Group
-from youtility_tasks.documents.plain import first_line, instant
+from youtility_tasks.documents import letters as documents
+from youtility_tasks.documents.plain import first_line
 from youtility_tasks.models import Redrive
 
 from .answer import OK, REFUSED, Answer, span, table
@@ -37,22 +37,6 @@ def groups(found: Sequence[Group], *, more: bool) -> list[RenderableType]:
     return shown
 
 
-def group(each: Group) -> dict[str, Any]:
-    """One error for JSON."""
-    return {
-        "fingerprint": each.fingerprint,
-        "task": each.task_name,
-        "error_class": each.error_class,
-        "place": each.place,
-        "says": each.says,
-        "count": each.count,
-        "tenants": each.tenant_count,
-        "first_seen_at": instant(each.first_failed_at),
-        "last_seen_at": instant(each.last_failed_at),
-        "example": {"job": each.job_id, "error_message": each.error_message},
-    }
-
-
 def would(act: str, n: int, rate: float | None) -> Answer:
     """What a dry run says."""
     lasts = f", the last one due in {span(max(0, n - 1) / rate)}" if rate and n else ""
@@ -69,61 +53,26 @@ def redrive(row: Redrive) -> Answer:
     if row.refused_count > len(told):
         problems.append(f"{row.refused_count - len(told)} more letters stay dead letters.")
     return Answer(
-        {"ok": not row.refused_count, "redrive": document(row)}, page, REFUSED if row.refused_count else OK, problems
+        {"ok": not row.refused_count, "redrive": documents.redrive(row)},
+        page,
+        REFUSED if row.refused_count else OK,
+        problems,
     )
 
 
 def redrives(rows: Sequence[Redrive]) -> Answer:
     """A list of redrives."""
     page = [table(_HEADINGS, [_row(each) for each in rows], empty="No dead letters were redriven yet.")]
-    return Answer({"redrives": [document(each) for each in rows]}, page)
-
-
-def document(row: Redrive) -> dict[str, Any]:
-    """A redrive for JSON."""
-    return {
-        "id": row.pk,
-        "tenant": row.tenant_id,
-        "filter": _filter(row),
-        "rate_per_s": row.rate_per_s,
-        "set": row.edited,
-        "status": _status(row),
-        "letters": row.total_count,
-        "done": row.done_count,
-        "refused_count": row.refused_count,
-        "refused": row.refused,
-        "last_due_at": instant(row.next_at),
-        "started_by": row.started_by,
-        "reason": row.reason,
-        "started_at": instant(row.started_at),
-        "ended_at": instant(row.ended_at),
-    }
+    return Answer({"redrives": [documents.redrive(each) for each in rows]}, page)
 
 
 _HEADINGS = ("redrive", "which", "set", "rate", "status", "moved", "refused", "of", "by", "began", "ended", "why")
 
 
 def _row(row: Redrive) -> tuple[object, ...]:
-    which = ", ".join(f"{name} {value}" for name, value in _filter(row).items()) or "all"
+    which = ", ".join(f"{name} {value}" for name, value in documents.chosen(row).items()) or "all"
     whose = "all tenants" if row.tenant_id is None else f"tenant {row.tenant_id}"
     return (
-        row.pk, f"{whose}: {which}", ", ".join(row.edited), f"{row.rate_per_s:g}/s" if row.rate_per_s else "at once", _status(row),
+        row.pk, f"{whose}: {which}", ", ".join(row.edited), f"{row.rate_per_s:g}/s" if row.rate_per_s else "at once", documents.status(row),
         row.done_count, row.refused_count, row.total_count, row.started_by, row.started_at, row.ended_at, first_line(row.reason),
     )  # fmt: skip
-
-
-def _filter(row: Redrive) -> dict[str, Any]:
-    given = {
-        "task": row.task_name,
-        "queue": row.queue_name,
-        "fingerprint": row.fingerprint,
-        "since": instant(row.failed_since),
-        "until": instant(row.failed_until),
-    }
-    return {name: value for name, value in given.items() if value}
-
-
-def _status(row: Redrive) -> str:
-    if row.is_stopped:
-        return "stopped"
-    return "ended" if row.ended_at else "unfinished"

@@ -6,7 +6,7 @@ import django
 
 from youtility_tasks.standalone.home import folder
 from youtility_tasks.standalone.settings import *  # noqa: F403
-from youtility_tasks.standalone.settings import INSTALLED_APPS, TASKS
+from youtility_tasks.standalone.settings import INSTALLED_APPS, TASKS, YOUTILITY_TASKS
 
 ON_6 = django.VERSION >= (6, 0)
 INSTALLED_APPS = [
@@ -23,6 +23,13 @@ INSTALLED_APPS = [
     "tests.upstream.djangos.site",
 ]
 TASKS = {**TASKS, "late": {**TASKS["default"], "QUEUES": [], "OPTIONS": {"queues": {"default": "reports"}}}}
+YOUTILITY_TASKS = {
+    **YOUTILITY_TASKS,
+    "shared_tables": [
+        *("django_*", "auth_*"),
+        *("wagtail*", "modelsearch_*", "taggit_*", "maintenance_tasks_*", "tasks_monitor_*", "site_*"),
+    ],
+}
 MAINTENANCE_TASKS = {"MAX_RUNTIME": 0}  # a batch a job
 WAGTAIL_SITE_NAME = "Site"
 WAGTAILADMIN_BASE_URL = "http://localhost"
