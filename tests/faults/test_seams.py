@@ -145,8 +145,8 @@ def test_in_one_statement_they_would_never_be_recorded(crew: Crew) -> None:
             Mutant(
                 "youtility_tasks.workers.worker",
                 "Worker._pump",
-                "self.holdings.send(self.most)",
-                "self.holdings.send(10**6)",
+                "self.holdings.send(self.most, ",
+                "self.holdings.send(10**6, ",
             ),
         )
 

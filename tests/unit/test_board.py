@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -43,6 +44,7 @@ def test_a_lease_is_over_once_its_deadline_has_passed() -> None:
     board, fd = Board.make()
     os.close(fd)
     assert not board.lease_is_over()  # none was given yet
+    assert board.lease_left_s() == math.inf
 
     board.extend(time.monotonic() + 60)
     assert not board.lease_is_over()

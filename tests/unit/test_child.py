@@ -6,9 +6,10 @@ import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from asgiref.sync import SyncToAsync
@@ -37,6 +38,7 @@ def status_of_a_child_that_was_given(task_name: str, board_fd: int) -> int:
     ours, theirs = socket.socketpair()
 
     def begin() -> None:
+        os.setpgid(0, 0)  # it may kill its group, as the nursery's own children do
         # An earlier test may have started asgiref's thread, which no copy of this process has; no nursery has one.
         SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
         child.main(theirs, board_fd, 1)
@@ -90,3 +92,36 @@ def test_a_child_that_cannot_report_a_job_ends_and_the_job_is_seen_to_have_run(
     finally:
         os.close(board_fd)
         board.close()
+
+
+@pytest.mark.parametrize("function", [a_sync_task, an_async_task], ids=["sync", "async"])
+def test_nothing_begins_once_the_lease_of_its_worker_is_over(
+    declare: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, function: Any
+) -> None:
+    """Not even between two looks at the clocks: others may run it by now."""
+    task = declare(function, tenant="all")
+    monkeypatch.setattr(child._Child, "look_at_clocks", lambda _: None)
+    board, board_fd = Board.make()
+    board.extend(time.monotonic() - 0.001)
+
+    try:
+        assert status_of_a_child_that_was_given(task.name, board_fd) == -signal.SIGKILL
+        assert (board.running(), board.has_given_up()) == (set(), True)
+    finally:
+        os.close(board_fd)
+        board.close()
+
+
+@pytest.mark.parametrize(
+    ("left_s", "at_most_s"), [(60, child._LOOK_AT_CLOCKS_S), (0.1, 0.1), (-1, child._CLOCKS_REST_S)]
+)
+def test_a_child_that_runs_something_wakes_up_when_the_lease_ends(left_s: float, at_most_s: float) -> None:
+    board, board_fd = Board.make()
+    os.close(board_fd)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, contextlib.closing(board):
+        one = child._Child(theirs, board, 1)
+        one.runs[7] = cast(run.Run, None)
+        board.extend(time.monotonic() + left_s)
+
+        assert child._CLOCKS_REST_S <= (one.patience_s() or 0) <= at_most_s

@@ -62,3 +62,19 @@ def test_a_commit_whose_reply_is_cut_is_in_the_database(place: Place, proxy: Pro
     assert proxy.cuts == 1
     with place.connect() as direct:
         assert direct.execute("SELECT count(*) FROM verify_effect WHERE key = 'committed'").fetchone() == (1,)
+
+
+def test_a_slow_way_holds_back_each_reply_once_however_large_it_is(place: Place, proxy: Proxy) -> None:
+    held_back: list[float] = []
+
+    def delay_s() -> float:
+        held_back.append(0.001)
+        return 0.001
+
+    with connect(place, proxy, autocommit=True) as connection:
+        proxy.delay_s = delay_s
+        connection.execute("SELECT repeat('x', 1000) FROM generate_series(1, 3000)").fetchall()
+        assert len(held_back) == 1
+
+        connection.execute("SELECT 1")
+        assert len(held_back) == 2

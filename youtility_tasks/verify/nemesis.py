@@ -19,6 +19,7 @@ from .ledger import Ledger
 from .proxy import Cut, Proxy, after_claim, after_commit, after_finish
 
 _SETTLE_S = 0.3
+_STILL = (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
 
 
 @dataclass(slots=True)
@@ -69,14 +70,19 @@ def kill_child(stage: Stage) -> None:
     pid = _a_child(stage)
     with stage.recorded("kill a child", [pid]):
         _signal(pid, signal.SIGKILL)
+        _wait_until_dead([pid])
 
 
 def kill_nursery(stage: Stage) -> None:
     """A11: SIGKILL to the parent of a process that runs a task; all its children die with it, and their worker lives."""
+    pid, *_ = until(lambda: _nurseries(stage), "the nursery of a process that runs a task lives")
+    _signal(pid, signal.SIGSTOP)  # so that none is born between the listing and the kill
     with contextlib.suppress(psutil.NoSuchProcess):
-        pid = psutil.Process(_a_child(stage)).ppid()
-        with stage.recorded("kill a nursery", _pids(stage, pid)):
-            _signal(pid, signal.SIGKILL)
+        until(lambda: psutil.Process(pid).status() in _STILL, "the nursery stands still")
+    family = _pids(stage, pid)
+    with stage.recorded("kill a nursery", family):
+        _signal(pid, signal.SIGKILL)
+        _wait_until_dead(family)  # until then they run on, and may begin a job that dies with them
 
 
 def kill_worker(stage: Stage) -> None:
@@ -267,6 +273,14 @@ def _a_child(stage: Stage) -> int:
     return stage.rng.choice(sorted({pid for pid, _ in running}))
 
 
+def _nurseries(stage: Stage) -> list[int]:
+    """The parent of such a process; none if it has just lost it, as then a stranger is its parent."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        parent = psutil.Process(_a_child(stage)).ppid()
+        return [parent for _, worker, _ in stage.crew.workers() if parent in _pids(stage, worker)]
+    return []
+
+
 def _a_worker(stage: Stage) -> int:
     """A worker, one whose children have work if there is any."""
     alive = until(
@@ -287,6 +301,17 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def _wait_until_dead(pids: list[int]) -> None:
+    """Whether or not somebody has reaped them. A kill has come back before the killed have stopped running."""
+    until(lambda: not any(_runs(pid) for pid in pids), "the killed are dead")
+
+
+def _runs(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def _signal(pid: int, number: int) -> None:

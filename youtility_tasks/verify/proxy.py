@@ -57,7 +57,7 @@ class Proxy:
         self.cuts = 0
         """Replies that were cut."""
         self.delay_s: Callable[[], float] | None = None
-        """How long each reply is held back."""
+        """How long each reply is held back: once, however many pieces it comes in, as a long way does."""
         self._deaf = False
         self._cut: Cut | None = None
         self._left = 0
@@ -163,8 +163,8 @@ class Proxy:
                     self.cuts += 1
                     self._reset(pair)
                     return
-                pair.request = b""
-                if self.delay_s is not None:
+                begins, pair.request = bool(pair.request) or pair.listens, b""
+                if begins and self.delay_s is not None:
                     await asyncio.sleep(self.delay_s())
                 pair.client.write(chunk)
                 await pair.client.drain()

@@ -6,6 +6,7 @@ crash is blamed on the jobs that were running, never on those that waited behind
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import struct
@@ -51,8 +52,12 @@ class Board:
 
     def lease_is_over(self) -> bool:
         """Whether the worker has not renewed its lease for so long that others may run what this child runs."""
+        return self.lease_left_s() < 0
+
+    def lease_left_s(self) -> float:
+        """Until then; without end while the worker has no lease yet."""
         deadline: float = _DEADLINE.unpack_from(self._page)[0]
-        return 0 < deadline < time.monotonic()
+        return deadline - time.monotonic() if deadline > 0 else math.inf
 
     def give_up(self) -> None:
         """Note that the child ends itself because the lease is over."""

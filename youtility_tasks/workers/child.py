@@ -122,7 +122,9 @@ class _Child:
         """How long the main thread may sleep: briefly while endings may wait to be reported."""
         if not self.runs and not self.endings:
             return None
-        return 2 * UNREPORTED_S if self.endings or not self.waiting.empty() else _LOOK_AT_CLOCKS_S
+        if self.endings or not self.waiting.empty():
+            return 2 * UNREPORTED_S
+        return min(_LOOK_AT_CLOCKS_S, max(_CLOCKS_REST_S, self.board.lease_left_s()))
 
     def take(self, message: dict[str, Any]) -> None:
         later = []
@@ -171,9 +173,7 @@ class _Child:
         if now < self.clocks_at:
             return
         self.clocks_at = now + _CLOCKS_REST_S
-        if self.board.lease_is_over() and self.runs:
-            self.board.give_up()
-            os.killpg(0, signal.SIGKILL)  # our worker cannot renew: what runs here may be running elsewhere by now
+        self.stop_with_lease()
         for job_id, current in list(self.runs.items()):
             deadline = current.soft_deadline
             if deadline is not None and now >= deadline:
@@ -182,6 +182,12 @@ class _Child:
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)
         self.tell_progress()
+
+    def stop_with_lease(self) -> None:
+        """End here, and all that was started here, if our worker cannot renew: what runs may be running elsewhere by now."""
+        if self.board.lease_is_over() and self.runs:
+            self.board.give_up()
+            os.killpg(0, signal.SIGKILL)
 
     def tell_progress(self) -> None:
         """Say how far jobs are, if that holds up nobody: a worker that does not read is told later."""
@@ -201,6 +207,7 @@ class _Child:
         """A thread of the crew: one sync job after the other."""
         while True:
             current = self.waiting.get()
+            self.stop_with_lease()
             place = self.board.start(current.assignment.job_id)
             try:
                 ending = run.run_sync(current)
@@ -231,6 +238,7 @@ class _Child:
             task.add_done_callback(self.tasks.discard)
 
     async def run_async(self, current: run.Run) -> None:
+        self.stop_with_lease()
         place = self.board.start(current.assignment.job_id)
         try:
             # The async ORM works in a thread of asgiref's, where all async tasks share the connections.

@@ -53,9 +53,11 @@ class Holdings:
         """Keep an ending until the database has confirmed it."""
         self.ended[job_id] = ended
 
-    def send(self, most: int) -> tuple[dict[int, Ended], set[int]]:
+    def send(self, most: int, *, but_not: Set[int] = frozenset()) -> tuple[dict[int, Ended], set[int]]:
         """Up to so many endings, which go to the database now, and those of them that may be there already."""
         sent = dict(self.ended) if len(self.ended) <= most else dict(itertools.islice(self.ended.items(), most))
+        if but_not:
+            sent = {job_id: ended for job_id, ended in sent.items() if job_id not in but_not}
         resent = self._unsure & set(sent)
         self._unsure |= set(sent)
         return sent, resent

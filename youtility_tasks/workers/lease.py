@@ -46,6 +46,7 @@ class Lease:
         self._look_again = look_again
         self.worker_id: int | None = None
         self.renewed_at = time.monotonic()
+        """When the last renewal that was answered was sent: the database's clock for the lease began after that."""
 
     async def begin(self, is_wanted: Callable[[], bool]) -> bool:
         """Register, however long the database takes to answer; False when it is not wanted any more before that."""
@@ -61,15 +62,21 @@ class Lease:
 
     async def keep(self, status: Callable[[], WorkerStatus]) -> None:
         """Renew it every `heartbeat_interval_s`, for ever; stop all that runs here once it has run out."""
+        began_at = time.monotonic()
         while True:
-            await asyncio.sleep(settings().heartbeat_interval_s)
+            await asyncio.sleep(max(0.0, began_at + settings().heartbeat_interval_s - time.monotonic()))
+            began_at = time.monotonic()
             try:
-                async with self._link.turn:
+                async with self._link.turn.ahead:
                     await self._renew(status())
             except LinkDown as error:
                 logger.warning("lease not renewed worker=%s error=%s", self.worker_id, error)
-            if self.is_over():
-                self._lose_everything("lease ran out")
+            self.look_at_clock()
+
+    def look_at_clock(self) -> None:
+        """Stop all that runs here if the lease is over, whatever answer is waited for."""
+        if self._holdings.jobs and self.is_over():
+            self._lose_everything("lease ran out")
 
     async def end(self) -> None:
         """Leave: nobody has to wait for the lease then. Raises LinkDown."""
@@ -88,9 +95,10 @@ class Lease:
 
     async def count_stale(self) -> None:
         """Enter how many endings were refused. The caller holds the link's turn. Raises LinkDown."""
-        if self._holdings.stale:
-            await self._link.ask("count_event", name="stale_writes_rejected_total", label="", n=self._holdings.stale)
-            self._holdings.stale = 0
+        stale = self._holdings.stale
+        if stale:
+            await self._link.ask("count_event", name="stale_writes_rejected_total", label="", n=stale)
+            self._holdings.stale -= stale  # not to zero: more may have been refused while this one was entered
 
     def tell_rescued(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """Log what was taken from silent workers; it may be for this one to claim."""
@@ -118,7 +126,7 @@ class Lease:
     def _note_renewal(self) -> None:
         if self.is_over():
             self._look_again()
-        self.renewed_at = time.monotonic()
+        self.renewed_at = self._link.sent_at
         self._children.extend_lease(self.renewed_at + settings().lease_s)
 
     async def _renew(self, status: WorkerStatus) -> None:

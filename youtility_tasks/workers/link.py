@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -26,13 +27,40 @@ class LinkDown(Exception):
     """The statement may or may not have been carried out: the connection failed, or did not answer in time."""
 
 
+class Turn:
+    """One at a time, in the order of asking; who takes it `ahead` waits for nobody but the one whose turn it is.
+
+    A renewal goes ahead. A holder who asks two things in one turn makes it wait for both: with deadlines of 5 s each, for
+    as long as a lease.
+    """
+
+    def __init__(self) -> None:
+        self._line = asyncio.Lock()
+        self.ahead = asyncio.Lock()
+        """Past everybody who stands in line."""
+
+    async def __aenter__(self) -> None:
+        await self._line.acquire()
+        try:
+            await self.ahead.acquire()
+        except BaseException:
+            self._line.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self.ahead.release()
+        self._line.release()
+
+
 class Link:
     """One autocommit connection, opened when it is first needed and again after it failed."""
 
     def __init__(self, conninfo: str) -> None:
         self.conninfo = conninfo
-        self.turn = asyncio.Lock()
+        self.turn = Turn()
         """Hold it around a statement and the bookkeeping that must agree with it."""
+        self.sent_at = 0.0
+        """Monotonic seconds at which the last statement was sent, the connection being there."""
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._failures = 0
 
@@ -63,6 +91,7 @@ class Link:
 
     async def _ask(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         connection = await self._open()
+        self.sent_at = time.monotonic()
         cursor = await connection.execute(queries.statement(name), parameters)
         return await cursor.fetchall() if cursor.description else []
 

@@ -15,6 +15,7 @@ from youtility_tasks import notes
 from youtility_tasks.finish import Verdict
 
 from .children import Job
+from .ended import Ended
 from .holdings import Holdings
 from .link import Link, LinkDown
 
@@ -48,10 +49,16 @@ class Told:
     async def write_of_ended(self) -> None:
         """Before their ends are sent: the statement that ends a job is the last that may write of it.
 
-        Of jobs that succeed nothing is kept. The caller holds the link's turn. Raises LinkDown.
+        Of jobs that succeed nothing is kept. It takes a turn of its own. Raises LinkDown.
         """
         if self.latest and self._holdings.ended:
-            await self._write(self.take_of_ended())
+            async with self._link.turn:
+                await self._write(self.take_of_ended())
+
+    def unwritten(self) -> set[int]:
+        """Jobs that have ended since, and not well: their ends wait for the next round trip."""
+        ended = self._holdings.ended
+        return {each for each in self.latest if each in ended and _is_kept(ended[each])}
 
     def take(self) -> list[notes.Row]:
         """All of it, of jobs that are still held."""
@@ -63,7 +70,7 @@ class Told:
         """Of jobs that have ended, and not well."""
         ended = self._holdings.ended
         rows = [self.latest.pop(job_id) for job_id in ended if job_id in self.latest]
-        return [row for row in rows if ended[row[0]].decision.verdict is not Verdict.SUCCEEDED]
+        return [row for row in rows if _is_kept(ended[row[0]])]
 
     def put_back(self, rows: Iterable[notes.Row]) -> None:
         """They could not be written; what was said since is newer."""
@@ -81,3 +88,7 @@ class Told:
         except psycopg.Error as error:  # no reason for a worker to end
             kind = type(error).__name__
             logger.warning("progress not written worker=%s jobs=%s error=%s", self._worker_id(), len(rows), kind)
+
+
+def _is_kept(ended: Ended) -> bool:
+    return ended.decision.verdict is not Verdict.SUCCEEDED

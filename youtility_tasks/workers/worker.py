@@ -213,9 +213,11 @@ class Worker:
         return self.appetite.wanted(sync_held=sync_held, async_held=async_held, stuck_children=self.children.stuck())
 
     async def _pump(self, wanted: int) -> None:
+        await self.told.write_of_ended()
         async with self.link.turn:
-            await self.told.write_of_ended()
-            sent, resent = self.holdings.send(self.most)
+            sent, resent = self.holdings.send(self.most, but_not=self.told.unwritten())
+            if not sent and not wanted:
+                return
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
             if sent:
@@ -234,12 +236,15 @@ class Worker:
                 self.looked_for_free = False
                 failpoints.reach("after_claim")
             self._confirm(sent, set(answer[0]), resent)
-            self._take(claimed)
-            await self.lease.count_stale()
+            if not self.lease.is_over():  # if it is, the next renewal gives them back, and nothing begins here
+                self._take(claimed)
             _, look_again, look_after_s, *_ = answer
             self.may_have_work |= bool(look_again)
             if wanted:
                 self._look_when_controls_allow(look_after_s)
+        if self.holdings.stale:
+            async with self.link.turn:  # one of its own: a renewal may come first
+                await self.lease.count_stale()
 
     def _look_when_controls_allow(self, look_after_s: float | None) -> None:
         """`look_after_s`: until a job may run that a limit, a rate or a pause keeps back; None if none does."""
@@ -391,9 +396,10 @@ class Worker:
                 self.children.abort(job_id)
 
     async def _clock_loop(self) -> None:
-        """Hard limits of jobs, and the end of the grace period after a stop."""
+        """Hard limits of jobs, the end of the lease, and of the grace period after a stop."""
         while True:
             await asyncio.sleep(_LOOK_AT_CLOCKS_S if self.holdings.jobs else _LOOK_AT_CLOCKS_IDLE_S)
+            self.lease.look_at_clock()
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
                 self.children.kill_all()
