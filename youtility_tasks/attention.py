@@ -5,6 +5,7 @@ The doctor (`manage_task_queue doctor`) examines the installation; this looks at
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -61,7 +62,8 @@ def troubles(
     found = [*_of_queues(numbers, served, now, says_workers)]
     words = {"tenant_id": tenant_id, "late_s": LATE_S, "lately_s": LATELY_S}
     found += [
-        _TELL[kind](name, count, since, said) for kind, name, count, since, said in queries.fetch("attention", words)
+        _TELL[kind](name, count, since, json.loads(said))
+        for kind, name, count, since, said in queries.fetch("attention", words)
     ]
     order = list(Kind)
     return sorted(found, key=lambda each: (not each.is_urgent, order.index(each.kind), each.since or now))

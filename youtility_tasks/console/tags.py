@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from django import template
 from django.template.context import RequestContext
@@ -79,7 +79,7 @@ def ago(moment: datetime) -> str:
 @register.filter
 def span(seconds: float | None) -> str:
     """So many seconds, in the two largest units: "2 d 3 h", "42 s", "310 ms"."""
-    if seconds is None:
+    if not _is_there(seconds):
         return NOTHING
     if seconds < 1:
         return f"{seconds * 1_000:.0f} ms"
@@ -97,13 +97,13 @@ def span(seconds: float | None) -> str:
 @register.filter
 def ms(milliseconds: float | None) -> str:
     """So many milliseconds, as `span` says them."""
-    return NOTHING if milliseconds is None else span(milliseconds / 1_000)
+    return span(milliseconds / 1_000) if _is_there(milliseconds) else NOTHING
 
 
 @register.filter
 def number(value: float | None) -> str:
     """ "12,345"; with a tenth below ten if it is no whole number."""
-    if value is None:
+    if not _is_there(value):
         return NOTHING
     return f"{value:,.1f}" if isinstance(value, float) and value < 10 and value != int(value) else f"{value:,.0f}"
 
@@ -111,7 +111,7 @@ def number(value: float | None) -> str:
 @register.filter
 def rate(per_s: float | None) -> str:
     """So many starts in a time: "600 a minute"."""
-    if per_s is None:
+    if not _is_there(per_s):
         return NOTHING
     seconds, word = next(((n, w) for n, w in _RATES if per_s * n >= 1), _RATES[-1])
     return f"{number(per_s * seconds)} a {word}"
@@ -120,7 +120,7 @@ def rate(per_s: float | None) -> str:
 @register.filter
 def size(count: float | None) -> str:
     """So many bytes: "48 MiB"."""
-    if count is None:
+    if not _is_there(count):
         return NOTHING
     value = float(count)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
@@ -133,7 +133,12 @@ def size(count: float | None) -> str:
 @register.filter
 def percent(share: float | None) -> str:
     """A share of one: "98.2 %"."""
-    return NOTHING if share is None else f"{share * 100:.1f} %".replace(".0 %", " %")
+    return f"{share * 100:.1f} %".replace(".0 %", " %") if _is_there(share) else NOTHING
+
+
+def _is_there(value: float | None) -> TypeGuard[float]:
+    """Whether there is a number: what a template does not find is an empty text."""
+    return isinstance(value, int | float)
 
 
 # -- words

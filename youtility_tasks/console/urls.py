@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from . import acting, audit, choosing, control_acts, job, job_acts, overview, queues, signing, tenants, workers
+from . import (
+    acting,
+    audit,
+    choosing,
+    control_acts,
+    job,
+    job_acts,
+    overview,
+    queues,
+    signing,
+    tenants,
+    workers,
+)
 from .door import view_of
 from .table import PAGES
 from .visit import URLS

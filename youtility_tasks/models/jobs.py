@@ -65,6 +65,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The jobs that are not due yet, by the database's clock."""
         return self.filter(scheduled_at__gt=Now())
 
+    def held_by(self, worker_id: int) -> JobQuerySet:
+        """The jobs that this worker runs, the one claimed first before all."""
+        return self.filter(status="doing", worker_id=worker_id).order_by("claimed_at", "pk")
+
     def before(self, job_id: int | None) -> JobQuerySet:
         """The jobs with a smaller id; None means any."""
         return self if job_id is None else self.filter(pk__lt=job_id)

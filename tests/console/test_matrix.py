@@ -1,0 +1,84 @@
+"""Every page and act as everybody: who gets in, who is told what, and that no page says too much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from youtility_tasks import Task, controls, tenant
+from youtility_tasks.console import urls
+from youtility_tasks.console.acting import ACTS
+from youtility_tasks.console.table import PAGES
+from youtility_tasks.models import TaskWorker
+from youtility_tasks.testing import run_jobs
+from youtility_tasks.visits import For
+
+assert urls.urlpatterns  # the rooms have put themselves into the tables by now
+EVERYBODY = ("viewer", "operator", "admin", "other_admin", "nobody", "ops", "superuser", "anonymous")
+
+
+@pytest.fixture
+def busy(acme: int, other_tenant: int, add_task: Task, fail_task: Task) -> dict[str, Any]:
+    with tenant(acme):
+        add_task.enqueue(number=1)
+        fail_task.enqueue(number=1)
+        run_jobs()
+        waiting = add_task.enqueue(number=2).id
+    controls.pause(queue="email", reason="the relay is down")
+    TaskWorker.objects.create(id=9_005, host="web-1", pid=811, queue_name="email", status="running", slots=4)
+    return {"job_id": waiting, "queue_name": "maintenance", "tenant_number": acme, "worker_id": 9_005}
+
+
+def address(path: str, parts: dict[str, Any]) -> str | None:
+    """The page's address, if there is something to show on it."""
+    import re
+
+    names = re.findall(r"<\w+:(\w+)>", path)
+    if not set(names) <= set(parts):
+        return None
+    return re.sub(r"<\w+:(\w+)>", lambda found: str(parts[found[1]]), path)
+
+
+@pytest.mark.parametrize("who", EVERYBODY)
+def test_every_page_lets_in_whom_it_is_for(who: str, visit: Callable[..., Any], busy: dict[str, Any]) -> None:
+    for page in PAGES:
+        path = address(page.path, busy)
+        if path is None:
+            continue
+        answer = visit(who, path)
+        if who == "anonymous":
+            assert (answer.status_code, answer.url.split("?")[0]) == (302, "/tasks/sign-in/"), path
+        elif page.scope is For.ANYBODY or who in ("ops", "superuser"):
+            assert answer.status_code == 200, (path, answer.content[-600:])
+        elif who == "nobody" or page.scope is For.OPS:
+            assert answer.status_code == 403, path
+        elif who == "other_admin" and "job_id" in page.path:
+            assert answer.status_code == 404, path
+        else:
+            assert answer.status_code == 200, (path, answer.content[-600:])
+        assert "script-src 'self'" in answer["Content-Security-Policy"]
+        assert answer["Cache-Control"] == "no-store"
+
+
+def test_every_act_asks_who_may_before_it_says_what_it_would_touch(
+    visit: Callable[..., Any], busy: dict[str, Any]
+) -> None:
+    for name in ACTS:
+        assert visit("viewer", f"acts/{name}/").status_code == 403, name
+        assert visit("viewer", f"acts/{name}/", post={"reason": "x"}).status_code in (403, 422), name
+        assert visit("nobody", f"acts/{name}/", post={"reason": "x"}).status_code == 403, name
+        assert visit("anonymous", f"acts/{name}/", post={"reason": "x"}).status_code == 302, name
+
+
+def test_a_word_that_a_page_does_not_know_is_told_with_the_one_that_was_meant(visit, acme: int) -> None:
+    answer = visit("ops", "audit/?actr=bob")
+    assert answer.status_code == 422
+    assert "Did you mean &#x27;actor&#x27;?" in answer.content.decode()
+
+
+def test_another_tenant_in_the_address_is_refused_in_the_same_words_as_one_that_is_not_there(visit, acme: int) -> None:
+    there, not_there = visit("viewer", "queues/?tenant=8"), visit("viewer", "queues/?tenant=4711")
+    assert (there.status_code, not_there.status_code) == (403, 403)
+    assert there.content.replace(b"tenant 8", b"") == not_there.content.replace(b"tenant 4711", b"")
