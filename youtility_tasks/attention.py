@@ -59,7 +59,7 @@ def troubles(
     """
     now = metrics.database_clock()
     served = {name for name, _ in queries.fetch("served", {"lease_s": settings().lease_s})}
-    found = [*_of_queues(numbers, served, now, says_workers)]
+    found = [*_of_queues(numbers, served, now, says_workers), *_idle(numbers, served, says_workers)]
     words = {"tenant_id": tenant_id, "late_s": LATE_S, "lately_s": LATELY_S}
     found += [
         _TELL[kind](name, count, since, json.loads(said))
@@ -72,15 +72,14 @@ def troubles(
 def _of_queues(numbers: Sequence[QueueNumbers], served: set[str], now: datetime, says_workers: bool) -> list[Trouble]:
     found = []
     for each in numbers:
-        name, waits = each.queue_name, each.todo + each.doing
+        name = each.queue_name
         since = now - timedelta(seconds=each.oldest_s) if each.oldest_s else None
-        is_ours = name in queues.configured()
-        if name not in served and (is_ours or waits):
+        if name not in served and each.todo:
             whose = f"No worker serves {name}" if says_workers else f"Nothing is taken from {name}"
-            what = f"; {each.todo:,} {'job waits' if each.todo == 1 else 'jobs wait'}" if each.todo else ""
             found.append(
                 Trouble(
-                    kind=Kind.UNSERVED, sentence=f"{whose}{what}.", since=since, is_urgent=bool(each.todo),
+                    kind=Kind.UNSERVED, since=since, is_urgent=True,
+                    sentence=f"{whose}; {each.todo:,} {'job waits' if each.todo == 1 else 'jobs wait'}.",
                     advice=f"Start one: run_postgresql_worker --queues {name}" if says_workers else "Your operators have to start it.",
                     facts={"queue": name, "count": each.todo},
                 )
@@ -97,6 +96,21 @@ def _of_queues(numbers: Sequence[QueueNumbers], served: set[str], now: datetime,
                 )
             )  # fmt: skip
     return found
+
+
+def _idle(numbers: Sequence[QueueNumbers], served: set[str], says_workers: bool) -> list[Trouble]:
+    """Queues that nobody serves and in which nothing waits yet: one line for all."""
+    waiting = {each.queue_name for each in numbers if each.todo}
+    idle = sorted(queues.configured().keys() - served - waiting)
+    if not idle or not says_workers:
+        return []
+    names = ", ".join(idle)
+    return [
+        Trouble(
+            kind=Kind.UNSERVED, sentence=f"No worker serves {names}; nothing waits there yet.", since=None, is_urgent=False,
+            advice=f"Start them: run_postgresql_worker --queues {' '.join(idle)}", facts={"queue": idle[0], "count": 0},
+        )
+    ]  # fmt: skip
 
 
 def _paused(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:

@@ -52,9 +52,9 @@ def test_every_page_is_clean_and_shows_hostile_words_as_words(
         ops.go(path)
         if name in ("overview", "queue"):
             ops.page.locator(".chart canvas").first.wait_for()
+        ops.shoot(shots, f"{name}-{width}{'-dark' if dark else ''}")
         ops.check_accessible()
         ops.check_fits()
-        ops.shoot(shots, f"{name}-{width}{'-dark' if dark else ''}")
 
 
 def test_the_first_page_says_what_is_wrong_and_one_button_mends_it(screen, busy: None) -> None:

@@ -74,7 +74,7 @@ def _tiles(
             f"{worst.queue_name}: {_span(promised)} is promised, {waiting:,} wait in all." if waiting else "Every job that is due runs.",
             "bad" if worst.oldest_s > promised else "warn" if worst.oldest_s > promised / 2 else "", visit.to("jobs", status="todo"),
         ),
-        Tile("Running", f"{running:,}", f"{later:,} more wait for their time.", "", visit.to("jobs", status="doing")),
+        Tile("Running", f"{running:,}", f"{later:,} more {'waits for its time' if later == 1 else 'wait for their time'}.", "", visit.to("jobs", status="doing")),
         Tile(
             "Succeeded", "nothing ended" if share is None else f"{share:.1%}".replace("%", " %"),
             f"Of {ended:,} jobs that ended in the last hour; {total.retried_count:,} attempts are tried again.",

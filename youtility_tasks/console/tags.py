@@ -10,7 +10,7 @@ from django import template
 from django.template.context import RequestContext
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from youtility_tasks.status import LABELS
 
@@ -71,8 +71,8 @@ def at(instant: datetime | str | None, empty: str = NOTHING) -> SafeString:
 def ago(moment: datetime) -> str:
     """ "3 min ago", "in 2 h"."""
     passed = timezone.now() - moment
-    if abs(passed) < timedelta(seconds=1):
-        return "now"
+    if abs(passed) < timedelta(seconds=2):
+        return "just now"
     return f"{span(passed.total_seconds())} ago" if passed > timedelta() else f"in {span(-passed.total_seconds())}"
 
 
@@ -164,6 +164,5 @@ def pretty(value: Any) -> str:
 
 @register.simple_tag
 def data(value: Any, element_id: str) -> SafeString:
-    """A value for a script of ours, in an element that runs nothing."""
-    text = json.dumps(value, default=str).translate({ord("<"): "\\u003C", ord(">"): "\\u003E", ord("&"): "\\u0026"})
-    return format_html('<script type="application/json" id="{}">{}</script>', element_id, mark_safe(text))  # noqa: S308
+    """A value for a script of ours, as text that nobody sees. No script element: htmx takes those out of what it brings."""
+    return format_html('<div hidden id="{}">{}</div>', element_id, json.dumps(value, default=str))

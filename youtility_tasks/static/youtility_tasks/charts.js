@@ -22,6 +22,18 @@
     return value < 3600000 ? `${(value / 60000).toFixed(1)} min` : `${(value / 3600000).toFixed(1)} h`;
   }
 
+  function hour(seconds, step) {
+    const at = new Date(seconds * 1000);
+    return step >= 86400 ? at.toLocaleDateString("en-GB", { day: "numeric", month: "short" }) : at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  }
+
+  // A value without neighbours makes no line: it is shown as a dot.
+  function lonely(values) {
+    const found = [];
+    values.forEach((value, i) => { if (value != null && values[i - 1] == null && values[i + 1] == null) found.push(i); });
+    return found;
+  }
+
   // Stacked bars are drawn from the tallest sum down, so that each covers the part that is not its own.
   function stack(series) {
     const sums = series[0].values.map(() => 0);
@@ -42,12 +54,12 @@
       width: Math.max(place.clientWidth, 200), height: 176, padding: [8, 8, 0, 0],
       legend: { show: false }, cursor: { y: false, drag: { x: Boolean(data.pick), y: false }, points: { show: false } },
       scales: { x: { time: true }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [{ ...axis, grid: { show: false } }, { ...axis, size: 56, values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
+      axes: [{ ...axis, grid: { show: false }, space: 72, values: (u, ticks, i, space, step) => ticks.map((tick) => hour(tick, step)) }, { ...axis, size: 56, values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
       series: [{}, ...shown.map((each) => ({
         label: each.label, stroke: color(each.color), width: each.kind === "bars" ? 0 : 2,
         fill: each.kind === "bars" ? color(each.color) : undefined,
         paths: each.kind === "bars" ? uPlot.paths.bars({ size: [0.86, 40], gap: 0 }) : undefined,
-        points: { show: false }, spanGaps: false,
+        points: each.kind === "bars" ? { show: false } : { show: true, size: 5, fill: color(each.color), filter: (u, i) => lonely(u.data[i]) }, spanGaps: false,
       }))],
       hooks: {
         setCursor: [(u) => tell(place, data, u.cursor.idx)],
