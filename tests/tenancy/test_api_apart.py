@@ -117,6 +117,7 @@ def test_every_endpoint_answers_where_roles_keep_tenants_apart(web: House, ann: 
         "job_id": job[0],
         "schedule_id": 1,
         "workflow_id": 1,
+        "operation_id": 1,
         "queue": "email",
         "tenant_id": A,
         "day": "2027-08-15",
