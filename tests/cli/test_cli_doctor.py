@@ -62,7 +62,7 @@ def test_all_is_well(examine, manage, staff, tasks):
     assert (problems(found), code) == (set(), 0)
     assert found.keys() == {
         "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "tenants", "clocks",
-        "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "secret keys", "effects", "pauses", "limits", "parked jobs",
+        "workers", "silent workers", "oldest waiting job", "dead letters", "operations", "unknown tasks", "secret keys", "effects", "pauses", "limits", "parked jobs",
         "old snapshots", "late schedules", "declared schedules",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())
@@ -77,7 +77,7 @@ def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
     assert said.code == 1
     assert "nobody serves email, high_priority, maintenance, reports" in said.out
     assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
-    assert "1 of 24 need attention." in said.out
+    assert "1 of 25 need attention." in said.out
 
 
 def test_days_that_are_not_made_ahead(examine, staff):

@@ -23,7 +23,7 @@ from youtility_tasks.management.commands import manage_task_queue
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = {
-    "stats", "workers", "tasks", "jobs", "show", "submit", "retry", "cancel", "discard", "dead-letters", "cleanup",
+    "stats", "workers", "tasks", "jobs", "show", "submit", "retry", "cancel", "discard", "dead-letters", "operations", "cleanup",
     "pause", "resume", "limits", "why", "doctor", "tenants", "tokens", "rekey", "schedule", "workflow",
 }  # fmt: skip
 
@@ -73,7 +73,8 @@ def test_every_function_and_index_that_the_migrations_made_is_looked_for():
         )
         functions = {name for (name,) in cursor.fetchall()}
         cursor.execute(
-            "SELECT indexname FROM pg_indexes WHERE tablename IN ('procrastinate_jobs', 'youtility_tasks_history')"
+            "SELECT indexname FROM pg_indexes WHERE tablename IN ('procrastinate_jobs', 'youtility_tasks_history',"
+            " 'youtility_tasks_taskauditlog', 'youtility_tasks_operationbatch') AND indexname NOT LIKE '%\\_operation\\_id\\_%'"
             " AND indexname LIKE 'youtility\\_tasks\\_%' AND indexname NOT LIKE '%\\_pkey'"
         )
         indexes = {name for (name,) in cursor.fetchall()}

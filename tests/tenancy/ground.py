@@ -23,6 +23,11 @@ A, B = 7, 8
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+ENTRY = (
+    "INSERT INTO youtility_tasks_taskauditlog (actor, act, target, tenant_id, reason) VALUES ('x', 'x', 'x', {}, '')"
+)
+"""What a transaction of the web or of an operator that acts must have, or its commit is refused."""
+
 
 @dataclass
 class House:

@@ -8,7 +8,7 @@ import pytest
 from psycopg import errors
 
 from tests.tenancy.attacks.ways import refused
-from tests.tenancy.ground import A, B, House
+from tests.tenancy.ground import ENTRY, A, B, House
 from youtility_tasks import queries
 
 TABLES = ("taskworkflow", "workflowstep", "taskdependency", "workflowsignal", "workflowtemplate")
@@ -128,6 +128,7 @@ def test_a_forged_note_ends_nobodys_step(house: House, runs: dict[int, int]) -> 
         "SELECT job_id FROM youtility_tasks_workflowstep WHERE workflow_id = %s AND name = 'a'", second
     )
     with house.connect("web", A) as session:
+        session.execute(ENTRY.format(A))
         session.execute("SELECT set_config('youtility_tasks.ended_jobs', %s, true)", [f"{theirs},{live}"])
         assert (
             len(session.execute("SELECT * FROM youtility_tasks_cancel_v1(%s, 'todo', '', NULL)", [[own]]).fetchall())
@@ -143,6 +144,7 @@ def test_a_forged_note_ends_nobodys_step(house: House, runs: dict[int, int]) -> 
 def test_a_worker_that_may_insert_no_job_releases_steps_of_all_tenants(house: House, runs: dict[int, int]) -> None:
     for tenant, run in runs.items():
         with house.connect("web", tenant) as session:
+            session.execute(ENTRY.format(tenant))
             assert session.execute(
                 "SELECT youtility_tasks_flow_signal_v1(%s, 'yes', '1', 'ann', NULL)", [run]
             ).fetchone() == ("sent",)
@@ -191,7 +193,9 @@ def test_an_operator_sees_runs_of_all_without_what_they_hold(house: House, runs:
         ):
             with refused(session):
                 session.execute(f"SELECT {column} FROM youtility_tasks_{table}")
-        assert session.execute(
-            "SELECT status FROM youtility_tasks_flow_cancel_v1(%s, 'ops', NULL)", [runs[B]]
-        ).fetchone() == ("running",)
+        with session.transaction():
+            session.execute(ENTRY.format(B))
+            assert session.execute(
+                "SELECT status FROM youtility_tasks_flow_cancel_v1(%s, 'ops', NULL)", [runs[B]]
+            ).fetchone() == ("running",)
     assert steps(house, runs[B])["a"] == "cancelled"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.tenancy import attacks
 from tests.tenancy.attacks.ways import KEPT_APART, OF_THE_HOUSE, SET_BY_PEOPLE, Attack, everything_of_b
-from tests.tenancy.ground import A, House
+from tests.tenancy.ground import ENTRY, A, House
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,7 @@ def test_an_act_is_bound_twice(house: House, sql: str) -> None:
 
     ids = [job_id for (job_id,) in house.rows("SELECT id FROM procrastinate_jobs")]
     with house.connect("web", A) as session:
+        session.execute(ENTRY.format(A))
         session.execute("SELECT * FROM youtility_tasks_cancel_v1(%s, 'failed', '', NULL)", [ids])
         session.commit()
 

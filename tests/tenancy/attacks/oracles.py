@@ -49,7 +49,7 @@ def listens(house: House, part: str) -> None:
     try:
         with house.connect(part) as session:
             session.execute('LISTEN procrastinate_any_queue_v1; LISTEN "procrastinate_queue_v1#email"')
-            with house.connect("web", B) as other:
+            with house.connect("task", B) as other:
                 other.execute(
                     "SELECT youtility_tasks_enqueue_one_v1('email', 't', 5, NULL, NULL, '{}', NULL, 'heard', 8, false)"
                 )
