@@ -25,7 +25,8 @@ def statements(api: Api, path: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["jobs/", "schedules/", "workflows/", "audit/", "limits/", "queues/", "members/", "holidays/"]
+    "path",
+    ["jobs/", "schedules/", "workflows/", "audit/", "limits/", "queues/", "members/", "holidays/", "metrics/series/"],
 )
 def test_a_list_sends_as_many_statements_for_many_rows_as_for_few(api, enqueue, add_task, acme, path):
     def more(first: int) -> None:

@@ -39,6 +39,7 @@ MAY: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("list_tasks", "list_jobs", "get_job", "why_job", "list_queues", "list_limits", "list_schedules"), SEE | OPS
     ),
+    **dict.fromkeys(("get_series", "get_summary"), SEE | OPS),
     **dict.fromkeys(("get_schedule", "list_workflows", "get_workflow", "list_tenants", "list_acts"), SEE | OPS),
     **dict.fromkeys(
         ("preview_schedule", "preview_new_schedule", "list_executions", "list_holidays", "list_templates"), SEE

@@ -8,13 +8,13 @@ from datetime import date
 from django.urls import path, re_path, register_converter, reverse
 from pydantic import ConfigDict
 
-from . import audit, holidays, jobs, queues, schedules, tenants, workers, workflows
+from . import audit, holidays, jobs, metrics, queues, schedules, tenants, workers, workflows
 from .door import not_found, view_of
 from .endpoints import ENDPOINTS, Endpoint, For, endpoint
 from .schema import document
 from .words import LARGEST_ID, Given
 
-_ROOMS = (jobs, queues, schedules, holidays, workflows, workers, tenants, audit)
+_ROOMS = (jobs, queues, metrics, schedules, holidays, workflows, workers, tenants, audit)
 """Which put themselves into the table."""
 
 

@@ -26,6 +26,11 @@ class Scope:
     task_name: str | None = None
     tenant_id: int | None = None
 
+    @property
+    def is_all(self) -> bool:
+        """Not only single attempts."""
+        return self.outcome is None and self.task_name is None and self.tenant_id is None
+
     def retention(self) -> dict[str, Any]:
         """Days by outcome and by task, as the database's functions take them."""
         if self.keep_days is not None:
