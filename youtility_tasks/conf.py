@@ -168,6 +168,10 @@ class Settings:
     """So many tasks, and queues, of this code are told apart in the exporter's totals; all others are `other`."""
     metrics_tenants: int = 0
     """The exporter tells so many tenants apart, those with the lowest ids; all others are `other`. 0: it says nothing of tenants."""
+    metrics_view: bool = False
+    """Answer `/metrics` in the web process (`youtility_tasks.exporter.view`): to who shows `metrics_token`, without one to this host alone."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """What a scrape must show as `Authorization: Bearer ...`, at least 16 characters, to the exporter and the view. None: nothing."""
     upkeep_interval_s: float = 60.0
     """Between two looks of a worker for duties of upkeep that are due; each is done by one worker."""
 
@@ -200,6 +204,13 @@ class Settings:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: membership_resolver is {self.membership_resolver!r}; right is a dotted name such as "
                 "'people.tasks.memberships_of'."
+            )
+        token = self.metrics_token
+        if token is not None and not (
+            isinstance(token, str) and len(token) >= 16 and token.isascii() and token.isprintable()
+        ):
+            raise ConfigurationError(
+                "YOUTILITY_TASKS: metrics_token is no text of at least 16 printable ASCII characters."
             )
         _check_roles(self.roles)
         _check_tenancy(self)
