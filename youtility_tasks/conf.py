@@ -175,6 +175,10 @@ class Settings:
     """The exporter tells so many tenants apart, those with the lowest ids; all others are `other`. 0: it says nothing of tenants."""
     operation_undo_s: float = 3_600.0
     """After an operation on many jobs has ended it can be undone for so long; 0: never. Upkeep then forgets how its jobs stood."""
+    metrics_view: bool = False
+    """Answer `/metrics` in the web process (`youtility_tasks.exporter.view`): to who shows `metrics_token`, without one to this host alone."""
+    metrics_token: str | None = field(default=None, repr=False)
+    """What a scrape must show as `Authorization: Bearer ...`, at least 16 characters, to the exporter and the view. None: nothing."""
     upkeep_interval_s: float = 60.0
     """Between two looks of a worker for duties of upkeep that are due; each is done by one worker."""
 
@@ -207,6 +211,13 @@ class Settings:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: membership_resolver is {self.membership_resolver!r}; right is a dotted name such as "
                 "'people.tasks.memberships_of'."
+            )
+        token = self.metrics_token
+        if token is not None and not (
+            isinstance(token, str) and len(token) >= 16 and token.isascii() and token.isprintable()
+        ):
+            raise ConfigurationError(
+                "YOUTILITY_TASKS: metrics_token is no text of at least 16 printable ASCII characters."
             )
         _check_roles(self.roles)
         _check_tenancy(self)

@@ -37,6 +37,7 @@ def statements(api: Api, path: str) -> list[str]:
         "queues/",
         "members/",
         "holidays/",
+        "metrics/series/",
         "dead-letters/",
         "dead-letters/groups/",
         "dead-letters/redrives/",

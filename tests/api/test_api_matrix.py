@@ -44,6 +44,7 @@ MAY: dict[str, frozenset[str]] = {
     ),
     **dict.fromkeys(("list_operations", "get_operation"), SEE | OPS),
     **dict.fromkeys(("preview_operation", "begin_operation", "stop_operation", "undo_operation"), OPERATE | OPS),
+    **dict.fromkeys(("get_series", "get_summary"), SEE | OPS),
     **dict.fromkeys(("get_schedule", "list_workflows", "get_workflow", "list_tenants", "list_acts"), SEE | OPS),
     **dict.fromkeys(
         ("preview_schedule", "preview_new_schedule", "list_executions", "list_holidays", "list_templates"), SEE

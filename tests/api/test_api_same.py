@@ -63,6 +63,9 @@ def test_what_the_api_shows_is_what_the_commands_show(api, manage, enqueue, add_
     assert viewer.get("dead-letters/")["dead_letters"] == letters["dead_letters"] != []
     assert viewer.get("dead-letters/groups/")["groups"] == letters["groups"] != []
     assert viewer.get("dead-letters/redrives/")["redrives"] == manage("dead-letters", "redrives")["redrives"] != []
+    lately = without(viewer.get("metrics/summary/", by="task").json, "since", "until", "per_second")
+    assert lately == without(manage("stats", "--by", "task")["ended"], "since", "until", "per_second")
+    assert lately["rows"][0]["outcomes"] == {"failed": 1}
     assert viewer.get("limits/")["controls"] == manage("limits")["controls"]
     assert viewer.get("schedules/")["schedules"] == manage("schedule")["schedules"]
     assert viewer.get("workflows/")["workflows"] == manage("workflow")["workflows"]

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from youtility_tasks import tenant
-from youtility_tasks.models import Job, TaskAuditLog, TaskExecutionHistory, TaskWorker, Tenant
+from youtility_tasks.models import Job, TaskAuditLog, TaskExecutionHistory, TaskPerformanceMetrics, TaskWorker, Tenant
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import prune
 
@@ -361,6 +361,52 @@ def test_cleanup_deletes_old_attempts_but_not_those_of_dead_letters(manage, old_
 )
 def test_cleanup_of_a_part(words, attempts, manage, old_history):
     assert manage("cleanup", "--json", *words).json["attempts"] == attempts
+
+
+def test_cleanup_takes_numbers_whose_days_are_over_and_says_how_many(manage, settings):
+    days_ago = {2: 60, 20: 60, 30: 3_600, 500: 3_600}
+    with connection.cursor() as cursor:
+        for days, resolution_s in days_ago.items():
+            cursor.execute(
+                "INSERT INTO youtility_tasks_taskperformancemetrics SELECT (jsonb_populate_record(NULL::youtility_tasks_taskperformancemetrics,"
+                " %s::jsonb)).*",
+                [
+                    json.dumps(
+                        {
+                            **_NUMBERS,
+                            "id": days,
+                            "resolution_s": resolution_s,
+                            "begins_at": str(timezone.now() - timedelta(days=days)),
+                        }
+                    )
+                ],
+            )
+
+    told = manage("cleanup", "--dry-run", "--json").json
+    assert TaskPerformanceMetrics.objects.count() == 4
+    gone = manage("cleanup", "--json").json
+
+    assert [(each["minutes"], each["hours"]) for each in (told, gone)] == [(1, 1), (1, 1)]
+    assert set(TaskPerformanceMetrics.objects.values_list("id", flat=True)) == {2, 30}
+    assert manage("cleanup", "--json", "--task", "t").json["hours"] == 0
+
+
+_NUMBERS = {
+    **{
+        "tenant_id": 7,
+        "queue_name": "email",
+        "task_name": "t",
+        "outcome": "succeeded",
+        "cpu_sum_ms": 0,
+        "peak_memory_sum_kib": 0,
+    },
+    **{f"{name}_count": 1 for name in ("attempt", "retried", "dead_letter", "wait", "run")},
+    **{
+        f"{of}_{name}": value
+        for of in ("wait", "run")
+        for name, value in (("sum_ms", 1), ("buckets", [1]), ("counts", [1]))
+    },
+}
 
 
 def test_cleanup_goes_on_batch_by_batch(old_history):

@@ -95,7 +95,41 @@ def test_percentiles_are_of_the_last_hour_only(manage, tasks, acme, enqueue):
 
     hour = manage("stats", "--json").json["last_hour"]
 
-    assert (hour["attempts"], hour["wait_p50_ms"], hour["wait_p95_ms"]) == (2, 20.0, 29.0)
+    assert (hour["attempts"], hour["wait_p50_ms"], hour["wait_p95_ms"]) == (2, pytest.approx(10, rel=0.05), 30.0)
+
+
+def test_stats_of_another_span_and_told_apart_otherwise(manage, worked_day, acme):
+    TaskExecutionHistory.objects.filter(job_id=worked_day["done"]).update(
+        finished_at=timezone.now() - timedelta(minutes=90)
+    )
+
+    def ended(*words):
+        said = manage("stats", "--json", *words)
+        assert said.code == 0
+        return {each[said.json["ended"]["by"]]: each for each in said.json["ended"]["rows"]}
+
+    assert "ended" not in manage("stats", "--json").json
+    assert ended("--by", "task").keys() == {"break_window", "lose_key"}
+    assert ended("--since", "2h").keys() == {"break_window", "lose_key", "polish_floor"}
+    assert ended("--since", "2h", "--by", "queue")["maintenance"]["outcomes"] == {"succeeded": 1}
+    assert ended("--since", "2h", "--by", "tenant")[acme]["attempts"] == 2
+    assert ended("--since", "2h", "--by", "outcome", "--tenant", acme).keys() == {"succeeded", "failed"}
+    assert "polish_floor" in manage("stats", "--since", "2h").out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--by", "worker"], "invalid choice"),
+        (["--since", "yesterday"], "15m"),
+        (["--since", "2999-01-01T00:00:00Z"], "is no span"),
+    ],
+)
+def test_stats_of_what_cannot_be_meant_says_so(words, says, manage, acme):
+    said = manage("stats", *words)
+
+    assert said.code in (1, 2)
+    assert says in said.err
 
 
 def test_jobs_lists_live_and_ended_ones_once_each_newest_first(manage, worked_day):

@@ -80,6 +80,8 @@ def test_a_member_sees_the_tenants_rows_with_their_content_and_no_others(web: Ho
         "members/",
         "holidays/",
         "templates/",
+        "metrics/series/",
+        "metrics/summary/",
     ):
         answer = ann.get(path)
         assert answer.status == 200 and "Bolt" not in json.dumps(answer.json), path
@@ -97,7 +99,7 @@ def test_an_operator_sees_everybodys_metadata_on_a_connection_of_the_request_alo
     listed = ops.get("jobs/")
 
     assert {line["id"] for line in listed["jobs"]} == ids(web, A) | ids(web, B)
-    for path in ("jobs/", "queues/", "limits/", "schedules/", "workflows/", "workers/", "tenants/"):
+    for path in ("jobs/", "queues/", "limits/", "schedules/", "workflows/", "workers/", "tenants/", "metrics/summary/"):
         answer = ops.get(path)
         assert answer.status == 200 and "secret" not in json.dumps(answer.json), (path, answer.json)
     for job_id in ids(web, B):

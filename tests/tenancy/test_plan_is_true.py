@@ -30,6 +30,8 @@ WITHOUT_A_TENANT = {
         "youtility_tasks_apiallowance",
         "youtility_tasks_keys",
         "youtility_tasks_owed",
+        "youtility_tasks_metricsmark",
+        "youtility_tasks_metricstotal",
         "youtility_tasks_queuecounter",
         "youtility_tasks_taskworker",
         "youtility_tasks_upkeepduty",

@@ -16,6 +16,7 @@ from . import (
     holidays,
     installation,
     jobs,
+    metrics,
     operations,
     queues,
     schedules,
@@ -28,7 +29,20 @@ from .endpoints import ENDPOINTS, Endpoint, endpoint
 from .schema import document
 from .words import LARGEST_ID, Given
 
-_ROOMS = (jobs, operations, queues, schedules, holidays, workflows, workers, tenants, audit, dead_letters, installation)
+_ROOMS = (
+    jobs,
+    operations,
+    queues,
+    schedules,
+    holidays,
+    workflows,
+    workers,
+    tenants,
+    audit,
+    dead_letters,
+    installation,
+    metrics,
+)
 """Which put themselves into the table."""
 
 

@@ -67,6 +67,12 @@ class Histogram:
                 return min(max(middle_ms(bucket), self.min_ms), self.max_ms)
         return self.max_ms
 
-    def up_to(self, bucket: int) -> int:
-        """How many durations are at most the longest that this bucket holds."""
-        return sum(count for each, count in self.counts.items() if each <= bucket)
+    def running(self, buckets: Iterable[int]) -> list[int]:
+        """For each of these buckets, in rising order: how many durations are at most the longest that it holds."""
+        left = sorted(self.counts.items(), reverse=True)
+        found, seen = [], 0
+        for bucket in buckets:
+            while left and left[-1][0] <= bucket:
+                seen += left.pop()[1]
+            found.append(seen)
+        return found

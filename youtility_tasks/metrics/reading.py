@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from youtility_tasks import queries
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import WrongSpan, did_you_mean
-from youtility_tasks.status import Outcome
 
-from .histogram import Histogram
+from .sums import Sums
 
 MINUTE_S, HOUR_S = 60, 3_600
 HOUR = timedelta(seconds=HOUR_S)
@@ -120,7 +119,7 @@ def series(
     )
     groups = sorted({key.group(group_by) for key in found}, key=str) if group_by else [None]
     by_place = {(key.group(group_by), key.step): sums for key, sums in found.items()}
-    nothing = _Sums()
+    nothing = Sums()
     return [
         Point(
             begins_at=begins_at + timedelta(seconds=n * step_s),
@@ -181,11 +180,33 @@ def summary(
 
 
 def last_hour(*, tenant_id: int | None = None) -> tuple[Summary, dict[str, Summary], list[Summary]]:
-    """What ended in the last hour: in all, by queue's name, and by task on a queue. Cancelled jobs, which never ran, make no row."""
-    now = _Reach.known().now
-    span: Any = {"since": now - HOUR, "until": now, "tenant_id": tenant_id}
-    by_queue, by_task = ([each for each in summary(**span, by=by) if each.attempt_count] for by in ("queue", "task"))
-    return summary(**span)[0], {str(each.queue_name): each for each in by_queue}, by_task
+    """What ended in the last hour, asked for once: in all, by queue's name, and by task on a queue. What was cancelled makes no row."""
+    reach = _Reach.known()
+    begins_at, ends_at = _floor(reach.now - HOUR, MINUTE_S), _ceil(reach.now, MINUTE_S)
+    found = _read(
+        reach,
+        begins_at,
+        ends_at,
+        hours=(ends_at, ends_at),
+        step_s=2 * HOUR_S,
+        only=(tenant_id, None, None),
+        by={"queue", "task"},
+    )
+    whole, by_queue = Sums(), defaultdict[str, Sums](Sums)
+    for key, sums in found.items():
+        whole.merge(sums)
+        by_queue[str(key.queue_name)].merge(sums)
+    span_s = (ends_at - begins_at).total_seconds()
+    queues = {name: Summary(queue_name=name, **sums.numbers(span_s)) for name, sums in by_queue.items()}
+    tasks = [
+        Summary(queue_name=key.queue_name, task_name=key.task_name, **sums.numbers(span_s))
+        for key, sums in found.items()
+    ]
+    return (
+        Summary(**whole.numbers(span_s)),
+        {name: each for name, each in queues.items() if each.attempt_count},
+        [each for each in tasks if each.attempt_count],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,74 +241,6 @@ class _Key:
         return None if by is None else str(named[by])
 
 
-@dataclass(slots=True)
-class _Sums:
-    counts: Counter[str] = field(default_factory=Counter)
-    retried_count: int = 0
-    dead_letter_count: int = 0
-    wait: Histogram = field(default_factory=Histogram)
-    run: Histogram = field(default_factory=Histogram)
-    cpu_sum_ms: float = 0.0
-    cpu_max_ms: float | None = None
-    peak_memory_max_kib: int | None = None
-
-    def add(self, row: tuple[Any, ...]) -> None:
-        outcome, count, retried, dead, *rest = row
-        self.counts[outcome] += count
-        if outcome == Outcome.CANCELLED:  # it never ran
-            return
-        self.retried_count += retried
-        self.dead_letter_count += dead
-        (
-            wait_sum,
-            wait_min,
-            wait_max,
-            wait_buckets,
-            wait_counts,
-            run_sum,
-            run_min,
-            run_max,
-            run_buckets,
-            run_counts,
-            *more,
-        ) = rest
-        self.wait.add(wait_buckets or (), wait_counts or (), wait_sum, wait_min, wait_max)
-        self.run.add(run_buckets or (), run_counts or (), run_sum, run_min, run_max)
-        cpu_sum, cpu_max, memory = more
-        self.cpu_sum_ms += cpu_sum
-        self.cpu_max_ms = _larger(self.cpu_max_ms, cpu_max)
-        self.peak_memory_max_kib = _larger(self.peak_memory_max_kib, memory)
-
-    def numbers(self, span_s: float) -> dict[str, Any]:
-        """The fields of `Numbers`."""
-        attempts = self.counts.total() - self.counts[Outcome.CANCELLED]
-        return {
-            "counts": dict(sorted(self.counts.items())),
-            "attempt_count": attempts,
-            "succeeded_count": self.counts[Outcome.SUCCEEDED],
-            "retried_count": self.retried_count,
-            "failed_count": self.dead_letter_count,
-            "per_s": attempts / span_s,
-            **_percentiles("wait", self.wait),
-            **_percentiles("run", self.run),
-            "cpu_sum_ms": self.cpu_sum_ms,
-            "cpu_max_ms": self.cpu_max_ms,
-            "peak_memory_max_kib": self.peak_memory_max_kib,
-        }
-
-
-def _percentiles(of: str, durations: Histogram) -> dict[str, float | None]:
-    return {
-        **{f"{of}_p{percent}_ms": durations.percentile_ms(percent) for percent in (50, 95, 99)},
-        f"{of}_max_ms": durations.max_ms,
-        f"{of}_mean_ms": durations.sum_ms / durations.count if durations.count else None,
-    }
-
-
-def _larger(one: Any, other: Any) -> Any:
-    return max((each for each in (one, other) if each is not None), default=None)
-
-
 def _read(
     reach: _Reach,
     since: datetime,
@@ -297,7 +250,7 @@ def _read(
     step_s: float,
     only: tuple[int | None, str | None, str | None],
     by: set[GroupBy],
-) -> dict[_Key, _Sums]:
+) -> dict[_Key, Sums]:
     """`hours`: from when to when whole hours are read; before and after them minutes."""
     tenant_id, queue_name, task_name = only
     rows = queries.fetch(
@@ -315,10 +268,10 @@ def _read(
             **{f"by_{each}": each in by for each in ("queue", "task", "tenant")},
         },
     )
-    found: dict[_Key, _Sums] = {}
+    found: dict[_Key, Sums] = {}
     for step, queue, task, tenant, outcome, *rest in rows:
         key = _Key(step, queue, task, tenant, outcome if "outcome" in by else None)
-        found.setdefault(key, _Sums()).add((outcome, *rest))
+        found.setdefault(key, Sums()).add((outcome, *rest))
     return found
 
 

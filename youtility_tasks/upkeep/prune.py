@@ -36,6 +36,11 @@ class Scope:
         """So many whole UTC days redrives are kept after their end."""
         return settings().redrive_retention_days if self.keep_days is None else self.keep_days
 
+    @property
+    def is_all(self) -> bool:
+        """Not only single attempts."""
+        return self.outcome is None and self.task_name is None and self.tenant_id is None
+
     def retention(self) -> dict[str, Any]:
         """Days by outcome and by task, as the database's functions take them."""
         if self.keep_days is not None:

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from youtility_tasks import metrics
 from youtility_tasks.documents import installation as documents
 from youtility_tasks.status import Outcome
-from youtility_tasks.upkeep import prune
+from youtility_tasks.upkeep import prune, rollup
 from youtility_tasks.upkeep.prune import Removed
 
 from . import arguments
@@ -19,7 +19,7 @@ from .scope import Scope
 
 NAME = "cleanup"
 SCOPE = Scope.OPERATOR
-HELP = "Remove history and redrives past their retention, and what stock workers left in the queue; dead letters and their attempts stay."
+HELP = "Remove history, redrives and numbers past their retention, and what stock workers left in the queue; dead letters and their attempts stay."
 
 
 def add_arguments(parser: CommandParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--older-than",
         type=arguments.days,
         metavar="DAYS",
-        help="keep so many whole UTC days before today, of everything (default: the settings' retention)",
+        help="keep so many whole UTC days of the history before today (default: the settings' retention); numbers go by the settings",
     )
     parser.add_argument("--outcome", choices=[each.value for each in Outcome], help="only attempts that ended so")
     parser.add_argument("--task", metavar="TASK", help="only attempts of this task")
@@ -44,20 +44,27 @@ def run(options: Namespace) -> Answer:
     )
     now = metrics.database_clock()
     removed = prune.would_remove(now, scope) if options.dry_run else prune.remove_old(now, scope)
-    if not removed.count:
+    numbers = rollup.prune(now, dry_run=True) if scope.is_all else {}
+    if not options.dry_run and numbers:
+        rollup.remove_old(now, most_calls=sum(numbers.values()))
+    if not removed.count and not numbers:
         arguments.explain_nothing(options)
-    document = documents.removed(removed, scope, dry_run=options.dry_run)
+    document = {
+        **documents.removed(removed, scope, dry_run=options.dry_run),
+        "minutes": numbers.get("minutes", 0),
+        "hours": numbers.get("hours", 0),
+    }
     verb = "Would remove" if options.dry_run else "Removed"
     summary = (
         f"{verb} {removed.attempt_count} attempts, {len(removed.days)} of their days whole; "
         f"{document['jobs']} jobs that a stock worker left; {document['workers']} worker processes that are gone; "
-        f"{removed.redrives} redrives."
+        f"{removed.redrives} redrives; numbers of {document['minutes']} minutes and {document['hours']} hours."
     )
     problems = [f"The history of {day} is in use; run it again." for day in removed.postponed]
-    return Answer(document, [_table(removed), summary], problems=problems)
+    return Answer(document, [_table(removed, numbers), summary], problems=problems)
 
 
-def _table(removed: Removed) -> RenderableType:
+def _table(removed: Removed, numbers: dict[str, int]) -> RenderableType:
     rows: list[tuple[object, ...]] = [
         ("day, dropped whole", day, name, count)
         for day, counts in sorted(removed.days.items())
@@ -67,4 +74,5 @@ def _table(removed: Removed) -> RenderableType:
     rows += [("jobs of stock workers", "", name, count) for name, count in removed.jobs.items()]
     rows += [("worker processes", "", name, count) for name, count in removed.workers.items()]
     rows += [("redrives", "", "", removed.redrives)] if removed.redrives else []
+    rows += [(f"numbers by {name}", "", "", count) for name, count in numbers.items()]
     return table(("what", "day", "outcome", "rows"), rows, empty="Nothing is past its retention.")

@@ -1,0 +1,384 @@
+"""`/metrics`: every name of the contract, counters that never fall, and an answer within a second whatever the database does."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from django.test import Client
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
+from prometheus_client.parser import text_string_to_metric_families as plain
+
+from tests.integration.desk import Desk, execute, rows
+from tests.integration.sessions import aside
+from tests.integration.test_folding import ended
+from youtility_tasks import queries
+from youtility_tasks.exporter import answering, source
+from youtility_tasks.exporter.serving import Server
+from youtility_tasks.models import ScheduledTask, TaskWorker, Tenant
+from youtility_tasks.upkeep import rollup
+
+pytestmark = pytest.mark.usefixtures("committed", "add_task")
+
+CONTRACT = {
+    "youtility_queue_jobs": ("queue", "status"),
+    "youtility_queue_oldest_seconds": ("queue",),
+    "youtility_task_attempts_total": ("task", "queue", "outcome"),
+    "youtility_task_wait_seconds_bucket": ("task", "queue", "le"),
+    "youtility_task_run_seconds_bucket": ("task", "queue", "le"),
+    "youtility_workers": ("queue", "status"),
+    "youtility_worker_children": ("queue",),
+    "youtility_worker_memory_bytes": ("worker",),
+    "youtility_schedule_lag_seconds": ("schedule",),
+    "youtility_dead_letters": ("queue",),
+    "youtility_workflow_runs": ("status",),
+    "youtility_rescued_total": ("reason",),
+    "youtility_stale_writes_rejected_total": (),
+    "youtility_up": (),
+}
+"""Name -> labels, as users and dashboards rely on them."""
+Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture
+def scrape() -> Iterator[Callable[..., bytes]]:
+    """Over HTTP, from a server as the command runs it."""
+    answering.registry.cache_clear()
+    server = Server("127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield lambda **headers: get(f"http://127.0.0.1:{server.server_address[1]}/metrics", **headers)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    forget_connection()
+    answering.registry.cache_clear()
+
+
+def forget_connection() -> None:
+    """A database with a session in it is not dropped."""
+    for collector in answering.registry()._collector_to_names:
+        collector._source.close()  # type: ignore[attr-defined]
+
+
+def get(url: str, **headers: str) -> bytes:
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - of this test's own
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        return bytes(answer.read())
+
+
+def values(text: bytes) -> Values:
+    return {
+        (each.name, frozenset(each.labels.items())): each.value
+        for family in plain(text.decode())
+        for each in family.samples
+    }
+
+
+def value(found: Values, name: str, **labels: str) -> float:
+    return found[f"youtility_{name}", frozenset(labels.items())]
+
+
+def counters(found: Values) -> Values:
+    return {key: n for key, n in found.items() if key[0].endswith(("_total", "_bucket", "_count", "_sum"))}
+
+
+def some_of_everything() -> None:
+    ended(3, wait_ms=3, run_ms=1_500)
+    ended(2, outcome="retry", wait_ms=1_024, run_ms=None)
+    rollup.fold()
+    desk = Desk("email")
+    desk.renew()
+    execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status) VALUES ('email', 'add', '{}', 'failed'), ('hostile', 'add', '{}', 'todo')"
+    )
+    execute(
+        "INSERT INTO youtility_tasks_queuecounter (name, label, value) VALUES ('rescued_total', 'worker_silent', 4), ('stale_writes_rejected_total', '', 2)"
+    )
+    ScheduledTask.objects.create(
+        name="nightly", task_name="add", cron="0 2 * * *", declared={}, next_at="2026-01-01T00:00:00Z"
+    )
+    ScheduledTask.objects.create(
+        name="of a tenant", task_name="add", cron="0 2 * * *", tenant_id=7, next_at="2999-01-01T00:00:00Z"
+    )
+    TaskWorker.objects.filter(pk=desk.id).update(memory_bytes=1_000, children=[{"pid": 1}, {"pid": 2}])
+
+
+def test_a_scrape_has_every_name_of_the_contract_with_its_labels(scrape: Any) -> None:
+    some_of_everything()
+
+    found = values(scrape())
+
+    for name, labels in CONTRACT.items():
+        assert {tuple(sorted(key for key, _ in each)) for known, each in found if known == name} == {
+            tuple(sorted(labels))
+        }, name
+    assert value(found, "up") == 1
+    assert value(found, "task_attempts_total", task="add", queue="email", outcome="succeeded") == 3
+    assert value(found, "task_attempts_total", task="add", queue="email", outcome="retry") == 2
+    waits = {"task": "add", "queue": "email"}
+    assert [
+        value(found, "task_wait_seconds_bucket", **waits, le=le) for le in ("0.002", "0.004", "0.512", "1.024", "+Inf")
+    ] == [0, 3, 3, 5, 5]
+    assert value(found, "task_run_seconds_count", **waits) == 3
+    assert value(found, "task_run_seconds_sum", **waits) == pytest.approx(4.5)
+    assert value(found, "queue_jobs", queue="other", status="todo") == 1
+    assert value(found, "queue_jobs", queue="reports", status="todo") == 0
+    assert value(found, "dead_letters", queue="email") == 1
+    assert value(found, "workers", queue="email", status="running") == 1
+    assert value(found, "worker_children", queue="email") == 2
+    assert value(found, "schedule_lag_seconds", schedule="nightly") > 1_000
+    assert value(found, "schedule_lag_seconds", schedule="other") == 0
+    assert (value(found, "rescued_total", reason="worker_silent"), value(found, "stale_writes_rejected_total")) == (
+        4,
+        2,
+    )
+
+
+def test_who_asks_for_openmetrics_gets_it(scrape: Any) -> None:
+    some_of_everything()
+
+    text = scrape(Accept="application/openmetrics-text; version=1.0.0").decode()
+
+    assert text.endswith("# EOF\n")
+    assert "youtility_task_attempts" in {family.name for family in openmetrics(text)}
+
+
+def test_counters_stay_when_everything_is_cleaned_up_and_the_exporter_is_another(scrape: Any) -> None:
+    some_of_everything()
+    before = counters(values(scrape()))
+
+    execute("TRUNCATE youtility_tasks_history, youtility_tasks_taskperformancemetrics, procrastinate_jobs CASCADE")
+    rollup.fold()
+    forget_connection()
+    answering.registry.cache_clear()
+    after = counters(values(scrape()))
+    ended(1)
+    rollup.fold()
+
+    assert after == before
+    more = counters(values(scrape()))
+    assert all(more[key] >= n for key, n in before.items())
+    assert value(more, "task_attempts_total", task="add", queue="email", outcome="succeeded") == 4
+
+
+def test_names_that_anybody_may_choose_make_no_series(scrape: Any) -> None:
+    execute(
+        "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at,"
+        " finished_at, status, outcome, is_final) SELECT n, 'hostile\"\n ' || n, 'q' || n, n, 5, 1, 1, now(), now(), 'succeeded', 'succeeded', true"
+        " FROM generate_series(1, 1000) n"
+    )
+    execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) SELECT 'q' || n, 't' || n, '{}' FROM generate_series(1, 1000) n"
+    )
+    ScheduledTask.objects.bulk_create(
+        ScheduledTask(tenant_id=n, name=f"s{n}", task_name="t", cron="0 2 * * *", next_at="2026-01-01T00:00:00Z")
+        for n in range(1, 1001)
+    )
+    execute(
+        "INSERT INTO youtility_tasks_taskworker (id, host, pid, queue_name, status, children, memory_bytes)"
+        " SELECT n, 'h', 1, 'q' || n, 'running', '\"x\"', 10 FROM generate_series(1, 1000) n"
+    )
+    rollup.fold()
+
+    text = scrape()
+
+    found = values(text)
+    assert len(text) < 100_000
+    assert value(found, "task_attempts_total", task="other", queue="other", outcome="succeeded") == 1_000
+    assert value(found, "queue_jobs", queue="other", status="todo") == 1_000
+    assert value(found, "worker_memory_bytes", worker="other") == 8_000
+    assert b"hostile" not in text
+
+
+def test_tenants_are_a_label_behind_a_setting_and_by_number(scrape: Any, settings: Any) -> None:
+    Tenant.objects.create(id=7, name="Acme & Sons")
+    settings.YOUTILITY_TASKS = {"metrics_tenants": 1}
+    ended(1, tenant_id=7)
+    ended(2, tenant_id=8)
+    rollup.fold()
+
+    text = scrape()
+    assert value(values(text), "task_attempts_total", task="add", queue="email", outcome="succeeded", tenant="7") == 1
+    assert (
+        value(values(text), "task_attempts_total", task="add", queue="email", outcome="succeeded", tenant="other") == 2
+    )
+    assert b"Acme" not in text
+    settings.YOUTILITY_TASKS = {}
+    assert value(values(scrape()), "task_attempts_total", task="add", queue="email", outcome="succeeded") == 3
+
+
+def test_a_scrape_reads_neither_the_history_nor_minutes(scrape: Any) -> None:
+    ended(3)
+    rollup.fold()
+    with aside() as other:
+        other.do(lambda: execute("BEGIN"))
+        other.do(
+            lambda: execute(
+                "LOCK youtility_tasks_history, youtility_tasks_taskperformancemetrics IN ACCESS EXCLUSIVE MODE"
+            )
+        )
+        found = values(scrape())
+        other.do(lambda: execute("ROLLBACK"))
+
+    assert value(found, "task_attempts_total", task="add", queue="email", outcome="succeeded") == 3
+
+
+def test_a_database_that_is_slow_is_answered_for_within_a_second_and_then_again(scrape: Any) -> None:
+    scrape()
+    with aside() as other:
+        other.do(lambda: execute("BEGIN"))
+        other.do(lambda: execute("LOCK youtility_tasks_metricstotal IN ACCESS EXCLUSIVE MODE"))
+        began = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            texts = list(pool.map(lambda _: scrape(), range(8)))
+        took = time.monotonic() - began
+        sessions = rows(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'youtility exporter' AND datname = current_database()"
+        )
+        other.do(lambda: execute("ROLLBACK"))
+
+    assert {tuple(values(each).items()) for each in texts} == {((("youtility_up", frozenset()), 0.0),)}
+    assert took < 2.5  # one of 8 at a time would take 7
+    assert sessions[0][0] <= 1
+    assert value(values(scrape()), "up") == 1
+
+
+def test_a_server_that_says_nothing_holds_one_connection(scrape: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        deaf.settimeout(0.2)
+        address = f"host=127.0.0.1 port={deaf.getsockname()[1]} user=x dbname=x sslmode=disable"
+        monkeypatch.setattr(queries, "conninfo", lambda *args, **more: address)
+
+        with ThreadPoolExecutor(8) as pool:
+            texts = list(pool.map(lambda _: scrape(), range(8)))
+
+        heard = []
+        with contextlib.suppress(TimeoutError):
+            while True:
+                heard.append(deaf.accept())
+        for held, _ in heard:
+            held.close()
+    assert all(value(values(each), "up") == 0 and len(values(each)) == 1 for each in texts)
+    assert len(heard) == 1
+
+
+def test_a_connection_that_died_unnoticed_costs_no_scrape(scrape: Any) -> None:
+    scrape()
+    execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'youtility exporter' AND datname = current_database()"
+    )
+
+    assert value(values(scrape()), "up") == 1
+
+
+def test_with_a_token_only_who_shows_it_is_answered(scrape: Any, settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"metrics_token": "0123456789abcdef"}
+
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "0123456789abcdef"},
+        {"Authorization": "Bearer \xe9"},
+    ):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            scrape(**headers)
+        assert refused.value.code == 401
+        refused.value.close()
+    assert value(values(scrape(Authorization="Bearer 0123456789abcdef")), "up") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "request_has", "status"),
+    [
+        ({}, {}, 404),
+        ({"metrics_view": True}, {}, 200),
+        ({"metrics_view": True}, {"REMOTE_ADDR": "10.0.0.7"}, 404),
+        ({"metrics_view": True}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, 404),
+        ({"metrics_view": True, "metrics_token": "0123456789abcdef"}, {}, 401),
+        ({"metrics_token": "0123456789abcdef"}, {"HTTP_AUTHORIZATION": "Bearer 0123456789abcdef"}, 404),
+        (
+            {"metrics_view": True, "metrics_token": "0123456789abcdef"},
+            {"REMOTE_ADDR": "10.0.0.7", "HTTP_AUTHORIZATION": "Bearer 0123456789abcdef"},
+            200,
+        ),
+    ],
+)
+def test_the_view_is_off_until_a_setting_lets_somebody_in(
+    given: Any, request_has: Any, status: int, settings: Any
+) -> None:
+    settings.YOUTILITY_TASKS = given
+    answering.registry.cache_clear()
+
+    answer = Client().get("/metrics", **request_has)
+
+    assert answer.status_code == status
+    assert (b"youtility_up 1.0" in answer.content) == (status == 200)
+    forget_connection()
+    answering.registry.cache_clear()
+
+
+def test_the_command_answers_while_its_database_comes_and_goes(
+    fresh_database: Any, cluster: Any, template: str
+) -> None:
+    name = str(psycopg.conninfo.conninfo_to_dict(fresh_database.url)["dbname"])
+    command = [sys.executable, "-m", "youtility_tasks.standalone", "run_task_exporter", "--port", "0"]
+    with subprocess.Popen(command, env=fresh_database.env, stderr=subprocess.PIPE, text=True) as exporter:
+        assert exporter.stderr is not None
+        try:
+            url = exporter.stderr.readline().strip()
+            assert value(values(get(url)), "up") == 1
+            cluster.drop(name)
+            began = time.monotonic()
+            assert values(get(url)) == {("youtility_up", frozenset()): 0}
+            assert time.monotonic() - began < 1.5
+            cluster.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+            assert value(values(get(url)), "up") == 1
+        finally:
+            exporter.send_signal(signal.SIGTERM)
+            exporter.stderr.read()
+        assert exporter.wait(10) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--host", "0.0.0.0"], "metrics_token"),  # noqa: S104
+        (["--port", "99999"], "whole number"),
+        (["--host", "203.0.113.1", "--without-token"], "--port"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_or_should_not_do(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from django.core.management import CommandError, call_command
+
+    with pytest.raises(CommandError, match=says):
+        call_command("run_task_exporter", *words)
+
+
+def test_without_its_answer_in_time_a_scrape_would_wait(scrape: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is what makes it quick: with a longer one the slow database is waited for."""
+    monkeypatch.setattr(source, "ANSWER_S", 3.0)
+    scrape()
+    with aside() as other:
+        other.do(lambda: execute("BEGIN"))
+        other.do(lambda: execute("LOCK youtility_tasks_metricstotal IN ACCESS EXCLUSIVE MODE"))
+        began = time.monotonic()
+        threading.Timer(1.5, lambda: other.do(lambda: execute("ROLLBACK"))).start()
+        assert value(values(scrape()), "up") == 1
+        assert time.monotonic() - began > 1.2
+    assert connection.is_usable()
