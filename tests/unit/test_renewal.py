@@ -168,19 +168,38 @@ async def the_next_renewal_is_due_by_when_the_last_was_sent(made: Worker, fake: 
 
 async def once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for(made: Worker, fake: FakeLink) -> None:
     made.lease.renewed_at = time.monotonic() - settings().lease_s - 1
+    made.holdings.take(job(2))
+    failed(made, 2)
 
     async def meanwhile(name: str) -> None:
         with (
-            mock.patch.object(worker.asyncio, "sleep", side_effect=[None, LinkDown]),
+            mock.patch.object(worker.asyncio, "sleep", side_effect=[None, None, LinkDown]),
             contextlib.suppress(LinkDown),
         ):
             await made._clock_loop()
-        assert made.holdings.jobs == {}
+        assert list(made.holdings.jobs) == [2]  # what has come of it may still count
         made.children.forget_all.assert_called_once()  # type: ignore[attr-defined]
 
     fake.meanwhile = meanwhile
     async with fake.turn:
         await fake.ask("rescue")
+
+
+async def after_a_standstill_what_children_said_counts(made: Worker, fake: FakeLink) -> None:
+    made.lease.renewed_at = time.monotonic() - settings().lease_s - 1
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if seconds == 0:
+            failed(made, 1)
+        if len(slept) > 2:
+            raise LinkDown
+
+    with mock.patch.object(worker.asyncio, "sleep", sleep), contextlib.suppress(LinkDown):
+        await made._clock_loop()
+
+    assert list(made.holdings.ended) == [1]
 
 
 async def what_was_claimed_for_a_lease_that_is_over_does_not_begin(made: Worker, fake: FakeLink) -> None:
@@ -228,6 +247,7 @@ CHECKS = {
         a_lease_counts_from_when_its_renewal_was_sent,
         the_next_renewal_is_due_by_when_the_last_was_sent,
         once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for,
+        after_a_standstill_what_children_said_counts,
         what_was_claimed_for_a_lease_that_is_over_does_not_begin,
         what_is_refused_while_others_are_entered_is_entered_next,
         an_end_waits_for_what_the_job_said_last,
@@ -277,6 +297,9 @@ def originals() -> Iterator[None]:
         (Mutant(LEASE, "Lease._note_renewal", "self._link.sent_at", "time.monotonic()"), "a_lease_counts_from_when_its_renewal_was_sent"),
         (Mutant(LEASE, "Lease.keep", "- time.monotonic()", "- began_at"), "the_next_renewal_is_due_by_when_the_last_was_sent"),
         (Mutant(WORKER, "Worker._clock_loop", "self.lease.look_at_clock()", "pass"), "once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for"),
+        (Mutant(LEASE, "Lease.look_at_clock", "self._holdings.drop_running()", "self._holdings.drop_all() or 1"), "once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for"),
+        (Mutant(LEASE, "Lease.look_at_clock", "self._children.forget_all()", "pass"), "once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for"),
+        (Mutant(WORKER, "Worker._clock_loop", "await asyncio.sleep(0)", "pass"), "after_a_standstill_what_children_said_counts"),
         (Mutant(WORKER, "Worker._pump", "if not self.lease.is_over()", "if True"), "what_was_claimed_for_a_lease_that_is_over_does_not_begin"),
         (Mutant(LEASE, "Lease.count_stale", "-= stale", "= 0"), "what_is_refused_while_others_are_entered_is_entered_next"),
         (Mutant(WORKER, "Worker._pump", "but_not=self.told.unwritten()", "but_not=frozenset()"), "an_end_waits_for_what_the_job_said_last"),

@@ -9,12 +9,14 @@ import signal
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
+from unittest import mock
 
 import psutil
 import pytest
 
 from tests.acceptance.app.mutants import Mutant, apply
 from youtility_tasks.verify import nemesis
+from youtility_tasks.verify.crew import NotInTime
 from youtility_tasks.verify.nemesis import Stage
 from youtility_tasks.workers import family
 
@@ -39,6 +41,10 @@ def nursery() -> Iterator[tuple[int, int]]:
     os.waitpid(pid, 0)
     os.close(told)
     os.close(tell)
+
+
+def stage_of(crew: Any, ledger: Any) -> Stage:
+    return Stage(crew, ledger, cast(Any, None), cast(Any, None), random.Random(1))  # noqa: S311
 
 
 def runs(pid: int) -> bool:
@@ -72,8 +78,7 @@ def killed(nursery: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> Callabl
     def kill() -> dict[str, Any]:
         crew = SimpleNamespace(family=family_of, workers=lambda: [(1, WORKER, 0)])
         ledger = SimpleNamespace(running=lambda: [(child, "brief-1")], write=write)
-        stage = Stage(cast(Any, crew), cast(Any, ledger), cast(Any, None), cast(Any, None), random.Random(1))  # noqa: S311
-        nemesis.kill_nursery(stage)
+        nemesis.kill_nursery(stage_of(crew, ledger))
         return seen
 
     monkeypatch.setattr(nemesis, "until", until)
@@ -84,6 +89,28 @@ def test_a_killed_nursery_bears_none_unlisted_and_is_said_to_be_hit_until_all_ar
     killed: Callable[[], dict[str, Any]], nursery: tuple[int, int]
 ) -> None:
     assert killed() == {"stood": psutil.STATUS_STOPPED, "pids": list(nursery), "still ran": []}
+
+
+@pytest.mark.parametrize(("holds", "hits"), [(nemesis._HOLDS, 1), (1, 0)])
+def test_who_finds_no_finish_that_waits_holds_once_more(monkeypatch: pytest.MonkeyPatch, holds: int, hits: int) -> None:
+    """When it looked first, nothing ran, or what runs for long."""
+    looks = iter([NotInTime("nobody waits"), NotInTime("nobody waits"), [(True,)]])
+
+    def until(*_: Any, **__: Any) -> Any:
+        if isinstance(found := next(looks), NotInTime):
+            raise found
+        return found
+
+    told: list[int] = []
+    crew = SimpleNamespace(place=SimpleNamespace(connect=mock.MagicMock()), settings={})
+    ledger = SimpleNamespace(write=lambda _, **about: told.append(about["hits"]))
+    crew.place.connect.return_value.__enter__.return_value.transaction.return_value.__exit__.return_value = False
+    monkeypatch.setattr(nemesis, "until", until)
+    monkeypatch.setattr(nemesis, "_HOLDS", holds)
+
+    nemesis.terminate_in_finish(stage_of(crew, ledger))
+
+    assert told == [hits]
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,13 @@ class Holdings:
         if job_id in self.jobs:
             self._let_go(job_id)
 
+    def drop_running(self) -> int:
+        """Hold nothing any more that has not ended; how many jobs that were."""
+        running = [job_id for job_id in self.jobs if job_id not in self.ended]
+        for job_id in running:
+            self.drop(job_id)
+        return len(running)
+
     def drop_all(self) -> None:
         """Hold nothing any more."""
         for job_id in list(self.jobs):

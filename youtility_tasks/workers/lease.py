@@ -74,9 +74,16 @@ class Lease:
             self.look_at_clock()
 
     def look_at_clock(self) -> None:
-        """Stop all that runs here if the lease is over, whatever answer is waited for."""
-        if self._holdings.jobs and self.is_over():
-            self._lose_everything("lease ran out")
+        """Stop all that runs here if the lease is over, whatever answer is waited for.
+
+        What has ended is still sent: where nobody has rescued the job yet, it need not run again.
+        """
+        if self.is_over() and (stopped := self._holdings.drop_running()):
+            logger.warning(
+                "worker stops all that runs worker=%s jobs=%s because=lease ran out", self.worker_id, stopped
+            )
+            self._children.forget_all()
+            self._look_again()
 
     async def end(self) -> None:
         """Leave: nobody has to wait for the lease then. Raises LinkDown."""
@@ -142,7 +149,7 @@ class Lease:
         self._note_renewal()
         for kind, job_id in rows:
             if kind == "unregistered":
-                self._lose_everything("it was rescued by another worker")
+                self._lose_everything()
                 await self._register()
             elif kind == "returned":
                 logger.warning("job given back, its claim had been lost id=%s worker=%s", job_id, self.worker_id)
@@ -153,13 +160,12 @@ class Lease:
                 self._children.abort(job_id)
         await self.count_stale()
 
-    def _lose_everything(self, why: str) -> None:
+    def _lose_everything(self) -> None:
         if self._holdings.jobs:
             logger.warning(
-                "worker lets go of everything worker=%s jobs=%s because=%s",
+                "worker lets go of everything worker=%s jobs=%s because=it was rescued by another worker",
                 self.worker_id,
                 len(self._holdings.jobs),
-                why,
             )
         self._children.forget_all()
         self._holdings.drop_all()

@@ -399,6 +399,7 @@ class Worker:
         """Hard limits of jobs, the end of the lease, and of the grace period after a stop."""
         while True:
             await asyncio.sleep(_LOOK_AT_CLOCKS_S if self.holdings.jobs else _LOOK_AT_CLOCKS_IDLE_S)
+            await asyncio.sleep(0)  # after a standstill this is due before what children said meanwhile is read
             self.lease.look_at_clock()
             self.children.look_at_clocks()
             if self.stop_at is not None and time.monotonic() >= self.stop_at:
