@@ -7,6 +7,7 @@ A person needs a role for it (`membership.NEEDS`): NotAllowed otherwise, before 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import logging
 from collections import Counter
@@ -78,12 +79,12 @@ def cancel(job_id: int, reason: str = "") -> Acted:
     return _only(cancel_many([job_id], reason))
 
 
-def retry(job_id: int) -> Acted:
+def retry(job_id: int, reason: str = "") -> Acted:
     """Give a dead letter a fresh set of attempts, beginning now.
 
     Raises Refused when the job is no dead letter, or when another job already stands for its unique key; JobNotFound.
     """
-    return _only(retry_many([job_id]))
+    return _only(retry_many([job_id], reason))
 
 
 def discard(job_id: int, reason: str = "") -> Acted:
@@ -108,9 +109,9 @@ def cancel_many(job_ids: Iterable[int], reason: str = "") -> Acts:
     return _in_batches(job_ids, "cancelled", one_batch)
 
 
-def retry_many(job_ids: Iterable[int]) -> Acts:
+def retry_many(job_ids: Iterable[int], reason: str = "") -> Acts:
     """`retry` for many jobs, in batches of one transaction each unless the caller has opened one."""
-    return _in_batches(job_ids, "retried", _retry_batch)
+    return _in_batches(job_ids, "retried", functools.partial(_retry_batch, reason=reason))
 
 
 def discard_many(job_ids: Iterable[int], reason: str = "") -> Acts:
@@ -161,9 +162,9 @@ def together_or_each(
         note(done)
 
 
-def _retry_batch(ids: Sequence[int], acts: Acts) -> None:
+def _retry_batch(ids: Sequence[int], acts: Acts, *, reason: str) -> None:
     def retry(job_ids: Sequence[int]) -> list[Acted]:
-        changed = _change("retry", "retry_dead_letters", job_ids, Becomes.TODO)
+        changed = _change("retry", "retry_dead_letters", job_ids, Becomes.TODO, reason=reason)
         tell_queues(changed)
         return changed
 

@@ -229,11 +229,14 @@ def test_a_single_letter_gets_other_arguments(api: Any, letters: dict[str, list[
 
     wrong = operator.post(f"jobs/{first}/retry/", set={"nmber": 1})
     right = operator.post(f"jobs/{first}/retry/", set={"number": 7}, reason="it was a slip")
-    as_it_is = operator.post(f"jobs/{second}/retry/")
+    as_it_is = operator.post(f"jobs/{second}/retry/", reason="as it is")
 
     assert (wrong.status, right["job"]["becomes"], as_it_is["job"]["becomes"]) == (422, "todo", "todo")
     assert [Job.objects.get(pk=each).args["number"] for each in (first, second)] == [7, 1]
     assert api("ops").post(f"jobs/{letters['fail'][2]}/retry/", set={"number": 7}).status == 403
+    operator.post("jobs/retry/", ids=letters["grumble"], reason="all of them")
+    said = TaskAuditLog.objects.filter(act="retry").order_by("pk").values_list("reason", flat=True)
+    assert list(said) == ["it was a slip", "as it is", "all of them"]
 
 
 # -- discarding

@@ -110,7 +110,7 @@ def test_a_refusal_under_json_is_one_document_too(manage, tasks, acme):
         ["cancel", "one"],
         ["cancel", "1", "--all"],
         ["retry", "--limit", "5"],
-        ["retry", "1", "--reason", "why"],
+        ["retry", "1", "--because", "why"],
         ["show"],
         ["jobs", "--limit", "0"],
         ["jobs", "--status", "waiting"],
@@ -183,9 +183,10 @@ def test_cancel_of_all_touches_waiting_jobs_of_the_tenant_only(manage, tasks, ac
 
 
 def test_retry_gives_the_dead_letters_of_a_task_new_attempts(manage, dead):
-    said = manage("retry", "--task", "break_window", "--json")
+    said = manage("retry", "--task", "break_window", "--reason", "the glazier came", "--json")
 
     assert said.code == 0
+    assert {*TaskAuditLog.objects.filter(act="retry").values_list("reason", flat=True)} == {"the glazier came"}
     assert {each["id"]: each["becomes"] for each in said.json["done"]} == {dead[0]: "todo", dead[2]: "todo"}
     assert Job.objects.get(pk=dead[1]).status == "failed"
 

@@ -118,7 +118,7 @@ def cancel_job(query: OfTenant, body: Why, place: Any, job_id: int) -> dict[str,
 def retry_job(query: OfTenant, body: Retry, place: Any, job_id: int) -> dict[str, Any]:
     """Give a dead letter a fresh set of attempts, as it is or with other arguments."""
     if not body.set:
-        return {"job": documents.acted(acts.retry(job_id))}
+        return {"job": documents.acted(acts.retry(job_id, body.reason))}
     letter_words.refuse_operators(place)
     return {"job": documents.acted(dead_letters.retry(job_id, body.set, body.reason))}
 
@@ -138,7 +138,7 @@ def cancel_jobs(query: OfTenant, body: Chosen, place: Any) -> dict[str, Any]:
 @endpoint("POST", "jobs/retry/", body=Chosen, gives=ActedMany)
 def retry_jobs(query: OfTenant, body: Chosen, place: Any) -> dict[str, Any]:
     """Retry several dead letters; those that cannot be are told with the reason."""
-    return _many(acts.retry_many(body.ids))
+    return _many(acts.retry_many(body.ids, body.reason))
 
 
 @endpoint("POST", "jobs/discard/", body=Chosen, gives=ActedMany)

@@ -95,7 +95,7 @@ class NewRedrive(Choice, Why):
 
 
 class Retry(Why):
-    set: dict[str, Any] = Field({}, description="Arguments given anew, by name; the reason is kept of these alone.")
+    set: dict[str, Any] = Field({}, description="Arguments given anew, by name.")
 
 
 class Would(Given):

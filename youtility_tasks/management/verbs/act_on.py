@@ -19,14 +19,13 @@ from . import arguments
 from .answer import OK, REFUSED, Answer, BadUsage, table
 
 
-def add_arguments(parser: CommandParser, *, meant: str, reason: bool) -> None:
-    """Ids, or filters that choose the jobs; `meant` says which jobs the filters choose from."""
+def add_arguments(parser: CommandParser, *, meant: str, reason: str = "kept in the history") -> None:
+    """Ids, or filters that choose the jobs; `meant` says which jobs the filters choose from, `reason` what becomes of one."""
     parser.add_argument("ids", nargs="*", type=arguments.job_id, metavar="ID", help="the jobs")
     arguments.add_filters(parser, since=False, default_limit=None)
     parser.add_argument("--all", action="store_true", help=f"every {meant} (of the tenant)")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-    if reason:
-        parser.add_argument("--reason", default="", help="kept in the history")
+    parser.add_argument("--reason", default="", help=reason)
 
 
 def run(

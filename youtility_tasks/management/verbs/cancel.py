@@ -19,7 +19,7 @@ HELP = "Take waiting jobs off their queue; a running one that is named by its id
 
 
 def add_arguments(parser: CommandParser) -> None:
-    act_on.add_arguments(parser, meant="waiting job", reason=True)
+    act_on.add_arguments(parser, meant="waiting job")
 
 
 def run(options: Namespace) -> Answer:

@@ -19,7 +19,7 @@ HELP = "Take dead letters out of the queue for good; their history stays."
 
 
 def add_arguments(parser: CommandParser) -> None:
-    act_on.add_arguments(parser, meant="dead letter", reason=True)
+    act_on.add_arguments(parser, meant="dead letter")
 
 
 def run(options: Namespace) -> Answer:

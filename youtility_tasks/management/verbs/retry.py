@@ -19,16 +19,18 @@ HELP = "Give dead letters a fresh set of attempts, beginning now; with --set wit
 
 
 def add_arguments(parser: CommandParser) -> None:
-    act_on.add_arguments(parser, meant="dead letter", reason=False)
+    act_on.add_arguments(parser, meant="dead letter", reason="kept in the audit log")
     arguments.add_changes(parser)
 
 
 def run(options: Namespace) -> Answer:
     changes = arguments.changes(options)
     if not changes:
-        return act_on.run(options, JobStatus.FAILED, acts.retry_many, "retried")
+        return act_on.run(options, JobStatus.FAILED, lambda ids: acts.retry_many(ids, options.reason), "retried")
     if not options.ids or options.dry_run:
         raise BadUsage(
             "--set is for jobs that are named by their ids: `dead-letters redrive ... --set` is for many, and has --dry-run."
         )
-    return act_on.run(options, JobStatus.FAILED, lambda ids: dead_letters.retry_many(ids, changes), "retried")
+    return act_on.run(
+        options, JobStatus.FAILED, lambda ids: dead_letters.retry_many(ids, changes, options.reason), "retried"
+    )

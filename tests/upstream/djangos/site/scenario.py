@@ -195,6 +195,7 @@ def record_result(record: Any) -> Any:
 
 def main() -> int:
     call_command("check")
+    roles.act_as(roles.MIGRATOR)
     call_command("migrate", verbosity=0)
     if settings().roles is not None:
         call_command("setup_task_queue", stdout=io.StringIO())
