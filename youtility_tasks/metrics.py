@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,9 +48,12 @@ def queue_numbers(*, tenant_id: int | None = None) -> list[QueueNumbers]:
     return [found.get(name, QueueNumbers(name)) for name in sorted(found.keys() | queues.configured().keys())]
 
 
-def performance(*, tenant_id: int | None = None, seconds: float = HOUR_S) -> list[Performance]:
-    """What ended in the last seconds: first the sum of all, then by queue, each queue before its tasks."""
-    rows = queries.fetch("performance", {"tenant_id": tenant_id, "seconds": seconds})
+def performance(
+    *, tenant_id: int | None = None, seconds: float = HOUR_S, task_names: Sequence[str] | None = None
+) -> list[Performance]:
+    """What ended in the last seconds, of some tasks or of all: first the sum, then by queue, each queue before its tasks."""
+    given = {"tenant_id": tenant_id, "seconds": seconds, "task_names": None if task_names is None else list(task_names)}
+    rows = queries.fetch("performance", given)
     return [Performance(*row) for row in rows]
 
 

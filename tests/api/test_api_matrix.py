@@ -18,6 +18,7 @@ from youtility_tasks.models import (
     QueueControl,
     ScheduledTask,
     ScheduleHoliday,
+    TaskWorker,
     TaskWorkflow,
     Tenant,
     TenantMembership,
@@ -55,6 +56,7 @@ MAY: dict[str, frozenset[str]] = {
         ("create_schedule", "change_schedule", "remove_schedule", "add_holiday", "remove_holiday"), ADMINISTER
     ),
     **dict.fromkeys(("change_tenant", "list_members", "grant_role", "revoke_role"), ADMINISTER),
+    **dict.fromkeys(("get_worker", "quiet_worker", "drain_worker", "resume_worker"), OPS),
     **dict.fromkeys(("list_workers", "add_tenant", "weigh_tenant", "deactivate_tenant"), OPS),
 }
 """Endpoint -> who gets past the door for Acme. Written down once more, so that a slip in the table of endpoints is seen."""
@@ -95,12 +97,12 @@ def target(person, add_task, enqueue) -> dict[str, Any]:
         run = flow.start()
     return {
         "job_id": job_id, "schedule_id": schedule.pk, "workflow_id": run.id, "queue": "email", "tenant_id": ACME,
-        "day": "2027-08-15",
+        "day": "2027-08-15", "worker_id": TaskWorker.objects.create(id=14, host="north", pid=11, token="t", queue_name="email", status="running").pk,
     }  # fmt: skip
 
 
 def everything() -> list[Any]:
-    models = (Job, QueueControl, ScheduledTask, ScheduleHoliday, TaskWorkflow, Tenant, TenantMembership)
+    models = (Job, QueueControl, ScheduledTask, ScheduleHoliday, TaskWorker, TaskWorkflow, Tenant, TenantMembership)
     return [list(model.objects.order_by("pk").values()) for model in models] + [ApiToken.objects.count()]
 
 

@@ -51,6 +51,7 @@ class Problem(Exception):
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.NotAllowed, 403),
     (errors.JobNotFound, 404),
+    (errors.WorkerNotFound, 404),
     (errors.WorkflowNotFound, 404),
     (errors.UnknownSchedule, 404),
     (errors.UnknownTemplate, 404),

@@ -8,5 +8,6 @@ SELECT h.queue_name, h.task_name, count(*),
   FROM youtility_tasks_history h
  WHERE h.finished_at >= clock_timestamp() - %(seconds)s * interval '1 second' AND h.outcome <> 'cancelled'
    AND (%(tenant_id)s::integer IS NULL OR h.tenant_id = %(tenant_id)s::integer)
+   AND (%(task_names)s::text[] IS NULL OR h.task_name = ANY (%(task_names)s::text[]))
  GROUP BY GROUPING SETS ((), (h.queue_name), (h.queue_name, h.task_name))
  ORDER BY h.queue_name NULLS FIRST, h.task_name NULLS FIRST

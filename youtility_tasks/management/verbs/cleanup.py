@@ -23,6 +23,10 @@ SCOPE = Scope.OPERATOR
 HELP = (
     "Remove history past its retention, and what stock workers left in the queue; dead letters and their attempts stay."
 )
+EXAMPLES = (
+    "cleanup --dry-run",
+    "cleanup --older-than 30 --outcome succeeded",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

@@ -9,6 +9,7 @@ from django.core.management.base import CommandParser
 from youtility_tasks import dead_letters
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.documents import jobs as documents
+from youtility_tasks.documents import letters as letter_documents
 from youtility_tasks.status import JobStatus
 
 from . import act_on, arguments, job_lines, letter_lines
@@ -18,6 +19,11 @@ from .scope import Scope
 NAME = "dead-letters"
 SCOPE = Scope.CHOSEN
 HELP = "List what has failed for good, by error; redrive it at a rate, or discard it with a reason."
+EXAMPLES = (
+    "dead-letters --since 1d",
+    "dead-letters redrive --fingerprint 0123456789abcdef --rate 50/s --dry-run",
+    "dead-letters discard --task send_ticket_email --tenant 7 --reason 'site closed'",
+)
 
 ACTS = ("list", "redrive", "discard", "redrives", "resume", "stop")
 _OF_ONE = {"resume", "stop"}
@@ -124,7 +130,7 @@ def _list(options: Namespace, wanted: Letters) -> Answer:
         )
     return Answer(
         {
-            "groups": [letter_lines.group(each) for each in groups[: options.limit]],
+            "groups": [letter_documents.group(each) for each in groups[: options.limit]],
             "has_more_groups": len(groups) > options.limit,
             "dead_letters": [documents.line(line) for line in found],
             "has_more": more,

@@ -32,6 +32,7 @@ def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobL
         failed_since=since if is_of_failures else None,
         fingerprint=getattr(options, "fingerprint", None),
         failed_until=arguments.instant_of(options, "until"),
+        search=getattr(options, "search", None) or "",
     )
     found = listing.jobs(wanted, limit=options.limit + 1)
     if not found:

@@ -37,22 +37,6 @@ def groups(found: Sequence[Group], *, more: bool) -> list[RenderableType]:
     return shown
 
 
-def group(each: Group) -> dict[str, Any]:
-    """One error for JSON."""
-    return {
-        "fingerprint": each.fingerprint,
-        "task": each.task_name,
-        "error_class": each.error_class,
-        "place": each.place,
-        "says": each.says,
-        "count": each.count,
-        "tenants": each.tenant_count,
-        "first_seen_at": instant(each.first_failed_at),
-        "last_seen_at": instant(each.last_failed_at),
-        "example": {"job": each.job_id, "error_message": each.error_message},
-    }
-
-
 def would(act: str, n: int, rate: float | None) -> Answer:
     """What a dry run says."""
     lasts = f", the last one due in {span(max(0, n - 1) / rate)}" if rate and n else ""

@@ -17,6 +17,12 @@ from .scope import Scope
 NAME = "stats"
 SCOPE = Scope.CHOSEN
 HELP = "Show the queues now, and what ended in the last hour."
+EXAMPLES = (
+    "stats --tenant 7",
+    "stats --all-tenants --json",
+    "stats --watch 5                          # until Ctrl-C",
+)
+CAN_WATCH = True
 
 
 def add_arguments(parser: CommandParser) -> None:
