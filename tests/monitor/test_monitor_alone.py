@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from tests.acceptance.crew import Crew, Queue
 from tests.monitor.conftest import ACME, BETA, Play, Screen, Yard
+from tests.monitor.test_monitor_keys import answer, choose
 from tests.monitor.test_monitor_screen import a_worker
-from youtility_tasks import controls, monitor, queries
+from youtility_tasks import controls, monitor
 from youtility_tasks.errors import ExtraMissing, Refused
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.monitor import desk
 from youtility_tasks.monitor.desk import Desk, Pane
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def crew(yard: Yard, cluster: Any, tmp_path: Path) -> Iterator[Crew]:
+    """Real workers on the database that the monitor looks at."""
+    url = cluster.url(connection.settings_dict["NAME"])
+    made = Crew(Queue(url), {**os.environ, "DATABASE_URL": url}, tmp_path)
+    yield made
+    made.close()
 
 
 # -- without a screen
@@ -113,7 +125,7 @@ def test_rates_are_not_counted_with_each_look(yard: Yard) -> None:
     assert not any("percentile_cont" in each["sql"] for each in asked)
 
 
-def test_a_lost_database_is_told_and_found_again(yard: Yard, play: Play) -> None:
+def test_a_lost_database_is_told_and_found_again(yard: Yard, play: Play, cluster: Any) -> None:
     yard.put(ACME, yard.polish)
     connection.ensure_connection()
     name = connection.settings_dict["NAME"]
@@ -126,22 +138,21 @@ def test_a_lost_database_is_told_and_found_again(yard: Yard, play: Play) -> None
     async def story(screen: Screen) -> None:
         await screen.shows("todo 1 ")
         its = await screen.app.desk.ask(pid)
-        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        server.execute("SELECT pg_terminate_backend(%s)", [its])
+        cluster.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        cluster.run(f"SELECT pg_terminate_backend({its})")
         screen.app.action_again()
         await screen.shows("does not answer", "todo 1 ")
         await screen.press("3", "enter", "2", "1")
         await screen.shows("does not answer")
-        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        cluster.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         await screen.looked()
         await screen.until(lambda: "does not answer" not in screen.text)
         assert screen.app.board().chosen
 
-    with psycopg.connect(queries.conninfo("test", part=None), autocommit=True) as server:
-        try:
-            play(story, size=(110, 30))
-        finally:
-            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    try:
+        play(story, size=(110, 30))
+    finally:
+        cluster.run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
 def test_an_answer_that_does_not_come_is_told(yard: Yard, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,3 +168,27 @@ def test_an_answer_that_does_not_come_is_told(yard: Yard, play: Play, monkeypatc
         await screen.looked()
 
     play(story)
+
+
+# -- beside a real worker
+
+
+def test_a_real_worker_is_seen_at_work_quieted_and_its_job_aborted(yard: Yard, play: Play, crew: Crew) -> None:
+    crew.start(threads=2)
+    job = crew.queue.put("waits", until=str(crew.gate()))
+    crew.began(1)
+    ((worker,),) = crew.queue.rows("SELECT max(id) FROM youtility_tasks_taskworker")
+
+    async def story(screen: Screen) -> None:
+        await screen.shows("doing 1")
+        await choose(screen, "2", worker)
+        await screen.until(lambda: screen.app.board().lines[str(worker)][2:4] == ("running", "1"))
+        await screen.press("z")
+        await answer(screen, "deploy")
+        await screen.until(lambda: screen.app.board().lines[str(worker)][2] == "quiet", "it is quiet")
+        await choose(screen, "3", job)
+        await screen.press("c")
+        await answer(screen, "too long")
+        await screen.until(lambda: screen.app.board().lines[str(job)][1] == "aborted", "the job was aborted")
+
+    play(story, size=(110, 30), interval_s=0.1)

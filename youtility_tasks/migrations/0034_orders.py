@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    """A worker process may be told to be quiet, or to leave.
+    """A worker process may be told to be quiet, or to leave; two plurals of the admin, which change nothing in the database.
 
     Lock: workers wait for the moment in which empty columns are added to their table, and its few rows are checked. Workers may
     run; those of the release before take no orders. With the setting `roles` run `setup_task_queue` afterwards. Reverse: drops
@@ -27,4 +27,8 @@ class Migration(migrations.Migration):
             "taskworker",
             models.CheckConstraint(condition=models.Q(told__in=["", "quiet", "drain"]), name="yt_worker_told"),
         ),
+        migrations.AlterModelOptions(
+            "taskexecutionhistory", {"managed": False, "verbose_name_plural": "task execution history"}
+        ),
+        migrations.AlterModelOptions("upkeepduty", {"verbose_name_plural": "upkeep duties"}),
     ]

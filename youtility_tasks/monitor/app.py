@@ -63,7 +63,9 @@ class Monitor(App[None]):
     #which { height: 1; padding: 0 1; color: $text-muted; }
     #search { display: none; height: 3; }
     .nothing { display: none; padding: 1; }
-    TabPane { padding: 0; }
+    Screen { overflow: hidden; }
+    TabbedContent { height: 1fr; }
+    TabPane { padding: 0; height: 1fr; }
     Board { height: 1fr; }
     Ask, Read { align: center middle; }
     .dialog { width: 70; max-width: 100%; height: auto; max-height: 100%; border: round $primary; background: $surface; padding: 0 1; }
@@ -94,6 +96,7 @@ class Monitor(App[None]):
 
     def __init__(self, desk: Desk, *, interval_s: float = 2.0) -> None:
         super().__init__()
+        self.animation_level = "none"  # over ssh each step of one is a page
         self.desk, self.interval_s = desk, interval_s
         self.pane, self.look = Pane.QUEUES, None
         self.wanted_status: JobStatus | None = None
