@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
+import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from tests.acceptance.crew import Crew, Queue
+from tests.acceptance.crew import Crew, Queue, until
 from tests.monitor.conftest import ACME, BETA, Play, Screen, Yard
 from tests.monitor.test_monitor_keys import answer, choose
 from tests.monitor.test_monitor_screen import a_worker
@@ -63,7 +69,11 @@ def test_the_rest_is_imported_without_textual() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_where_nobody_looks_it_is_refused() -> None:
+@pytest.mark.parametrize("deaf", ["stdin", "stdout", "stderr"])
+def test_where_nobody_looks_it_is_refused(monkeypatch: pytest.MonkeyPatch, deaf: str) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, SimpleNamespace(isatty=lambda name=name: name != deaf))
+
     with pytest.raises(Refused, match="--once"):
         monitor.run(None)
 
@@ -192,3 +202,31 @@ def test_a_real_worker_is_seen_at_work_quieted_and_its_job_aborted(yard: Yard, p
         await screen.until(lambda: screen.app.board().lines[str(job)][1] == "aborted", "the job was aborted")
 
     play(story, size=(110, 30), interval_s=0.1)
+
+
+def test_in_a_terminal_of_80_by_24_it_comes_and_goes(fresh_database: Any) -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    env = {**fresh_database.env, "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings", "TERM": "xterm"}
+    command = [sys.executable, "-m", "django", "manage_task_queue", "monitor"]
+    shown = bytearray()
+
+    def see() -> bool:
+        if select.select([ours], [], [], 0)[0]:
+            shown.extend(os.read(ours, 65_536))
+        return b"high_priority" in shown
+
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as program:
+        try:
+            until(see, why="the queues are shown")
+            os.write(ours, b"p")
+            until(lambda: see() and b"no job of it starts" in shown, why="the question")
+            os.write(ours, b"fire\r")
+            until(lambda: see() and b"paused: fire" in shown, why="it is paused")
+            os.write(ours, b"q")
+            until(lambda: see() and program.poll() is not None, why="it has gone")
+        finally:
+            program.kill()
+        assert program.returncode == 0
+        assert b"by hand" not in shown, "a line of the log in the middle of the screen"
+    os.close(ours), os.close(theirs)
