@@ -45,12 +45,13 @@ def status_is(crew: Crew, worker_id: int, status: str) -> None:
     assert seen
 
 
-def test_a_quiet_worker_ends_what_runs_claims_nothing_and_goes_on_when_it_may(crew: Crew) -> None:
-    crew.start(threads=2)
+def test_a_worker_is_quiet_goes_on_and_leaves_as_it_is_told(crew: Crew) -> None:
+    supervisor = crew.start(threads=2)
     worker_id = the_worker(crew)
     running = crew.queue.put("waits", until=str(crew.gate()))
     crew.began(1)
 
+    # Quiet: what runs ends, and nothing is claimed.
     said = workers_verb(crew, "quiet", worker_id, "--reason", "deploy")
     assert f"Worker {worker_id} (maintenance" in said
     status_is(crew, worker_id, "quiet")
@@ -58,11 +59,34 @@ def test_a_quiet_worker_ends_what_runs_claims_nothing_and_goes_on_when_it_may(cr
     crew.gate().touch()
     crew.queue.ending(running)
     crew.next_heartbeat("quiet")
-
     assert crew.queue.statuses() == {waiting: "todo"}
+
+    # A lease that ran out: the process registers anew, and is still the one that was told.
+    ((pid,),) = crew.queue.rows("SELECT pid FROM youtility_tasks_taskworker WHERE id = %s", worker_id)
+    os.kill(pid, signal.SIGSTOP)
+    crew.queue.rows("DELETE FROM procrastinate_workers WHERE id = %s", worker_id)  # as another worker would
+    os.kill(pid, signal.SIGCONT)
+    until(lambda: the_worker(crew) != worker_id, why="it registers anew")
+    worker_id = the_worker(crew)
+    status_is(crew, worker_id, "quiet")
+    crew.next_heartbeat("quiet")
+    assert crew.queue.statuses() == {waiting: "todo"}
+
+    # On again.
     tell(crew, "")
     assert crew.queue.ending(waiting)["outcome"] == "succeeded"
     status_is(crew, worker_id, "running")
+
+    # Away: what runs ends, and nobody takes its post.
+    last = crew.queue.put("waits", until=str(crew.gate("another")))
+    crew.began(2)
+    tell(crew, "drain")
+    status_is(crew, worker_id, "draining")
+    left = crew.queue.put("adds", a=1, b=2)
+    crew.gate("another").touch()
+    assert supervisor.wait() == 0
+    assert crew.queue.ending(last)["outcome"] == "succeeded" and crew.queue.statuses() == {left: "todo"}
+    status_is(crew, worker_id, "stopped")
 
 
 def test_a_worker_that_does_not_heed_it_is_noticed(crew: Crew) -> None:
@@ -72,37 +96,8 @@ def test_a_worker_that_does_not_heed_it_is_noticed(crew: Crew) -> None:
     assert crew.queue.ending(crew.queue.put("adds", a=1, b=2))["outcome"] == "succeeded"
 
 
-def test_a_drained_worker_ends_what_runs_and_nobody_takes_its_post(crew: Crew) -> None:
-    supervisor = crew.start(threads=2)
-    running = crew.queue.put("waits", until=str(crew.gate()))
-    crew.began(1)
-    worker_id = tell(crew, "drain")
-    status_is(crew, worker_id, "draining")
-    waiting = crew.queue.put("adds", a=1, b=2)
-    crew.gate().touch()
-
-    assert supervisor.wait() == 0
-    assert crew.queue.ending(running)["outcome"] == "succeeded" and crew.queue.statuses() == {waiting: "todo"}
-    status_is(crew, worker_id, "stopped")
-
-
 def test_a_supervisor_that_starts_another_is_noticed(crew: Crew) -> None:
     crew.start(mutant=FORGETFUL)
     before = tell(crew, "drain")
 
     until(lambda: the_worker(crew) != before, why="another worker has come")
-
-
-def test_an_order_outlives_a_lease_that_ran_out(crew: Crew) -> None:
-    crew.start()
-    before = tell(crew, "quiet")
-    status_is(crew, before, "quiet")
-    ((pid,),) = crew.queue.rows("SELECT pid FROM youtility_tasks_taskworker WHERE id = %s", before)
-    os.kill(pid, signal.SIGSTOP)
-    # As another worker would: it is given up, and its row stays.
-    crew.queue.rows("DELETE FROM procrastinate_workers WHERE id = %s", before)
-    os.kill(pid, signal.SIGCONT)
-
-    until(lambda: the_worker(crew) != before, why="it registers anew")
-    status_is(crew, the_worker(crew), "quiet")
-    crew.next_heartbeat("quiet")
