@@ -65,7 +65,7 @@ def test_of_several_those_that_do_not_listen_are_told_one_by_one(manage, worker)
     "words",
     [
         ("quiet",), ("show",), ("show", 1, 2), ("list", 14), ("quiet", 14, "--all"), ("show", 14, "--reason", "x"), ("quiet", "x"),
-        ("quiet", 0), ("quiet", "99999999999999999999"), ("dance", 14), ("--queue",),
+        ("quiet", 0), ("quiet", "99999999999999999999"), ("dance", 14), ("--queue",), ("quiet", 14, "--watch"),
     ],
 )  # fmt: skip
 def test_words_that_make_no_sense_end_with_2_and_tell_nobody(manage, worker, words):

@@ -64,6 +64,8 @@ def run(options: Namespace) -> Answer:
             "Right is: workers [--all] [--queue QUEUE], workers show ID, or workers quiet|drain|resume ID... [--reason TEXT]."
         )
     if options.act != "show":
+        if getattr(options, "watch", None) is not None:
+            raise BadUsage(f"--watch shows again and again, and {options.act} is done once: give one of them.")
         return _tell(options)
     if len(options.ids) > 1 or options.reason is not None:
         raise BadUsage("Right is: workers show ID.")
