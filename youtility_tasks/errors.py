@@ -6,6 +6,7 @@
     ├── ConfigurationError          a setting or a declaration that cannot work
     │   ├── UnknownQueue            (an EnqueueError, too)
     │   ├── WrongOption             (an EnqueueError, too)
+    │   ├── ExtraMissing            a package that only an extra brings is not there
     │   └── UnsafeDatabase          a worker will not run on it
     │       ├── CommitsCanBeLost    what was acknowledged may be gone after a crash
     │       ├── RoleTooPowerful     row level security does not bind it
@@ -44,6 +45,7 @@
     │   ├── OperationNotFound
     │   ├── RedriveNotFound
     │   ├── SearchRefused
+    │   ├── WorkerNotFound
     │   ├── WorkflowNotFound
     │   ├── SignalRefused           no such signal is waited for, or it has come already
     │   ├── NotAllowed              a person's role does not reach so far
@@ -81,6 +83,15 @@ class YoutilityTaskError(Exception):
 
 class ConfigurationError(YoutilityTaskError):
     """A setting or a declaration that cannot work."""
+
+
+class ExtraMissing(ConfigurationError):
+    """Something needs a package that only an extra brings."""
+
+    def __init__(self, extra: str, package: str, instead: str = "") -> None:
+        super().__init__(
+            f"The {extra} needs {package}, which is not installed: pip install 'youtility-tasks[{extra}]'. {instead}".strip()
+        )
 
 
 class EnqueueError(YoutilityTaskError):
@@ -377,6 +388,15 @@ class RedriveNotFound(Refused):
     def __init__(self, redrive_id: object) -> None:
         super().__init__(
             f"No redrive has the id {redrive_id!r} here. `manage_task_queue dead-letters redrives` lists them."
+        )
+
+
+class WorkerNotFound(Refused):
+    """No worker process has, or had, this id."""
+
+    def __init__(self, worker_id: object) -> None:
+        super().__init__(
+            f"No worker has the id {worker_id!r}. `manage_task_queue workers --all` lists those that there were."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,13 @@ def story(job_id: int, *, tenant_id: int | None = None) -> JobStory | None:
     if job is not None and attempts and attempts[-1].is_final and attempts[-1].claim_number >= job.claim_number:
         job = job if job.status == JobStatus.FAILED else None
     return JobStory(job_id, job, attempts) if job is not None or attempts else None
+
+
+def last_failure(task_names: Collection[str], *, tenant_id: int | None = None) -> TaskExecutionHistory | None:
+    """The attempt of these tasks that failed last, whether another one followed or not; None if none is kept."""
+    found = TaskExecutionHistory.objects.filter(task_name__in=task_names, status=JobStatus.FAILED).for_tenant(tenant_id)
+    unread = TENANTS_OWN if roles.acting_as() == "ops" else ("args", "result", "output")
+    return found.defer(*unread).order_by("-finished_at").first()
 
 
 def result(result_id: str) -> tasks_api.TaskResult[Any]:

@@ -46,6 +46,8 @@ class JobFilter:
     """Only jobs that were enqueued before."""
     before_id: int | None = None
     """Only jobs with a smaller id: what comes after a page that ended with this one."""
+    worker_id: int | None = None
+    """Only jobs that this worker holds."""
     search: str = ""
     """A job's id, its lock or unique key as a whole, or a part of its task's name."""
     task_names: Collection[str] = ()
@@ -120,6 +122,7 @@ def live(wanted: JobFilter) -> JobQuerySet:
     found = Job.objects.for_tenant(wanted.tenant_id).of_queue(wanted.queue_name).of_task(wanted.task_name)
     found = found.touched_since(wanted.since).enqueued_before(wanted.until).before(wanted.before_id)
     found = found.of_fingerprint(wanted.fingerprint).failed_between(wanted.failed_since, wanted.failed_until)
+    found = found.of_worker(wanted.worker_id)
     if wanted.search:
         found = found.filter(_known_as(wanted.search, "pk") | _keyed(wanted.search, wanted.tenant_id))
     if wanted.lock:
@@ -192,7 +195,7 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     # A final attempt that failed made a dead letter, which is in the queue's table until somebody acts on it.
     gone = {JobStatus.SUCCEEDED, JobStatus.CANCELLED, JobStatus.ABORTED}
     statuses = gone & set(wanted.statuses) if wanted.statuses else gone
-    if not statuses:
+    if not statuses or wanted.worker_id is not None:
         return []
     found = TaskExecutionHistory.objects.filter(is_final=True, status__in=statuses).for_tenant(wanted.tenant_id)
     found = found.of_queue(wanted.queue_name).of_task(wanted.task_name).ended_since(wanted.since)

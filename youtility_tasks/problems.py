@@ -52,6 +52,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (errors.NotAllowed, 403),
     (errors.JobNotFound, 404),
     (errors.OperationNotFound, 404),
+    (errors.WorkerNotFound, 404),
     (errors.WorkflowNotFound, 404),
     (errors.RedriveNotFound, 404),
     (errors.UnknownSchedule, 404),

@@ -87,6 +87,18 @@ class WorkerStatus(StrEnum):
     """What a worker process is doing."""
 
     RUNNING = "running"
+    QUIET = "quiet"
+    """It was told to claim nothing more."""
     DRAINING = "draining"
     STOPPED = "stopped"
     LOST = "lost"
+
+
+class Order(StrEnum):
+    """What a worker process was told."""
+
+    NONE = ""
+    QUIET = "quiet"
+    """Claim nothing more."""
+    DRAIN = "drain"
+    """Leave once what runs has ended."""

@@ -16,8 +16,8 @@ from . import history, holds, metrics, queries, registry
 from .conf import settings
 from .errors import JobNotFound
 from .history import JobStory
-from .models import Job, QueueControl, TaskWorker
-from .status import JobStatus
+from .models import Job, QueueControl, TaskExecutionHistory, TaskWorker
+from .status import JobStatus, Order
 from .tenancy import roles
 from .tenancy.rights import USERS
 from .tenants import current_tenant
@@ -108,7 +108,7 @@ def _stands(known: JobStory, now: datetime) -> _Found | None:
         return _runs(job, now)
     if known.status == JobStatus.FAILED and job is not None:
         error = (
-            f" ({last.error_class.rpartition('.')[2]}: {_short(last.error_message)})"
+            f" ({': '.join(filter(None, [last.error_class.rpartition('.')[2], _said(last)]))})"
             if last and last.error_class
             else ""
         )
@@ -124,6 +124,11 @@ def _stands(known: JobStory, now: datetime) -> _Found | None:
         f"It has ended: {known.status} {_at(ended_at)}." if ended_at else f"It has ended: {known.status}.",
         {"finished_at": ended_at, "outcome": last.outcome if last else None},
     )
+
+
+def _said(last: TaskExecutionHistory) -> str:
+    """What the error says; nothing to an operator, who may not read it."""
+    return "" if "error_message" in last.get_deferred_fields() else _short(last.error_message)
 
 
 def _runs(job: Job, now: datetime) -> _Found:
@@ -271,6 +276,15 @@ def _unserved(job: Job, now: datetime) -> _Found | None:
     if slots_of(job.queue_name):
         return None
     its = TaskWorker.objects.filter(queue_name=job.queue_name).order_by("-heartbeat_at")
+    quiet = its.heard(settings().lease_s).filter(told=Order.QUIET).first() if _sees_workers() else None
+    if quiet is not None:
+        because = f": {_short(quiet.told_reason)}" if quiet.told_reason else ""
+        return _Found(
+            Because.NO_WORKER,
+            f"No worker claims from its queue {job.queue_name}: worker {quiet.pk} was told to be quiet by {quiet.told_by} "
+            f"{_at(quiet.told_at)}{because}. `workers resume {quiet.pk}` lets it claim again.",
+            {"queue": job.queue_name, "quiet_worker_id": quiet.pk, "told_by": quiet.told_by},
+        )
     last = its.first() if _sees_workers() else None
     seen = f"the last one was seen {_at(last.heartbeat_at)}" if last else "none has been seen"
     seen = f"; {seen}" if _sees_workers() else ""

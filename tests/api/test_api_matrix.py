@@ -20,6 +20,7 @@ from youtility_tasks.models import (
     Redrive,
     ScheduledTask,
     ScheduleHoliday,
+    TaskWorker,
     TaskWorkflow,
     Tenant,
     TenantMembership,
@@ -67,6 +68,7 @@ MAY: dict[str, frozenset[str]] = {
         ("create_schedule", "change_schedule", "remove_schedule", "add_holiday", "remove_holiday"), ADMINISTER
     ),
     **dict.fromkeys(("change_tenant", "list_members", "grant_role", "revoke_role"), ADMINISTER),
+    **dict.fromkeys(("get_worker", "quiet_worker", "drain_worker", "resume_worker"), OPS),
     **dict.fromkeys(("list_workers", "add_tenant", "weigh_tenant", "deactivate_tenant"), OPS),
 }
 """Endpoint -> who gets past the door for Acme. Written down once more, so that a slip in the table of endpoints is seen."""
@@ -115,12 +117,22 @@ def target(person, add_task, enqueue) -> dict[str, Any]:
         redrive = dead_letters.redrive(Letters(task_name="add"), rate_per_s=1)
     return {
         "job_id": job_id, "operation_id": operation.pk, "schedule_id": schedule.pk, "workflow_id": run.id, "queue": "email", "tenant_id": ACME, "redrive_id": redrive.pk,
-        "day": "2027-08-15",
+        "day": "2027-08-15", "worker_id": TaskWorker.objects.create(id=14, host="north", pid=11, token="t", queue_name="email", status="running").pk,
     }  # fmt: skip
 
 
 def everything() -> list[Any]:
-    models = (Job, QueueControl, Redrive, ScheduledTask, ScheduleHoliday, TaskWorkflow, Tenant, TenantMembership)
+    models = (
+        Job,
+        QueueControl,
+        Redrive,
+        ScheduledTask,
+        ScheduleHoliday,
+        TaskWorkflow,
+        Tenant,
+        TenantMembership,
+        TaskWorker,
+    )
     return [list(model.objects.order_by("pk").values()) for model in models] + [ApiToken.objects.count()]
 
 

@@ -24,7 +24,7 @@ from youtility_tasks.management.commands import manage_task_queue
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = {
     "stats", "workers", "tasks", "jobs", "show", "submit", "retry", "cancel", "discard", "dead-letters", "operations", "cleanup",
-    "pause", "resume", "limits", "why", "doctor", "tenants", "tokens", "rekey", "schedule", "workflow",
+    "pause", "resume", "limits", "why", "doctor", "tenants", "tokens", "rekey", "schedule", "workflow", "audit", "monitor",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections, transaction
@@ -211,7 +212,10 @@ def pages_of(house: House) -> Iterator[str]:
     yield from (
         "/admin/",
         "/admin/youtility_tasks/",
-        "/admin/youtility_tasks/taskworker/",
+        *(
+            f"/admin/youtility_tasks/{each._meta.model_name}/"
+            for each in apps.get_app_config("youtility_tasks").get_models()
+        ),
         "/admin/youtility_tasks/queuecontrol/add/",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -11,12 +12,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections
 
 from tests.tenancy.ground import A, B, House
+from youtility_tasks.listing import JobFilter
 from youtility_tasks.management.verbs import scope
+from youtility_tasks.monitor import rows
+from youtility_tasks.monitor.desk import Desk, Pane
 from youtility_tasks.tenancy import roles
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
@@ -218,3 +223,57 @@ def test_without_an_operator_it_says_so(manage: Manage, house: House) -> None:
     code, document = manage("jobs", "--all-tenants", roles=few)
     assert (code, document["error"]["type"]) == (1, "ConfigurationError")
     assert "roles has no user for 'ops'" in document["error"]["message"]
+
+
+def test_the_monitor_the_audit_and_one_task_are_a_tenants_own_or_an_operators(manage: Manage, house: House) -> None:
+    for words in (["monitor", "--json"], ["audit"], ["tasks", "remember"]):
+        assert manage(*words)[0] == 2
+    code, mine = manage("monitor", "--tenant", "7")
+    assert (code, mine["workers"], [group["count"] for group in mine["failures"]]) == (0, None, [1])
+    code, everybodys = manage("monitor", "--all-tenants")
+    assert (code, sum(group["count"] for group in everybodys["failures"])) == (0, 2)
+    assert "Acme" not in json.dumps(everybodys["failures"])
+    assert {act["tenant"] for act in manage("audit", "--tenant", "7")[1]["acts"]} <= {A}
+    assert "for all tenants" in {act["act"] for act in manage("audit", "--all-tenants")[1]["acts"]}
+
+
+def test_why_a_dead_letter_stands_there_is_told_to_an_operator_without_its_words(manage: Manage, house: House) -> None:
+    ((letter,),) = house.rows("SELECT id FROM procrastinate_jobs WHERE tenant_id = 7 AND status = 'failed'")
+
+    code, document = manage("why", str(letter), "--all-tenants")
+
+    assert (code, document["because"]) == (0, "dead_letter") and "Acme" not in document["sentence"]
+
+
+def test_an_operator_tells_a_worker_with_the_rights_that_it_has(manage: Manage, house: House) -> None:
+    house.rows(
+        "INSERT INTO youtility_tasks_taskworker (id, host, pid, token, queue_name, status, slots, children)"
+        " VALUES (14, 'north', 1, 't', 'email', 'running', 1, '[]')"
+    )
+
+    code, document = manage("workers", "quiet", "14", "--reason", "deploy")
+
+    assert (code, document["workers"][0]["order"]) == (0, "quiet")
+    assert house.rows("SELECT told, told_reason FROM youtility_tasks_taskworker") == [("quiet", "deploy")]
+    assert house.rows("SELECT act, reason FROM youtility_tasks_taskauditlog ORDER BY id DESC LIMIT 1") == [
+        ("quiet worker", "deploy")
+    ]
+    with house.connect("ops") as ops, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ops.execute("UPDATE youtility_tasks_taskworker SET status = 'lost'")
+    for part in ("web", "task"):
+        with house.connect(part, A) as session, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("UPDATE youtility_tasks_taskworker SET told = 'drain'")
+
+
+@pytest.mark.parametrize(("tenant_id", "part"), [(A, "web"), (None, "ops")])
+def test_each_pane_of_the_monitor_is_seen_as_that_part(
+    manage: Manage, house: House, tenant_id: int | None, part: str
+) -> None:
+    async def look() -> list[str]:
+        with Desk(tenant_id) as desk:
+            return [rows.sums(await desk.ask(lambda pane=pane: desk.look(pane, JobFilter()))) for pane in Pane]
+
+    with house.settled(), roles.acting(part):
+        seen = asyncio.run(look())
+
+    assert len(seen) == len(Pane) and all(f"failed {1 if tenant_id else 2}" in each for each in seen)

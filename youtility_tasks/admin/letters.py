@@ -17,7 +17,7 @@ from youtility_tasks.dead_letters import Letters
 from youtility_tasks.errors import EnqueueError, Refused
 from youtility_tasks.models import Redrive
 
-from .queue import Because, ToLookAt, tell_refusal
+from .doors import Because, ToLookAt, tell_refusal
 
 if TYPE_CHECKING:
     _RedriveForm = forms.ModelForm[Redrive]

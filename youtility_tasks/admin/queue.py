@@ -1,4 +1,4 @@
-"""Django's admin over jobs, attempts, workers, effects, controls, schedules, acts and tenants: for staff who see every tenant.
+"""Django's admin over jobs, attempts, effects, controls, acts and tenants: for staff who see every tenant.
 
 Jobs are never edited row by row; dead letters are retried and discarded by the house's own acts, which refuse what a status does not
 allow (`letters.py` has the redrives).
@@ -14,77 +14,37 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.forms.models import construct_instance
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 
-from youtility_tasks import acts, audit, controls, members, membership, notes, roster, suspension
-from youtility_tasks.errors import EnqueueError, NotAllowed, Refused
+from youtility_tasks import acts, controls, members, membership, notes, roster, suspension
+from youtility_tasks.errors import Refused
 from youtility_tasks.models import (
     Job,
     QueueControl,
     TaskAuditLog,
     TaskEffect,
     TaskExecutionHistory,
-    TaskWorker,
     Tenant,
     TenantMembership,
 )
-from youtility_tasks.tenancy import roles
+from youtility_tasks.status import JobStatus, Outcome
 from youtility_tasks.tenants import current_tenant
 
+from .doors import Because, ByActs, FoundExactly, ToLookAt, WithReason, one_of, reason_of, tell_refusal
+
 if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Model]
     _ControlForm = forms.ModelForm[QueueControl]
     _TenantForm = forms.ModelForm[Tenant]
     _MemberForm = forms.ModelForm[TenantMembership]
 else:
     # Django itself gives them no subscript; only the backport on Django 5.2 adds one.
-    _ModelAdmin, _ControlForm, _TenantForm, _MemberForm = admin.ModelAdmin, *[forms.ModelForm] * 3
-
-
-class OfTenant(_ModelAdmin):
-    """The rows of the tenant that the person works for; all of them to who works for none and operates every tenant."""
-
-    of_tenant = "tenant_id"
-    """The column that says whose a row is."""
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        found, here = super().get_queryset(request), current_tenant()
-        if here is not None:
-            return found.filter(self.belongs_to(here))
-        return found if membership.is_ops(request.user) else found.none()
-
-    def belongs_to(self, tenant_id: int) -> Q:
-        """Which rows a tenant may look at."""
-        return Q(**{self.of_tenant: tenant_id})
-
-
-class ToLookAt(OfTenant):
-    """No adding, changing or deleting; a page counts nothing it does not show."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class WithReason(ActionForm):
-    """What is to be done with the rows that are ticked, and why."""
-
-    because = forms.CharField(label="Reason", max_length=audit.LONGEST_REASON, required=False)
+    _ControlForm = _TenantForm = _MemberForm = forms.ModelForm
 
 
 @admin.register(Job)
-class JobAdmin(ToLookAt):
+class JobAdmin(FoundExactly):
     """Jobs to look at; those that are dead letters are retried or discarded."""
 
     list_display = [
@@ -99,8 +59,9 @@ class JobAdmin(ToLookAt):
         "scheduled_at",
         "fingerprint",
     ]
-    list_filter = ["status"]
-    search_fields = ["=id", "=task_name", "=fingerprint"]
+    list_filter = [one_of("status", (JobStatus.TODO, JobStatus.DOING, JobStatus.FAILED))]
+    search_fields = ["task_name", "fingerprint"]
+    found_by_id = "id"
     ordering = ["-id"]
     exclude = ["args", "progress", "progress_note"]
     readonly_fields = ["how_far"]
@@ -109,7 +70,7 @@ class JobAdmin(ToLookAt):
     def how_far(self, job: Job) -> str:
         return str(notes.of_job(job) or "")
 
-    actions = ["retry", "discard"]
+    actions = ["retry", "cancel", "discard"]
     action_form = WithReason
 
     def has_act_permission(self, request: HttpRequest) -> bool:
@@ -122,11 +83,17 @@ class JobAdmin(ToLookAt):
 
     @admin.action(description="Dead letters: discard (with a reason)", permissions=["act"])
     def discard(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        because = request.POST.get("because", "").strip()
-        if not because:
-            self.message_user(request, "Why are they discarded? Give a reason beside the action.", messages.ERROR)
-            return
-        self._act(request, lambda: acts.discard_many(queryset.values_list("pk", flat=True), because), "were discarded")
+        because = reason_of(self, request)
+        if because is not None:
+            ids = queryset.values_list("pk", flat=True)
+            self._act(request, lambda: acts.discard_many(ids, because), "were discarded")
+
+    @admin.action(description="Cancel: off the queue, or asked to end (with a reason)", permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        because = reason_of(self, request)
+        if because is not None:
+            ids = queryset.values_list("pk", flat=True)
+            self._act(request, lambda: acts.cancel_many(ids, because), "were cancelled, or asked to end")
 
     def _act(self, request: HttpRequest, act: Callable[[], acts.Acts], became: str) -> None:
         try:
@@ -142,35 +109,19 @@ class JobAdmin(ToLookAt):
 
 
 @admin.register(TaskExecutionHistory)
-class TaskExecutionHistoryAdmin(ToLookAt):
+class TaskExecutionHistoryAdmin(FoundExactly):
     list_display = ["job_id", "task_name", "queue_name", "tenant_id", "attempt", "outcome", "run_ms", "finished_at"]
-    list_filter = ["outcome"]
-    search_fields = ["=job_id", "=task_name"]
+    list_filter = [one_of("outcome", Outcome)]
+    search_fields = ["task_name"]
+    found_by_id = "job_id"
     ordering = ["-finished_at"]
     exclude = ["args"]
-
-
-@admin.register(TaskWorker)
-class TaskWorkerAdmin(ToLookAt):
-    list_display = ["id", "host", "pid", "queue_name", "status", "slots", "heartbeat_at"]
-    list_filter = ["status", "queue_name"]
-
-    def belongs_to(self, tenant_id: int) -> Q:
-        return Q()  # to nobody: who sees them at all sees them all
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        # The web's user may not read them where the setting `roles` keeps tenants apart; `manage_task_queue workers` shows them.
-        is_seen = roles.acting_as() is None and membership.is_ops(request.user)
-        return is_seen and super().has_view_permission(request, obj)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return roles.acting_as() is None and super().has_module_permission(request)
 
 
 @admin.register(TaskEffect)
 class TaskEffectAdmin(ToLookAt):
     list_display = ["key", "tenant_id", "task_name", "status", "created_at", "done_at"]
-    list_filter = ["status"]
+    list_filter = [one_of("status", ("pending", "reserved", "done"))]
     search_fields = ["key"]
     ordering = ["-id"]
     exclude = ["payload"]
@@ -179,47 +130,9 @@ class TaskEffectAdmin(ToLookAt):
 @admin.register(TaskAuditLog)
 class TaskAuditLogAdmin(ToLookAt):
     list_display = ["at", "actor", "act", "target", "tenant_id", "reason"]
-    list_filter = ["act"]
+    list_filter = [one_of("act", (*membership.NEEDS, "for all tenants", "refused"))]
     search_fields = ["=actor", "target"]
     ordering = ["-id"]
-
-
-class ByActs(OfTenant):
-    """Changes rows by the house's own acts, which ask for a role and enter who, what and why; their refusals are told."""
-
-    show_full_result_count = False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        with membership.acting(request.user):
-            try:
-                return super().changeform_view(request, object_id, form_url, extra_context)
-            except (Refused, EnqueueError) as refused:  # its transaction is rolled back by now
-                tell_refusal(self, request, refused)
-                return HttpResponseRedirect(request.get_full_path())
-
-
-def tell_refusal(page: admin.ModelAdmin[Any], request: HttpRequest, refused: Refused | EnqueueError) -> None:
-    """On the next page; one for want of a role is in the audit log, too."""
-    if isinstance(refused, NotAllowed):
-        membership.enter_refusal(refused)
-    page.message_user(request, str(refused), messages.ERROR)
-
-
-class Because(forms.Form):
-    because = forms.CharField(
-        label="Reason",
-        max_length=audit.LONGEST_REASON,
-        help_text="Why you change it: kept in the audit log with your name.",
-    )
 
 
 class ControlForm(Because, _ControlForm):

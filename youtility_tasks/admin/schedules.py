@@ -17,7 +17,7 @@ from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution, Schedu
 from youtility_tasks.schedules import definition
 from youtility_tasks.tenants import current_tenant, no_tenant, tenant
 
-from .queue import Because, ByActs, OfTenant, ToLookAt, tell_refusal
+from .doors import Because, ByActs, OfTenant, ToLookAt, tell_refusal
 
 if TYPE_CHECKING:
     _ScheduleForm = forms.ModelForm[ScheduledTask]

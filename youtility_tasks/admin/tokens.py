@@ -15,7 +15,7 @@ from youtility_tasks import membership, tokens
 from youtility_tasks.errors import Refused
 from youtility_tasks.models import ApiToken
 
-from .queue import Because, ByActs, tell_refusal
+from .doors import Because, ByActs, tell_refusal
 
 if TYPE_CHECKING:
     _TokenForm = forms.ModelForm[ApiToken]

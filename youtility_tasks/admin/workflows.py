@@ -13,11 +13,12 @@ from django.urls import path, reverse
 
 from youtility_tasks import membership
 from youtility_tasks.errors import EnqueueError, Refused
-from youtility_tasks.models import TaskWorkflow, WorkflowTemplate
+from youtility_tasks.models import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
+from youtility_tasks.models.workflows import FLOW_STATUSES, STEP_STATUSES
 from youtility_tasks.workflows import picture, runs
 from youtility_tasks.workflows.graph import StepKind
 
-from .queue import ToLookAt, tell_refusal
+from .doors import ToLookAt, one_of, tell_refusal
 
 
 @admin.register(TaskWorkflow)
@@ -26,7 +27,7 @@ class TaskWorkflowAdmin(ToLookAt):
 
     change_form_template = "admin/youtility_tasks/taskworkflow/change_form.html"
     list_display = ["id", "name", "tenant_id", "status", "open_count", "failed_count", "started_at", "ended_at"]
-    list_filter = ["status"]
+    list_filter = [one_of("status", FLOW_STATUSES)]
     search_fields = ["=id", "=name", "=key"]
     ordering = ["-id"]
     exclude = ["context", "noted", "returns"]
@@ -95,3 +96,54 @@ class WorkflowTemplateAdmin(ToLookAt):
     list_display = ["name", "version", "tenant_id", "created_at", "created_by"]
     search_fields = ["=name"]
     ordering = ["name", "-version"]
+
+
+class _PartOfRun(ToLookAt):
+    """Found by the run that it is of: the number of a run, nothing else."""
+
+    search_fields = ["workflow_id"]
+    search_help_text = "The run's number"
+    ordering = ["-id"]
+    no_columns = ("args", "refs", "only_if", "over", "result", "error_message", "payload")
+    """What the tenant's work is about: in the run's job, for those who may see it there."""
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        own = {each.name for each in self.model._meta.local_fields}
+        return super().get_queryset(request).defer(*(own & set(self.no_columns)))
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.no_columns
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        word = search_term.strip()
+        if not word:
+            return queryset, False
+        is_id = word.isascii() and word.isdecimal() and len(word) < 19
+        return (queryset.filter(workflow_id=int(word)) if is_id else queryset.none()), False
+
+
+@admin.register(WorkflowStep)
+class WorkflowStepAdmin(_PartOfRun):
+    list_display = [
+        "id",
+        "workflow_id",
+        "name",
+        "kind",
+        "status",
+        "tenant_id",
+        "task_name",
+        "job_id",
+        "released_at",
+        "ended_at",
+    ]
+    list_filter = [one_of("status", STEP_STATUSES)]
+
+
+@admin.register(TaskDependency)
+class TaskDependencyAdmin(_PartOfRun):
+    list_display = ["id", "workflow_id", "tenant_id", "parent_id", "child_id", "kind"]
+
+
+@admin.register(WorkflowSignal)
+class WorkflowSignalAdmin(_PartOfRun):
+    list_display = ["id", "workflow_id", "tenant_id", "name", "sent_at", "sent_by"]

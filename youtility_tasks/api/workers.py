@@ -6,12 +6,13 @@ from typing import Any
 
 from pydantic import Field
 
+from youtility_tasks import orders
 from youtility_tasks.documents import queues as documents
 from youtility_tasks.models import TaskWorker
 from youtility_tasks.visits import For
 
 from .endpoints import endpoint
-from .words import Given, Said, Switch
+from .words import Given, Nothing, Said, Switch, Why
 
 
 class WorkerQuery(Said):
@@ -39,6 +40,14 @@ class Worker(Given):
     heartbeat_at: str
     stopped_at: str | None
     children: list[Child]
+    order: str | None
+    order_at: str | None
+    order_by: str | None
+    order_reason: str | None
+
+
+class WorkerDocument(Given):
+    worker: Worker
 
 
 class Workers(Given):
@@ -54,3 +63,27 @@ def list_workers(query: WorkerQuery, place: Any) -> dict[str, Any]:
     known = TaskWorker.objects.all() if query.all else TaskWorker.objects.present()
     found = known.with_silence().order_by("-pk")[:_MOST]
     return {"workers": [documents.worker(each) for each in found]}
+
+
+@endpoint("GET", "workers/<id:worker_id>/", gives=WorkerDocument, scope=For.OPS, refusals=(404,))
+def get_worker(query: Nothing, place: Any, worker_id: int) -> dict[str, Any]:
+    """One worker process, also one that has gone."""
+    return {"worker": documents.worker(orders.find(worker_id))}
+
+
+@endpoint("POST", "workers/<id:worker_id>/quiet/", body=Why, gives=WorkerDocument, scope=For.OPS, refusals=(404, 409))
+def quiet_worker(query: Nothing, body: Why, place: Any, worker_id: int) -> dict[str, Any]:
+    """Let it claim nothing more from its next heartbeat on; what it runs goes on."""
+    return {"worker": documents.worker(orders.quiet(worker_id, body.reason))}
+
+
+@endpoint("POST", "workers/<id:worker_id>/drain/", body=Why, gives=WorkerDocument, scope=For.OPS, refusals=(404, 409))
+def drain_worker(query: Nothing, body: Why, place: Any, worker_id: int) -> dict[str, Any]:
+    """Let it end what it runs and leave, from its next heartbeat on; its supervisor starts no other."""
+    return {"worker": documents.worker(orders.drain(worker_id, body.reason))}
+
+
+@endpoint("POST", "workers/<id:worker_id>/resume/", body=Why, gives=WorkerDocument, scope=For.OPS, refusals=(404, 409))
+def resume_worker(query: Nothing, body: Why, place: Any, worker_id: int) -> dict[str, Any]:
+    """Let a quiet one claim again from its next heartbeat on."""
+    return {"worker": documents.worker(orders.resume(worker_id, body.reason))}

@@ -22,6 +22,7 @@ from youtility_tasks.models import (
 )
 from youtility_tasks.schedules import defaults
 from youtility_tasks.secrets import keyring
+from youtility_tasks.status import Order
 from youtility_tasks.tenancy import roles
 
 from .finding import Finding
@@ -46,8 +47,18 @@ LONGEST_SNAPSHOT_S = 300
 
 def workers() -> Finding:
     """A live worker for each queue."""
-    served = set(TaskWorker.objects.heard(settings().lease_s).values_list("queue_name", flat=True))
+    served = set(TaskWorker.objects.claiming(settings().lease_s).values_list("queue_name", flat=True))
     alone = sorted(queues.configured().keys() - served)
+    quiet = TaskWorker.objects.heard(settings().lease_s).filter(queue_name__in=alone, told=Order.QUIET).order_by("pk")
+    if quiet:
+        names = ", ".join(f"{each.pk} ({each.queue_name}, by {each.told_by})" for each in quiet[:5])
+        ids = " ".join(str(each.pk) for each in quiet)
+        return Finding(
+            "workers",
+            False,
+            f"nobody serves {', '.join(alone)}; told to be quiet: {names}",
+            f"`workers resume {ids}` lets them claim again; `run_postgresql_worker --queues QUEUE` starts others.",
+        )
     if alone:
         return Finding(
             "workers",

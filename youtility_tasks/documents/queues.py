@@ -104,6 +104,10 @@ def worker(found: TaskWorker) -> dict[str, Any]:
         "heartbeat_at": instant(found.heartbeat_at),
         "stopped_at": instant(found.stopped_at),
         "children": found.children,
+        "order": found.told or None,
+        "order_at": instant(found.told_at),
+        "order_by": found.told_by or None,
+        "order_reason": found.told_reason or None,
     }
 
 

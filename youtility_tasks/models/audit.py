@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 
@@ -20,6 +23,24 @@ class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
     def of_actor(self, actor: str | None) -> AuditQuerySet:
         """The acts of one person or program; None means any."""
         return self if actor is None else self.filter(actor=actor)
+
+    def by(self, actor: str | None) -> AuditQuerySet:
+        """What one person or program did, with or without a token; None means anybody."""
+        return self if actor is None else self.filter(Q(actor=actor) | Q(actor__startswith=f"{actor} (token "))
+
+    def about(self, text: str | None) -> AuditQuerySet:
+        """The acts whose target has this in it, or which changed the job of this id; None means any."""
+        if text is None:
+            return self
+        found = Q(target__icontains=text)
+        if text.isascii() and text.isdecimal() and len(text) < 19:
+            found = Q(after__jobs__contains=[int(text)]) | Q(target__iregex=rf"\m{text}\M")
+        return self.filter(found)
+
+    def between(self, since: datetime | None, until: datetime | None) -> AuditQuerySet:
+        """From then on, and up to then; None is open."""
+        found = self if since is None else self.filter(at__gte=since)
+        return found if until is None else found.filter(at__lte=until)
 
     def before(self, act_id: int | None) -> AuditQuerySet:
         """The acts that came before this one; None means any."""

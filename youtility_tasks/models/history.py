@@ -88,6 +88,7 @@ class TaskExecutionHistory(models.Model):
     class Meta:
         managed = False
         db_table = "youtility_tasks_history"
+        verbose_name_plural = "task execution history"
 
     def __str__(self) -> str:
         return f"{self.task_name}[{self.job_id}] attempt {self.attempt}: {self.outcome}"

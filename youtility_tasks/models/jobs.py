@@ -40,6 +40,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The jobs of one task; None means any."""
         return self if task_name is None else self.filter(task_name=task_name)
 
+    def of_worker(self, worker_id: int | None) -> JobQuerySet:
+        """The jobs that a worker holds; None means any."""
+        return self if worker_id is None else self.filter(worker_id=worker_id)
+
     def of_fingerprint(self, fingerprint: str | None) -> JobQuerySet:
         """The dead letters of one error; None means any, NO_FINGERPRINT those of which nobody has said an error."""
         if fingerprint is None:

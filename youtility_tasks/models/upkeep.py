@@ -15,5 +15,8 @@ class UpkeepDuty(models.Model):
     done_count = models.BigIntegerField(default=0, help_text="what its last run did")
     error = models.TextField(default="", help_text="empty: its last run went well")
 
+    class Meta:
+        verbose_name_plural = "upkeep duties"
+
     def __str__(self) -> str:
         return f"{self.name}: {self.error or self.done_count}"

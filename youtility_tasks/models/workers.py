@@ -16,7 +16,15 @@ class WorkerQuerySet(models.QuerySet["TaskWorker"]):
 
     def present(self) -> WorkerQuerySet:
         """The workers that have not taken their leave and were not given up."""
-        return self.filter(status__in=[WorkerStatus.RUNNING, WorkerStatus.DRAINING])
+        return self.filter(status__in=[WorkerStatus.RUNNING, WorkerStatus.QUIET, WorkerStatus.DRAINING])
+
+    def of_queue(self, queue_name: str | None) -> WorkerQuerySet:
+        """The workers of one queue; None means any."""
+        return self if queue_name is None else self.filter(queue_name=queue_name)
+
+    def claiming(self, lease_s: float) -> WorkerQuerySet:
+        """Those that were heard within the lease and take jobs: neither quiet nor on their way out."""
+        return self.heard(lease_s).filter(status=WorkerStatus.RUNNING)
 
     def heard(self, lease_s: float) -> WorkerQuerySet:
         """The present ones that have reported within the lease."""
@@ -50,10 +58,20 @@ class TaskWorker(models.Model):
     children = models.JSONField(default=list, help_text="[{pid, memory_bytes, jobs}] at the last heartbeat")
     memory_bytes = models.BigIntegerField(null=True)
 
+    told = models.CharField(
+        max_length=8, blank=True, default="", db_default="", help_text="quiet or drain; see orders.py"
+    )
+    told_at = models.DateTimeField(null=True, blank=True)
+    told_by = models.CharField(max_length=200, blank=True, default="", db_default="")
+    told_reason = models.TextField(blank=True, default="", db_default="")
+
     objects = WorkerQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["status", "heartbeat_at"], name="yt_worker_heartbeat")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(told__in=["", "quiet", "drain"]), name="yt_worker_told"),
+        ]
 
     def __str__(self) -> str:
         return f"worker {self.pk} ({self.queue_name}@{self.host}:{self.pid})"

@@ -506,7 +506,7 @@ TABLES = (
         "youtility_tasks_taskworker",
         {
             WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")},
-            OPS: READ,
+            OPS: {**READ, "UPDATE": ("told", "told_at", "told_by", "told_reason")},
             OWNER: {"SELECT": ALL_COLUMNS, "UPDATE": ("status",), "DELETE": ALL_COLUMNS},
         },
     ),

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from youtility_tasks.conf import settings
-from youtility_tasks.status import WorkerStatus
+from youtility_tasks.status import Order, WorkerStatus
 
 from .children import Children
 from .holdings import Holdings
@@ -37,13 +37,14 @@ class Lease:
         token: str,
         dead: list[str],
         look_again: Callable[[], None],
+        obey: Callable[[Order], None],
     ) -> None:
         self.queue_name, self.slots = queue_name, slots
         self.token, self.dead = token, dead
         """What stands for this process in the database, and for those before it that its supervisor saw die."""
         self.host, self.supervisor_pid = socket.gethostname(), os.getppid()
         self._link, self._children, self._holdings = link, children, holdings
-        self._look_again = look_again
+        self._look_again, self._obey = look_again, obey
         self.worker_id: int | None = None
         self.renewed_at = time.monotonic()
         """When the last renewal that was answered was sent: the database's clock for the lease began after that."""
@@ -147,10 +148,15 @@ class Lease:
             memory_bytes=psutil.Process().memory_info().rss,
         )
         self._note_renewal()
+        told = Order.NONE
         for kind, job_id in rows:
             if kind == "unregistered":
                 self._lose_everything()
+                before = self.worker_id
                 await self._register()
+                await self._link.ask("carry_order", worker_id=self.worker_id, before=before)
+            elif kind in (Order.QUIET, Order.DRAIN):
+                told = Order(kind)
             elif kind == "returned":
                 logger.warning("job given back, its claim had been lost id=%s worker=%s", job_id, self.worker_id)
                 self._look_again()
@@ -158,6 +164,7 @@ class Lease:
                 self.lose(job_id)
             else:
                 self._children.abort(job_id)
+        self._obey(told)
         await self.count_stale()
 
     def _lose_everything(self) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ _LIVED_LONG_S = 30.0
 _FAREWELL_S = 1.0
 """Longest wait for a dead worker's children to be gone; after it their jobs are left to the lease."""
 _GLANCE_S = 0.005
+RETIRED = 3
+"""The exit status of a worker that somebody told to leave: nobody takes its post."""
 _LEAVING_S = 5.0
 """After the grace period, beside one statement's deadline: a worker waits 3 s for children that the kernel does not let go of."""
 
@@ -144,7 +147,7 @@ class Supervisor:
 
     def _ended(self, post: _Post, code: int) -> None:
         post.pid, post.died_at = None, time.monotonic()
-        if code == 0 and self.drain:
+        if code == RETIRED or (code == 0 and self.drain):
             post.finished = True
             return
         if self.stops:
@@ -189,11 +192,15 @@ def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str]
 
     matron = Matron(raise_child)
 
-    async def serve() -> None:
-        await Worker(queue_name, shape, matron, drain=drain, token=line.token, dead=dead).run()
+    async def serve() -> bool:
+        worker = Worker(queue_name, shape, matron, drain=drain, token=line.token, dead=dead)
+        await worker.run()
+        return worker.is_retired
 
     with quiet_log.never_blocking():
-        asyncio.run(serve())
+        is_retired = asyncio.run(serve())
+    if is_retired:
+        sys.exit(RETIRED)
 
 
 def _title(text: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from youtility_tasks import failpoints, queries, registry
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
-from youtility_tasks.status import Outcome, WorkerStatus
+from youtility_tasks.status import Order, Outcome, WorkerStatus
 from youtility_tasks.upkeep import duties
 
 from . import ended
@@ -84,11 +84,14 @@ class Worker:
             token=token,
             dead=dead,
             look_again=self._look_again,
+            obey=self._obey,
         )
         self.most = _ANY_NUMBER
         """Endings that one round trip carries, and jobs that it asks for: half as many after one that failed."""
         self.stop_at: float | None = None
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
+        self.is_quiet, self.is_retired = False, False
+        """Told to claim nothing more; told to leave, and to be followed by nobody."""
         self.wake = asyncio.Event()
         self.may_have_work = True
         self.later_looks: list[asyncio.TimerHandle] = []
@@ -151,6 +154,26 @@ class Worker:
         self.stop_at = time.monotonic()
         self.wake.set()
 
+    def _obey(self, order: Order) -> None:
+        """What the database says it was told, with each renewal."""
+        if order is Order.DRAIN and not self.is_retired:
+            logger.warning("worker was told to leave worker=%s queue=%s", self.lease.worker_id, self.queue_name)
+            self.is_retired = True
+            self.stop()
+        if (order is Order.QUIET) is self.is_quiet or self.is_retired:
+            return
+        self.is_quiet = order is Order.QUIET
+        now = "claims nothing more, as it was told" if self.is_quiet else "claims again"
+        logger.warning("worker %s worker=%s queue=%s", now, self.lease.worker_id, self.queue_name)
+        if self.is_quiet:
+            self.children.recall()  # claimed, and not begun
+        self._look_again()
+
+    def _status(self) -> WorkerStatus:
+        if self.stop_at is not None:
+            return WorkerStatus.DRAINING
+        return WorkerStatus.QUIET if self.is_quiet else WorkerStatus.RUNNING
+
     def note_ending(self, ending: dict[str, Any]) -> None:
         """Decide what an ending means for its job, and let the next pump carry it."""
         held = self.holdings.jobs.get(ending["id"])
@@ -206,8 +229,8 @@ class Worker:
         return self._room() if self.may_have_work else 0
 
     def _room(self) -> int:
-        """How many more jobs it may hold; none once it was told to stop, or while it cannot renew its lease."""
-        if self.stop_at is not None or self.lease.worker_id is None or self.lease.is_over():
+        """How many more jobs it may hold; none once it was told to stop or to be quiet, or while it cannot renew its lease."""
+        if self.stop_at is not None or self.is_quiet or self.lease.worker_id is None or self.lease.is_over():
             return 0
         sync_held, async_held = self.holdings.running()
         return self.appetite.wanted(sync_held=sync_held, async_held=async_held, stuck_children=self.children.stuck())
@@ -352,7 +375,7 @@ class Worker:
     # -- beside the pump
 
     async def _lease_loop(self) -> None:
-        await self.lease.keep(lambda: WorkerStatus.RUNNING if self.stop_at is None else WorkerStatus.DRAINING)
+        await self.lease.keep(self._status)
 
     async def _rescue_loop(self) -> None:
         """Rescue is not a job: every worker does it, and silent workers are taken under SKIP LOCKED."""

@@ -1,8 +1,9 @@
 """`manage_task_queue VERB`: look at the queue and act on it.
 
 stats         the queues now, and what ended in the last hour
-workers       the worker processes and their children
-tasks         what is registered
+monitor       all of it on one screen, refreshed; acts by keys
+workers       the worker processes and their children: list, show, quiet, drain, resume
+tasks         what is registered; of one task also how it has gone
 jobs          what waits, runs, has failed or has ended
 show          one job with every attempt
 submit        enqueue one job
@@ -22,7 +23,9 @@ doctor        what is wrong, and what to do
 tenants       list, add, deactivate
 tokens        of the HTTP API: list, create, revoke
 rekey         seal secret arguments anew under the newest key
+audit         who did what, and why
 
+`manage_task_queue VERB --help` shows its words and lines to copy. Colours: none where NO_COLOR is set, or nobody looks.
 Each takes --json: one JSON document on stdout, also for a refusal; logs and messages go to stderr.
 Exit status: 0 done, 1 refused or not found (or the doctor found a problem), 2 bad usage.
 """
@@ -31,6 +34,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from argparse import Namespace
 from typing import Any, NoReturn
 
@@ -39,8 +43,11 @@ from django.db import Error, OperationalError
 
 from youtility_tasks.errors import YoutilityTaskError
 from youtility_tasks.management import printing
-from youtility_tasks.management.verbs import VERBS, scope
+from youtility_tasks.management.verbs import VERBS, arguments, scope
 from youtility_tasks.management.verbs.answer import BAD_USAGE, REFUSED, BadUsage
+
+_INTERRUPTED = 130
+"""As a shell reports Ctrl-C."""
 
 
 class Command(BaseCommand):
@@ -55,17 +62,40 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
         for verb in VERBS:
-            words = verbs.add_parser(verb.NAME, description=verb.HELP)
+            words = verbs.add_parser(
+                verb.NAME,
+                description=verb.HELP,
+                epilog="examples:\n" + "\n".join(f"  manage_task_queue {each}" for each in verb.EXAMPLES),
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
             verb.add_arguments(words)
+            if getattr(verb, "CAN_WATCH", False):
+                words.add_argument(
+                    "--watch",
+                    nargs="?",
+                    type=arguments.watch_s,
+                    const=2.0,
+                    metavar="SECONDS",
+                    help="show it again every so often (default: 2), until Ctrl-C",
+                )
             words.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
         verb = next(each for each in VERBS if options["verb"] == each.NAME)
         as_json = options["as_json"]
+        again_s = options.get("watch")
         try:
             words = Namespace(**options)
+            if again_s is not None and as_json:
+                raise BadUsage("--json is one document, and --watch shows many: give one of them.")
             with scope.entered(verb.SCOPE, words):
                 answer = verb.run(words)
+                while again_s is not None:
+                    printing.as_page(self.stdout, answer.page, on_clear_screen=True)
+                    time.sleep(again_s)
+                    answer = verb.run(words)
+        except KeyboardInterrupt:
+            sys.exit(0 if again_s is not None else _INTERRUPTED)
         except BadUsage as error:
             self._end(error, BAD_USAGE, as_json=False)
         except YoutilityTaskError as error:

@@ -47,6 +47,6 @@ class Command(BaseCommand):
                 f"Nothing can listen at {host}:{options['port']}: {error}. Choose another --port."
             ) from error
         with server, terminable(), contextlib.suppress(KeyboardInterrupt):
-            where, port = server.server_address[:2]
+            where, port = str(server.server_address[0]), server.server_address[1]
             self.stderr.write(f"http://{where}:{port}/metrics")
             server.serve_forever()

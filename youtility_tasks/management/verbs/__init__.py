@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Sequence
 from typing import Protocol
 
 from django.core.management.base import CommandParser
 
 from . import (
+    audit,
     cancel,
     cleanup,
     dead_letters,
@@ -15,6 +17,7 @@ from . import (
     doctor,
     jobs,
     limits,
+    monitor,
     operations,
     pause,
     rekey,
@@ -41,6 +44,10 @@ class Verb(Protocol):
     NAME: str
     SCOPE: Scope
     HELP: str
+
+    @property
+    def EXAMPLES(self) -> Sequence[str]:
+        """Lines to type, without the command's name."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the verb's words; a value that cannot be meant is refused here, with exit status 2."""
@@ -72,4 +79,6 @@ VERBS: tuple[Verb, ...] = (
     tokens,
     workflow,
     rekey,
+    audit,
+    monitor,
 )

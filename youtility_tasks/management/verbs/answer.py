@@ -8,9 +8,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from youtility_tasks.documents.lines import printable as plain
+from youtility_tasks.documents.lines import span, span_ms
+
+__all__ = ["BAD_USAGE", "OK", "REFUSED", "Answer", "BadUsage", "plain", "span", "span_ms", "table"]
 
 OK, REFUSED, BAD_USAGE = 0, 1, 2
 
@@ -32,38 +38,48 @@ class BadUsage(Exception):
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> RenderableType:
     """Rows under headings, numbers to the right; the sentence `empty` when there is no row."""
     listed = [[_cell(value) for value in row] for row in rows]
-    if not listed:
-        return Text(empty)
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column, heading in enumerate(headings):
-        values = [row[column] for row in listed]
-        is_number = all(value == "" or value.replace(".", "").replace("/", "").isdecimal() for value in values)
-        made.add_column(heading, justify="right" if is_number else "left", overflow="fold")
-    for row in listed:
-        made.add_row(*row)
-    return made
+    return _Rows(headings, listed) if listed else Text(empty)
 
 
-def plain(text: str) -> str:
-    """Text that cannot steer a terminal: errors come from anywhere, and escape sequences with them."""
-    return "".join(each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in text)
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A table where its words fit beside each other; in a narrower place each row is a paragraph."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        made = self._as_table()
+        fits = Measurement.get(console, options.update(width=_ANY_WIDTH, max_width=_ANY_WIDTH), made).minimum
+        if fits <= options.max_width:
+            yield made
+            return
+        for row in self.rows:
+            for heading, value in zip(self.headings, row, strict=True):
+                if value:
+                    yield Text(f"{heading}: {value}" if heading else value, overflow="fold")
+            yield Text("")
+
+    def _as_table(self) -> Table:
+        made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column, heading in enumerate(self.headings):
+            values = [row[column] for row in self.rows]
+            is_number = all(value == "" or value.replace(".", "").replace("/", "").isdecimal() for value in values)
+            longest = max((len(word) for value in values for word in value.split()), default=0)
+            made.add_column(
+                heading,
+                justify="right" if is_number else "left",
+                overflow="fold",
+                min_width=min(_LONGEST_WORD, max(longest, len(heading))),
+            )
+        for row in self.rows:
+            made.add_row(*row)
+        return made
 
 
-def span(seconds: float | None) -> str:
-    """A span of time for people, in one unit."""
-    if seconds is None:
-        return ""
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s" if seconds >= 1 or seconds == 0 else f"{seconds * 1000:.0f} ms"
-
-
-def span_ms(milliseconds: float | None) -> str:
-    """A span of time given in milliseconds, for people."""
-    if milliseconds is None:
-        return ""
-    return span(milliseconds / 1000) if milliseconds >= 10_000 else f"{milliseconds:.0f} ms"
+_ANY_WIDTH = 100_000
+_LONGEST_WORD = 24
+"""A longer one is folded; it is a name, and still read."""
 
 
 def _cell(value: object) -> str:

@@ -76,6 +76,16 @@ def operation_id(text: str) -> int:
     return _whole(text, 1, _LARGEST_ID, "an operation's id")
 
 
+def worker_id(text: str) -> int:
+    """A worker's id."""
+    return _whole(text, 1, _LARGEST_ID, "a worker's id")
+
+
+def act_id(text: str) -> int:
+    """The id of an act in the audit log."""
+    return _whole(text, 1, _LARGEST_ID, "an act's id")
+
+
 def tenant_id(text: str) -> int:
     """A tenant's id."""
     return _whole(text, 1, 2**31 - 1, "a tenant's id")
@@ -120,6 +130,14 @@ def span_s(text: str) -> float:
     found = _number(number) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]
     if not found > 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no time span: a number above 0 and s, m, h or d, as 90s or 2h")
+    return found
+
+
+def watch_s(text: str) -> float:
+    """Seconds between two looks, from 1 to a day."""
+    found = _number(text)
+    if not 1 <= found <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 1 to 86400")
     return found
 
 

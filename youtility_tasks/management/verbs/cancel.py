@@ -16,6 +16,11 @@ from .scope import Scope
 NAME = "cancel"
 SCOPE = Scope.CHOSEN
 HELP = "Take waiting jobs off their queue; a running one that is named by its id is asked to end."
+EXAMPLES = (
+    "cancel 88120 --reason 'entered twice'",
+    "cancel --task send_ticket_email --tenant 7 --dry-run   # say what would be cancelled",
+    "cancel --queue reports --all-tenants",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

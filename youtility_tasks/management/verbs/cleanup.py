@@ -19,7 +19,14 @@ from .scope import Scope
 
 NAME = "cleanup"
 SCOPE = Scope.OPERATOR
-HELP = "Remove history, redrives and numbers past their retention, and what stock workers left in the queue; dead letters and their attempts stay."
+HELP = (
+    "Remove history, redrives and numbers past their retention, and what stock workers left in the queue; dead letters and their "
+    "attempts stay."
+)
+EXAMPLES = (
+    "cleanup --dry-run",
+    "cleanup --older-than 30 --outcome succeeded",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

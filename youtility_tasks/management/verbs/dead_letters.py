@@ -19,6 +19,11 @@ from .scope import Scope
 NAME = "dead-letters"
 SCOPE = Scope.CHOSEN
 HELP = "List what has failed for good, by error; redrive it at a rate, or discard it with a reason."
+EXAMPLES = (
+    "dead-letters --since 1d",
+    "dead-letters redrive --fingerprint 0123456789abcdef --rate 50/s --dry-run",
+    "dead-letters discard --task send_ticket_email --tenant 7 --reason 'site closed'",
+)
 
 ACTS = ("list", "redrive", "discard", "redrives", "resume", "stop")
 _OF_ONE = {"resume", "stop"}

@@ -16,6 +16,10 @@ from .scope import Scope
 NAME = "discard"
 SCOPE = Scope.CHOSEN
 HELP = "Take dead letters out of the queue for good; their history stays."
+EXAMPLES = (
+    "discard 88120 --reason 'the site is closed'",
+    "discard --task send_ticket_email --tenant 7 --dry-run",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

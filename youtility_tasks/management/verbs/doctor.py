@@ -15,6 +15,10 @@ from .scope import Scope
 NAME = "doctor"
 SCOPE = Scope.OPERATOR
 HELP = "Look at everything and say what is wrong and what to do; changes nothing."
+EXAMPLES = (
+    "doctor",
+    "doctor --json                            # exit status 1 if something is wrong",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

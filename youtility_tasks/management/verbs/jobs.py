@@ -16,11 +16,24 @@ from .scope import Scope
 NAME = "jobs"
 SCOPE = Scope.CHOSEN
 HELP = "List jobs, newest first: those that wait, run or have failed, and those that have ended."
+EXAMPLES = (
+    "jobs --status doing failed --since 2h",
+    "jobs --task send_ticket_email --tenant 7 --limit 10",
+    "jobs --search 88120",
+    "jobs --queue reports --watch              # until Ctrl-C",
+)
+CAN_WATCH = True
 
 
 def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--status", nargs="+", choices=[each.value for each in JobStatus], default=[], help="only with one of these"
+    )
+    parser.add_argument(
+        "--search",
+        type=arguments.words,
+        metavar="TEXT",
+        help="a job's id, its lock or unique key as a whole, or a part of its task's name",
     )
     parser.add_argument(
         "--search",

@@ -17,6 +17,12 @@ from .scope import Scope
 NAME = "limits"
 SCOPE = Scope.OPERATOR
 HELP = "List what is limited or paused; set or clear a limit of a queue, a task, a tenant, or of what they share."
+EXAMPLES = (
+    "limits",
+    "limits set --queue reports --tenant 7 --running 5",
+    "limits set --task send_ticket_email --rate 600/min --burst 20",
+    "limits clear --queue reports --tenant 7",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

@@ -25,6 +25,11 @@ from .scope import Scope
 NAME = "operations"
 SCOPE = Scope.CHOSEN
 HELP = "Act on all jobs that a search means: begin, list, show, stop, undo. Workers carry it out."
+EXAMPLES = (
+    "operations begin retry --task send_ticket_email --tenant 7 --reason 'the relay is back'",
+    "operations show 12",
+    "operations undo 12",
+)
 
 ACTS = ("list", "show", "begin", "stop", "undo")
 _OF_ONE = {"show", "stop", "undo"}

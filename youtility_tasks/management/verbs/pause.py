@@ -15,6 +15,10 @@ from .scope import Scope
 NAME = "pause"
 SCOPE = Scope.OPERATOR
 HELP = "Let no job of a queue, a task, a tenant, or of what they share start; those that run go on."
+EXAMPLES = (
+    "pause reports --minutes 30 --reason 'printer on fire'",
+    "pause --task send_ticket_email --tenant 7 --until 2026-11-24T06:00:00Z",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

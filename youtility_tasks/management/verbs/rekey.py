@@ -19,6 +19,10 @@ HELP = (
     "Seal `Secret` and `Pii` arguments of waiting jobs, running jobs and dead letters anew under the newest of "
     "`secret_keys`, so that an older one can be taken out. It may be stopped and run again; workers may stay up."
 )
+EXAMPLES = (
+    "rekey --dry-run",
+    "rekey --limit 1000",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

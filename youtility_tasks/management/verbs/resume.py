@@ -15,6 +15,10 @@ from .scope import Scope
 NAME = "resume"
 SCOPE = Scope.OPERATOR
 HELP = "End a pause: name what was paused, exactly."
+EXAMPLES = (
+    "resume reports",
+    "resume --task send_ticket_email --tenant 7",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

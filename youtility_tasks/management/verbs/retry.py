@@ -16,6 +16,11 @@ from .scope import Scope
 NAME = "retry"
 SCOPE = Scope.CHOSEN
 HELP = "Give dead letters a fresh set of attempts, beginning now; with --set with other arguments."
+EXAMPLES = (
+    "retry 88120 88121",
+    "retry 88120 --set level=2",
+    "retry --task send_ticket_email --tenant 7 --dry-run",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

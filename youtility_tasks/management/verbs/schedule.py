@@ -27,6 +27,13 @@ from .scope import Scope
 NAME = "schedule"
 SCOPE = Scope.ITS_OWN
 HELP = "List schedules; show, add, set, preview, pause, resume, run, remove one; holidays. Without --tenant: those of the sweeps."
+EXAMPLES = (
+    "schedule",
+    "schedule show nightly --tenant 7",
+    "schedule add nightly --task task_every_min --cron '0 2 * * *' --reason 'agreed'",
+    "schedule preview --task task_every_min --every 90s -n 3",
+    "schedule pause nightly --minutes 60",
+)
 
 ACTS = ("list", "show", "add", "set", "preview", "pause", "resume", "run", "remove", "holidays")
 _NEEDS_NAME = set(ACTS) - {"list", "preview", "holidays"}

@@ -48,12 +48,11 @@ def entered(scope: Scope, options: Namespace) -> Iterator[None]:
 
 def _said(options: Namespace) -> dict[str, str]:
     """The words with which somebody looks at everybody's jobs, or acts on them."""
-    words = (
+    words: tuple[str, ...] = (
         "act",
         "id",
         "ids",
         "what",
-        "search",
         "queue",
         "task",
         "status",
@@ -63,6 +62,7 @@ def _said(options: Namespace) -> dict[str, str]:
         "limit",
         "all",
     )
+    words += ("search", "by", "target", "name")
     said = {name: getattr(options, name, None) for name in words}
     return {name: str(value) for name, value in said.items() if value not in (None, [], False)}
 

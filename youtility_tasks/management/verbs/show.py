@@ -21,6 +21,10 @@ from .scope import Scope
 NAME = "show"
 SCOPE = Scope.TENANT
 HELP = "Show one job with every attempt, its error and its traceback."
+EXAMPLES = (
+    "show 88120",
+    "show 88120 --args --json | less",
+)
 
 _LONGEST_SHOWN = 4_000
 

@@ -18,6 +18,12 @@ from .scope import Scope
 NAME = "stats"
 SCOPE = Scope.CHOSEN
 HELP = "Show the queues now, and what ended in the last hour; with --since or --by, what ended since then, told apart by it."
+EXAMPLES = (
+    "stats --tenant 7",
+    "stats --all-tenants --json",
+    "stats --watch 5                          # until Ctrl-C",
+)
+CAN_WATCH = True
 
 
 def add_arguments(parser: CommandParser) -> None:

@@ -24,6 +24,10 @@ from .scope import Scope
 NAME = "submit"
 SCOPE = Scope.ITS_OWN
 HELP = "Enqueue one job of a task."
+EXAMPLES = (
+    "submit send_ticket_email --tenant 7 --json-args '{\"id\": 3}'",
+    "submit send_ticket_email --tenant 7 --json-args '{\"id\": 3}' --at 2026-11-24T06:00:00Z --priority 1",
+)
 
 
 def add_arguments(parser: CommandParser) -> None:

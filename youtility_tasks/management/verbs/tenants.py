@@ -19,6 +19,12 @@ from .scope import Scope
 NAME = "tenants"
 SCOPE = Scope.OPERATOR
 HELP = "List the tenants, add, rename, weigh or deactivate one; say who may do what for one, or which zone its schedules keep."
+EXAMPLES = (
+    "tenants",
+    "tenants add 7 'Acme Towers' --reason 'signed'",
+    "tenants grant 7 ann --role operator",
+    "tenants deactivate 7 --reason 'contract ended'",
+)
 
 _LONGEST_NAME = 200
 """Its column."""

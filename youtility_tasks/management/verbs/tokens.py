@@ -21,6 +21,11 @@ from .scope import Scope
 NAME = "tokens"
 SCOPE = Scope.ITS_OWN
 HELP = "List the tokens of the HTTP API, create or revoke one. A new one is shown once: only its digest is stored."
+EXAMPLES = (
+    "tokens",
+    "tokens create ann --name ci --tenant 7 --role operator --days 90",
+    "tokens revoke 3",
+)
 
 _RIGHT = (
     "Right is: tokens [--tenant N], tokens create USER --name NAME [--tenant N] [--role ROLE] [--days N] [--reason TEXT], or tokens "

@@ -18,6 +18,11 @@ from .scope import Scope
 NAME = "why"
 SCOPE = Scope.CHOSEN
 HELP = "Say why a job does not run, and when it may."
+EXAMPLES = (
+    "why 88120",
+    "why 88120 --tenant 7 --json",
+)
+CAN_WATCH = True
 
 
 def add_arguments(parser: CommandParser) -> None:

@@ -23,6 +23,11 @@ from .scope import Scope
 NAME = "workflow"
 SCOPE = Scope.CHOSEN
 HELP = "List runs, show one with its steps, start a template, send a signal, cancel, retry, store a definition."
+EXAMPLES = (
+    "workflow list --status running",
+    "workflow show 14 --tenant 7",
+    "workflow retry 14 --mode failed --tenant 7 --reason 'server is back'",
+)
 
 _USAGE = (
     "Right is: workflow [list] [--status S] [--name W], workflow show ID, workflow start TEMPLATE [--version N] [--context JSON], workflow signal ID "
