@@ -33,11 +33,6 @@ def add_arguments(parser: CommandParser) -> None:
         "--search",
         type=arguments.words,
         metavar="TEXT",
-        help="a job's id, its lock or unique key as a whole, or a part of its task's name",
-    )
-    parser.add_argument(
-        "--search",
-        metavar="TEXT",
         help="only what has this: an id, a lock or key, a part of a task's name; or words as task:send_* error:Timeout args.id:7",
     )
     arguments.add_filters(parser)

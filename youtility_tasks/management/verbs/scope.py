@@ -48,21 +48,10 @@ def entered(scope: Scope, options: Namespace) -> Iterator[None]:
 
 def _said(options: Namespace) -> dict[str, str]:
     """The words with which somebody looks at everybody's jobs, or acts on them."""
-    words: tuple[str, ...] = (
-        "act",
-        "id",
-        "ids",
-        "what",
-        "queue",
-        "task",
-        "status",
-        "fingerprint",
-        "since",
-        "until",
-        "limit",
-        "all",
-    )
-    words += ("search", "by", "target", "name")
+    words = (
+        "act", "id", "ids", "what", "search", "queue", "task", "status", "fingerprint", "since", "until", "limit", "all",
+        "by", "target", "name",
+    )  # fmt: skip
     said = {name: getattr(options, name, None) for name in words}
     return {name: str(value) for name, value in said.items() if value not in (None, [], False)}
 
