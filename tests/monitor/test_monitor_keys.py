@@ -11,6 +11,7 @@ from tests.monitor.conftest import ACME, BETA, Play, Screen, Yard, beside
 from tests.monitor.test_monitor_screen import a_worker
 from youtility_tasks.models import Job, QueueControl, TaskAuditLog, TaskWorker
 from youtility_tasks.monitor import doing
+from youtility_tasks.monitor.desk import Pane
 from youtility_tasks.monitor.dialogs import Ask
 from youtility_tasks.monitor.doing import Deed
 from youtility_tasks.testing import run_jobs
@@ -25,7 +26,8 @@ def entered() -> list[tuple[str, str, int | None]]:
 async def choose(screen: Screen, pane: str, key: object) -> None:
     """Put the cursor on that line of a pane."""
     await screen.press(pane)
-    await screen.until(lambda: str(key) in screen.app.board().lines, f"{key} is there")
+    its = list(Pane)[int(pane) - 1]
+    await screen.until(lambda: screen.app.pane is its and str(key) in screen.app.board().lines, f"{key} is there")
     screen.app.board().move_cursor(row=list(screen.app.board().lines).index(str(key)))
     await screen.until(lambda: screen.app.board().chosen == str(key))
 

@@ -101,7 +101,8 @@ def hostile_words_on_each_surface(yard: Yard, play: Play) -> dict[str, str]:
         seen["queues"] = screen.text
         for key, name, word in (("2", "workers", "14"), ("3", "jobs", str(job))):
             await screen.press(key)
-            await screen.until(lambda word=word: word in screen.app.board().lines and word in screen.text)
+            await screen.until(lambda name=name: screen.app.pane == name and screen.app.board().lines)
+            await screen.shows(word)
             seen[name] = screen.text
         await screen.press("enter")
         await screen.shows("attempt 1")
