@@ -166,14 +166,13 @@ def test_a_lost_database_is_told_and_found_again(yard: Yard, play: Play, cluster
 
 
 def test_an_answer_that_does_not_come_is_told(yard: Yard, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "DEADLINE_S", 0.3)
-
     async def story(screen: Screen) -> None:
         def hang() -> None:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_sleep(60)")
 
-        with pytest.raises(desk.Unreachable):
+        with monkeypatch.context() as impatient, pytest.raises(desk.Unreachable):
+            impatient.setattr(desk, "DEADLINE_S", 0.3)
             await screen.app.desk.ask(hang)
         await screen.looked()
 

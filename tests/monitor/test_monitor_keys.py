@@ -11,6 +11,7 @@ from tests.monitor.conftest import ACME, BETA, Play, Screen, Yard, beside
 from tests.monitor.test_monitor_screen import a_worker
 from youtility_tasks.models import Job, QueueControl, TaskAuditLog, TaskWorker
 from youtility_tasks.monitor import doing
+from youtility_tasks.monitor.desk import Pane
 from youtility_tasks.monitor.dialogs import Ask
 from youtility_tasks.monitor.doing import Deed
 from youtility_tasks.testing import run_jobs
@@ -25,7 +26,8 @@ def entered() -> list[tuple[str, str, int | None]]:
 async def choose(screen: Screen, pane: str, key: object) -> None:
     """Put the cursor on that line of a pane."""
     await screen.press(pane)
-    await screen.until(lambda: str(key) in screen.app.board().lines, f"{key} is there")
+    its = list(Pane)[int(pane) - 1]
+    await screen.until(lambda: screen.app.pane is its and str(key) in screen.app.board().lines, f"{key} is there")
     screen.app.board().move_cursor(row=list(screen.app.board().lines).index(str(key)))
     await screen.until(lambda: screen.app.board().chosen == str(key))
 
@@ -119,29 +121,28 @@ def test_a_dialog_that_asks_for_no_reason_would_be_noticed(
         discarding_without_a_reason(yard, play)
 
 
-def test_who_thinks_better_of_it_changes_nothing(yard: Yard, play: Play) -> None:
+def test_what_is_thought_better_of_or_refused_or_gone_changes_nothing(yard: Yard, play: Play) -> None:
     job = yard.put(ACME, yard.polish)
 
     async def story(screen: Screen) -> None:
         await choose(screen, "3", job)
         await screen.press("c")
         await answer(screen, "twice", last="escape")
-        await screen.looked()
-
-    play(story, size=SIZE)
-
-    assert Job.objects.get().status == "todo" and entered() == []
-
-
-def test_what_is_refused_is_told_and_the_screen_goes_on(yard: Yard, play: Play) -> None:
-    job = yard.put(ACME, yard.polish)
-
-    async def story(screen: Screen) -> None:
-        await choose(screen, "3", job)
+        await screen.until(lambda: not isinstance(screen.app.screen, Ask))
         await screen.press("r")
         await answer(screen, "")
         await screen.shows("cannot be retried")
+        assert await beside(lambda: (Job.objects.get().status, entered())) == ("todo", [])
+        await beside(lambda: Job.objects.all().delete())
         await screen.looked()
+        await screen.shows("No job matches.")
+        await screen.press("c")
+        screen.app._read_job(job)
+        await screen.shows(f"No job has the id {job} any more.")
+        await screen.press("escape")
+        screen.app._do(doing.cancel(job))
+        await answer(screen, "")
+        await screen.shows(f"No job has the id {job} here")
 
     play(story, size=SIZE)
 
@@ -190,20 +191,5 @@ def test_jobs_are_filtered_searched_and_opened(yard: Yard, play: Play) -> None:
         await screen.until(lambda: set(screen.app.board().lines) == {str(broken)}, "the jobs of the error")
         await screen.press("enter")
         await screen.shows("ValueError: oh no", "attempt 1: failed")
-
-    play(story, size=SIZE)
-
-
-def test_a_job_that_went_while_it_was_looked_at_is_no_fault(yard: Yard, play: Play) -> None:
-    job = yard.put(ACME, yard.polish)
-
-    async def story(screen: Screen) -> None:
-        await choose(screen, "3", job)
-        await beside(lambda: Job.objects.all().delete())
-        await screen.press("enter")
-        await screen.shows("No job has the id")
-        await screen.press("escape", "c")
-        await answer(screen, "")
-        await screen.shows("No job has the id")
 
     play(story, size=SIZE)

@@ -281,6 +281,9 @@ VERBS = (
     ["workflow", "list"],
     ["workflow", "templates"],
     ["tokens"],
+    ["audit"],
+    ["tasks", "remember"],
+    ["monitor", "--once"],
 )
 OF_THE_INSTALLATION = (["workers"], ["doctor"], ["tasks"])
 BY_ID = ("show", "why", "cancel", "retry", "discard")
@@ -322,7 +325,9 @@ def test_the_command_line(as_web: House, form: list[str], caplog: pytest.LogCapt
 
 def test_an_operator_on_the_command_line_reads_nobodys_words(as_web: House, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    for_all = [verb for verb in VERBS if verb[0] in {"jobs", "dead-letters", "stats", "cancel", "retry", "discard"}]
+    for_all = [
+        verb for verb in VERBS if verb[0] in {"jobs", "dead-letters", "stats", "cancel", "retry", "discard", "monitor"}
+    ]
     said = [say(*verb, "--all-tenants", "--json") for verb in for_all[:4]]
     said += [say(*verb, "--all-tenants") for verb in for_all]
     said += [say(*verb, *form) for verb in OF_THE_INSTALLATION for form in ([], ["--json"])]

@@ -226,7 +226,7 @@ def test_without_an_operator_it_says_so(manage: Manage, house: House) -> None:
 
 
 def test_the_monitor_the_audit_and_one_task_are_a_tenants_own_or_an_operators(manage: Manage, house: House) -> None:
-    for words in (["monitor", "--json"], ["audit"], ["tasks", "remember"]):
+    for words in (["monitor", "--json"], ["audit"], ["tasks", "send_ticket_email"]):
         assert manage(*words)[0] == 2
     code, mine = manage("monitor", "--tenant", "7")
     assert (code, mine["workers"], [group["count"] for group in mine["failures"]]) == (0, None, [1])

@@ -21,8 +21,9 @@ def worker(**state: Any) -> Worker:
     made.appetite = Appetite(QueueSettings(processes=1, threads=2))
     made.children = SimpleNamespace(stuck=lambda: 0)  # type: ignore[assignment]
     made.holdings = Holdings()
-    made.lease = Lease("email", 2, None, None, made.holdings, token="", dead=[], look_again=lambda: None)  # type: ignore[arg-type]
-    made.lease.worker_id, made.stop_at = 1, None
+    deaf: Any = lambda *_: None  # noqa: E731
+    made.lease = Lease("email", 2, None, None, made.holdings, token="", dead=[], look_again=deaf, obey=deaf)  # type: ignore[arg-type]
+    made.lease.worker_id, made.stop_at, made.is_quiet = 1, None, False
     for name, value in state.items():
         setattr(made.lease if hasattr(made.lease, name) else made, name, value)
     return made
@@ -32,8 +33,8 @@ def test_a_worker_with_a_lease_claims_what_can_start() -> None:
     assert worker()._room() == 2
 
 
-@pytest.mark.parametrize("state", [{"worker_id": None}, {"stop_at": 0.0}], ids=str)
-def test_a_worker_that_is_not_registered_or_stops_claims_nothing(state: dict[str, Any]) -> None:
+@pytest.mark.parametrize("state", [{"worker_id": None}, {"stop_at": 0.0}, {"is_quiet": True}], ids=str)
+def test_a_worker_that_is_not_registered_or_stops_or_is_quiet_claims_nothing(state: dict[str, Any]) -> None:
     assert worker(**state)._room() == 0
 
 
