@@ -102,7 +102,8 @@ class Source:
     def _connected(self) -> psycopg.Connection[Any]:
         self._was_kept = self._connection is not None and not self._connection.closed
         if self._connection is None or self._connection.closed:
-            if settings().roles is not None and "exporter" not in settings().roles:
+            roles = settings().roles
+            if roles is not None and "exporter" not in roles:
                 raise ConfigurationError(
                     "YOUTILITY_TASKS: roles has no 'exporter'; right is a user of its own for it, then `setup_task_queue`."
                 )

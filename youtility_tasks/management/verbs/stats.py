@@ -53,15 +53,15 @@ def run(options: Namespace) -> Answer:
             empty="No attempt ended in the last hour.",
         )
         return Answer(document, [queues, ended])
-    by = options.by or "task"
+    by: metrics.GroupBy = options.by or "task"
     since = arguments.since(options) or now - metrics.HOUR
     rows = metrics.summary(since=since, until=now, by=by, tenant_id=options.tenant)
     if options.tenant is not None and not rows:
         arguments.explain_nothing(options)
     document["ended"] = number_documents.summary(since, now, by, rows)
-    head = ("task", "queue") if by == "task" else (by,)
+    names = ("task", "queue") if by == "task" else (by,)
     ended = table(
-        (*head, "ended", "succeeded", "retried", "failed", "wait p50", "p95", "run p50", "p95"),
+        (*names, "ended", "succeeded", "retried", "failed", "wait p50", "p95", "run p50", "p95"),
         [(*_names(each, by), *_cells(each)) for each in rows],
         empty=f"No attempt ended since {since:%Y-%m-%d %H:%M:%S %Z}.",
     )
