@@ -45,7 +45,7 @@ def ended(n: int, *, ago_s: float = 60) -> None:
         cursor.execute(_ENDED, {"n": n, "ago_s": ago_s, "tasks": list(registry.registered())[:32]})
 
 
-def fill(rows: int) -> dict[str, float]:
+def fill(rows: int, days: int = DAYS) -> dict[str, float]:
     """The days with their attempts, folded as they come; how fast they were."""
     from django.db import connection
     from django.test import override_settings
@@ -53,13 +53,13 @@ def fill(rows: int) -> dict[str, float]:
     from youtility_tasks.upkeep import rollup
 
     seconds = 0.0
-    with override_settings(YOUTILITY_TASKS={"metrics_late_hours": 24.0 * (DAYS + 2)}), connection.cursor() as cursor:
-        for day in range(DAYS, -1, -1):
+    with override_settings(YOUTILITY_TASKS={"metrics_late_hours": 24.0 * (days + 2)}), connection.cursor() as cursor:
+        for day in range(days, -1, -1):
             cursor.execute("SELECT youtility_tasks_add_history_day_v1((now() - %s * interval '1 day')::date)", [day])
         left = rows
         while left > 0:
             some = min(left, 100_000)
-            ended(some, ago_s=DAYS * 86_400)
+            ended(some, ago_s=days * 86_400)
             left -= some
             began = time.monotonic()
             rollup.fold()
@@ -68,7 +68,7 @@ def fill(rows: int) -> dict[str, float]:
     return {"rows": rows, "folded_per_s": round(rows / seconds)}
 
 
-def measure() -> dict[str, Any]:
+def measure(rounds: int = _ROUNDS) -> dict[str, Any]:
     """Everything that is asked for while a system runs, in ms."""
     from django.db import connection
 
@@ -89,20 +89,22 @@ def measure() -> dict[str, Any]:
         assert own.read() is not None
 
     found: dict[str, Any] = {
-        "fold_of_nothing": _ms(rollup.fold),
-        "fold_of_1000": _ms(rollup.fold, before=lambda: ended(1_000)),
-        "scrape": _ms(lambda: answering.body("")),
-        "scrape_reading_on_a_new_connection": _ms(fresh_scrape),
+        "fold_of_nothing": _ms(rollup.fold, rounds),
+        "fold_of_1000": _ms(rollup.fold, rounds, before=lambda: ended(1_000)),
+        "scrape": _ms(lambda: answering.body(""), rounds),
+        "scrape_reading_on_a_new_connection": _ms(fresh_scrape, rounds),
         "scrape_bytes": len(text),
-        "summary_of_an_hour_by_task": _ms(lambda: metrics.summary(**ago(hours=1), by="task")),
-        "summary_of_a_day_by_task": _ms(lambda: metrics.summary(**ago(days=1), by="task")),
-        "summary_of_30_days_by_task": _ms(lambda: metrics.summary(**ago(days=30), by="task")),
-        "summary_of_a_day_by_task_of_a_tenant": _ms(lambda: metrics.summary(**ago(days=1), by="task", tenant_id=7)),
-        "series_of_a_day_by_queue": _ms(lambda: metrics.series(**ago(days=1), step_s=300, group_by="queue")),
-        "series_of_an_hour": _ms(lambda: metrics.series(**ago(hours=1), step_s=60)),
+        "summary_of_an_hour_by_task": _ms(lambda: metrics.summary(**ago(hours=1), by="task"), rounds),
+        "summary_of_a_day_by_task": _ms(lambda: metrics.summary(**ago(days=1), by="task"), rounds),
+        "summary_of_30_days_by_task": _ms(lambda: metrics.summary(**ago(days=30), by="task"), rounds),
+        "summary_of_a_day_by_task_of_a_tenant": _ms(
+            lambda: metrics.summary(**ago(days=1), by="task", tenant_id=7), rounds
+        ),
+        "series_of_a_day_by_queue": _ms(lambda: metrics.series(**ago(days=1), step_s=300, group_by="queue"), rounds),
+        "series_of_an_hour": _ms(lambda: metrics.series(**ago(hours=1), step_s=60), rounds),
     }
     ended(10_000)
-    found["summary_of_an_hour_with_10000_not_folded"] = _ms(lambda: metrics.summary(**ago(hours=1), by="task"))
+    found["summary_of_an_hour_with_10000_not_folded"] = _ms(lambda: metrics.summary(**ago(hours=1), by="task"), rounds)
     rollup.fold()
     with connection.cursor() as cursor:
         cursor.execute("SELECT resolution_s, count(*) FROM youtility_tasks_taskperformancemetrics GROUP BY 1")
@@ -110,9 +112,12 @@ def measure() -> dict[str, Any]:
         cursor.execute("SELECT pg_total_relation_size('youtility_tasks_taskperformancemetrics')")
         found["metrics_mb"] = round(cursor.fetchone()[0] / 1e6)
         cursor.execute(
-            "SELECT sum(pg_total_relation_size(i.inhrelid)) FROM pg_inherits i WHERE i.inhparent = 'youtility_tasks_history'::regclass"
+            "SELECT sum(pg_total_relation_size(i.inhrelid))::bigint FROM pg_inherits i WHERE i.inhparent = 'youtility_tasks_history'::regclass"
         )
         found["history_mb"] = round(cursor.fetchone()[0] / 1e6)
+        # As the migration builds it, over rows that have no entry in it.
+        build = "CREATE INDEX ON youtility_tasks_history (written_in) WHERE written_in > '9223372036854775807'"
+        found["index_of_no_entry_built"] = _ms(lambda: cursor.execute(build), 1)
     return found
 
 
@@ -148,9 +153,9 @@ def ending_us() -> dict[str, float]:
     return {name: round(statistics.median(each), 2) for name, each in took.items()}
 
 
-def _ms(act: Callable[[], Any], *, before: Callable[[], Any] = lambda: None) -> float:
+def _ms(act: Callable[[], Any], rounds: int, *, before: Callable[[], Any] = lambda: None) -> float:
     took = []
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         before()
         began = time.monotonic()
         act()
@@ -163,7 +168,11 @@ def main(arguments: list[str]) -> None:
         import django
 
         django.setup()
-        steps = {"--fill": lambda: fill(int(arguments[1])), "--measure": measure, "--ending": ending_us}
+        steps = {
+            "--fill": lambda: fill(*map(int, arguments[1:])),
+            "--measure": lambda: measure(*map(int, arguments[1:])),
+            "--ending": ending_us,
+        }
         volume.tell(steps[arguments[0]])
         return
     rows = int(arguments[0]) if arguments else ROWS

@@ -364,30 +364,20 @@ def test_cleanup_of_a_part(words, attempts, manage, old_history):
     assert manage("cleanup", "--json", *words).json["attempts"] == attempts
 
 
-def test_cleanup_takes_numbers_whose_days_are_over_and_says_how_many(manage, settings):
-    days_ago = {2: 60, 20: 60, 30: 3_600, 500: 3_600}
+def test_cleanup_takes_numbers_whose_days_are_over_and_says_how_many(manage):
+    insert = "INSERT INTO youtility_tasks_taskperformancemetrics SELECT (jsonb_populate_record(NULL::youtility_tasks_taskperformancemetrics, %s::jsonb)).*"
     with connection.cursor() as cursor:
-        for days, resolution_s in days_ago.items():
-            cursor.execute(
-                "INSERT INTO youtility_tasks_taskperformancemetrics SELECT (jsonb_populate_record(NULL::youtility_tasks_taskperformancemetrics,"
-                " %s::jsonb)).*",
-                [
-                    json.dumps(
-                        {
-                            **_NUMBERS,
-                            "id": days,
-                            "resolution_s": resolution_s,
-                            "begins_at": str(timezone.now() - timedelta(days=days)),
-                        }
-                    )
-                ],
-            )
+        for days, resolution_s in {2: 60, 20: 60, 30: 3_600, 500: 3_600}.items():
+            begins_at = timezone.now() - timedelta(days=days)
+            row = {**_NUMBERS, "id": days, "resolution_s": resolution_s, "begins_at": begins_at.isoformat()}
+            cursor.execute(insert, [json.dumps(row)])
 
     told = manage("cleanup", "--dry-run", "--json").json
+    of_one = manage("cleanup", "--outcome", "succeeded", "--json").json
     assert TaskPerformanceMetrics.objects.count() == 4
     gone = manage("cleanup", "--json").json
 
-    assert [(each["minutes"], each["hours"]) for each in (told, gone)] == [(1, 1), (1, 1)]
+    assert [(each["minutes"], each["hours"]) for each in (told, of_one, gone)] == [(1, 1), (0, 0), (1, 1)]
     assert set(TaskPerformanceMetrics.objects.values_list("id", flat=True)) == {2, 30}
     assert manage("cleanup", "--json", "--task", "send_ticket_email").json["hours"] == 0
 

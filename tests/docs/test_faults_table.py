@@ -10,7 +10,7 @@ from youtility_tasks.verify import nemesis, shapes
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = re.findall(
-    r"^\| ([A-H]\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", (ROOT / "tests/faults/README.md").read_text(), re.M
+    r"^\| ([A-I]\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", (ROOT / "tests/faults/README.md").read_text(), re.M
 )
 FAULTS = [
     *(f"A{n}" for n in range(1, 21)),
@@ -20,7 +20,8 @@ FAULTS = [
     *(f"E{n}" for n in range(58, 67)),
     *(f"F{n}" for n in (*range(67, 75), 76, 79)),
     *(f"G{n}" for n in (80, 81, 83, 84)),
-    *(f"H{n}" for n in (88, 89, 90, 92, 94, 95, 96, 97, 98, 103)),
+    *(f"H{n}" for n in (88, 89, 90, 92, 94, 95, 96, 97, 98, 103, 111, 112)),
+    *(f"I{n}" for n in range(116, 119)),
 ]
 
 

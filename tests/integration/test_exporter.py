@@ -22,9 +22,9 @@ from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
+from tests.integration.attempts import ended
 from tests.integration.desk import Desk, execute, rows
 from tests.integration.sessions import aside
-from tests.integration.test_folding import ended
 from youtility_tasks import queries
 from youtility_tasks.exporter import answering, source
 from youtility_tasks.exporter.serving import Server
@@ -189,8 +189,8 @@ def test_names_that_anybody_may_choose_make_no_series(scrape: Any) -> None:
         for n in range(1, 1001)
     )
     execute(
-        "INSERT INTO youtility_tasks_taskworker (id, host, pid, queue_name, status, children, memory_bytes)"
-        " SELECT n, 'h', 1, 'q' || n, 'running', '\"x\"', 10 FROM generate_series(1, 1000) n"
+        "INSERT INTO youtility_tasks_taskworker (id, host, pid, queue_name, status, slots, children, memory_bytes)"
+        " SELECT n, 'h', 1, 'q' || n, 'running', 1, '\"x\"', 10 FROM generate_series(1, 1000) n"
     )
     rollup.fold()
 
@@ -372,13 +372,13 @@ def test_the_command_refuses_what_it_cannot_or_should_not_do(
 
 def test_without_its_answer_in_time_a_scrape_would_wait(scrape: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound is what makes it quick: with a longer one the slow database is waited for."""
-    monkeypatch.setattr(source, "ANSWER_S", 3.0)
+    monkeypatch.setattr(source, "ANSWER_S", 2.5)
     scrape()
     with aside() as other:
         other.do(lambda: execute("BEGIN"))
         other.do(lambda: execute("LOCK youtility_tasks_metricstotal IN ACCESS EXCLUSIVE MODE"))
         began = time.monotonic()
-        threading.Timer(1.5, lambda: other.do(lambda: execute("ROLLBACK"))).start()
+        threading.Timer(1.1, lambda: other.do(lambda: execute("ROLLBACK"))).start()
         assert value(values(scrape()), "up") == 1
-        assert time.monotonic() - began > 1.2
+        assert time.monotonic() - began > 1.0
     assert connection.is_usable()

@@ -10,11 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.acceptance.crew import REPOSITORY, Crew, until
 from tests.poolers.bouncer import Pgbouncer, a_bouncer, bouncer
+from youtility_tasks import queries
 from youtility_tasks.doctor import safety
+from youtility_tasks.exporter.source import Source
 
 SLOW_POLL_S = 30.0
 """Longer than any wait of a test: who starts a job earlier was woken."""
@@ -78,6 +81,27 @@ def own_connections(crew: Crew) -> int:
         "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'youtility worker%%' AND datname = current_database()"
     )
     return int(count)
+
+
+def test_exporters_may_share_the_sessions_of_a_pooler(fresh_database: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = psycopg.connect
+    with bouncer(fresh_database.url, "transaction", default_pool_size=1) as pooled:
+        monkeypatch.setattr(queries, "conninfo", lambda *given, **more: pooled)
+
+        def scraped() -> list[bool]:
+            """By two in turn, more often than makes psycopg prepare a statement."""
+            exporters = [Source(), Source()]
+            found = [exporter.read() is not None for _ in range(8) for exporter in exporters]
+            for exporter in exporters:
+                exporter.close()
+            return found
+
+        assert all(scraped())
+        monkeypatch.setattr(
+            "youtility_tasks.exporter.source.psycopg.connect",
+            lambda to, **ways: connect(to, **{**ways, "prepare_threshold": 1}),
+        )
+        assert not all(scraped())
 
 
 def test_transaction_mode_without_a_way_around_is_refused_and_nothing_is_started_again(crew: Crew) -> None:

@@ -107,7 +107,7 @@ class Source:
                 raise ConfigurationError(
                     "YOUTILITY_TASKS: roles has no 'exporter'; right is a user of its own for it, then `setup_task_queue`."
                 )
-            self._connection = psycopg.connect(
-                queries.conninfo("youtility exporter", part="exporter"), connect_timeout=2, autocommit=True
-            )
+            # Prepared statements would meet those of another exporter behind a pooler.
+            ways: dict[str, Any] = {"connect_timeout": 2, "autocommit": True, "prepare_threshold": None}
+            self._connection = psycopg.connect(queries.conninfo("youtility exporter", part="exporter"), **ways)
         return self._connection

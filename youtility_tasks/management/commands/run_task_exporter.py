@@ -47,6 +47,5 @@ class Command(BaseCommand):
                 f"Nothing can listen at {host}:{options['port']}: {error}. Choose another --port."
             ) from error
         with server, terminable(), contextlib.suppress(KeyboardInterrupt):
-            where, port = str(server.server_address[0]), server.server_address[1]
-            self.stderr.write(f"http://{where}:{port}/metrics")
+            self.stderr.write(f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/metrics")
             server.serve_forever()

@@ -65,9 +65,9 @@ def run(options: Namespace) -> Answer:
     if options.tenant is not None and not rows:
         arguments.explain_nothing(options)
     document["ended"] = number_documents.summary(since, now, by, rows)
-    named = ("task", "queue") if by == "task" else (by,)
+    names = ("task", "queue") if by == "task" else (by,)
     ended = table(
-        (*named, "ended", "succeeded", "retried", "failed", "wait p50", "p95", "run p50", "p95"),
+        (*names, "ended", "succeeded", "retried", "failed", "wait p50", "p95", "run p50", "p95"),
         [(*_names(each, by), *_cells(each)) for each in rows],
         empty=f"No attempt ended since {since:%Y-%m-%d %H:%M:%S %Z}.",
     )
