@@ -14,7 +14,7 @@ from youtility_tasks.documents import jobs as documents
 from youtility_tasks.listing import JobFilter, JobLine
 from youtility_tasks.status import LABELS, JobStatus
 
-from . import charts, jobs_acts, operations, pulse
+from . import charts, jobs_acts, operations, pulse, saving
 from .asking import FILTERS, PASSING, said, wanted
 from .looking import enter_contents
 from .table import page
@@ -123,6 +123,7 @@ def _rail(visit: Visit, asked: JobFilter, newest: int | None = None) -> dict[str
         "statuses": statuses,
         "in_queues": in_queues,
         "views": _views(visit),
+        "own_views": saving.of(visit),
         "again": visit.here(**PASSING | {"part": "rail", "newest": newest, "opened": opened or pulse.now()}),
         "newest_page": "?" + visit.here(**PASSING).partition("?")[2],
         "pulse_token": pulse.token(visit, asked, newest, opened=opened) if newest is not None and not _is_searched(asked) else None,
