@@ -88,7 +88,7 @@ def test_a_tenants_people_see_and_act_on_their_own_rows_alone(web: House, ann: C
         "jobs/?q=error:x",
         "jobs/?q=args.secret:x",
     ):
-        assert not re.search(r"Bolt|/jobs/(%s)/" % "|".join(map(str, theirs.values())), shown(ann, path)), path
+        assert not re.search(rf"Bolt|/jobs/({'|'.join(map(str, theirs.values()))})/", shown(ann, path)), path
     for each in theirs.values():
         assert ann.get(f"/tasks/jobs/{each}/").status_code == 404
     assert ann.post("/tasks/acts/retry-jobs/", {"job": [mine["failed"], theirs["failed"]]}).status_code == 303
