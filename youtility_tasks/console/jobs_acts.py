@@ -95,7 +95,6 @@ class RetryJobs(_JobsAct):
     name, needs, label = "retry-jobs", "retry", "Retry"
     participle = "retried"
     statuses = (JobStatus.FAILED,)
-    asks_reason = False
     becomes = (
         "They have failed for good. Each goes back to its queue with a fresh set of attempts, beginning now.",
         "What has been done once (a mail that was sent) is not done again, if its task keeps an effect key.",
@@ -103,7 +102,7 @@ class RetryJobs(_JobsAct):
 
     def act_on(self, job_ids: Sequence[int], reason: str) -> Acts:
         """See `acts.retry_many`."""
-        return acts.retry_many(job_ids)
+        return acts.retry_many(job_ids, reason)
 
 
 @act

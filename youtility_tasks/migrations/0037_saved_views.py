@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     view that somebody has kept.
     """
 
-    dependencies = [("youtility_tasks", "0031_queue_snapshot")]
+    dependencies = [("youtility_tasks", "0034_orders")]
 
     operations = [
         migrations.CreateModel(
