@@ -171,6 +171,23 @@ def test_each_word_narrows_the_list(visitor, work: dict[str, Any], words: str, n
     assert [name for name, job_id in work["mine"].items() if f"/tasks/jobs/{job_id}/" in shown] == names
 
 
+def test_all_that_match_can_be_acted_on_where_one_status_is_shown(visitor, work: dict[str, Any]) -> None:
+    def offered(who: str, words: str) -> list[str]:
+        return [each["label"] for each in visitor(who).get(f"/tasks/jobs/?{words}").context["of_all"]]
+
+    assert (
+        offered("operator", "status=failed") == offered("operator", "q=status:failed") == ["Retry all", "Discard all"]
+    )
+    assert offered("operator", "status=todo") == ["Cancel all"]
+    assert (
+        offered("operator", "") == offered("operator", "status=succeeded") == offered("viewer", "status=failed") == []
+    )
+    long = "x" * 490
+    assert visitor("operator").get(f"/tasks/jobs/?status=failed&q={long}").status_code == 200
+    shown = visitor("viewer").get("/tasks/jobs/?since=2026-01-02T10:00%2B05:30&status=todo,failed").content.decode()
+    assert "2026-01-02 04:30 UTC" in shown and "waiting or failed" in shown
+
+
 def test_a_page_ends_and_the_next_goes_on_behind_it(
     visitor, acme: int, add_task, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from youtility_tasks import search
@@ -44,23 +45,22 @@ def wanted(visit: Visit, words: Words | None = None) -> JobFilter:
 
 def said(visit: Visit) -> list[Mapping[str, str]]:
     """The filters as chips, each with the address that takes it away."""
-    names = {
-        "status": "is",
-        "queue": "in",
-        "task": "task",
-        "since": "since",
-        "until": "until",
-        "q": "with",
-        "fingerprint": "error",
-    }
     return [
-        {"name": names[name], "value": _as_said(name, visit.words.text(name)), "without": visit.here(**PASSING | {name: None})}
+        {"name": _NAMES[name], "value": _as_said(visit, name), "without": visit.here(**PASSING | {name: None})}
         for name in FILTERS
-        if visit.words.text(name)
-    ]  # fmt: skip
+        if visit.words.text(name, longest=search.LONGEST)
+    ]
 
 
-def _as_said(name: str, value: str) -> str:
-    if name == "status":
-        return " or ".join(LABELS.get(each.strip(), each.strip()) for each in value.split(","))
-    return f"{value[:16].replace('T', ' ')} UTC" if name in ("since", "until") else value
+_NAMES = {
+    "status": "is", "queue": "in", "task": "task", "since": "since", "until": "until", "q": "with", "fingerprint": "error",
+}  # fmt: skip
+
+
+def _as_said(visit: Visit, name: str) -> str:
+    match name:
+        case "status":
+            return " or ".join(LABELS.get(each, each) for each in visit.words.choices(name, list(JobStatus)))
+        case "since" | "until" if (instant := visit.words.instant(name)) is not None:
+            return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return visit.words.text(name, longest=search.LONGEST)

@@ -47,7 +47,7 @@ def jobs(visit: Visit) -> Shown:
         **_rail(visit, asked, newest if is_newest else None),
         "rows": [row(each) for each in shown],
         "acts": jobs_acts.offered(visit),
-        "of_all": operations.of_all(visit),
+        "of_all": operations.of_all(visit, asked),
         "older": visit.here(**PASSING | {"before": older}) if older else None,
         "first": visit.here(**PASSING),
         "is_newest": is_newest,

@@ -9,11 +9,13 @@ from django import forms
 from django.http import QueryDict
 
 from youtility_tasks import operations as house
+from youtility_tasks import search
 from youtility_tasks.conf import settings
 from youtility_tasks.documents import operations as documents
 from youtility_tasks.errors import Refused
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.models import TaskOperation
+from youtility_tasks.status import JobStatus
 
 from . import asking
 from .acting import Act, Done, Form, Proposal, act
@@ -74,7 +76,7 @@ class _Matching(forms.Form):
     task = forms.CharField(required=False, max_length=128)
     since = forms.CharField(required=False, max_length=64)
     until = forms.CharField(required=False, max_length=64)
-    q = forms.CharField(required=False, max_length=500)
+    q = forms.CharField(required=False, max_length=search.LONGEST)
     fingerprint = forms.CharField(required=False, max_length=16)
 
 
@@ -157,15 +159,18 @@ class DiscardAll(_OfAll):
     becomes = "They leave the dead letters and will not run again. Their history stays."
 
 
-def of_all(visit: Visit) -> list[Mapping[str, Any]]:
+def of_all(visit: Visit, asked: JobFilter) -> list[Mapping[str, Any]]:
     """The acts on everything that the list of jobs means; which fit depends on the status that it shows."""
-    status = visit.words.text("status")
-    fits: dict[str, tuple[type[_OfAll], ...]] = {"failed": (RetryAll, DiscardAll), "todo": (CancelAll,)}
-    target = {name: visit.words.text(name, longest=500) for name in _Matching.base_fields}
+    fits: dict[JobStatus, tuple[type[_OfAll], ...]] = {
+        JobStatus.FAILED: (RetryAll, DiscardAll),
+        JobStatus.TODO: (CancelAll,),
+    }
+    status = next(iter(asked.statuses)) if len(asked.statuses) == 1 else None
+    target = {name: visit.words.text(name, longest=search.LONGEST) for name in _Matching.base_fields}
     return [
         {"label": f"{each.label} all", "hurts": each.hurts,
          "address": visit.to(f"act-{each.name}", next=visit.request.get_full_path(), **target)}
-        for each in fits.get(status, ())
+        for each in (fits.get(status, ()) if status is not None else ())
         if visit.may(each.needs)
     ]  # fmt: skip
 
