@@ -14,8 +14,10 @@ from django.urls import reverse
 from tests.api.speaking import ACME
 from youtility_tasks import Retry, Task, members, operations, tenant
 from youtility_tasks.console.acting import ACTS
+from youtility_tasks.context import TaskContext
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.models import Job, TaskAuditLog, TaskOperation
+from youtility_tasks.testing import run_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +28,12 @@ OPERATE = ("operator", "admin", "ops")
 
 def fail(*, number: int = 0) -> None:
     raise ValueError(f"unheard-of {number}")
+
+
+def stop_halfway(context: TaskContext) -> None:
+    context.checkpoint({"last_seen": 40})
+    context.progress(40, 100, "row 40")
+    raise ValueError("no row 41")
 
 
 @pytest.fixture
@@ -128,6 +136,18 @@ def test_a_tenants_people_read_what_failed_and_why_it_waits(visitor, work: dict[
         and "process" not in waits
     )
     assert "unheard-of" in group and "test" in group
+
+
+def test_progress_and_checkpoint_are_shown_to_whose_job_it_is(visitor, acme: int, declare: Callable[..., Task]) -> None:
+    task = declare(stop_halfway, name="halfway", queue_name="email", takes_context=True, retry=Retry(1))
+    with tenant(acme):
+        job_id = int(task.enqueue().id)
+    run_jobs()
+
+    mine, theirs = (visitor(who).get(f"/tasks/jobs/{job_id}/").content.decode() for who in ("viewer", "ops"))
+
+    assert "40 %" in mine and "row 40" in mine and "last_seen" in mine and "Checkpoint" in mine
+    assert "40 %" in theirs and "last_seen" not in theirs
 
 
 def test_an_operator_with_a_role_who_reads_contents_is_entered_once(

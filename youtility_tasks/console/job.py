@@ -54,6 +54,7 @@ def job(visit: Visit, job_id: int) -> Shown:
         context |= {
             "attempts": attempts[::-1],
             "args": documents.args(known) if visit.sees_contents else None,
+            "checkpoint": _checkpoint(known) if visit.sees_contents else None,
             "result": _result(known) if visit.sees_contents else None,
             "has_result": known.status is JobStatus.SUCCEEDED and visit.sees_contents,
             "origins": [_origin(visit, each) for each in history.origins(job_id)],
@@ -164,6 +165,12 @@ def _cut(text: str | None) -> str | None:
     if text is None or len(text) <= _LONGEST_SHOWN:
         return text
     return f"{text[: _LONGEST_SHOWN // 2]}\n\n… {len(text) - _LONGEST_SHOWN:,} characters are left out here …\n\n{text[-_LONGEST_SHOWN // 2 :]}"
+
+
+def _checkpoint(known: JobStory) -> Any:
+    """Where its next attempt goes on; asked of what has run, and has not ended well."""
+    has_begun = known.job is not None and (known.attempts or known.status is JobStatus.DOING)
+    return notes.kept_by(known.job_id) if has_begun else None
 
 
 def _result(known: JobStory) -> Any:
