@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from . import foreign, payload, registry, tasks_api
+from . import foreign, payload, queries, registry, tasks_api
 from .declaration import Task
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
@@ -75,6 +76,31 @@ def last_failure(task_names: Collection[str], *, tenant_id: int | None = None) -
     found = TaskExecutionHistory.objects.filter(task_name__in=task_names, status=JobStatus.FAILED).for_tenant(tenant_id)
     unread = TENANTS_OWN if roles.acting_as() == "ops" else ("args", "result", "output")
     return found.defer(*unread).order_by("-finished_at").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a job."""
+
+    kind: str
+    """ "workflow" or "schedule"."""
+    id: str
+    name: str
+    step: str = ""
+    """Of the workflow."""
+    tick_at: datetime | None = None
+    """Of the schedule."""
+
+
+def origins(job_id: int) -> list[Origin]:
+    """The workflow's step or the schedule's tick that made this job; empty: somebody enqueued it. One statement."""
+    return [Origin(*row) for row in queries.fetch("origin_of_job", {"job_id": job_id})]
+
+
+def latest_runs(task_name: str, *, tenant_id: int | None = None, limit: int = 40) -> list[TaskExecutionHistory]:
+    """The attempts of a task that ended last, newest first, with their numbers alone: one statement, by index."""
+    found = TaskExecutionHistory.objects.for_tenant(tenant_id).of_task(task_name).order_by("-finished_at")
+    return list(found.only("job_id", "finished_at", "run_ms", "wait_ms", "outcome", "status")[:limit])
 
 
 def result(result_id: str) -> tasks_api.TaskResult[Any]:

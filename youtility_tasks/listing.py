@@ -204,8 +204,10 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
         found = found.filter(_known_as(wanted.search, "job_id"))
     if wanted.lock or wanted.unique_key:
         return []  # what has ended holds none
-    # One that was taken back into the queue, by an undo, has not ended.
-    found = _named(found, wanted, "job_id").exclude(Exists(Job.objects.filter(pk=OuterRef("job_id"))))
+    # One that was taken back into the queue, by an undo, has not ended. Asked of each row: of NOT EXISTS the planner makes a join of
+    # the whole history with the whole queue.
+    back = Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1])
+    found = _named(found, wanted, "job_id").annotate(back=back).filter(back=None)
     if wanted.looks_inside:
         found = looking_inside(newest(found, "job_id"), wanted, ended=True)
     return [_of_attempt(row) for row in found.defer(*_unread()).order_by("-job_id")[:limit]]

@@ -80,7 +80,12 @@ def why(job_id: int) -> Why:
     known = history.story(job_id, tenant_id=current_tenant())
     if known is None:
         raise JobNotFound(job_id)
-    now = metrics.database_clock()
+    return of(known)
+
+
+def of(known: JobStory) -> Why:
+    """The same of a job that has been read already."""
+    job_id, now = known.job_id, metrics.database_clock()
     found = _stands(known, now)
     if found is None and known.job is not None:
         found = next(filter(None, (look(known.job, now) for look in _LOOKS)))

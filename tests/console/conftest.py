@@ -10,6 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.api.conftest import acme, add_task, fail_task, other_tenant, person
+from tests.api.speaking import ACME, OTHER
+from youtility_tasks import Task, tenant
+from youtility_tasks.testing import run_jobs
 
 __all__ = ["acme", "add_task", "fail_task", "other_tenant", "person"]
 
@@ -25,3 +28,31 @@ def visit(person: Callable[[str], User]) -> Callable[..., Any]:
         return client.get(f"/tasks/{path}") if post is None else client.post(f"/tasks/{path}", post)
 
     return look
+
+
+@pytest.fixture
+def visitor(person: Callable[[str], User]) -> Callable[[str], Client]:
+    """`visitor("viewer")`: their browser, with a session that lasts; "anonymous" is nobody's."""
+
+    def open_(kind: str) -> Client:
+        client = Client()
+        if kind != "anonymous":
+            client.force_login(person(kind))
+        return client
+
+    return open_
+
+
+@pytest.fixture
+def work(acme: int, other_tenant: int, add_task: Task, fail_task: Task) -> dict[str, Any]:
+    """An ended, a failed and a waiting job of Acme ("mine"), and the same of the other tenant ("theirs")."""
+    made: dict[str, Any] = {}
+    for whose, tenant_id in (("mine", ACME), ("theirs", OTHER)):
+        with tenant(tenant_id):
+            ended, failed = add_task.enqueue(number=41), fail_task.enqueue(number=tenant_id)
+            made[whose] = {"ended": int(ended.id), "failed": int(failed.id)}
+    run_jobs()
+    for whose, tenant_id in (("mine", ACME), ("theirs", OTHER)):
+        with tenant(tenant_id):
+            made[whose]["waiting"] = int(add_task.enqueue(number=40 + tenant_id).id)
+    return made

@@ -49,7 +49,6 @@ class RetryJob(_JobAct):
 
     name, needs, label = "retry-job", "retry", "Retry"
     participle = "retried"
-    asks_reason = False
 
     def becomes(self, known: JobStory) -> tuple[str, ...]:
         """It waits again."""
@@ -62,7 +61,7 @@ class RetryJob(_JobAct):
 
     def run(self, visit: Visit, given: Mapping[str, Any], reason: str) -> Done:
         """See `acts.retry`."""
-        acted = acts.retry(given["job"])
+        acted = acts.retry(given["job"], reason)
         return Done(f"Job {acted.job_id} waits in {acted.queue_name} again.")
 
 

@@ -8,11 +8,18 @@ from . import (
     acting,
     audit,
     choosing,
+    completing,
     control_acts,
+    failures,
     job,
     job_acts,
+    jobs,
+    jobs_acts,
+    operations,
     overview,
+    pulse,
     queues,
+    saving,
     signing,
     tenants,
     workers,
@@ -22,7 +29,9 @@ from .table import PAGES
 from .visit import URLS
 from .words import LARGEST_ID
 
-_ROOMS = (overview, choosing, job, job_acts, queues, control_acts, workers, tenants, audit)
+_ROOMS = (
+    overview, choosing, completing, jobs, jobs_acts, job, job_acts, operations, failures, queues, control_acts, workers, tenants, audit,
+)  # fmt: skip
 """Which put themselves into the tables."""
 
 
@@ -57,6 +66,9 @@ urlpatterns = [
     *(path(each.path, view_of(each), name=each.name) for each in PAGES),
     *(path(f"acts/{name}/", acting.view_of(each), name=f"act-{name}") for name, each in acting.ACTS.items()),
     path("chosen/", choosing.chosen, name="chosen"),
+    path("views/save/", saving.save, name="save_view"),
+    path("views/forget/", saving.forget, name="forget_view"),
+    path("live/pulse/", pulse.pulse, name="pulse"),
     path("sign-in/", signing.sign_in, name="sign_in"),
     path("sign-out/", signing.sign_out, name="sign_out"),
 ]

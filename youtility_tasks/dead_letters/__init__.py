@@ -13,7 +13,7 @@
 One job: `dead_letters.retry(job_id, {"level": 2})`, or `acts.retry(job_id)` as it is.
 """
 
-from .choosing import Group, Letters, groups
+from .choosing import Group, Letters, failed_at, groups
 from .discarding import discard
 from .redriving import get, go_on, listing, redrive, stop, would
 from .retrying import retry, retry_many
@@ -22,6 +22,7 @@ __all__ = [
     "Group",
     "Letters",
     "discard",
+    "failed_at",
     "get",
     "go_on",
     "groups",

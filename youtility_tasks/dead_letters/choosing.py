@@ -89,6 +89,12 @@ def groups(wanted: Letters, *, limit: int = 50) -> list[Group]:
     return [_group(each, last.get(each["job_id"])) for each in found]
 
 
+def failed_at(wanted: Letters, *, limit: int = 5_000) -> list[datetime]:
+    """When the newest of these letters failed for good, newest first; of what a stock worker gave up no time is known."""
+    found = wanted.find(current_tenant()).filter(failed_at__isnull=False).order_by("-failed_at")
+    return list(found.values_list("failed_at", flat=True)[:limit])
+
+
 def _group(found: Mapping[str, Any], last: TaskExecutionHistory | None) -> Group:
     said: dict[str, str] = {}
     if last is not None:

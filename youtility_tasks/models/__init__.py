@@ -15,6 +15,7 @@ from .tenants import Tenant
 from .tokens import ApiAllowance, ApiToken
 from .unique_keys import UniqueKey
 from .upkeep import UpkeepDuty
+from .views import SavedView
 from .workers import QueueCounter, TaskWorker
 from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
 
@@ -30,6 +31,7 @@ __all__ = [
     "QueueSnapshot",
     "Redrive",
     "Role",
+    "SavedView",
     "ScheduleHoliday",
     "ScheduledTask",
     "ScheduledTaskExecution",

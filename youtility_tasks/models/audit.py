@@ -42,6 +42,12 @@ class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
         found = self if since is None else self.filter(at__gte=since)
         return found if until is None else found.filter(at__lte=until)
 
+    def about_job(self, job_id: int, since: datetime, *, most: int = 2_000) -> AuditQuerySet:
+        """The acts on this job since then (it was enqueued), newest first; looked for among the newest acts, as no index knows them."""
+        newest = self.filter(at__gte=since).order_by("-pk").values("pk")[:most]
+        named = Q(target=f"job {job_id}") | Q(target__startswith=f"job {job_id} (")
+        return self.filter(named | Q(after__jobs__contains=[job_id]), pk__in=newest).order_by("-pk")
+
     def before(self, act_id: int | None) -> AuditQuerySet:
         """The acts that came before this one; None means any."""
         return self if act_id is None else self.filter(pk__lt=act_id)

@@ -84,6 +84,7 @@ _OCCURRENCE = (
     "tick_count", "by_hand",
 )  # fmt: skip
 _HOLIDAY = ("tenant_id", "site_id", "day", "name")
+_VIEW = ("tenant_id", "user_key", "name", "query", "created_at")
 _REDRIVE = (
     "tenant_id", "task_name", "queue_name", "fingerprint", "failed_since", "failed_until", "rate_per_s", "edits", "edited", "key",
     "reason", "started_by", "total_count", "done_count", "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped",
@@ -434,6 +435,17 @@ TABLES = (
         (
             Policy("yt_own", USERS, "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "SELECT", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_savedview",
+        each_of(
+            (*USERS, OPS),
+            {"SELECT": ALL_COLUMNS, "INSERT": _VIEW, "UPDATE": ("query",), "DELETE": ALL_COLUMNS},
+        ),
+        (
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
         ),
     ),
     Table(

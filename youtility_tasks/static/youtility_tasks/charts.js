@@ -72,6 +72,15 @@
       },
     }, [data.x, ...values], place);
     drawn.set(place, plot);
+    if (data.pick && data.x.length > 1) {
+      plot.over.classList.add("is-picked-from");
+      plot.over.addEventListener("click", () => {
+        const at = plot.cursor.idx;
+        if (at == null || plot.select.width >= 4) return;
+        const iso = (seconds) => encodeURIComponent(new Date(seconds * 1000).toISOString().slice(0, 19) + "Z");
+        location.assign(data.pick.replace("SINCE", iso(data.x[at])).replace("UNTIL", iso(data.x[at] + data.x[1] - data.x[0])));
+      });
+    }
     tell(place, data, null);
   }
 

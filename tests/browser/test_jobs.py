@@ -1,0 +1,87 @@
+"""The list of jobs: what narrows it, choosing rows, what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.browser.sight import Screen
+from youtility_tasks import Retry, Task, tenant
+from youtility_tasks.models import Job, TaskAuditLog
+from youtility_tasks.testing import run_jobs
+
+HOSTILE = "<script>alert(1)</script></script> \u202eevil\u202c \U0001f4a3 =HYPERLINK(1)"
+
+
+def bomb(*, number: int = 0) -> None:
+    """Fail with words that must be shown as text."""
+    raise ValueError(HOSTILE + " x" * 500_000 if number == 1 else f"{HOSTILE} {number}")
+
+
+@pytest.fixture
+def bomb_task(declare: Callable[..., Task]) -> Task:
+    return declare(bomb, name="write_monthly_report", queue_name="email", retry=Retry(1))
+
+
+@pytest.fixture
+def some(acme: int, other_tenant: int, add_task: Task, bomb_task: Task) -> dict[str, list[int]]:
+    """Ended, failed and waiting jobs of Acme, and one of another tenant."""
+    with tenant(acme):
+        ended = [int(add_task.enqueue(number=n).id) for n in range(3)]
+        failed = [int(bomb_task.enqueue(number=n).id) for n in range(3)]
+        run_jobs()
+        waiting = [int(add_task.enqueue(number=n).id) for n in range(4)]
+    with tenant(other_tenant):
+        theirs = [int(add_task.enqueue(number=9).id)]
+    return {"ended": ended, "failed": failed, "waiting": waiting, "theirs": theirs}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_list_is_clean_in_every_light_and_width(
+    screen: Callable[..., Screen], some: dict[str, list[int]], shots: Path, dark: bool
+) -> None:
+    mine = screen("operator", "jobs/", dark=dark)
+    for width in (1280, 390):
+        mine.page.set_viewport_size({"width": width, "height": 900})
+        mine.check_accessible()
+        mine.check_fits()
+        mine.shoot(shots, f"jobs-{width}{'-dark' if dark else ''}")
+    assert mine.page.get_by_text("<script>alert(1)</script>").count() == 3
+
+
+def test_chosen_jobs_are_retried_and_what_an_act_is_not_for_is_not_offered(
+    screen: Callable[..., Screen], some: dict[str, list[int]], shots: Path
+) -> None:
+    mine = screen("operator", "jobs/")
+    mine.page.get_by_label(f"Choose job {some['failed'][0]}").check()
+    mine.page.get_by_label(f"Choose job {some['failed'][1]}").check()
+    assert mine.page.get_by_role("button", name="Cancel").count() == 0
+    mine.shoot(shots, "jobs-chosen")
+    mine.check_accessible()
+
+    mine.page.get_by_role("button", name="Retry 2").click()
+    mine.page.locator("dialog").get_by_role("button", name="Retry").click()
+
+    mine.page.get_by_text("2 jobs are retried.").wait_for()
+    assert set(Job.objects.filter(status="todo", pk__in=some["failed"]).values_list("pk", flat=True)) == set(
+        some["failed"][:2]
+    )
+    assert TaskAuditLog.objects.get(act="retry").actor == "operator"
+
+
+def test_what_is_new_is_said_and_moves_nothing(screen: Callable[..., Screen], some, acme: int, add_task: Task) -> None:
+    mine = screen("viewer", "jobs/?queue=maintenance")
+    before = mine.page.locator("tbody tr").count()
+    with tenant(acme):
+        add_task.enqueue(number=50)
+        add_task.enqueue(number=51)
+
+    pill = mine.page.get_by_role("link", name="2 new")
+    pill.wait_for()
+    assert mine.page.locator("tbody tr").count() == before
+    pill.click()
+
+    mine.page.wait_for_function(f"document.querySelectorAll('tbody tr').length === {before + 2}")
+    assert mine.page.url.endswith("jobs/?queue=maintenance")

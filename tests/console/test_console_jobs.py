@@ -1,0 +1,289 @@
+"""The pages of jobs, failures and operations: for whom, what they show, what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from tests.api.speaking import ACME
+from youtility_tasks import Retry, Task, members, operations, tenant
+from youtility_tasks.console.acting import ACTS
+from youtility_tasks.context import TaskContext
+from youtility_tasks.listing import JobFilter
+from youtility_tasks.models import Job, TaskAuditLog, TaskOperation
+from youtility_tasks.testing import run_jobs
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = ("anonymous", "nobody", "viewer", "operator", "admin", "other_admin", "ops")
+SEE = ("viewer", "operator", "admin", "ops")
+OPERATE = ("operator", "admin", "ops")
+
+
+def fail(*, number: int = 0) -> None:
+    raise ValueError(f"unheard-of {number}")
+
+
+def stop_halfway(context: TaskContext) -> None:
+    context.checkpoint({"last_seen": 40})
+    context.progress(40, 100, "row 40")
+    raise ValueError("no row 41")
+
+
+@pytest.fixture
+def fail_task(declare: Callable[..., Task]) -> Task:
+    return declare(fail, name="fail", queue_name="email", retry=Retry(1))
+
+
+@pytest.fixture
+def ops_viewer(person: Callable[[str], User], acme: int) -> User:
+    """An operator of all, with a role in Acme."""
+    members.grant(acme, person("ops").get_username(), "viewer")
+    return person("ops")
+
+
+@pytest.fixture
+def pages(work: dict[str, Any]) -> list[str]:
+    mine = work["mine"]
+    fingerprint = Job.objects.get(pk=mine["failed"]).fingerprint
+    with tenant(ACME):
+        row = operations.begin("retry", JobFilter(task_name="fail"))
+    return [
+        "jobs/", "jobs/?part=rail", "jobs/?status=failed&queue=email", f"jobs/{mine['failed']}/", f"jobs/{mine['waiting']}/?part=now",
+        f"jobs/{mine['ended']}/?part=around", "failures/", f"failures/{fingerprint}/", f"failures/{fingerprint}/?part=done",
+        "operations/", f"operations/{row.pk}/",
+    ]  # fmt: skip
+
+
+def of_acme(path: str) -> str:
+    return f"/tasks/{path}{'&' if '?' in path else '?'}tenant={ACME}"
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_who_sees_the_pages_of_a_tenant(visitor, pages: list[str], who: str) -> None:
+    browser = visitor(who)
+    right = {200} if who in SEE else {302, 401} if who == "anonymous" else {403}
+
+    assert {path: status for path in pages if (status := browser.get(of_acme(path)).status_code) not in right} == {}
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_who_may_act(visitor, work: dict[str, Any], who: str) -> None:
+    mine, browser = work["mine"], visitor(who)
+    with tenant(ACME):
+        row = operations.begin("retry", JobFilter(task_name="other"))
+    targets = {
+        "retry-jobs": {"job": mine["failed"]}, "cancel-jobs": {"job": mine["waiting"]}, "discard-jobs": {"job": mine["failed"]},
+        "retry-all": {"q": "task:fail"}, "cancel-all": {"q": "task:add"}, "discard-all": {"task": "fail"},
+        "stop-operation": {"operation": row.pk}, "stop-redrive": {"redrive": 1}, "undo-operation": {"operation": row.pk},
+    }  # fmt: skip
+    before = list(Job.objects.order_by("pk").values()), TaskOperation.objects.count()
+
+    for name, target in targets.items():
+        address = of_acme(f"acts/{name}/")
+        asked = browser.get(address, {**target, "tenant": ACME}).status_code
+        if who in OPERATE:
+            assert asked in (200, 404, 409), (name, asked)
+        else:
+            assert asked == (302 if who == "anonymous" else 403), (name, asked)
+            assert browser.post(address, {**target, "reason": "mine"}).status_code in (302, 403), name
+            assert (list(Job.objects.order_by("pk").values()), TaskOperation.objects.count()) == before, name
+    assert {name for name in ACTS if "jobs" in name or name.endswith("-all")} <= targets.keys()
+
+
+def test_a_tenant_sees_its_own_jobs_alone(visitor, work: dict[str, Any]) -> None:
+    browser = visitor("admin")
+
+    listed = browser.get("/tasks/jobs/").content.decode()
+
+    for job_id in work["mine"].values():
+        assert f"/tasks/jobs/{job_id}/" in listed
+        assert browser.get(f"/tasks/jobs/{job_id}/").status_code == 200
+    for job_id in work["theirs"].values():
+        assert f"/tasks/jobs/{job_id}/" not in listed
+        assert browser.get(f"/tasks/jobs/{job_id}/").status_code == 404
+        answer = browser.post("/tasks/acts/retry-jobs/", {"job": job_id})
+        assert answer.status_code == 409 and Job.objects.filter(pk=work["theirs"]["failed"], status="failed").exists()
+
+
+def test_an_operator_of_all_sees_metadata_and_no_contents(visitor, work: dict[str, Any]) -> None:
+    browser, failed = visitor("ops"), work["mine"]["failed"]
+    fingerprint = Job.objects.get(pk=failed).fingerprint
+
+    for path in ("jobs/", f"jobs/{failed}/", "failures/", f"failures/{fingerprint}/", f"jobs/{work['mine']['ended']}/"):
+        shown = browser.get(f"/tasks/{path}").content.decode()
+        assert "unheard-of" not in shown and "Traceback (most" not in shown and '"number"' not in shown, path
+    assert "ValueError" in browser.get("/tasks/failures/").content.decode()
+
+
+def test_a_tenants_people_read_what_failed_and_why_it_waits(visitor, work: dict[str, Any]) -> None:
+    browser, mine = visitor("viewer"), work["mine"]
+    fingerprint = Job.objects.get(pk=mine["failed"]).fingerprint
+
+    failed, waits = (browser.get(f"/tasks/jobs/{mine[name]}/").content.decode() for name in ("failed", "waiting"))
+    group = browser.get(f"/tasks/failures/{fingerprint}/").content.decode()
+
+    assert "unheard-of 7" in failed and "Traceback" in failed and "number" in failed and "Retry" not in failed
+    assert (
+        "Nothing works on the queue maintenance" in waits
+        and "run_postgresql_worker" not in waits
+        and "process" not in waits
+    )
+    assert "unheard-of" in group and "test" in group
+
+
+def test_progress_and_checkpoint_are_shown_to_whose_job_it_is(visitor, acme: int, declare: Callable[..., Task]) -> None:
+    task = declare(stop_halfway, name="halfway", queue_name="email", takes_context=True, retry=Retry(1))
+    with tenant(acme):
+        job_id = int(task.enqueue().id)
+    run_jobs()
+
+    mine, theirs = (visitor(who).get(f"/tasks/jobs/{job_id}/").content.decode() for who in ("viewer", "ops"))
+
+    assert "40 %" in mine and "row 40" in mine and "last_seen" in mine and "Checkpoint" in mine
+    assert "40 %" in theirs and "last_seen" not in theirs
+
+
+def test_an_operator_with_a_role_who_reads_contents_is_entered_once(
+    visitor, ops_viewer: User, work: dict[str, Any]
+) -> None:
+    browser, failed = visitor("ops"), work["mine"]["failed"]
+
+    for _ in range(3):
+        assert "unheard-of" in browser.get(f"/tasks/jobs/{failed}/").content.decode()
+    browser.get(f"/tasks/jobs/{failed}/?part=around")
+
+    entered = TaskAuditLog.objects.filter(act="view payload")
+    assert [(each.actor, each.target, each.tenant_id) for each in entered] == [("ops", f"job {failed} (fail)", ACME)]
+    visitor("admin").get(f"/tasks/jobs/{failed}/")
+    assert entered.all().count() == 1
+
+
+def test_what_cannot_be_meant_is_told(visitor, work: dict[str, Any]) -> None:
+    browser = visitor("viewer")
+    for words, says in (
+        ("statsu=failed", "Did you mean &#x27;status&#x27;?"), ("status=broken", "right is one or more of"),
+        ("q=args.a..b:7", "names no argument"), ("q=tenant:8", "the search asks for tenant 8"), ("before=x", "whole number"),
+        ("since=soon", "an instant"),
+    ):  # fmt: skip
+        answer = browser.get(f"/tasks/jobs/?{words}")
+        assert answer.status_code == 422 and says in answer.content.decode(), words
+    assert browser.get("/tasks/failures/what/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("status=failed", ["failed"]), ("status=todo", ["waiting"]), ("queue=maintenance", ["ended", "waiting"]), ("task=fail", ["failed"]),
+        ("q=error:unheard", ["failed"]), ("q=args.number:47", ["waiting"]), ("q=add", ["ended", "waiting"]),
+        ("q=add&status=succeeded", ["ended"]), ("until=2001-01-01T00:00", []),
+    ],
+)  # fmt: skip
+def test_each_word_narrows_the_list(visitor, work: dict[str, Any], words: str, names: list[str]) -> None:
+    shown = visitor("viewer").get(f"/tasks/jobs/?{words}").content.decode()
+
+    assert [name for name, job_id in work["mine"].items() if f"/tasks/jobs/{job_id}/" in shown] == names
+
+
+def test_all_that_match_can_be_acted_on_where_one_status_is_shown(visitor, work: dict[str, Any]) -> None:
+    def offered(who: str, words: str) -> list[str]:
+        return [each["label"] for each in visitor(who).get(f"/tasks/jobs/?{words}").context["of_all"]]
+
+    assert (
+        offered("operator", "status=failed") == offered("operator", "q=status:failed") == ["Retry all", "Discard all"]
+    )
+    assert offered("operator", "status=todo") == ["Cancel all"]
+    assert (
+        offered("operator", "") == offered("operator", "status=succeeded") == offered("viewer", "status=failed") == []
+    )
+    long = "x" * 490
+    assert visitor("operator").get(f"/tasks/jobs/?status=failed&q={long}").status_code == 200
+    shown = visitor("viewer").get("/tasks/jobs/?since=2026-01-02T10:00%2B05:30&status=todo,failed").content.decode()
+    assert "2026-01-02 04:30 UTC" in shown and "waiting or failed" in shown
+
+
+def test_a_page_ends_and_the_next_goes_on_behind_it(
+    visitor, acme: int, add_task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("youtility_tasks.console.jobs.ROWS", 3)
+    with tenant(acme):
+        job_ids = [int(add_task.enqueue(number=n).id) for n in range(5)]
+    browser = visitor("viewer")
+
+    first = browser.get("/tasks/jobs/?queue=maintenance")
+    second = browser.get(first.context["older"])
+
+    assert [each["id"] for each in first.context["rows"]] == job_ids[:1:-1]
+    assert [each["id"] for each in second.context["rows"]] == job_ids[1::-1] and second.context["older"] is None
+
+
+def test_chosen_jobs_are_acted_on_and_others_are_left_alone(visitor, work: dict[str, Any]) -> None:
+    browser, mine = visitor("operator"), work["mine"]
+
+    asked = browser.get("/tasks/acts/retry-jobs/", {"job": [mine["failed"], mine["waiting"]]}).content.decode()
+    answer = browser.post("/tasks/acts/retry-jobs/", {"job": [mine["failed"], mine["waiting"]]}, follow=True)
+
+    assert "Retry 1 job?" in asked and "it waits in its queue" in asked
+    assert "1 job is retried." in answer.content.decode()
+    assert Job.objects.get(pk=mine["failed"]).status == "todo"
+    assert (
+        browser.post("/tasks/acts/discard-jobs/", {"job": mine["failed"]}).status_code == 422
+    )  # a reason is asked for
+    assert browser.get("/tasks/acts/retry-jobs/", {"job": range(1, 300)}).status_code == 422
+
+
+def test_all_that_match_become_an_operation_that_can_be_stopped(visitor, work: dict[str, Any]) -> None:
+    browser = visitor("operator")
+
+    asked = browser.get("/tasks/acts/retry-all/?q=task:fail").content.decode()
+    begun = browser.post(
+        "/tasks/acts/retry-all/", {"q": "task:fail", "rate_per_s": "5", "reason": "the server is back"}
+    )
+    row = TaskOperation.objects.get()
+
+    assert "Retry 1 job of tenant 7?" in asked and "fail 1" in asked
+    assert begun.status_code == 303 and begun.headers["Location"] == f"/tasks/operations/{row.pk}/"
+    assert (row.tenant_id, row.rate_per_s, row.reason, row.total_count) == (ACME, 5, "the server is back", 1)
+    assert "running" in browser.get(begun.headers["Location"]).content.decode()
+    stopped = browser.post("/tasks/acts/stop-operation/", {"operation": row.pk}, follow=True).content.decode()
+    assert "stopped" in stopped and "Undo" in stopped
+    assert TaskAuditLog.objects.filter(act="stop operation", actor="operator").count() == 1
+    assert browser.get("/tasks/acts/retry-all/?q=task:nothing").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("jobs/", 12), ("jobs/?part=rail", 8), ("jobs/{ended}/", 12), ("jobs/{waiting}/", 16), ("jobs/{failed}/?part=around", 12),
+     ("failures/", 10), ("operations/", 9)],
+)  # fmt: skip
+def test_a_page_sends_few_statements(visitor, work: dict[str, Any], path: str, most: int) -> None:
+    browser = visitor("operator")
+
+    with CaptureQueriesContext(connection) as captured:
+        assert browser.get(f"/tasks/{path.format(**work['mine'])}").status_code == 200
+
+    sent = [each["sql"] for each in captured.captured_queries if "SAVEPOINT" not in each["sql"]]
+    assert len(sent) <= most, "\n".join(each[:150] for each in sent)
+
+
+def test_who_acted_on_a_job_is_told_beside_it(visitor, work: dict[str, Any]) -> None:
+    browser, mine = visitor("operator"), work["mine"]
+    browser.post("/tasks/acts/cancel-job/", {"job": mine["waiting"], "reason": "not wanted"})
+
+    shown = browser.get(f"/tasks/jobs/{mine['waiting']}/?part=around").content.decode()
+
+    assert "<strong>operator</strong> cancel" in shown and "not wanted" in shown
+    assert "Nobody has." in browser.get(f"/tasks/jobs/{mine['ended']}/?part=around").content.decode()
+
+
+def test_a_search_is_completed(visitor, add_task) -> None:
+    address = reverse("youtility_tasks_console:completions")
+
+    assert visitor("viewer").get(address, {"q": "queue:ma"}).json() == {"completions": ["queue:maintenance"]}
+    assert visitor("anonymous").get(address, {"q": "q"}).status_code == 302
