@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from . import acting, choosing, job, job_acts, overview, signing, workers
+from . import (
+    acting,
+    choosing,
+    job,
+    job_acts,
+    overview,
+    schedule_acts,
+    schedules,
+    signing,
+    workers,
+)
 from .door import view_of
 from .table import PAGES
 from .visit import URLS
 from .words import LARGEST_ID
 
-_ROOMS = (overview, choosing, job, job_acts, workers)
+_ROOMS = (overview, choosing, job, job_acts, schedules, schedule_acts, workers)
 """Which put themselves into the tables."""
 
 
