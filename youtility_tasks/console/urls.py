@@ -14,13 +14,15 @@ from . import (
     schedules,
     signing,
     workers,
+    workflow_acts,
+    workflows,
 )
 from .door import view_of
 from .table import PAGES
 from .visit import URLS
 from .words import LARGEST_ID
 
-_ROOMS = (overview, choosing, job, job_acts, schedules, schedule_acts, workers)
+_ROOMS = (overview, choosing, job, job_acts, schedules, schedule_acts, workflows, workflow_acts, workers)
 """Which put themselves into the tables."""
 
 
