@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,6 +42,16 @@ class Performance:
     run_p95_ms: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """The latest attempt of a task that failed."""
+
+    task_name: str
+    job_id: int
+    error_class: str
+    at: datetime
+
+
 def queue_numbers(*, tenant_id: int | None = None) -> list[QueueNumbers]:
     """Every configured queue, and any other that holds jobs, by name; of one tenant or of all."""
     found = {row[0]: QueueNumbers(*row) for row in queries.fetch("queue_numbers", {"tenant_id": tenant_id})}
@@ -51,6 +62,12 @@ def performance(*, tenant_id: int | None = None, seconds: float = HOUR_S) -> lis
     """What ended in the last seconds: first the sum of all, then by queue, each queue before its tasks."""
     rows = queries.fetch("performance", {"tenant_id": tenant_id, "seconds": seconds})
     return [Performance(*row) for row in rows]
+
+
+def last_errors(task_names: Collection[str], *, tenant_id: int | None = None) -> dict[str, LastError]:
+    """Of each task that failed among its last 500 attempts of a day the latest failure; of one tenant or of all."""
+    rows = queries.fetch("last_errors", {"task_names": list(task_names), "tenant_id": tenant_id})
+    return {row[0]: LastError(*row) for row in rows}
 
 
 def database_clock() -> datetime:

@@ -6,6 +6,7 @@ from django.urls import path, register_converter
 
 from . import (
     acting,
+    catalog,
     choosing,
     job,
     job_acts,
@@ -22,7 +23,7 @@ from .table import PAGES
 from .visit import URLS
 from .words import LARGEST_ID
 
-_ROOMS = (overview, choosing, job, job_acts, schedules, schedule_acts, workflows, workflow_acts, workers)
+_ROOMS = (overview, choosing, job, job_acts, schedules, schedule_acts, workflows, workflow_acts, catalog, workers)
 """Which put themselves into the tables."""
 
 
