@@ -56,3 +56,33 @@ def work(acme: int, other_tenant: int, add_task: Task, fail_task: Task) -> dict[
         with tenant(tenant_id):
             made[whose]["waiting"] = int(add_task.enqueue(number=40 + tenant_id).id)
     return made
+
+
+MOST = 14
+"""Statements of a page: twelve, and the two that stand here for its transaction."""
+
+
+class Pages:
+    """One person's requests to the console."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def get(self, path: str, **words: Any) -> Any:
+        return self.client.get(f"/tasks/{path}", words)
+
+    def post(self, path: str, **words: Any) -> Any:
+        return self.client.post(f"/tasks/{path}", words)
+
+
+@pytest.fixture
+def pages(person: Callable[[str], User]) -> Callable[[str], Pages]:
+    """`pages("operator").get("schedules/")`."""
+
+    def of(kind: str) -> Pages:
+        client = Client()
+        if kind != "anonymous":
+            client.force_login(person(kind))
+        return Pages(client)
+
+    return of

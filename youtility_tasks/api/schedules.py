@@ -8,6 +8,7 @@ from youtility_tasks import metrics, schedules
 from youtility_tasks.documents import schedules as documents
 from youtility_tasks.errors import UnknownSchedule
 from youtility_tasks.models import ScheduledTask
+from youtility_tasks.models.schedules import TENANTS_OWN
 from youtility_tasks.problems import Problem
 from youtility_tasks.visits import For
 
@@ -36,7 +37,7 @@ def list_schedules(query: ScheduleQuery, place: Any) -> dict[str, Any]:
     """Schedules by pages, the newest first; those of the sweeps belong to tenant 0, and operators see them."""
     rows = ScheduledTask.objects.there().for_tenant(place.tenant_id).order_by("-pk")
     if place.is_ops:
-        rows = rows.defer("args", "declared")
+        rows = rows.defer(*TENANTS_OWN)
     if query.name is not None:
         rows = rows.filter(name=query.name)
     if query.before_id is not None:
@@ -178,7 +179,7 @@ _MAY_BE_NULL = {"quiet", "priority", "site_id", "queue"}
 def _row(schedule_id: int, place: Any) -> ScheduledTask:
     rows = ScheduledTask.objects.there().for_tenant(place.tenant_id)
     if place.is_ops:
-        rows = rows.defer("args", "declared")
+        rows = rows.defer(*TENANTS_OWN)
     found = rows.filter(pk=schedule_id).first()
     if found is None:
         whose = f"tenant {place.tenant_id}" if place.tenant_id else "any tenant"

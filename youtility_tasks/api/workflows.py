@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from youtility_tasks import audit, membership
+from youtility_tasks import membership
 from youtility_tasks.documents import workflows as documents
 from youtility_tasks.models import TaskWorkflow
 from youtility_tasks.models.workflows import TENANTS_OWN
@@ -16,7 +16,7 @@ from youtility_tasks.workflows.runs import RetryMode
 
 from . import words
 from .endpoints import endpoint
-from .words import Given, OfTenant, Said, Why
+from .words import Given, OfTenant, Why
 
 _MOST_STEPS = 1_000
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -69,7 +69,7 @@ class FlowDocument(Given):
     steps: list[Step]
 
 
-class Start(Said):
+class Start(Why):
     template: _Name
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = Field(None, description="The newest, if none is named.")
     context: dict[str, Any] = Field({}, description="What steps may refer to.")
@@ -84,7 +84,7 @@ class Started(Given):
     version: int
 
 
-class Signal(Said):
+class Signal(Why):
     name: _Name
     payload: Any = Field(None, description="The result of the step that waits for it.")
 
@@ -143,14 +143,8 @@ def list_workflows(query: FlowQuery, place: Any) -> dict[str, Any]:
 @endpoint("POST", "workflows/", body=Start, gives=Started, status=201, scope=For.TENANT, refusals=(404, 409))
 def start_workflow(query: OfTenant, body: Start, place: Any) -> dict[str, Any]:
     """Start a run of a template."""
-    membership.allow("start workflow", place.tenant_id)
-    flow = templates.load(body.template, body.version)
-    started = flow.start(body.context, key=body.key)
+    started, flow = templates.begin(body.template, body.version, body.context, key=body.key, reason=body.reason)
     name, version = flow.template or (body.template, 0)
-    audit.write(
-        "start workflow", f"workflow {started.id} ({flow.name})", tenant_id=place.tenant_id,
-        after={"template": name, "version": version},
-    )  # fmt: skip
     return {"id": started.id, "template": name, "version": version}
 
 
@@ -175,7 +169,7 @@ def get_workflow(query: StepQuery, place: Any, workflow_id: int) -> dict[str, An
 def signal_workflow(query: OfTenant, body: Signal, place: Any, workflow_id: int) -> dict[str, Any]:
     """Send a signal: the step that waits for it succeeds with the payload as its result."""
     membership.allow("signal workflow", place.tenant_id)
-    runs.signal(workflow_id, body.name, body.payload)
+    runs.signal(workflow_id, body.name, body.payload, reason=body.reason)
     return {"id": workflow_id, "signal": body.name}
 
 

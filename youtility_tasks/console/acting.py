@@ -53,6 +53,14 @@ class Form(forms.Form):
     """The fields of an act that its visitor fills in."""
 
     use_required_attribute = True
+    layout: ClassVar[str] = "youtility_tasks/console/fields.html"
+    """The template that lays them out."""
+    styles: ClassVar[str] = ""
+    """What that needs beside the console's own style sheet."""
+
+    def place(self, error: Exception) -> str | None:
+        """The field that an error of `run` is about; None: it is said above the form."""
+        return None
 
 
 class Act:
@@ -189,6 +197,10 @@ def _done(request: HttpRequest, visit: Visit, act: Act) -> HttpResponse:
             raise
         except Exception as error:
             refused = _refusal(error)
+            at_field = fields.place(error)
+            if at_field is not None:
+                fields.add_error(at_field, refused)
+                refused = ""
         else:
             messages.success(request, done.sentence, fail_silently=True)
             response = HttpResponseRedirect(done.to or _next(request, visit, ""))

@@ -7,6 +7,7 @@ from django.urls import path, register_converter
 from . import (
     acting,
     audit,
+    catalog,
     choosing,
     completing,
     control_acts,
@@ -20,9 +21,13 @@ from . import (
     pulse,
     queues,
     saving,
+    schedule_acts,
+    schedules,
     signing,
     tenants,
     workers,
+    workflow_acts,
+    workflows,
 )
 from .door import view_of
 from .table import PAGES
@@ -30,8 +35,26 @@ from .visit import URLS
 from .words import LARGEST_ID
 
 _ROOMS = (
-    overview, choosing, completing, jobs, jobs_acts, job, job_acts, operations, failures, queues, control_acts, workers, tenants, audit,
-)  # fmt: skip
+    overview,
+    choosing,
+    completing,
+    jobs,
+    jobs_acts,
+    job,
+    job_acts,
+    operations,
+    failures,
+    queues,
+    control_acts,
+    schedules,
+    schedule_acts,
+    workflows,
+    workflow_acts,
+    catalog,
+    workers,
+    tenants,
+    audit,
+)
 """Which put themselves into the tables."""
 
 

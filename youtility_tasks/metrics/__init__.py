@@ -3,7 +3,7 @@
 `series` and `summary` read what upkeep has added up by minute and hour, and from the history what it has not come to yet.
 """
 
-from .present import Glance, QueueNumbers, database_clock, glance, queue_numbers
+from .present import Glance, LastError, QueueNumbers, database_clock, glance, last_errors, queue_numbers
 from .reading import GROUPS, HOUR, HOUR_S, MINUTE_S, GroupBy, Numbers, Point, Summary, last_hour, series, summary
 
 __all__ = [
@@ -13,12 +13,14 @@ __all__ = [
     "MINUTE_S",
     "Glance",
     "GroupBy",
+    "LastError",
     "Numbers",
     "Point",
     "QueueNumbers",
     "Summary",
     "database_clock",
     "glance",
+    "last_errors",
     "last_hour",
     "queue_numbers",
     "series",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,6 +62,22 @@ def _sum(one: QueueNumbers, other: QueueNumbers) -> QueueNumbers:
         one.queue_name, one.todo + other.todo, one.doing + other.doing, one.scheduled + other.scheduled, one.failed + other.failed,
         max(one.oldest_s, other.oldest_s),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """The latest attempt of a task that failed."""
+
+    task_name: str
+    job_id: int
+    error_class: str
+    at: datetime
+
+
+def last_errors(task_names: Collection[str], *, tenant_id: int | None = None) -> dict[str, LastError]:
+    """Of each task that failed among its last 500 attempts of a day the latest failure; of one tenant or of all."""
+    rows = queries.fetch("last_errors", {"task_names": list(task_names), "tenant_id": tenant_id})
+    return {row[0]: LastError(*row) for row in rows}
 
 
 def database_clock() -> datetime:

@@ -8,6 +8,11 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+OF_SCHEDULES = (
+    "create schedule", "change schedule", "remove schedule", "pause schedule", "resume schedule", "run schedule",
+)  # fmt: skip
+"""Acts on one schedule, which its page lists."""
+
 
 class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
     """Named questions about acts; each narrows what it is asked of, and None leaves it as wide."""
@@ -48,6 +53,10 @@ class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
         named = Q(target=f"job {job_id}") | Q(target__startswith=f"job {job_id} (")
         return self.filter(named | Q(after__jobs__contains=[job_id]), pk__in=newest).order_by("-pk")
 
+    def of_schedule(self, tenant_id: int, target: str) -> AuditQuerySet:
+        """What was done to this schedule of this tenant (0: of the sweeps)."""
+        return self.filter(tenant_id=tenant_id, target=target, act__in=OF_SCHEDULES)
+
     def before(self, act_id: int | None) -> AuditQuerySet:
         """The acts that came before this one; None means any."""
         return self if act_id is None else self.filter(pk__lt=act_id)
@@ -70,7 +79,14 @@ class TaskAuditLog(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["tenant_id", "-id"], name="yt_audit_tenant")]
+        indexes = [
+            models.Index(fields=["tenant_id", "-id"], name="yt_audit_tenant"),
+            models.Index(
+                fields=["tenant_id", "target", "-id"],
+                name="yt_audit_schedule",
+                condition=models.Q(act__in=OF_SCHEDULES),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor}: {self.act} {self.target}"

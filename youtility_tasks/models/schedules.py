@@ -6,6 +6,9 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+TENANTS_OWN = ("args", "declared")
+"""What of a schedule only its tenant may see."""
+
 
 class Kind(models.TextChoices):
     """What a schedule goes by."""

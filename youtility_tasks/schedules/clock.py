@@ -85,6 +85,11 @@ def ticks(rule: Rule, after: datetime) -> Iterator[datetime]:
             yield from _crons(rule, expression, after)
 
 
+def is_on_the_wall(timing: Cron, wall: datetime) -> bool:
+    """Whether a wall time is one that the expression says; the first instant after a gap is mostly none."""
+    return bool(croniter.match(_OF_ONE.sub(r"\1", timing.expression), wall.replace(tzinfo=None)))
+
+
 def latest(rule: Rule, after: datetime, until: datetime, most: int = MOST) -> tuple[list[datetime], bool]:
     """The last ticks in (after, until], at most `most`, oldest first; and whether these are all of them.
 

@@ -18,6 +18,7 @@ from youtility_tasks import audit, membership, metrics, payload, queries, tenant
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ScheduleExists, UnknownSchedule, WrongSchedule
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution
+from youtility_tasks.models.schedules import TENANTS_OWN
 
 from . import clock, definition, firing
 from .firing import tenant_of
@@ -158,7 +159,7 @@ def listing(*, all_tenants: bool = False) -> list[ScheduledTask]:
     """The current tenant's schedules (the sweeps', without one), or everybody's that may be seen, by tenant and name."""
     rows = ScheduledTask.objects.using(settings().database).there()
     if all_tenants:
-        return list(rows.defer("args", "declared"))  # an operator sees no arguments
+        return list(rows.defer(*TENANTS_OWN))  # an operator sees no arguments
     with acting() as (tenant_id, _):
         return list(rows.for_tenant(tenant_id))
 

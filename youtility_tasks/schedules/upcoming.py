@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from youtility_tasks import metrics
@@ -12,9 +12,10 @@ from youtility_tasks.models import ScheduledTask
 from youtility_tasks.models.schedules import Reason
 
 from . import clock, definition, editing, firing, jitter
-from .reading import read
+from .reading import Reading, read
 
 MOST = 1_000
+_NONE, _DAY = timedelta(), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Upcoming:
     skipped: Reason | None
     """Why it will be skipped, as far as that is known now."""
     detail: str
+    clock: str = ""
+    """How the zone's clock has changed since the tick before, or what it does to this one; mostly nothing."""
 
 
 def preview(name: str, n: int = 5, **said: Any) -> list[Upcoming]:
@@ -39,7 +42,7 @@ def preview(name: str, n: int = 5, **said: Any) -> list[Upcoming]:
         if said:
             definition.apply(row, said)
             definition.check(row, metrics.database_clock())
-        return _of(row, n)
+        return of(read(row), metrics.database_clock(), n)
 
 
 def preview_new(task: str, n: int = 5, *, name: str = "preview", **said: Any) -> list[Upcoming]:
@@ -48,14 +51,37 @@ def preview_new(task: str, n: int = 5, *, name: str = "preview", **said: Any) ->
         row = ScheduledTask(tenant_id=tenant_id, name=name, at=now.replace(microsecond=0))
         definition.apply(row, {"task": task, **said})
         definition.check(row, now)
-        return _of(row, n)
+        return of(read(row), metrics.database_clock(), n)
 
 
-def _of(row: ScheduledTask, n: int) -> list[Upcoming]:
-    reading = read(row)
-    found = []
-    for tick in itertools.islice(clock.ticks(reading.rule, metrics.database_clock()), min(n, MOST)):
+def of(reading: Reading, now: datetime, n: int = 5) -> list[Upcoming]:
+    """The next `n` ticks after an instant of a schedule that was read already; of one that was removed there are none."""
+    row = reading.schedule
+    if row.removed_at is not None:
+        return []
+    found: list[Upcoming] = []
+    for tick in itertools.islice(clock.ticks(reading.rule, now), min(n, MOST)):
         why = reading.excuse(tick)
         starts_at = tick + jitter.delay(row.pk or 0, tick, row.jitter_s)
-        found.append(Upcoming(tick, reading.rule.wall(tick), starts_at, *(why or (None, ""))))
+        wall = reading.rule.wall(tick)
+        before = found[-1].wall if found else reading.rule.wall(tick - _DAY)
+        skipped, detail = why or (None, "")
+        found.append(Upcoming(tick, wall, starts_at, skipped, detail, _clock_of(reading.rule, wall, before)))
     return found
+
+
+def _clock_of(rule: clock.Rule, wall: datetime, before: datetime) -> str:
+    """What a change of the zone's clock has to do with a tick, in words."""
+    said = []
+    ahead = (wall.utcoffset() or _NONE) - (before.utcoffset() or _NONE)
+    if ahead:
+        said.append(f"the clock has gone {'forward' if ahead > _NONE else 'back'} by {abs(ahead).seconds // 60} min")
+    if isinstance(rule.timing, clock.Cron) and not clock.is_on_the_wall(rule.timing, wall):
+        said.append("its time does not exist that day, so it fires as soon as there is one")
+    elif wall.replace(fold=0).utcoffset() != wall.replace(fold=1).utcoffset():
+        said.append(
+            "its time comes twice that day, and it fires the first time"
+            if not wall.fold
+            else "the second of two such times"
+        )
+    return "; ".join(said)

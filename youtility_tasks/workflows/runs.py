@@ -120,7 +120,7 @@ def find(workflow_id: object) -> TaskWorkflow:
     return found
 
 
-def signal(workflow_id: int, name: str, said: Any = None) -> None:
+def signal(workflow_id: int, name: str, said: Any = None, *, reason: str = "") -> None:
     """Send a signal to a run, or to a workflow inside it: the step that waits for it succeeds with `said` as its result.
 
     In the caller's transaction, and carried on as that commits. One that comes before its step's turn is kept until then. The first
@@ -147,7 +147,11 @@ def signal(workflow_id: int, name: str, said: Any = None) -> None:
         if answer != "sent":
             raise SignalRefused(f"Workflow {run.pk} ({run.name}): signal {name!r} {_why_not(run, name, answer)}")
         audit.write(
-            "signal workflow", f"workflow {run.pk} ({run.name})", tenant_id=run.tenant_id, after={"signal": name}
+            "signal workflow",
+            f"workflow {run.pk} ({run.name})",
+            tenant_id=run.tenant_id,
+            reason=reason,
+            after={"signal": name},
         )
     moved()
     logger.debug("signal sent workflow=%s name=%s tenant=%s", run.pk, name, run.tenant_id)
@@ -233,7 +237,7 @@ def retry(workflow_id: int, mode: RetryMode | str = RetryMode.FAILED, reason: st
             raise WorkflowNotFound(workflow_id)
         ((status, again),) = rows
         if again is None:
-            raise Refused(f"Workflow {run.pk} ({run.name}) cannot be retried: {_STANDS[status]}")
+            raise cannot_be_retried(run, status)
         audit.write(
             "retry workflow", f"workflow {run.pk} ({run.name})", tenant_id=run.tenant_id, reason=said,
             before={"status": status}, after={"mode": wanted.value, "steps": again},
@@ -243,6 +247,11 @@ def retry(workflow_id: int, mode: RetryMode | str = RetryMode.FAILED, reason: st
     )
     moved()
     return int(again)
+
+
+def cannot_be_retried(run: TaskWorkflow, status: str) -> Refused:
+    """Why not, by what `youtility_tasks_flow_retry_v1` says of it."""
+    return Refused(f"Workflow {run.pk} ({run.name}) cannot be retried: {_STANDS[status]}")
 
 
 _STANDS: Mapping[str, str] = {

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 
-from youtility_tasks import audit, payload, registry
+from youtility_tasks import audit, membership, payload, registry
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import UnknownTemplate, WrongWorkflow
 from youtility_tasks.models import WorkflowTemplate
@@ -19,6 +19,7 @@ from . import references
 from .definition import Step, Workflow
 from .graph import SUCCESS, EdgeKind, Node, StepKind, check
 from .references import Reference
+from .runs import Run
 
 _LARGEST_BYTES = 4 * 1024 * 1024
 _DEEPEST = 100
@@ -248,6 +249,30 @@ def load(name: str, version: int | None = None) -> Workflow:
     flow = from_data(stored.definition)
     flow.template = (stored.name, stored.version)
     return flow
+
+
+def begin(
+    name: str,
+    version: int | None = None,
+    context: Mapping[str, Any] | None = None,
+    *,
+    key: str | None = None,
+    reason: str = "",
+) -> tuple[Run, Workflow]:
+    """Start a run of a template because a person asked for it: the role is asked, and it is entered in the audit log.
+
+    Raises NotAllowed, UnknownTemplate, and what `Workflow.start` raises; then nothing was written.
+    """
+    tenant_id = current_tenant()
+    membership.allow("start workflow", tenant_id)
+    flow = load(name, version)
+    with transaction.atomic(using=settings().database):
+        started = flow.start(context, key=key)
+        known_as, number = flow.template or (name, 0)
+        after = {"template": known_as, "version": number}
+        target = f"workflow {started.id} ({flow.name})"
+        audit.write("start workflow", target, tenant_id=tenant_id, reason=reason, after=after)
+    return started, flow
 
 
 def newest() -> list[dict[str, Any]]:

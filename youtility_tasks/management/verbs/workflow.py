@@ -31,7 +31,7 @@ EXAMPLES = (
 
 _USAGE = (
     "Right is: workflow [list] [--status S] [--name W], workflow show ID, workflow start TEMPLATE [--version N] [--context JSON], workflow signal ID "
-    "NAME [--payload JSON], workflow cancel ID [--reason TEXT], workflow retry ID [--mode failed|failed_downstream|all] [--reason TEXT], "
+    "NAME [--payload JSON] [--reason TEXT], workflow cancel ID [--reason TEXT], workflow retry ID [--mode failed|failed_downstream|all] [--reason TEXT], "
     "workflow templates, or workflow save FILE."
 )
 
@@ -60,14 +60,16 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument(
         "--mode", choices=[each.value for each in RetryMode], help="retry: what of it (default: failed)"
     )
-    parser.add_argument("--reason", type=arguments.words, metavar="TEXT", help="cancel, retry: kept in the audit log")
+    parser.add_argument(
+        "--reason", type=arguments.words, metavar="TEXT", help="signal, cancel, retry: kept in the audit log"
+    )
 
 
 _TAKES: dict[str, set[str]] = {
     "list": {"status", "name"},
     "show": set(),
     "start": {"version", "context"},
-    "signal": {"signal", "payload"},
+    "signal": {"signal", "payload", "reason"},
     "cancel": {"reason"},
     "retry": {"mode", "reason"},
     "templates": set(),
@@ -188,7 +190,7 @@ def _signal(options: Namespace) -> Answer:
     if options.signal is None:
         raise BadUsage(f"Which signal? {_USAGE}")
     with arguments.in_tenant(options):
-        runs.signal(workflow_id, options.signal, payload)
+        runs.signal(workflow_id, options.signal, payload, reason=options.reason or "")
     return Answer(
         {"id": workflow_id, "signal": options.signal},
         [f"Signal {options.signal!r} was sent to workflow {workflow_id}."],
