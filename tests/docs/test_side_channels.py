@@ -8,7 +8,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "youtility_tasks/tenancy/README.md").read_text()
 ROWS = re.findall(r"^\|([^|]+)\|([^|]*)\|([^|]*)\|$", TABLE, re.M)[2:]
-TESTS = "\n".join(path.read_text() for room in ("tenancy", "unit", "operations") for path in (ROOT / "tests" / room).rglob("*.py"))
+TESTS = "\n".join(
+    path.read_text() for room in ("tenancy", "unit", "operations") for path in (ROOT / "tests" / room).rglob("*.py")
+)
 
 
 def test_a_channel_is_closed_or_accepted() -> None:
