@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -212,15 +211,3 @@ def test_the_houses_own_acts_come_through(as_web: House) -> None:
         entered = list(TaskAuditLog.objects.order_by("pk").values_list("act", flat=True))
     assert entered[-6:] == ["retry", "cancel", "limit", "pause schedule", "grant role", "rename tenant"]
     assert as_web.rows("SELECT count(*) FROM youtility_tasks_owed") == [(0,)]
-
-
-def measured(session: psycopg.Connection[Any], statement: str, n: int = 300) -> float:
-    """Milliseconds for a transaction with it, the median."""
-    took = []
-    for _ in range(n):
-        began = time.perf_counter()
-        with session.transaction():
-            session.execute(ENTRY)
-            session.execute(statement)
-        took.append(time.perf_counter() - began)
-    return sorted(took)[n // 2] * 1000
