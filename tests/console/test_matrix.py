@@ -50,6 +50,8 @@ def test_every_page_lets_in_whom_it_is_for(who: str, visit: Callable[..., Any], 
         answer = visit(who, path)
         if who == "anonymous":
             assert (answer.status_code, answer.url.split("?")[0]) == (302, "/tasks/sign-in/"), path
+        elif page.scope is For.TENANT and who in ("ops", "superuser"):
+            assert answer.status_code == 403, path
         elif page.scope is For.ANYBODY or who in ("ops", "superuser"):
             assert answer.status_code == 200, (path, answer.content[-600:])
         elif who == "nobody" or page.scope is For.OPS:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from youtility_tasks import metrics, queues, registry, submission
 from youtility_tasks.declaration import Task
@@ -56,7 +57,7 @@ def catalog(visit: Visit) -> Shown:
 def _lately(visit: Visit) -> dict[str, Summary]:
     """By task; of one that ran on several queues what ran on most attempts."""
     found: dict[str, Summary] = {}
-    now = metrics.database_clock()
+    now = timezone.now()
     for each in metrics.summary(since=now - metrics.HOUR, until=now, by="task", tenant_id=visit.tenant_id):
         if each.task_name is not None:
             before = found.get(each.task_name)
