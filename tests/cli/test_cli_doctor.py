@@ -14,7 +14,16 @@ from django.utils import timezone
 from tests.acceptance.crew import until
 from youtility_tasks import audit, controls, metrics, queries, queues, schedules
 from youtility_tasks.doctor import ground, schema, work
-from youtility_tasks.models import Job, QueueControl, Redrive, ScheduledTask, TaskEffect, TaskWorker, UpkeepDuty
+from youtility_tasks.models import (
+    Job,
+    MetricsMark,
+    QueueControl,
+    Redrive,
+    ScheduledTask,
+    TaskEffect,
+    TaskWorker,
+    UpkeepDuty,
+)
 from youtility_tasks.schedules import defaults
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep import history_days
@@ -53,7 +62,7 @@ def test_all_is_well(examine, manage, staff, tasks):
     assert (problems(found), code) == (set(), 0)
     assert found.keys() == {
         "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "tenants", "clocks",
-        "workers", "silent workers", "oldest waiting job", "dead letters", "unknown tasks", "secret keys", "effects", "pauses", "limits", "parked jobs",
+        "workers", "silent workers", "oldest waiting job", "dead letters", "numbers", "unknown tasks", "secret keys", "effects", "pauses", "limits", "parked jobs",
         "old snapshots", "late schedules", "declared schedules",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())
@@ -68,7 +77,7 @@ def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
     assert said.code == 1
     assert "nobody serves email, high_priority, maintenance, reports" in said.out
     assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
-    assert "1 of 24 need attention." in said.out
+    assert "1 of 25 need attention." in said.out
 
 
 def test_days_that_are_not_made_ahead(examine, staff):
@@ -134,6 +143,18 @@ def test_a_job_that_waits_too_long(examine, staff, tasks, acme, enqueue):
 
     assert problems(found) == {"oldest waiting job"}
     assert "s in email, where 1 wait" in found["oldest waiting job"]["found"]
+
+
+@pytest.mark.parametrize(("worker_min", "folded_min", "is_problem"), [(20, 16, True), (20, 14, False), (14, 16, False)])
+def test_numbers_that_nobody_adds_up(worker_min, folded_min, is_problem, examine, staff):
+    now = metrics.database_clock()
+    TaskWorker.objects.update(started_at=now - timedelta(minutes=worker_min))
+    MetricsMark.objects.update(folded_at=now - timedelta(minutes=folded_min))
+
+    found, _ = examine()
+
+    assert problems(found) == ({"numbers"} if is_problem else set())
+    assert ("not added up since" in found["numbers"]["found"]) is is_problem
 
 
 def test_a_job_whose_task_nobody_declares(examine, staff, tasks, acme, enqueue):

@@ -34,6 +34,7 @@ _WITH_DATABASE: dict[str, Look] = {
     "silent workers": work.silent_workers,
     "oldest waiting job": work.oldest_waiting_job,
     "dead letters": work.dead_letters,
+    "numbers": work.numbers,
     "unknown tasks": work.unknown_tasks,
     "secret keys": work.secret_keys,
     "effects": work.open_effects,
