@@ -16,6 +16,7 @@ from youtility_tasks import audit, controls, metrics, operations, queries, queue
 from youtility_tasks.doctor import ground, schema, work
 from youtility_tasks.models import (
     Job,
+    MetricsMark,
     QueueControl,
     Redrive,
     ScheduledTask,
@@ -62,7 +63,7 @@ def test_all_is_well(examine, manage, staff, tasks):
     assert (problems(found), code) == (set(), 0)
     assert found.keys() == {
         "settings", "system checks", "schedules", "procrastinate", "database", "migrations", "schema", "history days", "safety", "tenants", "clocks",
-        "workers", "silent workers", "oldest waiting job", "dead letters", "operations", "unknown tasks", "secret keys", "effects", "pauses", "limits", "parked jobs",
+        "workers", "silent workers", "oldest waiting job", "dead letters", "operations", "unknown tasks", "secret keys", "effects", "pauses", "limits", "parked jobs", "numbers",
         "old snapshots", "late schedules", "declared schedules",
     }  # fmt: skip
     assert all(each["advice"] == "" for each in found.values())
@@ -155,6 +156,18 @@ def test_a_job_that_waits_too_long(examine, staff, tasks, acme, enqueue):
 
     assert problems(found) == {"oldest waiting job"}
     assert "s in email, where 1 wait" in found["oldest waiting job"]["found"]
+
+
+@pytest.mark.parametrize(("worker_min", "folded_min", "is_problem"), [(20, 16, True), (20, 14, False), (14, 16, False)])
+def test_numbers_that_nobody_adds_up(worker_min, folded_min, is_problem, examine, staff):
+    now = metrics.database_clock()
+    TaskWorker.objects.update(started_at=now - timedelta(minutes=worker_min))
+    MetricsMark.objects.update(folded_at=now - timedelta(minutes=folded_min))
+
+    found, _ = examine()
+
+    assert problems(found) == ({"numbers"} if is_problem else set())
+    assert ("not added up since" in found["numbers"]["found"]) is is_problem
 
 
 def test_a_job_whose_task_nobody_declares(examine, staff, tasks, acme, enqueue):

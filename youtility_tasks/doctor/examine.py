@@ -35,6 +35,7 @@ _WITH_DATABASE: dict[str, Look] = {
     "oldest waiting job": work.oldest_waiting_job,
     "dead letters": work.dead_letters,
     "operations": work.operations,
+    "numbers": work.numbers,
     "unknown tasks": work.unknown_tasks,
     "secret keys": work.secret_keys,
     "effects": work.open_effects,

@@ -12,6 +12,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.declaration import schedule_flaw
 from youtility_tasks.models import (
     Job,
+    MetricsMark,
     QueueControl,
     Redrive,
     ScheduledTask,
@@ -41,6 +42,8 @@ LONGEST_OPERATION_S = 3_600
 LONGEST_PAUSE_S = 86_400
 """A pause without an end that is older was forgotten."""
 LATEST_TICK_S = 60
+LONGEST_FOLD_S = 900
+"""Workers add attempts to the numbers about once a minute."""
 LONGEST_SNAPSHOT_S = 300
 """Each second that a snapshot is open, claims walk past the jobs that ended in it: 20 ms a claim after half a million."""
 
@@ -136,6 +139,21 @@ def oldest_waiting_job() -> Finding:
             f"Start more workers, or more processes, for {worst.queue_name}; a job behind a lock waits for the job that holds it.",
         )
     return Finding("oldest waiting job", True, found)
+
+
+def numbers() -> Finding:
+    """Whether ended attempts are added to their minutes and hours, and so to the exporter's counters."""
+    mark = MetricsMark.objects.first()
+    back = metrics.database_clock() - timedelta(seconds=LONGEST_FOLD_S)
+    at_work = TaskWorker.objects.heard(settings().lease_s).filter(started_at__lt=back).exists()
+    if mark is None or mark.folded_at >= back or not at_work:
+        return Finding("numbers", True, "added up" if mark else "none yet")
+    return Finding(
+        "numbers",
+        False,
+        f"not added up since {mark.folded_at:%Y-%m-%d %H:%M:%S}Z",
+        "The exporter's counters stand still, and pages read the history; the workers' logs say more (upkeep, fold metrics).",
+    )
 
 
 def unknown_tasks() -> Finding:

@@ -4,7 +4,8 @@ WITH mark AS MATERIALIZED (
     SELECT m.base_id, m.upto::text::xid8 AS upto, ARRAY(SELECT o::text::xid8 FROM unnest(m.open) o) AS open FROM youtility_tasks_metricsmark m
     UNION ALL SELECT 0, '0'::xid8, '{}' WHERE NOT EXISTS (SELECT FROM youtility_tasks_metricsmark)
 ), keyed AS MATERIALIZED (
-    SELECT floor(extract(epoch FROM r.begins_at - %(since)s::timestamptz) / %(step_s)s)::integer AS step,
+    -- date_part, not extract, which counts in numeric: of a hundred thousand minutes that is felt.
+    SELECT floor(date_part('epoch', r.begins_at - %(since)s::timestamptz) / %(step_s)s)::integer AS step,
            CASE WHEN %(by_queue)s THEN r.queue_name END AS queue_name, CASE WHEN %(by_task)s THEN r.task_name END AS task_name,
            CASE WHEN %(by_tenant)s THEN r.tenant_id END AS tenant_id, r.outcome, r.attempt_count, r.retried_count, r.dead_letter_count,
            r.wait_count, r.wait_sum_ms, r.wait_max_ms, r.wait_min_ms, r.wait_buckets, r.wait_counts,
