@@ -73,15 +73,15 @@ def test_chosen_jobs_are_retried_and_what_an_act_is_not_for_is_not_offered(
 
 def test_what_is_new_is_said_and_moves_nothing(screen: Callable[..., Screen], some, acme: int, add_task: Task) -> None:
     mine = screen("viewer", "jobs/?queue=maintenance")
-    before = mine.page.locator("tbody tr").count()
+    before = mine.page.locator(".jobs tbody tr").count()
     with tenant(acme):
         add_task.enqueue(number=50)
         add_task.enqueue(number=51)
 
     pill = mine.page.get_by_role("link", name="2 new")
     pill.wait_for()
-    assert mine.page.locator("tbody tr").count() == before
+    assert mine.page.locator(".jobs tbody tr").count() == before
     pill.click()
 
-    mine.page.wait_for_function(f"document.querySelectorAll('tbody tr').length === {before + 2}")
+    mine.page.wait_for_function(f"document.querySelectorAll('.jobs tbody tr').length === {before + 2}")
     assert mine.page.url.endswith("jobs/?queue=maintenance")

@@ -123,7 +123,7 @@ def _timeline(instants: Sequence[datetime]) -> Mapping[str, Any] | None:
 # -- what was done about it
 
 
-def _done(visit: Visit, fingerprint: str) -> list[Mapping[str, Any]]:
+def _done(visit: Visit, fingerprint: str) -> list[dict[str, Any]]:
     """Operations and redrives of this failure, newest first."""
     lines = [
         {"kind": "operation", **acts.operation(each), "begun": each.started_at}
