@@ -32,6 +32,7 @@ def save(user: Any, tenant_id: int | None, name: str, query: str) -> SavedView:
     known = {each.name for each in mine(user, tenant_id)}
     if given not in known and len(known) >= MOST:
         raise Refused(f"You keep {MOST} views here; take one away first.")
+    made: SavedView
     made, _ = _of(user, tenant_id).update_or_create(
         tenant_id=tenant_id or ALL, user_key=str(user.pk), name=given, defaults={"query": query}
     )

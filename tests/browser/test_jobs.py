@@ -73,15 +73,70 @@ def test_chosen_jobs_are_retried_and_what_an_act_is_not_for_is_not_offered(
 
 def test_what_is_new_is_said_and_moves_nothing(screen: Callable[..., Screen], some, acme: int, add_task: Task) -> None:
     mine = screen("viewer", "jobs/?queue=maintenance")
-    before = mine.page.locator("tbody tr").count()
+    before = mine.page.locator(".jobs tbody tr").count()
     with tenant(acme):
         add_task.enqueue(number=50)
         add_task.enqueue(number=51)
 
     pill = mine.page.get_by_role("link", name="2 new")
     pill.wait_for()
-    assert mine.page.locator("tbody tr").count() == before
+    assert mine.page.locator(".jobs tbody tr").count() == before
     pill.click()
 
-    mine.page.wait_for_function(f"document.querySelectorAll('tbody tr').length === {before + 2}")
+    mine.page.wait_for_function(f"document.querySelectorAll('.jobs tbody tr').length === {before + 2}")
     assert mine.page.url.endswith("jobs/?queue=maintenance")
+
+
+def test_a_bar_of_the_chart_narrows_the_list_to_its_time_by_mouse_and_by_keyboard(
+    screen: Callable[..., Screen], some: dict[str, list[int]]
+) -> None:
+    mine = screen("viewer", "jobs/?queue=email")
+    bars = mine.page.locator(".u-over")
+    bars.wait_for()
+    box = bars.bounding_box()
+    assert box is not None
+    bars.click(position={"x": box["width"] - 3, "y": box["height"] / 2})
+
+    mine.page.wait_for_url("**/jobs/?queue=email&since=*&until=*")
+    assert mine.page.get_by_role("list", name="Filters").get_by_text("UTC").count() == 2
+    mine.page.get_by_text("As a table").click()
+    link = mine.page.get_by_role("region", name="Attempts that ended").get_by_role("link").first
+    link.focus()
+    mine.press("Enter")
+    mine.page.wait_for_load_state()
+    assert "since=" in mine.page.url and "until=" in mine.page.url
+
+
+def test_the_pulse_rests_while_live_updates_are_off(screen: Callable[..., Screen], some: dict[str, list[int]]) -> None:
+    mine = screen("viewer", "choose/")
+    mine.page.clock.install()
+    mine.go("jobs/")
+    asked: list[str] = []
+    mine.page.on("request", lambda request: asked.append(request.url) if "/live/pulse/" in request.url else None)
+
+    mine.press("r")
+    mine.page.clock.run_for(20_000)
+    assert asked == []
+    mine.press("r")
+    with mine.page.expect_request("**/live/pulse/**"):
+        mine.page.clock.run_for(5_000)
+
+
+def test_a_view_is_kept_by_its_name_and_taken_away(
+    screen: Callable[..., Screen], some: dict[str, list[int]], shots: Path
+) -> None:
+    mine = screen("viewer", "jobs/?status=failed&queue=email")
+    mine.page.get_by_text("Keep as a view").click()
+    mine.page.get_by_label("Name of the view").fill("Failed <b>mails</b>")
+    mine.page.get_by_role("button", name="Keep").click()
+
+    mine.page.get_by_text("is kept.").wait_for()
+    mine.check_accessible()
+    mine.shoot(shots, "jobs-view")
+    mine.go("jobs/")
+    mine.page.get_by_role("link", name="Failed <b>mails</b>").click()
+    mine.page.wait_for_url("**/jobs/?status=failed&queue=email")
+    mine.page.get_by_label("Take the view Failed <b>mails</b> away").click()
+
+    mine.page.wait_for_url("**/jobs/")
+    assert mine.page.get_by_role("link", name="Failed <b>mails</b>").count() == 0

@@ -60,9 +60,17 @@ def failures(visit: Visit) -> Shown:
 def _group(each: dead_letters.Group) -> dict[str, Any]:
     return {
         "group": each,
+        "says": _says(each),
         "error": each.error_class.rpartition(".")[2] or "No error was said",
         "is_fresh": each.first_failed_at is not None and timezone.now() - each.first_failed_at < timedelta(hours=24),
     }
+
+
+def _says(each: dead_letters.Group) -> str:
+    """The error in plain words, or as the newest letter has it where hardly a word is left of it; empty to an operator."""
+    if len(re.findall(r"\w{2,}", each.says)) > 1:
+        return each.says
+    return next((line.strip() for line in each.error_message.splitlines() if line.strip()), each.says)
 
 
 @page("failures/<tasks_word:fingerprint>/", tab="failures")
@@ -123,7 +131,7 @@ def _timeline(instants: Sequence[datetime]) -> Mapping[str, Any] | None:
 # -- what was done about it
 
 
-def _done(visit: Visit, fingerprint: str) -> list[Mapping[str, Any]]:
+def _done(visit: Visit, fingerprint: str) -> list[dict[str, Any]]:
     """Operations and redrives of this failure, newest first."""
     lines = [
         {"kind": "operation", **acts.operation(each), "begun": each.started_at}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.urls import NoReverseMatch
@@ -74,7 +75,7 @@ def link(visit: Visit, name: str, *parts: Any, **words: Any) -> str:
 # -- how it came to where it stands
 
 
-def path(known: JobStory) -> list[Mapping[str, Any]]:
+def path(known: JobStory) -> list[dict[str, Any]]:
     """Enqueued, due, started, ended: each with its instant, and how long it took to get there."""
     live, last = known.job, known.attempts[-1] if known.attempts else None
     enqueued = live.enqueued_at if live else known.attempts[-1].enqueued_at
@@ -83,7 +84,7 @@ def path(known: JobStory) -> list[Mapping[str, Any]]:
     if live is not None and live.status == JobStatus.DOING and live.claimed_at is not None:
         starts.append(live.claimed_at)
     due = first.scheduled_at if first is not None else live.scheduled_at if live else None
-    stops = [("Enqueued", enqueued), ("Due", max(due or enqueued, enqueued))]
+    stops: list[tuple[str, datetime | None]] = [("Enqueued", enqueued), ("Due", max(due or enqueued, enqueued))]
     if starts:
         stops.append(("Started", starts[0]))
     if len(starts) > 1:
@@ -94,7 +95,8 @@ def path(known: JobStory) -> list[Mapping[str, Any]]:
     if known.status not in LIVE:
         ended = live.failed_at if live is not None else last.finished_at if last else None
         stops.append((LABELS.get(known.status, known.status).capitalize(), ended))
-    made, before = [], None
+    made: list[dict[str, Any]] = []
+    before: datetime | None = None
     for name, at in stops:
         passed = (at - before).total_seconds() if at is not None and before is not None else None
         made.append({"name": name, "at": at, "after": span(passed) if passed is not None and passed >= 0.001 else ""})
@@ -189,10 +191,10 @@ def _around(visit: Visit, known: JobStory) -> dict[str, Any]:
     enqueued = known.job.enqueued_at if known.job else known.attempts[0].enqueued_at
     acts = TaskAuditLog.objects.for_tenant(visit.tenant_id).about_job(known.job_id, enqueued)
     runs = history.latest_runs(known.task_name, tenant_id=visit.tenant_id, limit=_RUNS)
-    return {"job_id": known.job_id, "task": known.task_name, "acts": list(acts[:20]), "runs": _bars(visit, runs, known.job_id), "table": runs[:10]}  # fmt: skip
+    return {"job_id": known.job_id, "task": known.task_name, "acts": list(acts[:20]), "runs": _bars(runs, known.job_id), "table": runs[:10]}  # fmt: skip
 
 
-def _bars(visit: Visit, runs: Sequence[TaskExecutionHistory], job_id: int) -> list[Mapping[str, Any]]:
+def _bars(runs: Sequence[TaskExecutionHistory], job_id: int) -> list[Mapping[str, Any]]:
     """Earlier runs as bars of a picture 100 high, oldest first."""
     longest = max((each.run_ms or 0 for each in runs), default=0) or 1
     return [
@@ -203,7 +205,6 @@ def _bars(visit: Visit, runs: Sequence[TaskExecutionHistory], job_id: int) -> li
             "kind": "succeeded" if each.status == "succeeded" else "failed" if each.status == "failed" else "skipped",
             "is_this": each.job_id == job_id,
             "run": each,
-            "href": visit.to("job", each.job_id),
         }
         for n, each in enumerate(reversed(runs))
     ]

@@ -148,7 +148,7 @@ def _short(count: int | None) -> str:
 def _views(visit: Visit) -> Sequence[Mapping[str, Any]]:
     """What people look for most often, as links."""
     hour = f"{timezone.now() - timedelta(hours=1):%Y-%m-%dT%H:%M}"
-    views = (("All jobs", {}), ("Running now", {"status": "doing"}), ("Dead letters", {"status": "failed"}),
+    views: tuple[tuple[str, dict[str, Any]], ...] = (("All jobs", {}), ("Running now", {"status": "doing"}), ("Dead letters", {"status": "failed"}),
              ("Of the last hour", {"since": hour}))  # fmt: skip
     return [{"name": name, "href": visit.to("jobs", **words)} for name, words in views]
 

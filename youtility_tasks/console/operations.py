@@ -115,9 +115,11 @@ class _OfAll(Act):
             if seen.is_undone
             else "It can be stopped; what it has done cannot be undone."
         )
-        left = tuple(f"{number(n)} more are left alone: {why}." for why, n in seen.left_alone.items())
+        others = tuple(f"{number(n)} more are left alone: {why}." for why, n in seen.left_alone.items())
         return Proposal(
-            f"{self.label} {many} {whose}?", (f"By task: {tasks}{more}.", self.becomes, *left, undone), visit.to("jobs")
+            f"{self.label} {many} {whose}?",
+            (f"By task: {tasks}{more}.", self.becomes, *others, undone),
+            visit.to("jobs"),
         )
 
     def run(self, visit: Visit, given: Mapping[str, Any], reason: str) -> Done:

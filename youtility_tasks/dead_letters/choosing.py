@@ -92,7 +92,7 @@ def groups(wanted: Letters, *, limit: int = 50) -> list[Group]:
 def failed_at(wanted: Letters, *, limit: int = 5_000) -> list[datetime]:
     """When the newest of these letters failed for good, newest first; of what a stock worker gave up no time is known."""
     found = wanted.find(current_tenant()).filter(failed_at__isnull=False).order_by("-failed_at")
-    return list(found.values_list("failed_at", flat=True)[:limit])
+    return [each for each in found.values_list("failed_at", flat=True)[:limit] if each is not None]
 
 
 def _group(found: Mapping[str, Any], last: TaskExecutionHistory | None) -> Group:
