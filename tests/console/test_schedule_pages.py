@@ -152,6 +152,28 @@ def test_the_preview_shows_what_would_be_and_changes_nothing(
     assert b"Right are five fields" in wrong.content
 
 
+def test_the_preview_of_a_new_one_waits_for_what_is_needed(
+    pages: Callable[[str], Pages], acme: int, add_task: Task
+) -> None:
+    admin = pages("admin")
+    begun = admin.get("schedules/preview/", part="preview", **{**FORM, "task": "", "cron": "", "name": ""})
+    done = admin.get("schedules/preview/", part="preview", name="", **FORM)
+    wrong = admin.get("schedules/preview/", part="preview", name="", **{**FORM, "args": '{"nmber": 1}'})
+
+    assert b"once the task and the time are said" in begun.content
+    assert len(done.context["coming"]) == 5
+    assert b"takes no argument" in wrong.content or b"nmber" in wrong.content
+    assert not ScheduledTask.objects.exists()
+
+
+def test_the_live_part_asks_for_no_more_than_it_shows(pages: Callable[[str], Pages], nightly: ScheduledTask) -> None:
+    viewer = pages("viewer")
+    whole, part = viewer.get(f"schedules/{nightly.pk}/"), viewer.get(f"schedules/{nightly.pk}/", part="runs")
+
+    assert whole.context["coming"]
+    assert (part.context["coming"], part.context["edits"]) == ([], [])
+
+
 def test_a_clock_that_changes_is_marked(pages: Callable[[str], Pages], acme: int, add_task: Task) -> None:
     zone = ZoneInfo("Europe/Berlin")
     days = (datetime.now(UTC).date() + timedelta(days=n) for n in range(1, 400))

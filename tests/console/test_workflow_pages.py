@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from tests.console.conftest import MOST, Pages
-from youtility_tasks import Run, Task, Workflow, tenant
-from youtility_tasks.models import TaskAuditLog, WorkflowSignal
+from youtility_tasks import Run, Task, Workflow, schedules, tenant
+from youtility_tasks.models import ScheduledTask, TaskAuditLog, WorkflowSignal
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.workflows import templates
 from youtility_tasks.workflows.graph import FAILURE
@@ -181,3 +183,43 @@ def test_pages_of_workflows_take_few_statements(
     for path in ("workflows/", f"workflows/{run.id}/", f"workflows/{run.id}/states/", "workflows/templates/"):
         with django_assert_max_num_queries(MOST):
             viewer.get(path)
+
+
+def test_a_tenants_people_read_no_words_of_the_machinery(
+    pages: Callable[[str], Pages], run: Run, acme: int, add_task: Task
+) -> None:
+    with tenant(acme):
+        row = schedules.create("nightly", "add", cron="0 2 * * *")
+    ScheduledTask.objects.update(next_at=timezone.now() - timedelta(minutes=9))
+    admin = pages("admin")
+    acts = (
+        f"change-schedule/?schedule={row.pk}",
+        f"run-schedule/?schedule={row.pk}",
+        f"cancel-workflow/?workflow={run.id}",
+        "new-schedule/",
+    )
+    for path in (
+        "schedules/", f"schedules/{row.pk}/", "schedules/holidays/", "workflows/", f"workflows/{run.id}/", "workflows/templates/", "catalog/add/",
+        *(f"acts/{act}" for act in acts),
+    ):  # fmt: skip
+        said = admin.get(path).content.decode()
+        assert not re.search(r"\b(workers?|hosts?|pids?|PostgreSQL|databases?)\b", said, re.IGNORECASE), path
+
+
+def test_a_long_error_is_shown_by_its_first_words(
+    pages: Callable[[str], Pages], acme: int, declare: Callable[..., Task]
+) -> None:
+    flow = Workflow("long")
+    flow.step(declare(fail_at_length, name="fail_at_length"))
+    with tenant(acme):
+        run = flow.start()
+        run_jobs()
+
+    page = pages("viewer").get(f"workflows/{run.id}/")
+
+    assert b"&lt;i&gt;long" in page.content
+    assert len(page.content) < 60_000
+
+
+def fail_at_length() -> None:
+    raise ValueError("<i>long " * 130_000)

@@ -108,6 +108,16 @@ def test_an_operator_sees_everybodys_metadata_and_no_contents(rows: dict[int, tu
             page = ops.get(_at(path, rows[B]) + where)
             assert page.status_code == 200, (path, where, page.content[:3_000])
             assert CANARY not in page.content.decode(), path
+    for path in (
+        "schedules/",
+        "schedules/holidays/",
+        "workflows/",
+        "workflows/templates/",
+        "catalog/",
+        "catalog/note/",
+    ):
+        page = ops.get(f"/tasks/{path}?tenant=0")
+        assert (page.status_code, f"of {A}" in page.content.decode()) == (200, False), (path, page.content[:3_000])
     assert f"nightly of {A}" in ops.get("/tasks/schedules/").content.decode()
     assert f"nightly of {A}" not in ops.get(f"/tasks/schedules/?tenant={B}").content.decode()
 

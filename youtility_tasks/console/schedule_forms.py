@@ -177,7 +177,9 @@ class ScheduleForm(Form):
         given = super().clean() or self.cleaned_data
         needed = _GOES_BY.get(str(given.get("kind")))
         if needed is not None and needed not in self.errors and given.get(needed) in (None, ""):
-            self.add_error(needed, "It says when the schedule fires, so it must be given.")
+            self.add_error(
+                needed, forms.ValidationError("It says when the schedule fires, so it must be given.", "required")
+            )
         begins, ends = given.get("quiet_from"), given.get("quiet_to")
         if (begins is None) != (ends is None):
             self.add_error("quiet_to" if ends is None else "quiet_from", "Quiet hours have both ends, or none.")

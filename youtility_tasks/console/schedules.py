@@ -148,8 +148,8 @@ def schedule(visit: Visit, schedule_id: int) -> Shown:
     """One schedule: its next times, what became of the last ones, and who has changed it."""
     row = looking.find(schedule_id, visit.tenant_id)
     before = visit.words.instant("before")
-    read = reading.read(row)
-    zone = read.rule.zone.key
+    read = reading.read(row) if visit.part != "runs" else None
+    zone = row.zone or reading.tenant_zone(row.tenant_id) if read is None else read.rule.zone.key
     found = looking.occurrences(row, before=before, limit=_OCCURRENCES + 1)
     runs = looking.runs([row.pk])[row.pk]
     shown = {each.job_id: each.shown for each in runs if each.job_id}
@@ -163,7 +163,7 @@ def schedule(visit: Visit, schedule_id: int) -> Shown:
         "is_paused": editing.is_paused(row, now),
         "paused_until": f"{row.paused_until.astimezone(UTC):%Y-%m-%d %H:%M}" if row.paused_until else "",
         "is_late": row.next_at is not None and (now - row.next_at).total_seconds() > 60,
-        "coming": [_tick(each) for each in upcoming.of(read, now, _NEXT)],
+        "coming": [_tick(each) for each in upcoming.of(read, now, _NEXT)] if read is not None else [],
         "back": visit.to("schedules"),
         "occurrences": [
             (
@@ -178,7 +178,7 @@ def schedule(visit: Visit, schedule_id: int) -> Shown:
         "following": found[_OCCURRENCES - 1].tick_at.isoformat() if len(found) > _OCCURRENCES else None,
         "spark": spark(((each.shown, _title(each)) for each in runs), _summary(runs)),
         "summary": _summary(runs),
-        "edits": [_edit(each) for each in looking.edits(row)],
+        "edits": [_edit(each) for each in looking.edits(row)] if read is not None else [],
         "args": schedule_forms.shown_args(row) if visit.sees_contents else None,
         "works": _works(visit),
         "may_edit": visit.may("change schedule"),
@@ -225,7 +225,7 @@ def preview(visit: Visit) -> Shown:
     """The next times of a schedule as the form would make it; nothing is changed."""
     number = visit.words.number("schedule", least=1)
     row = looking.find(number, visit.tenant_id) if number is not None else None
-    form = (NewScheduleForm if row is None else ScheduleForm)(visit.request.GET)
+    form = ScheduleForm(visit.request.GET)
     wrong: list[str] = []
     coming: list[dict[str, Any]] = []
     if form.is_valid():
@@ -235,11 +235,14 @@ def preview(visit: Visit) -> Shown:
             wrong = [str(refused)]
     else:
         wrong = [
-            f"{form[name].label if name in form.fields else 'It'}: {each}"
-            for name, errors in form.errors.items()
-            for each in errors
+            f"{form[name].label}: {message}"
+            for name, errors in form.errors.as_data().items()
+            for error in errors
+            for message in error.messages
+            if error.code != "required"
         ]
-    return Shown("schedule_preview.html", "Next times", {"coming": coming, "wrong": wrong})
+    context = {"coming": coming, "wrong": wrong, "is_unfinished": not wrong and not form.is_valid()}
+    return Shown("schedule_preview.html", "Next times", context)
 
 
 def _tick(each: upcoming.Upcoming) -> dict[str, Any]:
@@ -257,7 +260,7 @@ def _tick(each: upcoming.Upcoming) -> dict[str, Any]:
 def _coming(given: dict[str, Any], row: ScheduledTask | None) -> list[upcoming.Upcoming]:
     if row is None:
         said = schedule_forms.said(given)
-        return house.preview_new(said.pop("task"), _NEXT, name=given["name"], **said)
+        return house.preview_new(said.pop("task"), _NEXT, **said)
     return house.preview(row.name, _NEXT, **schedule_forms.changed(row, given))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Left
 
 from youtility_tasks import membership, queries
 from youtility_tasks.conf import settings
@@ -19,6 +20,7 @@ from .runs import RetryMode, cannot_be_retried, find
 
 _COUNTED = 2_000
 _NAMED = 12
+_SAID = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,10 @@ def contents(run: TaskWorkflow) -> tuple[Any, str]:
 
 
 def errors(run: TaskWorkflow, *, limit: int = 200) -> dict[int, str]:
-    """Step -> what its error said: its tenant's own."""
-    found = WorkflowStep.objects.filter(tenant_id=run.tenant_id, workflow__root_id=run.root_id).exclude(
-        error_message=""
-    )
-    return dict(found.order_by("pk").values_list("pk", "error_message")[:limit])
+    """Step -> the first words of what its error said: its tenant's own."""
+    found = WorkflowStep.objects.filter(tenant_id=run.tenant_id, workflow__root_id=run.root_id)
+    said = found.exclude(error_message="").annotate(said=Left("error_message", _SAID)).order_by("pk")
+    return dict(said.values_list("pk", "said")[:limit])
 
 
 def signals(run: TaskWorkflow, *, limit: int = 100) -> list[WorkflowSignal]:
