@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from youtility_tasks.bench import budget, cluster, meter
 from youtility_tasks.bench.processes import Crew, Place
@@ -211,8 +210,9 @@ def _build(guards: Guards, number: int, server: cluster.Cluster, folder: Path, t
     if guards.row_level_security:
         roles = {part: {"USER": f"{prefix}the_{part}"} for part in PARTS}
         settings = {"roles": roles, "role_prefix": prefix, "tenant_tables": {"two_houses_row": "tenant_id"}}
-        owner = conninfo_to_dict(server.admin)
-        url = f"postgresql://{owner['user']}@/{dbname}?host={owner['host']}"
+        server.ask(
+            f"ALTER ROLE {cluster.ROLE} CREATEROLE"
+        )  # set-up makes the users; who owns the tables is the same in each house
     system = System(
         name=dbname,
         title=f"the house {guards.name!r}",
@@ -248,8 +248,7 @@ def _furnish(house: House) -> None:
     )
     house.rows("CREATE TABLE two_houses_row (id bigint PRIMARY KEY, tenant_id integer NOT NULL, n bigint NOT NULL)")
     house.rows("INSERT INTO two_houses_row SELECT n, n, 0 FROM generate_series(1, %s) n", house.tenants)
-    if not house.guards.row_level_security:
-        house.rows(f"GRANT ALL ON two_houses_row TO {cluster.ROLE}")
+    house.rows(f"ALTER TABLE two_houses_row OWNER TO {cluster.ROLE}")
 
 
 def _take_away(house: House) -> None:

@@ -69,7 +69,7 @@ def test_the_house_without_them_has_none_of_them(measured: Any) -> None:
     assert off.rows("SELECT DISTINCT claim_number FROM youtility_tasks_history") == [(0,)]
     ((finish,),) = off.rows("SELECT pg_get_functiondef('youtility_tasks_finish_v2'::regproc)")
     ((claim,),) = off.rows("SELECT pg_get_functiondef('youtility_tasks_claim_v2'::regproc)")
-    assert "claim_number = e.claim_number" not in finish and "youtility_tasks_ready_v1" not in claim
+    assert "claim_number = e.claim_number" not in finish and "youtility_tasks_ready_v2" not in claim
 
 
 def test_both_houses_did_the_same_work(measured: Any) -> None:

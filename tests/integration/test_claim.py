@@ -13,7 +13,7 @@ from tests.integration.mutants import definition, must_catch, undone
 from youtility_tasks import Task, queues, tenant
 
 CLAIM = "youtility_tasks_claim_v2"
-READY = "youtility_tasks_ready_v1"
+READY = "youtility_tasks_ready_v2"
 HEADS = "youtility_tasks_lock_heads_v2"
 FIRST_OF_LOCKS = "youtility_tasks_first_of_locks_v1"
 NOT_RUNNING = "(SELECT 1 FROM procrastinate_jobs d WHERE d.lock = l.lock AND d.status = 'doing' LIMIT 1) IS NULL"
@@ -351,7 +351,7 @@ def test_after_slow_looks_a_claim_starts_where_the_last_one_ended(desk: Desk, sw
         remember("-infinity", before[-1])
         assert ids(desk.claim(2)) == before[:2]
 
-    must_catch(check, READY, "(s.tenant_id, s.floor)", "(s.tenant_id, 0::bigint)")
+    must_catch(check, READY, "(s.tenant_id, coalesce(s.floor, -1))", "(s.tenant_id, 0::bigint)")
     must_catch(check, CLAIM, "coalesce(instant < floors[1]::timestamptz, false)", "floors IS NOT NULL")
 
 

@@ -237,7 +237,7 @@ def test_a_job_is_rescued_while_another_is_enqueued_under_its_queueing_lock(
 def test_who_is_ahead_is_served_while_another_worker_has_what_comes_first(work_task: Task, other: Aside) -> None:
     what_comes_first_is_being_taken(work_task, other)
     empty()
-    with mutated("youtility_tasks_ready_v1", " + (reach > 1)::integer", ""), pytest.raises(AssertionError):
+    with mutated("youtility_tasks_ready_v2", " + (reach > 1)::integer", ""), pytest.raises(AssertionError):
         what_comes_first_is_being_taken(work_task, other)
 
 

@@ -13,7 +13,7 @@ from tests.integration.desk import Desk, execute, rows
 from tests.integration.mutants import must_catch
 from youtility_tasks.models import QueueControl
 
-CLAIM, READY, HEADS = "youtility_tasks_claim_v2", "youtility_tasks_ready_v1", "youtility_tasks_lock_heads_v2"
+CLAIM, READY, HEADS = "youtility_tasks_claim_v2", "youtility_tasks_ready_v2", "youtility_tasks_lock_heads_v2"
 
 
 def put(
@@ -102,7 +102,7 @@ def test_among_thousands_of_tenants_a_session_remembers_only_some(desk: Desk) ->
         assert len(served) == 300
         assert set(served.values()) == {1}
 
-    must_catch(check, "youtility_tasks_turns_after_v1", "LIMIT 128", "")
+    must_catch(check, "youtility_tasks_turns_after_v2", "LIMIT 128", "")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.integration.desk import Claimed, Desk, execute
+from tests.integration.desk import Claimed, Desk, execute, rows
 from tests.integration.mutants import definition, must_catch
 from youtility_tasks import Task, tenant
 from youtility_tasks.enqueue import enqueue_many
@@ -15,7 +15,7 @@ from youtility_tasks.models import Tenant
 
 pytestmark = pytest.mark.usefixtures("never_slow")
 
-CLAIM, READY = "youtility_tasks_claim_v2", "youtility_tasks_ready_v1"
+CLAIM, READY, TURNS = "youtility_tasks_claim_v2", "youtility_tasks_ready_v2", "youtility_tasks_turns_after_v2"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_weights_are_the_shares(desk: Desk, add_task: Task, acme: int, other_ten
 
     if n < 40:
         must_catch(
-            check, READY, "t.start, -1 FROM youtility_tasks_turns_v1() t", "0, -1 FROM youtility_tasks_turns_v1() t"
+            check, READY, "starts[n] := coalesce(ahead_by[array_position(ahead, tenants[n])], 0)", "starts[n] := 0"
         )
         must_catch(check, CLAIM, "IF waiting IS NOT NULL THEN", "IF false THEN")
 
@@ -82,7 +82,7 @@ def test_within_a_claim_turns_are_by_weight_too(desk: Desk, add_task: Task, acme
         a, b = acme, other_tenant
         assert owners(desk.claim(8)) == [a, b, a, a, a, b, a, a]
 
-    must_catch(check, READY, ") - 1) / s.weight AS tag", ") - 1) AS tag")
+    must_catch(check, READY, "(j.n - 1) / s.weight AS tag", "(j.n - 1) AS tag")
 
 
 def test_weights_are_the_shares_while_looking_is_slow(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:
@@ -192,3 +192,73 @@ def test_a_tenant_with_thousands_of_locks_does_not_hide_another_with_one(
         assert single in [each.id for each in desk.claim(4)]
 
     must_catch(check, "youtility_tasks_lock_heads_v2", "AND cardinality(tenants) = 1 AND", "AND")
+
+
+def test_tenants_that_left_are_not_counted_among_those_that_are_looked_at(
+    desk: Desk, add_task: Task, acme: int, other_tenant: int, many_tenants: list[int]
+) -> None:
+    """More of them than one claim looks at, before and between two that are there; and theirs are nobody else's weights."""
+
+    def check() -> None:
+        here = (many_tenants[70], many_tenants[-1])
+        Tenant.objects.filter(pk=here[0]).update(weight=3)
+        for each in many_tenants:
+            put(add_task, each, 10)
+        Tenant.objects.filter(pk__in=many_tenants).exclude(pk__in=here).update(is_active=False)
+
+        assert served(desk, claims=1, n=8) == {here[0]: 6, here[1]: 2}
+
+    must_catch(check, READY, "(x.tenant_id <> ALL (p_without))::integer", "1")
+    must_catch(
+        check, READY, "1)::float8)\n                       FILTER (WHERE w.tenant_id <> ALL (p_without))", "1)::float8)"
+    )
+
+
+def lead(waiting: list[int], weights: list[float] | None, served: list[int], turns: str) -> dict[int, float]:
+    ((_,), (text,)) = [
+        *rows("SELECT set_config('youtility_tasks.turns', %s, true)", turns),
+        *rows(f"SELECT {TURNS}(%s::integer[], %s::float8[], %s::integer[])", waiting, weights, served),
+    ]
+    names, leads = ([word for word in part.strip("{}").split(",") if word] for part in text.split("|"))
+    assert len(set(names)) == len(names)
+    return {int(name): round(float(each), 6) for name, each in zip(names, leads, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("waiting", "served", "turns"),
+    [
+        ([7, 8, 9], [7, 7, 7, 8, 9, 9], ""),
+        ([7, 8, 9], [7, 7, 7, 8, 9, 9], "{9,7}|{2.5,0.25}"),
+        ([7, 8], [7, 9, 9, 9, 8], "{7}|{2.5}"),
+        ([7, 8], [7, 7, 8], "{9}|{2.5}"),
+    ],
+    ids=["evenly", "some are ahead", "one is served that does not wait", "one is ahead that does not wait"],
+)
+def test_few_tenants_are_reckoned_as_many_are(
+    acme: int, other_tenant: int, waiting: list[int], served: list[int], turns: str
+) -> None:
+    def check() -> None:
+        Tenant.objects.filter(pk=7).update(weight=3)
+        weights = [3.0 if each == 7 else 1.0 for each in waiting]
+
+        assert lead(waiting, weights, served, turns) == lead(waiting, None, served, turns) != {}
+
+    if 9 not in waiting:
+        guard = " AND p_served <@ p_waiting" if 9 in served else " AND ahead <@ p_waiting"
+        must_catch(check, TURNS, guard, "")
+    else:
+        must_catch(check, TURNS, " / p_weights[n]", "")
+
+
+def test_who_waits_at_two_priorities_is_ahead_once(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> None:
+    def check() -> None:
+        for priority in (1, 5):
+            put(add_task, acme, 3, priority=priority)
+            put(add_task, other_tenant, 4, priority=priority)
+
+        desk.claim(9)
+
+        ((turns,),) = rows("SELECT current_setting('youtility_tasks.turns')")
+        assert turns == "{8}|{1}"
+
+    must_catch(check, READY, "CASE WHEN waiting IS NULL THEN weights END", "waiting_weights || weights")

@@ -116,7 +116,7 @@ def test_claims_in_turn_read_no_more_for_a_policy(house: House) -> None:
     assert looks(house, "worker") < 1.2 * plain
 
     ((was, becomes),) = CHANGES["youtility_tasks_ready_v1"]
-    house.rows(reworded("youtility_tasks_ready_v1", [(becomes, was)]).replace("%", "%%"))
+    house.rows(reworded("youtility_tasks_ready_v2", [(becomes, was)]).replace("%", "%%"))
     assert looks(house, "worker") > 1.3 * plain
 
 

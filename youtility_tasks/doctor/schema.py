@@ -98,7 +98,7 @@ FUNCTIONS = (
     "youtility_tasks_pump_v4",
     "youtility_tasks_put_off_v1",
     "youtility_tasks_queue_sums_v1",
-    "youtility_tasks_ready_v1",
+    "youtility_tasks_ready_v2",
     "youtility_tasks_redrive_v1",
     "youtility_tasks_register_v2",
     "youtility_tasks_renew_v1",
@@ -120,7 +120,7 @@ FUNCTIONS = (
     "youtility_tasks_tell_schedules_v1",
     "youtility_tasks_tenant_v1",
     "youtility_tasks_tenants_ready_v1",
-    "youtility_tasks_turns_after_v1",
+    "youtility_tasks_turns_after_v2",
     "youtility_tasks_turns_v1",
     "youtility_tasks_unpark_v1",
     "youtility_tasks_unregister_v1",
@@ -132,9 +132,11 @@ SUPERSEDED = (
     "youtility_tasks_pump_v1",
     "youtility_tasks_pump_v2",
     "youtility_tasks_pump_v3",
+    "youtility_tasks_ready_v1",
     "youtility_tasks_register_v1",
+    "youtility_tasks_turns_after_v1",
 )
-"""Functions that only workers of an earlier version call, so that they live through a deployment."""
+"""Functions that only workers of an earlier version call, or claims that were under way, so that they live through a deployment."""
 INDEXES = (
     "youtility_tasks_jobs_unique_key",
     "youtility_tasks_jobs_done_key",

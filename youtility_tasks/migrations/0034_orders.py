@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     the columns; quiet workers go on.
     """
 
-    dependencies = [("youtility_tasks", "0031_queue_snapshot")]
+    dependencies = [("youtility_tasks", "0032_turns_for_less")]
     operations = [
         migrations.AddField(
             "taskworker",
