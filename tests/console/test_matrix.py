@@ -50,7 +50,7 @@ def test_every_page_lets_in_whom_it_is_for(who: str, visit: Callable[..., Any], 
         answer = visit(who, path)
         if who == "anonymous":
             assert (answer.status_code, answer.url.split("?")[0]) == (302, "/tasks/sign-in/"), path
-        elif page.scope is For.TENANT and who in ("ops", "superuser"):
+        elif page.scope in (For.TENANT, For.TENANT_OR_SWEEPS) and who in ("ops", "superuser"):
             assert answer.status_code == 403, path
         elif page.scope is For.ANYBODY or who in ("ops", "superuser"):
             assert answer.status_code == 200, (path, answer.content[-600:])
