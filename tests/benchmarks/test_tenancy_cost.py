@@ -52,7 +52,7 @@ def test_the_house_with_the_guards_has_them(measured: Any) -> None:
     connected = {
         name
         for (name,) in on.rows(
-            "SELECT usename FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+            "SELECT usename FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend' AND usename <> current_user",
             on.dbname,
         )
     }
