@@ -16,7 +16,7 @@ from .visit import Visit
 SPANS: dict[str, tuple[timedelta, int]] = {
     "1h": (timedelta(hours=1), 60),
     "6h": (timedelta(hours=6), 300),
-    "24h": (timedelta(hours=24), 1_200),
+    "24h": (timedelta(hours=24), 3_600),
     "7d": (timedelta(days=7), 3_600 * 2),
     "30d": (timedelta(days=30), 3_600 * 8),
 }
@@ -57,7 +57,9 @@ def span(visit: Visit) -> tuple[str, datetime, datetime, int]:
     word = visit.words.choice("span", SPANS) or USUAL
     length, step_s = SPANS[word]
     until = visit.words.instant("until") or datetime.now(UTC)
-    return word, until - length, until, step_s
+    since = until - length
+    since -= timedelta(seconds=since.timestamp() % step_s)  # on the hour where steps are hours: those are stored as such
+    return word, since, until, step_s
 
 
 def of_work(visit: Visit, *, queue_name: str | None = None, task_name: str | None = None) -> list[Chart]:
