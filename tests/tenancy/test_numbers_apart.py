@@ -57,6 +57,8 @@ def test_a_tenant_reads_its_own_numbers_and_an_operator_everybodys(folded: House
 def test_the_database_says_so_and_not_our_words(folded: House) -> None:
     with folded.connect("web", A) as session:
         assert session.execute(NUMBERS).fetchall() == [(A,)]
+        with refused(session, errors.InsufficientPrivilege):
+            session.execute("SELECT last_id FROM youtility_tasks_metricsmark")
     with folded.connect("web") as session:
         assert session.execute(NUMBERS).fetchall() == []
     folded.rows("ALTER POLICY yt_own ON youtility_tasks_taskperformancemetrics USING (true)")

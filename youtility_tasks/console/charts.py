@@ -58,7 +58,9 @@ def span(visit: Visit) -> tuple[str, datetime, datetime, int]:
     length, step_s = SPANS[word]
     until = visit.words.instant("until") or datetime.now(UTC)
     since = until - length
-    since -= timedelta(seconds=since.timestamp() % step_s)  # on the hour where steps are hours: those are stored as such
+    since -= timedelta(
+        seconds=since.timestamp() % step_s
+    )  # on the hour where steps are hours: those are stored as such
     return word, since, until, step_s
 
 
