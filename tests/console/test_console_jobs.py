@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.api.speaking import ACME
-from youtility_tasks import Retry, Task, members, operations, tenant
+from youtility_tasks import Retry, Task, Workflow, members, operations, schedules, tenant
 from youtility_tasks.console.acting import ACTS
 from youtility_tasks.context import TaskContext
 from youtility_tasks.listing import JobFilter
@@ -148,6 +148,22 @@ def test_progress_and_checkpoint_are_shown_to_whose_job_it_is(visitor, acme: int
 
     assert "40 %" in mine and "row 40" in mine and "last_seen" in mine and "Checkpoint" in mine
     assert "40 %" in theirs and "last_seen" not in theirs
+
+
+def test_what_made_a_job_is_a_link_beside_it(visitor, acme: int, add_task: Task) -> None:
+    with tenant(acme):
+        schedule = schedules.create("nightly", "add", cron="0 2 * * *")
+        ticked = schedules.run_now("nightly")
+        flow = Workflow("closing the day")
+        flow.step(add_task, name="count")
+        run = flow.start()
+    stepped = Job.objects.get(step_id__isnull=False).pk
+
+    of_tick, of_step = (visitor("viewer").get(f"/tasks/jobs/{each}/").content.decode() for each in (ticked, stepped))
+
+    assert f'href="/tasks/schedules/{schedule.pk}/">nightly</a>, tick of' in of_tick
+    assert f'href="/tasks/workflows/{run.id}/">closing the day</a>, step count' in of_step
+    assert 'href="/tasks/catalog/add/"' in of_tick
 
 
 def test_an_operator_with_a_role_who_reads_contents_is_entered_once(
