@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.api.speaking import ACME
-from youtility_tasks import Retry, Task, members, operations, tenant
+from youtility_tasks import Retry, Task, Workflow, members, operations, schedules, tenant
 from youtility_tasks.console.acting import ACTS
 from youtility_tasks.context import TaskContext
 from youtility_tasks.listing import JobFilter
@@ -150,6 +152,22 @@ def test_progress_and_checkpoint_are_shown_to_whose_job_it_is(visitor, acme: int
     assert "40 %" in theirs and "last_seen" not in theirs
 
 
+def test_what_made_a_job_is_a_link_beside_it(visitor, acme: int, add_task: Task) -> None:
+    with tenant(acme):
+        schedule = schedules.create("nightly", "add", cron="0 2 * * *")
+        ticked = schedules.run_now("nightly")
+        flow = Workflow("closing the day")
+        flow.step(add_task, name="count")
+        run = flow.start()
+    stepped = Job.objects.get(step_id__isnull=False).pk
+
+    of_tick, of_step = (visitor("viewer").get(f"/tasks/jobs/{each}/").content.decode() for each in (ticked, stepped))
+
+    assert f'href="/tasks/schedules/{schedule.pk}/">nightly</a>, tick of' in of_tick
+    assert f'href="/tasks/workflows/{run.id}/">closing the day</a>, step count' in of_step
+    assert 'href="/tasks/catalog/add/"' in of_tick
+
+
 def test_an_operator_with_a_role_who_reads_contents_is_entered_once(
     visitor, ops_viewer: User, work: dict[str, Any]
 ) -> None:
@@ -270,6 +288,29 @@ def test_a_page_sends_few_statements(visitor, work: dict[str, Any], path: str, m
 
     sent = [each["sql"] for each in captured.captured_queries if "SAVEPOINT" not in each["sql"]]
     assert len(sent) <= most, "\n".join(each[:150] for each in sent)
+
+
+def test_what_is_live_sends_a_statement_every_two_seconds_at_most(visitor, work: dict[str, Any]) -> None:
+    browser, mine = visitor("operator"), work["mine"]
+    Job.objects.filter(pk=work["theirs"]["waiting"]).update(status="doing", tenant_id=ACME)
+    with tenant(ACME):
+        fingerprint = Job.objects.get(pk=mine["failed"]).fingerprint
+        row = operations.begin("retry", JobFilter(fingerprint=fingerprint))
+    seen = set()
+    pages = ("jobs/", "jobs/?part=chart", f"jobs/{mine['waiting']}/", f"jobs/{work['theirs']['waiting']}/",
+             f"operations/{row.pk}/", f"failures/{fingerprint}/")  # fmt: skip
+
+    for page in pages:
+        shown = browser.get(f"/tasks/{page}").content.decode()
+        token = re.search(r'name="token" value="([^"]+)"', shown)
+        for every, part in re.findall(r'data-live="(\d+)" hx-get="([^"]+)"', shown):
+            with CaptureQueriesContext(connection) as captured:
+                given = {"token": token[1]} if token and "pulse" in part else None
+                assert browser.get(html.unescape(part), given).status_code == 200, part
+            sent = [each["sql"] for each in captured.captured_queries if "SAVEPOINT" not in each["sql"]]
+            assert int(every) >= 2 * len(sent), (part, every, len(sent))
+            seen.add(re.sub(r"\d+|[0-9a-f]{16}", "N", part.partition("&")[0]))
+    assert len(seen) >= 6, seen
 
 
 def test_who_acted_on_a_job_is_told_beside_it(visitor, work: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core import signing
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -58,6 +58,26 @@ def test_it_costs_one_statement_and_counts_what_is_newer(
     assert "3 new" in answer and 'href="?queue=email"' in answer
     assert len(captured.captured_queries) == 1
     assert said(browser, of_email) == ""
+
+
+def test_it_is_no_transaction_where_every_request_is_one_and_a_database_that_is_away_is_no_page(
+    visitor, acme: int, add_task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = visitor("viewer")
+    given = token(browser)
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+
+    with CaptureQueriesContext(connection) as captured:
+        said(browser, given)
+    assert len(captured.captured_queries) == 1
+    monkeypatch.setattr("youtility_tasks.newer.count", away)
+    answer = browser.get(ADDRESS, {"token": given})
+
+    assert (answer.status_code, answer.content) == (503, b"")
+
+
+def away(*args: Any, **asked: Any) -> int:
+    raise OperationalError("the server closed the connection unexpectedly")
 
 
 def test_what_has_ended_meanwhile_is_new_too_and_a_crowd_is_not_counted(

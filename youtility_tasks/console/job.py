@@ -9,7 +9,7 @@ from typing import Any
 
 from django.urls import NoReverseMatch
 
-from youtility_tasks import history, holds, notes
+from youtility_tasks import history, holds, notes, registry
 from youtility_tasks import why as house
 from youtility_tasks.documents import jobs as documents
 from youtility_tasks.errors import JobNotFound
@@ -51,6 +51,7 @@ def job(visit: Visit, job_id: int) -> Shown:
     }
     if visit.part != "now":
         enter_contents(visit, f"job {job_id} ({known.task_name})")
+        declared = registry.resolve(known.task_name)
         attempts = [_attempt(visit, each) for each in known.attempts]
         context |= {
             "attempts": attempts[::-1],
@@ -59,7 +60,7 @@ def job(visit: Visit, job_id: int) -> Shown:
             "result": _result(known) if visit.sees_contents else None,
             "has_result": known.status is JobStatus.SUCCEEDED and visit.sees_contents,
             "origins": [_origin(visit, each) for each in history.origins(job_id)],
-            "catalog": link(visit, "task", known.task_name) or link(visit, "catalog"),
+            "catalog": visit.to("catalog_task", declared.name) if declared else "",
         }
     return Shown("job_now.html" if visit.part == "now" else "job.html", f"Job {job_id}", context)
 
@@ -180,8 +181,7 @@ def _result(known: JobStory) -> Any:
 
 
 def _origin(visit: Visit, made: history.Origin) -> dict[str, Any]:
-    where = link(visit, made.kind, made.id) or (link(visit, made.kind, int(made.id)) if made.id.isdecimal() else "")
-    return {"made": made, "href": where}
+    return {"made": made, "href": link(visit, made.kind, int(made.id))}
 
 
 # -- around it

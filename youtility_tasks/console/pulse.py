@@ -12,11 +12,12 @@ from typing import Any
 
 from django.conf import settings as settings_of_django
 from django.core import signing
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.html import format_html
 
-from youtility_tasks import newer, visits
+from youtility_tasks import newer, problems, visits
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.middleware import FINDS_OUT_ITSELF
 from youtility_tasks.models import Role
@@ -57,11 +58,22 @@ def token(visit: Visit, asked: JobFilter, newest_id: int, *, opened: int | None 
     return signing.dumps(said, salt=_SALT, compress=True)
 
 
+@transaction.non_atomic_requests
 def pulse(request: HttpRequest) -> HttpResponse:
     """The words of the pill; nothing while there is nothing new, and nothing for a token that holds no more."""
+    try:
+        return headed(_answer(request))
+    except Exception as error:  # the database is away, say: nothing is shown, and the page asks again
+        return headed(HttpResponse(status=problems.of(error).status))
+
+
+setattr(pulse, FINDS_OUT_ITSELF, True)
+
+
+def _answer(request: HttpRequest) -> HttpResponse:
     said = _read(request)
     if said is None:
-        return headed(HttpResponse(status=204))
+        return HttpResponse(status=204)
     role = said["role"]
     with visits.entered(Place(said["tenant"], Role(role) if role else None), None):
         found = newer.count(
@@ -74,10 +86,7 @@ def pulse(request: HttpRequest) -> HttpResponse:
         )
     more = "+" if found >= newer.COUNTED_UP_TO else ""
     text = format_html('<a class="button" href="{}">{}{} new</a>', _page(request), found, more) if found else ""
-    return headed(HttpResponse(text))
-
-
-setattr(pulse, FINDS_OUT_ITSELF, True)
+    return HttpResponse(text)
 
 
 def _read(request: HttpRequest) -> dict[str, Any] | None:
