@@ -19,9 +19,10 @@ from youtility_tasks.models import Role
 ACME, OTHER = 7, 8
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all."""
+    """One Chromium for a file. Its driver's loop runs as long as it lives, and Django's connections, and whoever begins a loop of
+    his own, behave otherwise beside one: it must not outlive the file into another room's tests in this process."""
     program = require_program("chromium", package="chromium")
     was = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # the browser's driver keeps a loop in this thread

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from tests.console.conftest import MOST, Pages
-from youtility_tasks import Task, schedules, tenant
+from youtility_tasks import Secret, Task, schedules, tenant
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution, TaskAuditLog
 from youtility_tasks.tenants import no_tenant
 
@@ -137,6 +137,31 @@ def test_the_form_of_a_schedule_as_it_stands_changes_nothing(
     page = pages("admin").post("acts/change-schedule/", schedule=row.pk, **said)
 
     assert b"Nothing is changed" in page.content
+
+
+def call_home(*, number: int = 0, token: Secret[str] = "") -> None:
+    """With a token."""
+
+
+def test_a_secret_argument_is_never_shown_and_stays_what_it_is(
+    pages: Callable[[str], Pages], acme: int, declare: Callable[..., Task]
+) -> None:
+    declare(call_home, name="call_home")
+    with tenant(acme):
+        row = schedules.create("calls", "call_home", cron="0 2 * * *", args={"number": 1, "token": "canary"})
+    sealed = _again(row).args["token"]
+    admin = pages("admin")
+    form = admin.get("acts/change-schedule/", schedule=row.pk)
+    shown = form.context["fields"]["args"].value()
+
+    done = admin.post(
+        "acts/change-schedule/", schedule=row.pk, **{**FORM, "task": "call_home", "args": shown.replace("1", "2")}
+    )
+
+    assert "[secret]" in shown
+    assert done.status_code == 303
+    assert _again(row).args == {"number": 2, "token": sealed}
+    assert b"canary" not in form.content + admin.get(f"schedules/{row.pk}/").content
 
 
 def test_the_preview_shows_what_would_be_and_changes_nothing(

@@ -9,14 +9,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from tests.console.conftest import MOST, Pages
-from youtility_tasks import Run, Task, Workflow, schedules, tenant
+from youtility_tasks import Run, Task, Workflow, membership, schedules, tenant
+from youtility_tasks.errors import NotAllowed
 from youtility_tasks.models import ScheduledTask, TaskAuditLog, WorkflowSignal
 from youtility_tasks.testing import run_jobs
-from youtility_tasks.workflows import templates
+from youtility_tasks.workflows import looking, templates
 from youtility_tasks.workflows.graph import FAILURE
+from youtility_tasks.workflows.runs import RetryMode
 
 
 def _flow(add: Task, fail: Task | None = None) -> Workflow:
@@ -127,6 +130,11 @@ def test_a_cancel_says_what_it_stops_and_a_retry_what_it_would_run(pages: Callab
     assert [each.act for each in TaskAuditLog.objects.filter(act__contains="workflow").order_by("pk")] == [
         "cancel workflow", "retry workflow",
     ]  # fmt: skip
+
+
+def test_who_may_not_retry_may_not_try_either(run: Run, acme: int, person: Callable[[str], User]) -> None:
+    with tenant(acme), membership.acting(person("viewer")), pytest.raises(NotAllowed):
+        looking.would_retry(run.id, RetryMode.ALL)
 
 
 def test_a_template_is_drawn_and_started(pages: Callable[[str], Pages], acme: int, add_task: Task) -> None:

@@ -18,7 +18,7 @@ from .graph import StepKind
 
 CROWD = 50
 """So many like steps side by side are drawn one by one; more are one node with counts."""
-MOST_NODES = 300
+MOST_NODES = 200
 MOST_STEPS = 100_000
 _ENDED = {"succeeded", "failed", "cancelled", "aborted", "skipped"}
 _SATISFIED: Mapping[str, frozenset[str]] = {

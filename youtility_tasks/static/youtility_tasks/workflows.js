@@ -211,7 +211,11 @@
     for (const each of fresh.nodes) { nodes.get(each.id).node = each; say(each.id); }
   }
   frame.addEventListener("live", () => { if (picture.states) refresh().catch(() => { /* the next time, then */ }); });
-  new ResizeObserver(() => { if (svg) { const ratio = frame.clientWidth / (frame.clientHeight || 1); view.height = view.width / ratio; look(); } }).observe(frame);
+  new ResizeObserver(() => {
+    if (!svg || !frame.clientWidth || !frame.clientHeight) return;
+    view.height = view.width * frame.clientHeight / frame.clientWidth;
+    look();
+  }).observe(frame);
   draw();
   document.getElementById("graph-tools")?.removeAttribute("hidden");
 })();
