@@ -10,7 +10,7 @@ SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 .PHONY: demo up test tables check fix bench fuzz upstream django
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
-	.venv/bin/youtility-tasks play_company_day
+	.venv/bin/youtility-tasks play_company_day --console
 
 up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up

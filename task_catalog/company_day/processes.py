@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -108,7 +109,7 @@ class Workers:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                env=self._environment(os.environ),
+                env=self.environment(),
                 start_new_session=True,
             )
 
@@ -139,9 +140,10 @@ class Workers:
             return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
         return ""
 
-    def _environment(self, base: Mapping[str, str]) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """In which every process of the day runs."""
         return {
-            **base,
+            **os.environ,
             "DJANGO_SETTINGS_MODULE": "task_catalog.company_day.settings",
             "DATABASE_URL": self._database,
             "YOUTILITY_CLOCK": "task_catalog.company_day.clock.PlayedClock",
@@ -151,6 +153,40 @@ class Workers:
             "EMAIL_PORT": str(self._sink.port),
             **self._more,
         }
+
+
+class Pages:
+    """The console, on the day's database: for whoever wants to look on."""
+
+    def __init__(self, workers: Workers, log: Path) -> None:
+        self._workers, self._log = workers, log
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = ""
+
+    def start(self, port: int) -> str:
+        """Begin to serve them, on this port of the loopback or (0) any; their address."""
+        with socket.socket() as found:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            found.bind(("127.0.0.1", port))
+            port = found.getsockname()[1]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                [
+                    *(sys.executable, "-m", "task_catalog.company_day.tether"),
+                    *(sys.executable, "-m", "youtility_tasks.standalone", "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"),
+                ],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, env=self._workers.environment(), start_new_session=True,
+            )  # fmt: skip
+        self.address = f"http://127.0.0.1:{port}/tasks/"
+        return self.address
+
+    def stop(self) -> None:
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            _close(self._process.stdin)
+            self._process = None
 
 
 def _close(stream: IO[bytes] | None) -> None:

@@ -22,7 +22,7 @@ from .control_room import ControlRoom
 from .definitions import BROKER_TASK, MAIL_TASKS
 from .errors import DayStuck
 from .evidence import Evidence
-from .processes import Sink, Workers
+from .processes import Pages, Sink, Workers
 from .yard import Yard
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Scene:
     control_room: ControlRoom
     workers: Workers
     yard: Yard
+    pages: Pages
     keep_files: bool = False
 
     def keep_alive(self) -> None:
@@ -68,7 +69,8 @@ def stage() -> Iterator[Scene]:
     control_room = ControlRoom(folder)
     variables = settings_of.variables(folder, control_room.port)
     workers = Workers(queries.conninfo("company day", part=None), server, folder / "workers.log", variables)
-    scene = Scene(server, control_room, workers, Yard(folder))
+    pages = Pages(workers, folder / "pages.log")
+    scene = Scene(server, control_room, workers, Yard(folder), pages)
     try:
         # People's pages save rows in this process, by the settings by which the workers work.
         overrides = settings_of.overrides(folder, control_room.port)
@@ -79,6 +81,7 @@ def stage() -> Iterator[Scene]:
         scene.keep_files = True
         raise DayStuck(f"{error}\nThe workers' last words:\n{workers.last_words()}") from error
     finally:
+        pages.stop()
         workers.stop()
         control_room.stop()
         server.stop()

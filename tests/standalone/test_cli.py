@@ -264,15 +264,15 @@ def test_up_runs_pages_and_workers_until_ctrl_c(up, fresh_database):
     port = free_port()
     process = up(port)
     workers = "SELECT count(*) FROM youtility_tasks_taskworker WHERE status = 'running'"
-    wait_for(lambda: answers(f"http://127.0.0.1:{port}/admin/login/"), "the pages")
+    wait_for(lambda: answers(f"http://127.0.0.1:{port}/tasks/sign-in/"), "the pages")
     wait_for(lambda: fresh_database.rows(workers) == [(4,)], "four workers")
-    assert answers(f"http://127.0.0.1:{port}/static/admin/css/base.css")
+    assert answers(f"http://127.0.0.1:{port}/static/youtility_tasks/console.css")
 
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0, said
-    assert f"http://127.0.0.1:{port}/admin/" in said
+    assert f"http://127.0.0.1:{port}/tasks/  (sign in as demo, password " in said
     assert "Traceback" not in said
     assert fresh_database.rows(workers) == [(0,)], "workers sign off before up returns"
 

@@ -27,6 +27,7 @@ from task_catalog.company_day.stage import Scene, new_page_file
 from task_catalog.company_day.weather import FAIR
 from youtility_tasks.conf import settings
 from youtility_tasks.management import words
+from youtility_tasks.standalone import people
 from youtility_tasks.tenancy import apply, roles
 
 DEFAULT_DATE = date(2025, 3, 3)
@@ -57,6 +58,10 @@ class Command(BaseCommand):
             help="kill processes at any moment, run every job twice (short: every tenth), and let the mail server be away for "
             "20 minutes: the same totals",
         )
+        parser.add_argument(
+            "--console", type=int, nargs="?", const=0, metavar="PORT",
+            help="serve the console while the day is played (default: any free port of the loopback)",
+        )  # fmt: skip
         parser.add_argument("--json", action="store_true", help="one JSON document on standard output")
         parser.add_argument(
             "--picture", type=words.new_file, metavar="FILE", help="also draw the totals as an SVG picture"
@@ -72,7 +77,7 @@ class Command(BaseCommand):
         day, scale = options["date"], options["scale"]
         began = time.monotonic()
         try:
-            checks, moments = self._play(day, scale, options["seed"], options["chaos"])
+            checks, moments = self._play(day, scale, options["seed"], options["chaos"], options["console"])
         except CompanyDayError as error:
             self.stderr.write(f"{type(error).__name__}: {error}")
             if options["json"]:
@@ -90,21 +95,32 @@ class Command(BaseCommand):
         page_file = options["page"] or new_page_file()
         page_file.write_text(page.write(checks, title, moments), encoding="utf-8")
         self.stderr.write(f"The day on one page: {page_file}")
+        if options["console"] is not None:
+            self.stderr.write("The console again, on what the day has left: youtility-tasks up (make up)")
         if not all(check.ok for check in checks):
             sys.exit(1)
 
-    def _play(self, day: date, scale: int, seed: int, chaos: str | None) -> tuple[list[Check], list[Moment]]:
+    def _play(
+        self, day: date, scale: int, seed: int, chaos: str | None, port: int | None
+    ) -> tuple[list[Check], list[Moment]]:
         progress = Console(stderr=True)
         with roles.acting(roles.MIGRATOR):
             self._migrate()
         with DayScreen(progress, midnight(day)) as screen:
 
             def on_stage(scene: Scene) -> None:
+                if port is not None:
+                    progress.print(f"console  {scene.pages.start(port)}  ({self._how_to_sign_in()})", highlight=False)
                 screen.begin(scene.mail_file)
 
             weather = Chaos(seed, every=_CHAOS[chaos]) if chaos else FAIR
             checks = play_day(day, scale=scale, seed=seed, on_stage=on_stage, tell=screen.tell, weather=weather)
         return checks, screen.moments
+
+    def _how_to_sign_in(self) -> str:
+        with roles.acting(roles.MIGRATOR):
+            made = people.first_person()
+        return f"sign in as {made[0]}, password {made[1]}" if made else "sign in as before"
 
     def _migrate(self) -> None:
         try:

@@ -12,6 +12,8 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from youtility_tasks.standalone import people
+
 _STOPPING = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
@@ -31,7 +33,7 @@ class Command(BaseCommand):
         call_command("setup_task_queue", stdout=self.stderr)
         address = f"127.0.0.1:{options['port']}"
         self.stdout.write(f"database  {os.environ['DATABASE_URL']}")
-        self.stdout.write(f"pages     http://{address}/admin/  (make a user: youtility-tasks createsuperuser)")
+        self.stdout.write(f"pages     http://{address}/tasks/  ({_how_to_sign_in()})")
         self.stdout.write("Ctrl-C stops everything.")
         signal.pthread_sigmask(signal.SIG_BLOCK, {*_STOPPING, signal.SIGCHLD})  # collected by sigwait, lost by nobody
         processes = {
@@ -44,6 +46,11 @@ class Command(BaseCommand):
         _stop(processes)
         if ended:
             raise CommandError(f"The {ended} ended by themselves (see above), so everything was stopped.")
+
+
+def _how_to_sign_in() -> str:
+    made = people.first_person()
+    return f"sign in as {made[0]}, password {made[1]}" if made else "make another user: youtility-tasks createsuperuser"
 
 
 def _start(*command: str) -> subprocess.Popen[bytes]:
