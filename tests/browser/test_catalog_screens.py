@@ -51,7 +51,6 @@ def test_the_catalog_looks_well(
     for name, path in {
         "catalog": "catalog/",
         "catalog-task": "catalog/visit_site/",
-        "catalog-failed": "catalog/fail/",
         "run-one": "acts/run-task/?task=visit_site",
     }.items():
         operator.go(path)

@@ -57,7 +57,7 @@ def test_schedules_look_well(
     admin = screen("admin", "schedules/", width=width, dark=dark)
     paths = {
         "schedules": "schedules/", "schedule": f"schedules/{seeded['evening report']}/", "schedule-form": f"acts/change-schedule/?schedule={seeded['evening report']}",
-        "holidays": "schedules/holidays/", "schedule-hostile": f"schedules/{seeded[HOSTILE]}/",
+        "holidays": "schedules/holidays/",
     }  # fmt: skip
     for name, path in paths.items():
         admin.go(path)

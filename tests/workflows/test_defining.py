@@ -158,3 +158,34 @@ def test_the_database_itself_refuses_edges_that_cross_runs_or_tenants(
     with pytest.raises(Exception, match=r"foreign key constraint \"yt_"):
         execute(statement.format(**names))
         execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+class Asked(dict[str, Any]):
+    """Counts how often it is asked whether it has a name."""
+
+    times = 0
+
+    def __contains__(self, name: object) -> bool:
+        Asked.times += 1
+        return super().__contains__(name)
+
+
+def test_steps_of_one_task_are_numbered_without_trying_every_number_again(make_task: Task) -> None:
+    flow = Workflow("many")
+    flow.steps = Asked()
+    flow.step(make_task, name="make 3")
+
+    Asked.times = 0
+    flow.group(*[make_task] * 500)
+
+    assert list(flow.steps)[:5] == ["make 3", "make", "make 2", "make 4", "make 5"]
+    assert Asked.times <= 3 * 500
+
+
+def test_a_step_that_was_refused_leaves_its_number_to_the_next(make_task: Task) -> None:
+    flow = Workflow("two")
+    flow.step(make_task)
+    with pytest.raises(errors.WrongArguments):
+        flow.step(make_task, nonsense=1)
+
+    assert flow.step(make_task).name == "make 2"

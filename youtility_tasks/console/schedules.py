@@ -221,7 +221,7 @@ def _plain(value: Any) -> str:
 
 
 @page("schedules/preview/", scope=For.TENANT_OR_SWEEPS, takes=("schedule", *_SEEN_IN_PREVIEW), tab="schedules")
-def preview(visit: Visit) -> Shown:
+def schedule_preview(visit: Visit) -> Shown:
     """The next times of a schedule as the form would make it; nothing is changed."""
     number = visit.words.number("schedule", least=1)
     row = looking.find(number, visit.tenant_id) if number is not None else None

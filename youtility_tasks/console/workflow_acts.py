@@ -197,7 +197,7 @@ class StartWorkflow(Act):
         touches = (
             f"A run of {target['template']}, version {target['version']}, with {len(flow.steps)} {_steps(len(flow.steps))}, begins now.",
         )
-        return Proposal(f"Start {target['template']}?", touches, visit.to("templates"))
+        return Proposal(f"Start {target['template']}?", touches, visit.to("workflow_templates"))
 
     def run(self, visit: Visit, given: Mapping[str, Any], reason: str) -> Done:
         """See `templates.begin`."""

@@ -124,7 +124,7 @@ def workflow(visit: Visit, workflow_id: int) -> Shown:
         context["left_out"] = picture["left_out"]
         context["picture"] = {
             **picture,
-            "states": visit.to("states", run.pk),
+            "states": visit.to("workflow_states", run.pk),
             "status": run.status,
             "job": _job_address(visit),
             "at": _stamp(datetime.now(UTC) - _AT_FIRST),
@@ -174,7 +174,7 @@ def _step(each: Drawn, said: str) -> dict[str, Any]:
 
 
 @page("workflows/<tasks_id:workflow_id>/states/", takes=("since",), tab="workflows")
-def states(visit: Visit, workflow_id: int) -> HttpResponse:
+def workflow_states(visit: Visit, workflow_id: int) -> HttpResponse:
     """What has moved since an instant, for the graph."""
     run = house.find(workflow_id)
     since = visit.words.instant("since") or datetime.now(UTC)
@@ -190,7 +190,7 @@ def _stamp(instant: datetime) -> str:
 
 
 @page("workflows/templates/", tab="workflows")
-def templates(visit: Visit) -> Shown:
+def workflow_templates(visit: Visit) -> Shown:
     """Every stored definition with its versions."""
     by_name: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for each in looking.templates(visit.tenant_id):
@@ -199,7 +199,7 @@ def templates(visit: Visit) -> Shown:
 
 
 @page("workflows/templates/<tasks_id:template_id>/", tab="workflows")
-def template(visit: Visit, template_id: int) -> Shown:
+def workflow_template(visit: Visit, template_id: int) -> Shown:
     """One version of a definition, as a picture and as data."""
     found = looking.template(template_id, visit.tenant_id)
     if found is None:

@@ -98,6 +98,8 @@ class Workflow:
         self.name = _name("A workflow's name", name)
         self.deadline = _span(f"Workflow {name!r}: deadline", deadline)
         self.steps: dict[str, Step] = {}
+        self._numbers: dict[str, int] = {}
+        """Name of a task -> the last number that a step of it has tried: none below is free."""
         self.template: tuple[str, int] | None = None
         """Name and version of the template that it was made from."""
 
@@ -389,10 +391,13 @@ class Workflow:
             return name
         if not isinstance(named_after, Task | Workflow):
             raise WrongWorkflow(f"Workflow {self.name!r}: a step is made of a task; given: {named_after!r:.100}.")
-        free, n = named_after.name, 1
+        base = named_after.name
+        n = self._numbers.get(base, 1)
+        free = base if n == 1 else f"{base} {n}"
         while free in self.steps:
             n += 1
-            free = f"{named_after.name} {n}"
+            free = f"{base} {n}"
+        self._numbers[base] = n
         return free
 
     def _check_call(self, step: str, task: Task, arguments: Mapping[str, Any], *, partial: bool = False) -> None:
