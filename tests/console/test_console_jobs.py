@@ -261,6 +261,9 @@ def test_all_that_match_can_be_acted_on_where_one_status_is_shown(visitor, work:
     assert (
         offered("operator", "") == offered("operator", "status=succeeded") == offered("viewer", "status=failed") == []
     )
+    shown = visitor("operator").get("/tasks/jobs/?status=failed&queue=email").content.decode()
+    assert "With all 1 that match:" in shown
+    assert "With all that match:" in visitor("operator").get("/tasks/jobs/?status=failed&task=fail").content.decode()
     long = "x" * 490
     assert visitor("operator").get(f"/tasks/jobs/?status=failed&q={long}").status_code == 200
     shown = visitor("viewer").get("/tasks/jobs/?since=2026-01-02T10:00%2B05:30&status=todo,failed").content.decode()
