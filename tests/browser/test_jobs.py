@@ -49,6 +49,12 @@ def test_the_list_is_clean_in_every_light_and_width(
         mine.check_fits()
         mine.shoot(shots, f"jobs-{width}{'-dark' if dark else ''}")
     assert mine.page.get_by_text("<script>alert(1)</script>").count() == 3
+    if not dark:
+        ops = screen("ops", "jobs/?status=failed")
+        ops.page.get_by_role("link", name="Retry all").wait_for()
+        ops.check_accessible()
+        ops.shoot(shots, "jobs-ops")
+        assert ops.page.get_by_text("<script>alert(1)</script>").count() == 0
 
 
 def test_chosen_jobs_are_retried_and_what_an_act_is_not_for_is_not_offered(
@@ -71,7 +77,9 @@ def test_chosen_jobs_are_retried_and_what_an_act_is_not_for_is_not_offered(
     assert TaskAuditLog.objects.get(act="retry").actor == "operator"
 
 
-def test_what_is_new_is_said_and_moves_nothing(screen: Callable[..., Screen], some, acme: int, add_task: Task) -> None:
+def test_what_is_new_is_said_and_moves_nothing(
+    screen: Callable[..., Screen], some, acme: int, add_task: Task, shots
+) -> None:
     mine = screen("viewer", "jobs/?queue=maintenance")
     before = mine.page.locator(".jobs tbody tr").count()
     with tenant(acme):
@@ -80,6 +88,8 @@ def test_what_is_new_is_said_and_moves_nothing(screen: Callable[..., Screen], so
 
     pill = mine.page.get_by_role("link", name="2 new")
     pill.wait_for()
+    mine.check_accessible()
+    mine.shoot(shots, "jobs-new")
     assert mine.page.locator(".jobs tbody tr").count() == before
     pill.click()
 

@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from tests.api.speaking import ACME
-from youtility_tasks import Retry, Task, Workflow, members, operations, schedules, tenant
+from youtility_tasks import Retry, Task, Workflow, dead_letters, members, operations, schedules, tenant
 from youtility_tasks.console.acting import ACTS
 from youtility_tasks.context import TaskContext
+from youtility_tasks.dead_letters import Letters
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.models import Job, TaskAuditLog, TaskOperation
 from youtility_tasks.testing import run_jobs
@@ -30,6 +31,11 @@ OPERATE = ("operator", "admin", "ops")
 
 def fail(*, number: int = 0) -> None:
     raise ValueError(f"unheard-of {number}")
+
+
+def add_one() -> int:
+    """One more."""
+    return 1
 
 
 def stop_halfway(context: TaskContext) -> None:
@@ -152,6 +158,41 @@ def test_progress_and_checkpoint_are_shown_to_whose_job_it_is(visitor, acme: int
     assert "40 %" in theirs and "last_seen" not in theirs
 
 
+def test_what_a_job_waits_for_is_a_link(visitor, acme: int, declare: Callable[..., Task]) -> None:
+    task = declare(add_one, name="one at a time", queue_name="email", lock="till")
+    with tenant(acme):
+        first, second = int(task.enqueue().id), int(task.enqueue().id)
+
+    shown = visitor("viewer").get(f"/tasks/jobs/{second}/").content.decode()
+
+    assert "It waits for its lock" in shown and f'<a href="/tasks/jobs/{first}/">Job {first}</a>' in shown
+
+
+def test_a_redrive_is_followed_beside_its_failure_and_stopped(visitor, acme: int, fail_task: Task) -> None:
+    with tenant(acme):
+        for n in range(2):
+            fail_task.enqueue(number=n)
+        run_jobs()
+        begun = dead_letters.redrive(Letters(task_name="fail", fingerprint=fingerprint_of(acme)), batch=1, most_s=0)
+    browser, page = visitor("operator"), f"failures/{begun.fingerprint}/"
+
+    before = browser.get(f"/tasks/{page}").content.decode()
+    asked = browser.get(f"/tasks/acts/stop-redrive/?redrive={begun.pk}").content.decode()
+    answer = browser.post(
+        "/tasks/acts/stop-redrive/", {"redrive": begun.pk, "reason": "too early", "next": f"/tasks/{page}"}, follow=True
+    )
+
+    assert f"Redrive {begun.pk}" in before and "1 of 2" in before and "stop-redrive" in before
+    assert "1 of 2 letters were moved" in asked
+    assert f"Redrive {begun.pk} is stopped." in answer.content.decode()
+    assert "stop-redrive" not in visitor("viewer").get(f"/tasks/{page}").content.decode()
+    assert TaskAuditLog.objects.get(act="stop redrive").reason == "too early"
+
+
+def fingerprint_of(tenant_id: int) -> str:
+    return Job.objects.filter(tenant_id=tenant_id, status="failed").first().fingerprint
+
+
 def test_what_made_a_job_is_a_link_beside_it(visitor, acme: int, add_task: Task) -> None:
     with tenant(acme):
         schedule = schedules.create("nightly", "add", cron="0 2 * * *")
@@ -220,6 +261,9 @@ def test_all_that_match_can_be_acted_on_where_one_status_is_shown(visitor, work:
     assert (
         offered("operator", "") == offered("operator", "status=succeeded") == offered("viewer", "status=failed") == []
     )
+    shown = visitor("operator").get("/tasks/jobs/?status=failed&queue=email").content.decode()
+    assert "With all 1 that match:" in shown
+    assert "With all that match:" in visitor("operator").get("/tasks/jobs/?status=failed&task=fail").content.decode()
     long = "x" * 490
     assert visitor("operator").get(f"/tasks/jobs/?status=failed&q={long}").status_code == 200
     shown = visitor("viewer").get("/tasks/jobs/?since=2026-01-02T10:00%2B05:30&status=todo,failed").content.decode()

@@ -33,6 +33,7 @@ WITHOUT_A_TENANT = {
         "youtility_tasks_metricsmark",
         "youtility_tasks_metricstotal",
         "youtility_tasks_queuecounter",
+        "youtility_tasks_snapshotmark",
         "youtility_tasks_taskworker",
         "youtility_tasks_upkeepduty",
     ),

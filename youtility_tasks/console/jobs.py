@@ -43,8 +43,10 @@ def jobs(visit: Visit) -> Shown:
     enter_contents(visit, "list of jobs")
     is_newest = asked.before_id is None
     newest = shown[0].job_id if shown and is_newest else 0
+    rail = _rail(visit, asked, newest if is_newest else None)
     context = {
-        **_rail(visit, asked, newest if is_newest else None),
+        **rail,
+        "all_count": _all_count(visit, rail["statuses"]),
         "rows": [row(each) for each in shown],
         "acts": jobs_acts.offered(visit),
         "of_all": operations.of_all(visit, asked),
@@ -136,6 +138,13 @@ def _is_searched(asked: JobFilter) -> bool:
         asked, statuses=(), queue_name=None, task_names=(), tenant_id=None, since=None, before_id=None
     )  # fmt: skip
     return plain != JobFilter(statuses=())
+
+
+def _all_count(visit: Visit, statuses: Sequence[Mapping[str, Any]]) -> str:
+    """How many match, where the counts at the side say that: for a status and a queue alone. Else the act's own question counts."""
+    if not set(visit.request.GET) <= {"status", "queue", "tenant", "before"}:
+        return ""
+    return next((each["count"] for each in statuses if each["is_chosen"]), "")
 
 
 def _short(count: int | None) -> str:

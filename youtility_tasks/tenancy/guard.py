@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -131,6 +132,7 @@ def _guard(sender: object, connection: BaseDatabaseWrapper, **kwargs: object) ->
         _look_once(connection)
 
 
+_looking = threading.local()
 _looked_at: set[tuple[str, ...]] = set()
 """Databases and users at which this process has looked."""
 
@@ -138,14 +140,27 @@ _looked_at: set[tuple[str, ...]] = set()
 def _look_once(connection: BaseDatabaseWrapper) -> None:
     """Raise TenantsNotApart, and close the connection, where row level security would bind nobody; 10 ms once a process."""
     way = tuple(str(connection.settings_dict[key]) for key in ("HOST", "PORT", "NAME", "USER"))
-    if way in _looked_at:
+    if way in _looked_at or getattr(_looking, "now", False):
         return
-    # In a context of its own: whoever is the first to connect may be in a tenant's block, or on a connection of his own.
-    found = contextvars.Context().run(check.voids)
+    # In a context of its own: whoever is the first to connect may be in a tenant's block, or on a connection of his own. Beside a loop
+    # that runs in this thread, Django makes another connection for it, which is not looked at once more.
+    _looking.now = True
+    try:
+        found = contextvars.Context().run(_look, connection)
+    finally:
+        _looking.now = False
     if found:
         connection.close()
         raise TenantsNotApart(found)
     _looked_at.add(way)
+
+
+def _look(connection: BaseDatabaseWrapper) -> Any:
+    found = check.voids()
+    used = connections[connection.alias]
+    if used is not connection:
+        used.close()
+    return found
 
 
 @contextlib.contextmanager
