@@ -81,6 +81,7 @@ def worker(visit: Visit, worker_id: int) -> Shown:
 def _line(found: Mapping[str, Any]) -> dict[str, Any]:
     """A worker's document, with what a page says of it."""
     children: Sequence[Mapping[str, Any]] = found["children"]
+    started = datetime.fromisoformat(found["started_at"])
     until = datetime.fromisoformat(found["stopped_at"]) if found["stopped_at"] else timezone.now()
     state, label, says = _standing(found)
     is_present = found["status"] in _PRESENT
@@ -92,7 +93,8 @@ def _line(found: Mapping[str, Any]) -> dict[str, Any]:
         "is_present": is_present,
         "busy": sum(each.get("jobs", 0) for each in children),
         "memory": (found["memory_bytes"] or 0) + sum(each.get("memory_bytes") or 0 for each in children),
-        "up_s": max(0.0, (until - datetime.fromisoformat(found["started_at"])).total_seconds()),
+        "started": started,
+        "up_s": max(0.0, (until - started).total_seconds()),
         "replaced_count": sum(found["replaced"].values()),
         "can_be_quiet": is_present and found["order"] is None and found["status"] == WorkerStatus.RUNNING,
         "can_resume": is_present and found["order"] == Order.QUIET,
