@@ -4,7 +4,7 @@ WITH told AS (
        SET version = a.about ->> 'version', python = a.about ->> 'python',
            replaced = jsonb_build_object('counts', a.about -> 'counts', 'last', coalesce((
                SELECT jsonb_agg(e.one - 'ago_s' || jsonb_build_object(
-                          'at', clock_timestamp() - (e.one ->> 'ago_s')::float8 * interval '1 second') ORDER BY e.place)
+                          'at', statement_timestamp() - (e.one ->> 'ago_s')::float8 * interval '1 second') ORDER BY e.place)
                  FROM jsonb_array_elements(a.about -> 'last') WITH ORDINALITY e(one, place)), '[]'))
       FROM (SELECT %(about)s::jsonb AS about) a
      WHERE t.id = %(worker_id)s AND a.about IS NOT NULL
