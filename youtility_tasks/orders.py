@@ -1,4 +1,4 @@
-"""What a worker process is told: to be quiet, to go on, to leave. It obeys at its next heartbeat.
+"""What a worker process is told: to be quiet, to go on, to leave; and how it did. It obeys at its next heartbeat.
 
 An order is for one life of one process: a worker that died and was started anew is another one. Each is in the audit log, in
 its own transaction. A person needs the permission `membership.OPS`: NotAllowed otherwise.
@@ -7,17 +7,21 @@ its own transaction. A person needs the permission `membership.OPS`: NotAllowed 
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from . import audit, membership
 from .conf import settings
 from .errors import Refused, WorkerNotFound
-from .models import TaskWorker
+from .models import TaskWorker, WorkerHeartbeat
 from .status import Order, WorkerStatus
 
 _GONE = {WorkerStatus.STOPPED, WorkerStatus.LOST}
+
+_LATELY = timedelta(hours=1)
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +53,19 @@ def find(worker_id: int) -> TaskWorker:
     if found is None:
         raise WorkerNotFound(worker_id)
     return found
+
+
+def could_be_told(worker_id: int, order: Order) -> TaskWorker:
+    """The worker, if it takes this order now; changes nothing. Raises as `quiet`."""
+    found = find(worker_id)
+    _must_listen(found, order)
+    return found
+
+
+def lately(worker_id: int) -> list[WorkerHeartbeat]:
+    """How it did in the last hour, minute by minute, oldest first; nothing of one that is not there."""
+    since = timezone.now() - _LATELY
+    return list(WorkerHeartbeat.objects.using(settings().database).of_worker(worker_id, since=since))
 
 
 def _tell(act: str, worker_id: int, order: Order, reason: str) -> TaskWorker:

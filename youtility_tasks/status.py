@@ -94,6 +94,40 @@ class WorkerStatus(StrEnum):
     LOST = "lost"
 
 
+class Replacement(StrEnum):
+    """Why a worker's child was replaced by another one."""
+
+    JOBS = "jobs"
+    """It had done its share (`max_jobs_per_child`)."""
+    MEMORY = "memory"
+    """It had grown beyond `max_child_memory_mib`."""
+    TIMED_OUT = "timed_out"
+    """Killed: a job of it outstayed its hard limit."""
+    ABORTED = "aborted"
+    """Killed: a job of it was asked to end and did not."""
+    CRASHED = "crashed"
+    """It died, by a signal or by itself."""
+    NURSERY = "nursery"
+    """The process that had forked it died, and it with that."""
+    LOST = "lost"
+    """Killed, or gone by itself: what it ran was no longer the worker's."""
+    STUCK = "stuck"
+    """Killed: it was stopped, or began nothing."""
+
+
+REPLACEMENTS: dict[str, str] = {
+    Replacement.JOBS: "share of jobs done",
+    Replacement.MEMORY: "grown too large",
+    Replacement.TIMED_OUT: "hard time limit",
+    Replacement.ABORTED: "told to end, and did not",
+    Replacement.CRASHED: "crashed",
+    Replacement.NURSERY: "its nursery died",
+    Replacement.LOST: "no longer the worker's",
+    Replacement.STUCK: "stood still",
+}
+"""How pages and commands say it of a child."""
+
+
 class Order(StrEnum):
     """What a worker process was told."""
 

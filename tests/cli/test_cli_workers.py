@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from youtility_tasks import acts, controls, queues, schedules, tenant
-from youtility_tasks.models import Job, TaskWorker
+from youtility_tasks.models import Job, TaskWorker, WorkerHeartbeat
 from youtility_tasks.testing import run_jobs
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +35,32 @@ def test_a_worker_is_shown_with_the_jobs_that_it_holds(manage, worker, tasks, ac
     assert (said.json["worker"]["id"], said.json["worker"]["order"]) == (14, None)
     page = manage("workers", "show", 14).out
     assert "polish_floor" in page and "64 MiB" in page and str(free) not in page.split()
+
+
+def test_one_worker_says_how_it_does_and_why_children_were_replaced(manage, worker):
+    assert "No child was replaced." in manage("workers", "show", 14).out
+    last = [{"at": "2026-11-26T09:00:00+00:00", "pid": 19, "why": "crashed", "how": "signal SIGSEGV", "jobs": [7, 8]}]
+    running = {"pid": 21, "memory_bytes": 64 << 20, "jobs": 2, "done": 12, "running": [4711]}
+    TaskWorker.objects.update(
+        replaced={"counts": {"jobs": 4, "crashed": 1}, "last": last}, children=[running], version="1.2", python="3.12"
+    )
+    WorkerHeartbeat.objects.create(
+        worker_id=14,
+        memory_bytes=70 << 20,
+        children_bytes=64 << 20,
+        child_count=1,
+        running_mean=1.5,
+        running_most=2,
+        cpu=0.25,
+    )
+
+    said = manage("workers", "show", 14, "--json").json["worker"]
+    page = manage("workers", "show", 14).out
+
+    assert (said["replaced"], said["replacements"]) == ({"jobs": 4, "crashed": 1}, last)
+    assert [each["cpu"] for each in said["heartbeats"]] == [0.25] and said["children"][0]["running"] == [4711]
+    assert "share of jobs done 4, crashed 1" in page and "signal SIGSEGV" in page and "7, 8" in page and "4711" in page
+    assert "0.25 processors busy" in page and "1.2" in page
 
 
 def test_workers_are_told_and_the_list_says_so(manage, worker):

@@ -36,6 +36,7 @@ WITHOUT_A_TENANT = {
         "youtility_tasks_snapshotmark",
         "youtility_tasks_taskworker",
         "youtility_tasks_upkeepduty",
+        "youtility_tasks_workerheartbeat",
     ),
     *("django_admin_log", "django_content_type", "django_session"),
     *(

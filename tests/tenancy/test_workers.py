@@ -89,10 +89,16 @@ def test_upkeep_is_done_in_the_workers_name(crew: Crew, house: House) -> None:
     start(crew, house, upkeep_interval_s=0.2)
     until(
         lambda: house.rows(
-            "SELECT 1 FROM youtility_tasks_upkeepduty WHERE name = 'remove old' AND ended_at IS NOT NULL"
+            "SELECT 1 FROM youtility_tasks_upkeepduty WHERE name = 'forget heartbeats' AND ended_at IS NOT NULL"
         )
     )
     assert house.rows("SELECT name, error FROM youtility_tasks_upkeepduty WHERE error <> ''") == []
+    until(
+        lambda: house.rows(
+            "SELECT 1 FROM youtility_tasks_workerheartbeat h JOIN youtility_tasks_taskworker w ON w.id = h.worker_id"
+        ),
+        why="it tells how it does",
+    )
     days = [str(day) for (day,) in house.rows("SELECT day FROM youtility_tasks_history_days_v1()")]
     assert len(days) >= 8
     open_days = house.rows(

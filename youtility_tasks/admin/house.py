@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from youtility_tasks import orders
-from youtility_tasks.models import ApiAllowance, QueueCounter, TaskWorker, UniqueKey, UpkeepDuty
+from youtility_tasks.models import ApiAllowance, QueueCounter, TaskWorker, UniqueKey, UpkeepDuty, WorkerHeartbeat
 from youtility_tasks.status import WorkerStatus
 
 from .doors import OfTheHouse, ToLookAt, WithReason, act_on_each, one_of, reason_of
@@ -47,6 +47,12 @@ class TaskWorkerAdmin(OfTheHouse):
         because = reason_of(self, request)
         if because is not None:
             act_on_each(self, request, queryset, lambda row: f"{orders.drain(row.pk, because)} leaves.")
+
+
+@admin.register(WorkerHeartbeat)
+class WorkerHeartbeatAdmin(OfTheHouse):
+    list_display = ["worker_id", "at", "memory_bytes", "children_bytes", "child_count", "running_mean", "cpu"]
+    ordering = ["-id"]
 
 
 @admin.register(QueueCounter)

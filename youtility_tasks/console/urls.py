@@ -25,6 +25,7 @@ from . import (
     schedules,
     signing,
     tenants,
+    worker_acts,
     workers,
     workflow_acts,
     workflows,
@@ -52,6 +53,7 @@ _ROOMS = (
     workflow_acts,
     catalog,
     workers,
+    worker_acts,
     tenants,
     audit,
 )

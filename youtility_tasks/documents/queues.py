@@ -10,7 +10,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.controls import Control
 from youtility_tasks.declaration import Task
 from youtility_tasks.metrics import QueueNumbers, Summary
-from youtility_tasks.models import TaskWorker
+from youtility_tasks.models import TaskWorker, WorkerHeartbeat
 from youtility_tasks.status import WorkerStatus
 
 from .plain import first_line, instant
@@ -99,15 +99,39 @@ def worker(found: TaskWorker) -> dict[str, Any]:
         "silent_seconds": round(silent_s, 3),
         "slots": found.slots,
         "supervisor_pid": found.supervisor_pid,
+        "version": found.version or None,
+        "python": found.python or None,
         "memory_bytes": found.memory_bytes,
         "started_at": instant(found.started_at),
         "heartbeat_at": instant(found.heartbeat_at),
         "stopped_at": instant(found.stopped_at),
         "children": found.children,
+        "replaced": (found.replaced or {}).get("counts", {}),
         "order": found.told or None,
         "order_at": instant(found.told_at),
         "order_by": found.told_by or None,
         "order_reason": found.told_reason or None,
+    }
+
+
+def one_worker(found: TaskWorker, samples: Iterable[WorkerHeartbeat]) -> dict[str, Any]:
+    """A worker with the last children that it replaced, newest first, and how it did, oldest first."""
+    last = [
+        {**each, "at": instant(datetime.fromisoformat(each["at"]))} for each in (found.replaced or {}).get("last", [])
+    ]
+    return {**worker(found), "replacements": last, "heartbeats": [heartbeat(each) for each in samples]}
+
+
+def heartbeat(each: WorkerHeartbeat) -> dict[str, Any]:
+    """How a worker did in the minute before."""
+    return {
+        "at": instant(each.at),
+        "memory_bytes": each.memory_bytes,
+        "children_memory_bytes": each.children_bytes,
+        "children": each.child_count,
+        "running_mean": round(each.running_mean, 2),
+        "running_most": each.running_most,
+        "cpu": round(each.cpu, 3),
     }
 
 

@@ -16,7 +16,7 @@ from .tokens import ApiAllowance, ApiToken
 from .unique_keys import UniqueKey
 from .upkeep import UpkeepDuty
 from .views import SavedView
-from .workers import QueueCounter, TaskWorker
+from .workers import QueueCounter, TaskWorker, WorkerHeartbeat
 from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowStep, WorkflowTemplate
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "TenantMembership",
     "UniqueKey",
     "UpkeepDuty",
+    "WorkerHeartbeat",
     "WorkflowSignal",
     "WorkflowStep",
     "WorkflowTemplate",

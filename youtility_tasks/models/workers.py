@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import ExpressionWrapper, F
@@ -55,8 +55,16 @@ class TaskWorker(models.Model):
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True)
-    children = models.JSONField(default=list, help_text="[{pid, memory_bytes, jobs}] at the last heartbeat")
+    children = models.JSONField(
+        default=list, help_text="[{pid, memory_bytes, jobs, done, running}] at the last heartbeat"
+    )
     memory_bytes = models.BigIntegerField(null=True)
+
+    version = models.CharField(max_length=64, blank=True, default="", db_default="", help_text="of this package")
+    python = models.CharField(max_length=64, blank=True, default="", db_default="")
+    replaced = models.JSONField(
+        null=True, blank=True, help_text="{counts: {why: n}, last: [{at, pid, why, how, jobs}]} of its children"
+    )
 
     told = models.CharField(
         max_length=8, blank=True, default="", db_default="", help_text="quiet or drain; see orders.py"
@@ -75,6 +83,41 @@ class TaskWorker(models.Model):
 
     def __str__(self) -> str:
         return f"worker {self.pk} ({self.queue_name}@{self.host}:{self.pid})"
+
+
+class HeartbeatQuerySet(models.QuerySet["WorkerHeartbeat"]):
+    """Named questions about how workers did."""
+
+    def of_worker(self, worker_id: int, *, since: datetime, until: datetime | None = None) -> HeartbeatQuerySet:
+        """The samples of one worker in that time, oldest first."""
+        found = self.filter(worker_id=worker_id, at__gte=since).order_by("at")
+        return found if until is None else found.filter(at__lt=until)
+
+
+class WorkerHeartbeat(models.Model):
+    """How a worker did in the last minute. Workers are removed before and after it, so `worker_id` is no foreign key."""
+
+    worker_id = models.BigIntegerField()
+    at = models.DateTimeField(db_default=Now())
+    memory_bytes = models.BigIntegerField(help_text="resident, of the worker itself, at most")
+    children_bytes = models.BigIntegerField(help_text="of all its children together, at most")
+    child_count = models.IntegerField()
+    running_mean = models.FloatField(help_text="jobs that its children held, on average")
+    running_most = models.IntegerField()
+    cpu = models.FloatField(
+        help_text="processors that it and its children kept busy, on average: 1.5 is one and a half"
+    )
+
+    objects = HeartbeatQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["worker_id", "at"], name="yt_heartbeat_worker"),
+            models.Index(fields=["at"], name="yt_heartbeat_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"worker {self.worker_id} at {self.at}"
 
 
 class QueueCounter(models.Model):

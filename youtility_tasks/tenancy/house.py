@@ -528,6 +528,10 @@ TABLES = (
         },
     ),
     Table(
+        "youtility_tasks_workerheartbeat",
+        {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "DELETE")}, OPS: READ},
+    ),
+    Table(
         "youtility_tasks_queuecounter",
         {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE")}, **each_of((OPS, OWNER), READ)},
     ),

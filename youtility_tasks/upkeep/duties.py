@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from youtility_tasks import queries, suspension
 from youtility_tasks.conf import settings
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 DEADLINE_S = 120.0
 """After which a run's connection is cut, whatever it waits for. A run of all duties takes a few seconds."""
 _CALLS_A_RUN = 50
+HEARTBEATS_KEPT = timedelta(days=2)
+"""How long one can look back at how a worker did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,12 @@ def _forget_operations(now: datetime, leave: Callable[[], bool]) -> tuple[int, b
     return forgotten, forgotten < most
 
 
+def _forget_heartbeats(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    kept = {"now": now, "keep_s": HEARTBEATS_KEPT.total_seconds(), "most": prune.BATCH}
+    forgotten = queries.run("forget_heartbeats", kept)
+    return forgotten, forgotten < prune.BATCH
+
+
 DUTIES = (
     Duty("count queues", 10, _count_queues),
     Duty("fold metrics", 15, _fold),
@@ -90,6 +98,7 @@ DUTIES = (
     Duty("forget keys", 300, _forget_keys),
     Duty("remove old metrics", 3_600, rollup.remove_old),
     Duty("forget what is not undone", 600, _forget_operations),
+    Duty("forget heartbeats", 3_600, _forget_heartbeats),
     Duty("remove old occurrences", 3_600, _remove_old_occurrences),
     Duty("end overdue workflows", 15, sweep.end_overdue),
     Duty("sweep workflows", 300, sweep.sweep),

@@ -17,16 +17,21 @@ import psutil
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.finish import Happened
+from youtility_tasks.status import Replacement
 
 from . import death, wire
 from .board import Board
 from .nurseries import Nurseries
 from .nursery import Matron, Nursery
+from .replaced import Replaced
 
 logger = logging.getLogger(__name__)
 
 _LONG_BLINK_S = 1.0
 """This process looks at clocks every half second; after a longer pause it was stopped itself."""
+
+_SHOWN_RUNNING = 20
+"""Most jobs of a child that the heartbeat names; one of coroutines may run hundreds."""
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -71,7 +76,13 @@ class Child:
     pid: int | None = None
     jobs: dict[int, Job] = field(default_factory=dict)
     taken: int = 0
+    done: int = 0
+    """Jobs of it that have ended."""
     retiring: bool = False
+    leaves_for: Replacement | None = None
+    """Why it is let go or was killed; None also where it is not replaced: it was born for one job, or the worker leaves."""
+    leaves_how: str = ""
+    """The same in a few words."""
     heard_at: float = field(default_factory=time.monotonic)
     stuck: bool = False
     """It was asked to give back what no thread has begun, and has not ended anything since."""
@@ -106,6 +117,9 @@ class Children:
         self.members: list[Child] = []
         self.lease_deadline = 0.0
         self.looked_at = time.monotonic()
+        self.replaced = Replaced()
+        self.memory_bytes = 0
+        """Of all children, at the last heartbeat."""
         self._loop = asyncio.get_running_loop()
         self.nurseries = Nurseries(matron, heard=self._hear_nursery, lost=self._lose)
         self.gone = self.nurseries.gone
@@ -149,7 +163,7 @@ class Children:
         child = self._holder(job_id)
         if child is not None:
             del child.jobs[job_id]
-            self._kill(child, job_id, Happened.HANDED_BACK)
+            self._kill(child, job_id, Happened.HANDED_BACK, Replacement.LOST, "its job was no longer the worker's")
 
     def kill_all(self, how: Happened = Happened.HANDED_BACK) -> None:
         """Kill every child; what they hold is reported as `how`."""
@@ -160,7 +174,7 @@ class Children:
         """Kill every child and report nothing: the jobs are no longer ours."""
         for child in self.members:
             child.jobs.clear()
-            self._kill(child, None, Happened.HANDED_BACK)
+            self._kill(child, None, Happened.HANDED_BACK, Replacement.LOST, "the worker's lease ran out")
 
     def look_at_clocks(self) -> None:
         """Kill children whose jobs outstayed a hard limit or an abort; call back what waits in one that is held up."""
@@ -178,17 +192,17 @@ class Children:
                 if job.hard_deadline is None and job_id in running and job.task and job.task.timeout_s is not None:
                     job.hard_deadline = now + job.task.timeout_s + settings().soft_limit_grace_s
                 if job.abort_deadline is not None and now >= job.abort_deadline:
-                    self._kill(child, job_id, Happened.ABORTED)
+                    self._kill(child, job_id, Happened.ABORTED, Replacement.ABORTED, "it was asked to end")
                 elif job.hard_deadline is not None and now >= job.hard_deadline:
                     logger.warning("job killed at its hard limit id=%s task=%s", job_id, job.task_name)
-                    self._kill(child, job_id, Happened.TIMED_OUT)
+                    self._kill(child, job_id, Happened.TIMED_OUT, Replacement.TIMED_OUT, _limit(job))
             silent_s = now - child.heard_at
             if running and silent_s > settings().recall_s and not child.stuck and not child.jobs.keys() <= running:
                 child.stuck = True
                 self._send(child, {"recall": True})
             elif child.jobs and not running and silent_s > settings().lease_s:
                 logger.warning("child killed, it begins nothing pid=%s jobs=%s", child.pid, len(child.jobs))
-                self._kill(child, None, Happened.HANDED_BACK)
+                self._kill(child, None, Happened.HANDED_BACK, Replacement.STUCK, "it began nothing")
 
     def recall(self) -> None:
         """Ask each child for what no thread of it has begun: it goes back to the queue."""
@@ -197,9 +211,10 @@ class Children:
                 self._send(child, {"recall": True})
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """For the heartbeat: pid, resident bytes and number of jobs of each child; retires the ones grown too large and
-        kills those that have been stopped for two heartbeats."""
-        shown = []
+        """For the heartbeat: pid, resident bytes and jobs of each child; retires the ones grown too large and kills those
+        that have been stopped for two heartbeats."""
+        shown: list[dict[str, Any]] = []
+        in_all = 0
         for child in self.members:
             if child.pid is None:
                 continue
@@ -210,13 +225,24 @@ class Children:
                 is_frozen = process.status() == psutil.STATUS_STOPPED
                 if is_frozen and child.was_frozen:
                     logger.warning("child killed, it is stopped pid=%s jobs=%s", child.pid, sorted(child.jobs))
+                    child.leaves_for, child.leaves_how = Replacement.STUCK, "it was stopped (SIGSTOP)"
                     death.kill_group(child.pid)  # what ran may have stopped it, and would again: it has crashed
                 child.was_frozen = is_frozen
             if size > settings().max_child_memory_mib * 1024 * 1024 and not child.retiring:
                 logger.warning("child retires pid=%s memory_mib=%s", child.pid, size // 1024 // 1024)
-                self._retire(child)
-            shown.append({"pid": child.pid, "memory_bytes": size, "jobs": len(child.jobs)})
+                self._retire(child, Replacement.MEMORY, f"{size // 1024 // 1024} MiB")
+            in_all += size
+            running = sorted(child.board.running() & child.jobs.keys())[:_SHOWN_RUNNING]
+            held = {"jobs": len(child.jobs), "done": child.done, "running": running}
+            shown.append({"pid": child.pid, "memory_bytes": size, **held})
+        self.memory_bytes = in_all
         return shown
+
+    def pids(self) -> set[int]:
+        """Of the children, and of the nurseries that fork them."""
+        nurseries = {self.nurseries.shared, *(each.nursery for each in self.members if each.nursery is not None)}
+        known = (*(each.pid for each in self.members), *(each.pid for each in nurseries))
+        return {pid for pid in known if pid is not None}
 
     def close(self) -> None:
         """Kill the children that are left."""
@@ -279,8 +305,9 @@ class Children:
             logger.error("child killed, nobody understands what it says pid=%s jobs=%s", child.pid, sorted(child.jobs))
             self._loop.remove_reader(child.sock)
             death.kill_group(child.pid)
-        if child.retiring or child.alone or child.taken >= settings().max_jobs_per_child:
-            self._retire(child)
+        has_done_share = not child.alone and child.taken >= settings().max_jobs_per_child
+        if child.retiring or child.alone or has_done_share:
+            self._retire(child, Replacement.JOBS if has_done_share else None, f"{child.taken} jobs")
 
     def _heard(self, child: Child, messages: list[dict[str, Any]]) -> None:
         for message in messages:
@@ -303,21 +330,27 @@ class Children:
         # A child can only speak for jobs that it was given, under the claim it was given.
         if job is not None and job.claim_number == ending["claim_number"]:
             del child.jobs[ending["id"]]
+            child.done += ending["happened"] != Happened.HANDED_BACK
             last = ending.pop("progress", None)
             if last is not None and self.hear is not None:
                 self.hear(job, last[2:])
             self.report({**ending, "pid": child.pid})
 
-    def _retire(self, child: Child) -> None:
-        """Give it no more jobs, and let it go once it has none."""
+    def _retire(self, child: Child, why: Replacement | None, how: str) -> None:
+        """Give it no more jobs, and let it go once it has none; the first reason stands."""
         child.retiring = True
+        if child.leaves_for is None and why is not None:
+            child.leaves_for, child.leaves_how = why, how
         if not child.jobs:
             self._send(child, {"stop": True})
 
-    def _kill(self, child: Child, job_id: int | None, how: Happened) -> None:
+    def _kill(
+        self, child: Child, job_id: int | None, how: Happened, why: Replacement | None = None, words: str = ""
+    ) -> None:
         if child.killed_for is not None or child.killed_how is not Happened.CRASHED:
             return
         child.killed_for, child.killed_how = job_id if job_id is not None else -1, how
+        child.leaves_for, child.leaves_how = why, words
         if child.pid is not None:
             death.kill_group(child.pid)
 
@@ -356,6 +389,7 @@ class Children:
         ran = child.board.running()
         if child.killed_for is None and child.board.has_given_up():
             child.killed_for, child.killed_how = -1, Happened.HANDED_BACK  # it ended itself: its jobs may run elsewhere
+            child.leaves_for, child.leaves_how = Replacement.LOST, "its lease ran out"
         elif child.inbox.is_garbled or (status is not None and not ran and child.taken == len(child.jobs)):
             # One of them has written where it should not; or it died before it began anything, and would again.
             ran = set(child.jobs)
@@ -364,10 +398,22 @@ class Children:
         died = "with its parent, the nursery" if status is None else death.manner(status)
         if child.jobs:
             logger.warning("child died pid=%s how=%r jobs=%s", child.pid, died, sorted(child.jobs))
+        self._note(child, status, died, ran)
         for job_id, job in list(child.jobs.items()):
             blamed = job_id in ran if child.killed_for is None else child.killed_for in (-1, job_id)
             how = child.killed_how if blamed else Happened.HANDED_BACK
             self._ended(child, death.unfinished(job_id, job.claim_number, how, died))
+
+    def _note(self, child: Child, status: int | None, died: str, ran: set[int]) -> None:
+        """Enter why it is replaced, before its jobs are reported; `ran`: the jobs that its death is blamed on."""
+        why, how = child.leaves_for, child.leaves_how
+        went_as_told = status == 0 and not child.jobs
+        if child.killed_for is None and not went_as_told and why is not Replacement.STUCK:
+            why = Replacement.NURSERY if status is None else Replacement.CRASHED
+            how = "it said what nobody understands" if child.inbox.is_garbled else died
+        if why is not None:
+            blamed = ran if child.killed_for in (None, -1) else {child.killed_for}
+            self.replaced.note(child.pid or 0, why, how, sorted(each for each in blamed if each in child.jobs))
 
     def _part_from(self, child: Child) -> None:
         """Close what we have of it, its nursery too if nobody else is in it."""
@@ -377,6 +423,10 @@ class Children:
         child.board.close()
         if child.nursery is not None:
             self.nurseries.leave(child.nursery)
+
+
+def _limit(job: Job) -> str:
+    return f"its limit is {job.task.timeout_s:g} s" if job.task and job.task.timeout_s is not None else ""
 
 
 def _assignment(job: Job) -> list[Any]:

@@ -68,7 +68,9 @@ class Matron(_Mother):
     def __init__(self, raise_child: RaiseChild) -> None:
         """Fork the matron; `raise_child` is what each child of her nurseries will run."""
         control, other = socket.socketpair()
-        family.fork(lambda: _keep(other, control, lambda sock: _keep(sock, None, raise_child, last=True), last=False))
+        self.pid = family.fork(
+            lambda: _keep(other, control, lambda sock: _keep(sock, None, raise_child, last=True), last=False)
+        )
         other.close()
         super().__init__(control)
 

@@ -23,6 +23,7 @@ from youtility_tasks.upkeep import duties
 
 from . import ended
 from .appetite import Appetite
+from .beats import Beats
 from .children import Children, Job
 from .ended import Ended
 from .holdings import Holdings
@@ -86,6 +87,7 @@ class Worker:
             look_again=self._look_again,
             obey=self._obey,
         )
+        self.beats = Beats(self.link, self.children, matron, lambda: self.lease.worker_id)
         self.most = _ANY_NUMBER
         """Endings that one round trip carries, and jobs that it asks for: half as many after one that failed."""
         self.stop_at: float | None = None
@@ -124,6 +126,7 @@ class Worker:
             self._clock_loop,
             self._nursery_loop,
             self._upkeep_loop,
+            self.beats.keep,
             self.told.keep,
             self.ticker.keep,
             self.operating.keep,

@@ -15,6 +15,7 @@ from youtility_tasks.documents import queues as documents
 from youtility_tasks.errors import Refused
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.models import TaskWorker
+from youtility_tasks.status import REPLACEMENTS
 
 from . import arguments, job_lines
 from .answer import OK, REFUSED, Answer, BadUsage, span, table
@@ -43,6 +44,7 @@ _WILL = {
     "resume": "claims again from its next heartbeat on",
 }
 _MOST_JOBS = 1_000
+_TABLES = ("children", "replaced", "replacements", "heartbeats")
 _MIB = 1024 * 1024
 
 
@@ -108,19 +110,53 @@ def _status(each: dict[str, Any]) -> str:
 
 
 def _show(worker_id: int) -> Answer:
-    worker = documents.worker(orders.find(worker_id))
+    worker = documents.one_worker(orders.find(worker_id), orders.lately(worker_id))
     holds = listing.jobs(JobFilter(worker_id=worker_id, statuses=["doing"]), limit=_MOST_JOBS)  # type: ignore[list-item]
-    facts = [(name, value) for name, value in worker.items() if name != "children" and value not in (None, "", False)]
+    facts = [(name, value) for name, value in worker.items() if name not in _TABLES and value not in (None, "", False)]
     children = [
-        (each.get("pid"), f"{(each.get('memory_bytes') or 0) // _MIB} MiB", each.get("jobs", 0))
+        (
+            each.get("pid"),
+            f"{(each.get('memory_bytes') or 0) // _MIB} MiB",
+            each.get("jobs", 0),
+            each.get("done", 0),
+            ", ".join(map(str, each.get("running", []))),
+        )
         for each in worker["children"]
     ]
     page: list[RenderableType] = [
         table(("worker", ""), facts, empty=""),
-        table(("child", "memory", "jobs"), children, empty="It has no children."),
+        *_how_it_does(worker["heartbeats"][-1:]),
+        table(("child", "memory", "jobs", "done", "runs now"), children, empty="It has no children."),
+        *_replaced(worker),
         *job_lines.page(holds, len(holds) == _MOST_JOBS, empty="It holds no job."),
     ]
     return Answer({"worker": worker, "jobs": [job_documents.line(each) for each in holds]}, page)
+
+
+def _how_it_does(last: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"In its last minute: {each['cpu']:.2f} processors busy, {each['running_mean']:.1f} jobs at a time ({each['running_most']} at most), "
+        f"{each['memory_bytes'] // _MIB} MiB and {each['children_memory_bytes'] // _MIB} MiB in {each['children']} children."
+        for each in last
+    ]
+
+
+def _replaced(worker: dict[str, Any]) -> list[RenderableType]:
+    if not worker["replaced"]:
+        return ["No child was replaced."]
+    counts = ", ".join(f"{REPLACEMENTS.get(why, why)} {n}" for why, n in worker["replaced"].items())
+    rows = [
+        (
+            each["at"][:19],
+            each["pid"],
+            REPLACEMENTS.get(each["why"], each["why"]),
+            each["how"],
+            ", ".join(map(str, each["jobs"])),
+        )
+        for each in worker["replacements"]
+    ]
+    last = table(("replaced at (UTC)", "pid", "why", "how", "jobs to blame"), rows, empty="")
+    return [f"Children replaced: {counts}.", last]
 
 
 def _tell(options: Namespace) -> Answer:
