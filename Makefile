@@ -7,7 +7,7 @@ ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost
     tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo up test tables check fix bench fuzz upstream django
+.PHONY: demo up test tables volumes check fix bench fuzz upstream django
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day --console
@@ -22,8 +22,11 @@ test: check                 ## all checks and tests; what fails beside others is
 
 AGAIN = .venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none
 
-tables: .venv/dev           ## all rooms of the catalogue on other applications' tables (ten minutes; `test` does three of them)
+tables: .venv/dev           ## all rooms of the catalogue on other applications' tables (ten minutes; `test` does one of them)
 	ALL_ROOMS=1 .venv/bin/python -m pytest -q tests/catalog/adoption/test_other_applications.py
+
+volumes: .venv/dev          ## every volume benchmark in its short form (`test` does one of each)
+	ALL_VOLUMES=1 .venv/bin/python -m pytest -q tests/benchmarks/test_volumes.py
 
 check: .venv/dev            ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .

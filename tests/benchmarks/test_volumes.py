@@ -6,6 +6,7 @@ And the long sweep killed in the middle: what is left is done by the next run, a
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from collections import Counter
@@ -17,6 +18,8 @@ from tests.benchmarks import closing_volume, planning_volume, report_volume, vol
 
 pytestmark = pytest.mark.timeout(400)
 HERE = "tests.benchmarks.closing_volume"
+ALL = bool(os.environ.get("ALL_VOLUMES"))
+"""Every mix and every format (`make volumes`); one of each does for a change of anything else."""
 
 
 def test_an_exponent_is_the_power_of_the_size():
@@ -24,7 +27,7 @@ def test_an_exponent_is_the_power_of_the_size():
     assert volume.exponent([10, 40, 160], [1.0, 16.0, 256.0]) == 2.0
 
 
-@pytest.mark.parametrize("mix", planning_volume.MIXES)
+@pytest.mark.parametrize("mix", list(planning_volume.MIXES) if ALL else list(planning_volume.MIXES)[:1])
 def test_planning_costs_statements_by_the_batch_and_no_memory(fresh_databases, mix):
     few, many = (planning_volume.measure(fresh_databases(), plans, mix) for plans in (140, 560))
 
@@ -35,7 +38,7 @@ def test_planning_costs_statements_by_the_batch_and_no_memory(fresh_databases, m
     assert many["first"].peak_mb < 1.15 * few["first"].peak_mb
 
 
-@pytest.mark.parametrize("format", report_volume.FORMATS)
+@pytest.mark.parametrize("format", report_volume.FORMATS if ALL else ("xlsx",))
 def test_a_report_from_the_database_is_streamed(fresh_databases, format):
     found = []
     for rows in (2_000, 20_000):

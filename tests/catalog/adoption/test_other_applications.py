@@ -38,7 +38,7 @@ ROOMS = {
 }
 
 
-QUICK_ROOMS = ["closing and tickets", "planning", "outside: media, faces"]
+QUICK_ROOMS = ["closing and tickets"]
 """The others with `make tables`; a file of each runs under the real names."""
 
 OF_THE_BUNDLED_TABLES = [
