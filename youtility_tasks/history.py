@@ -71,6 +71,14 @@ def story(job_id: int, *, tenant_id: int | None = None) -> JobStory | None:
     return JobStory(job_id, job, attempts) if job is not None or attempts else None
 
 
+def last_attempt(job_id: int, *, tenant_id: int | None = None) -> TaskExecutionHistory | None:
+    """The attempt of a job that ended last, for one tenant or (None) for an operator."""
+    ended = TaskExecutionHistory.objects.of_job(job_id).for_tenant(tenant_id)
+    if roles.acting_as() == "ops":
+        ended = ended.defer(*TENANTS_OWN)
+    return ended.last()
+
+
 def last_failure(task_names: Collection[str], *, tenant_id: int | None = None) -> TaskExecutionHistory | None:
     """The attempt of these tasks that failed last, whether another one followed or not; None if none is kept."""
     found = TaskExecutionHistory.objects.filter(task_name__in=task_names, status=JobStatus.FAILED).for_tenant(tenant_id)

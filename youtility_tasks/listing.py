@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from . import notes, registry
 from .declaration import LEAST_URGENT
@@ -153,9 +154,18 @@ def looking_inside(found: Rows, wanted: JobFilter, *, ended: bool = False) -> Ro
         said |= Q(error_message__icontains=wanted.error)
     if ended:
         return found.filter(said)
-    of_job = TaskExecutionHistory.objects.filter(job_id=OuterRef("pk")).order_by("-finished_at", "-id")
-    return found.annotate(last_id=Subquery(of_job.values("pk")[:1])).filter(
-        Exists(TaskExecutionHistory.objects.filter(said, job_id=OuterRef("pk"), pk=OuterRef("last_id")))
+    # Of each job the latest attempt, looked for in the days where it can be: every day is a partition.
+    day = timedelta(days=1)
+    of_job = TaskExecutionHistory.objects.filter(
+        job_id=OuterRef("pk"),
+        finished_at__gte=Greatest(OuterRef("enqueued_at"), OuterRef("failed_at") - day),
+        finished_at__lte=Coalesce(OuterRef("failed_at"), Now()) + day,
+    ).order_by("-finished_at", "-id")
+    says_so = Case(When(said, then=True), default=False, output_field=BooleanField())
+    return (
+        found.has_begun()
+        .annotate(says_so=Subquery(of_job.annotate(says_so=says_so).values("says_so")[:1]))
+        .filter(says_so=True)
     )
 
 

@@ -78,7 +78,9 @@ def must_catch(check: Callable[[], None], guard: str, instead: str, function: st
     """`check` passes; and fails without the guard."""
     check()
     rollup.fold()
-    execute("TRUNCATE youtility_tasks_history, youtility_tasks_taskperformancemetrics, youtility_tasks_metricstotal")
+    execute(
+        "TRUNCATE youtility_tasks_history, youtility_tasks_taskperformancemetrics, youtility_tasks_metricssum, youtility_tasks_metricstotal"
+    )
     with mutant(guard, instead, function), pytest.raises((AssertionError, Error)):
         check()
 

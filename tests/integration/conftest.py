@@ -25,6 +25,7 @@ TABLES = (
     "youtility_tasks_taskauditlog",
     "youtility_tasks_taskeffect",
     "youtility_tasks_taskperformancemetrics",
+    "youtility_tasks_metricssum",
     "youtility_tasks_taskworker",
     "youtility_tasks_taskworkflow",
     "youtility_tasks_workflowtemplate",

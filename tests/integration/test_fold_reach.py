@@ -212,7 +212,7 @@ def test_without_a_mark_the_numbers_begin_anew() -> None:
     ended(3)
     rollup.fold()
     execute(
-        "TRUNCATE youtility_tasks_metricsmark, youtility_tasks_taskperformancemetrics, youtility_tasks_metricstotal"
+        "TRUNCATE youtility_tasks_metricsmark, youtility_tasks_taskperformancemetrics, youtility_tasks_metricssum, youtility_tasks_metricstotal"
     )
 
     assert read() == 3

@@ -83,11 +83,11 @@ def test_hours_answer_once_minutes_are_gone(settings: Any) -> None:
     now = some_days(3)
     rollup.fold()
     settings.YOUTILITY_TASKS = {"metrics_minute_days": 1}
-    execute(
-        "DELETE FROM youtility_tasks_taskperformancemetrics WHERE resolution_s = 60 AND begins_at < %s",
-        now - timedelta(hours=20),
-    )
-    execute("UPDATE youtility_tasks_taskperformancemetrics SET begins_at = begins_at - interval '10 days'")
+    for table in ("taskperformancemetrics", "metricssum"):
+        execute(
+            f"DELETE FROM youtility_tasks_{table} WHERE resolution_s = 60 AND begins_at < %s", now - timedelta(hours=20)
+        )
+        execute(f"UPDATE youtility_tasks_{table} SET begins_at = begins_at - interval '10 days'")
     execute("UPDATE youtility_tasks_history SET finished_at = finished_at - interval '10 days'")
     then, known = now - timedelta(days=10), history()
     since, until = (

@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from youtility_tasks.models import (
     MetricsMark,
+    MetricsSum,
     MetricsTotal,
     OperationBatch,
     QueueSnapshot,
@@ -44,6 +45,21 @@ class TaskPerformanceMetricsAdmin(ToLookAt):
         "outcome",
         "attempt_count",
         "run_max_ms",
+    ]
+    ordering = ["-id"]
+
+
+@admin.register(MetricsSum)
+class MetricsSumAdmin(ToLookAt):
+    list_display = [
+        "begins_at",
+        "resolution_s",
+        "tenant_id",
+        "level",
+        "queue_name",
+        "task_name",
+        "outcome",
+        "attempt_count",
     ]
     ordering = ["-id"]
 

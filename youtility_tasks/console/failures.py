@@ -78,18 +78,17 @@ def failure(visit: Visit, fingerprint: str) -> Shown:
     """One group; part "done": what was done about it, alone."""
     if not re.fullmatch(rf"[0-9a-f]{{16}}|{NO_FINGERPRINT}", fingerprint):
         raise Problem(404, "no-failure", "No such failure", f"{fingerprint[:40]!r} is no fingerprint: 16 digits and letters from a to f.")  # fmt: skip
-    done = {"done": _done(visit, fingerprint), "fingerprint": fingerprint}
     if visit.part == "done":
-        return Shown("failure_done.html", "Failure", done)
+        return Shown("failure_done.html", "Failure", {"done": _done(visit, fingerprint), "fingerprint": fingerprint})
     asked = Letters(fingerprint=fingerprint)
     found = dead_letters.groups(asked, limit=LETTERS)
     if not found:
-        return Shown("failure.html", "Failure", {**done, "each": None})
+        return Shown("failure.html", "Failure", {"fingerprint": fingerprint, "each": None})
     wanted = JobFilter(fingerprint=fingerprint, statuses=[JobStatus.FAILED], tenant_id=visit.tenant_id)
     first = _group(found[0])
     enter_contents(visit, f"failure {fingerprint} ({found[0].task_name})")
     context = {
-        **done,
+        "fingerprint": fingerprint,
         "each": first,
         "groups": found,
         "count": sum(each.count for each in found),
@@ -102,10 +101,8 @@ def failure(visit: Visit, fingerprint: str) -> Shown:
 
 
 def _example(visit: Visit, job_id: int) -> Mapping[str, Any] | None:
-    known = history.story(job_id, tenant_id=visit.tenant_id)
-    if known is None or not known.attempts:
-        return None
-    return {"job_id": job_id, **documents.attempt(known.attempts[-1])}
+    last = history.last_attempt(job_id, tenant_id=visit.tenant_id)
+    return None if last is None else {"job_id": job_id, **documents.attempt(last)}
 
 
 def _timeline(instants: Sequence[datetime]) -> Mapping[str, Any] | None:

@@ -28,6 +28,8 @@ from .words import LARGEST_ID
 _PAGE = 30
 _OCCURRENCES = 25
 _NEXT = 5
+_BARS = 30
+"""Runs that a line of the list shows."""
 STATES = {
     State.LATE: ("late", "bad"),
     State.FAILING: ("last run failed", "bad"),
@@ -59,7 +61,7 @@ def schedules(visit: Visit) -> Shown:
     )
     found = looking.lines(wanted, limit=_PAGE + 1)
     lines, last = found[:_PAGE], found[_PAGE - 1] if len(found) > _PAGE else None
-    runs = looking.runs([each.row.pk for each in lines])
+    runs = looking.runs([each.row.pk for each in lines], most=_BARS)
     context = {
         "lines": [_line(each, runs[each.row.pk]) for each in lines],
         "following": None if last is None else f"{int(last.state)}.{last.row.pk}",

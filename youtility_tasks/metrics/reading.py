@@ -12,11 +12,14 @@ from youtility_tasks import queries
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import WrongSpan, did_you_mean
 
+from .present import database_clock
 from .sums import Sums
 
 MINUTE_S, HOUR_S = 60, 3_600
 HOUR = timedelta(seconds=HOUR_S)
 MOST_STEPS = 5_000
+_ALL_TENANTS = -1
+_CLOCKS_DIFFER = timedelta(days=1)
 LONGEST = timedelta(days=36_525)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GroupBy = Literal["queue", "task", "outcome", "tenant"]
@@ -92,14 +95,14 @@ def series(
     _check(group_by, since, until)
     if step_s < MINUTE_S or step_s % MINUTE_S:
         raise WrongSpan(f"step_s is {step_s!r}; right are whole minutes, for example 60 or 3600.")
-    reach = _Reach.known()
     begins_at = _floor(since, MINUTE_S)
+    minutes_from = _minutes_from(begins_at)
     is_by_hour = step_s % HOUR_S == 0 and begins_at == _floor(since, HOUR_S)
-    if not is_by_hour and begins_at < reach.minutes_from:
+    if not is_by_hour and begins_at < minutes_from:
         if step_s % HOUR_S:
             raise WrongSpan(
                 f"step_s is {step_s} from {since:%Y-%m-%d %H:%M}; minutes are kept for {settings().metrics_minute_days} days "
-                f"(metrics_minute_days). Ask for steps of whole hours, or from {reach.minutes_from:%Y-%m-%d %H:%M}Z on."
+                f"(metrics_minute_days). Ask for steps of whole hours, or from {minutes_from:%Y-%m-%d %H:%M}Z on."
             )
         is_by_hour, begins_at = True, _floor(since, HOUR_S)
     step_count = -(-int((until - begins_at).total_seconds()) // step_s)
@@ -109,7 +112,6 @@ def series(
         )
     ends_at = begins_at + timedelta(seconds=step_count * step_s)
     found = _read(
-        reach,
         begins_at,
         ends_at,
         hours=(begins_at, ends_at) if is_by_hour else (ends_at, ends_at),
@@ -147,18 +149,17 @@ def summary(
     Raises WrongSpan when there is no span.
     """
     _check(by, since, until)
-    reach = _Reach.known()
     begins_at, ends_at = _floor(since, MINUTE_S), _ceil(until, MINUTE_S)
+    minutes_from = _minutes_from(begins_at)
     hours_from, hours_to = _ceil(begins_at, HOUR_S), _floor(ends_at, HOUR_S)
-    if begins_at < reach.minutes_from:
+    if begins_at < minutes_from:
         begins_at = hours_from = _floor(begins_at, HOUR_S)
-    if hours_to < reach.minutes_from:
+    if hours_to < minutes_from:
         ends_at = hours_to = _ceil(ends_at, HOUR_S)
     if hours_from >= hours_to:
         hours_from = hours_to = ends_at
     span_s = (ends_at - begins_at).total_seconds()
     found = _read(
-        reach,
         begins_at,
         ends_at,
         hours=(hours_from, hours_to),
@@ -181,10 +182,9 @@ def summary(
 
 def last_hour(*, tenant_id: int | None = None) -> tuple[Summary, dict[str, Summary], list[Summary]]:
     """What ended in the last hour, asked for once: in all, by queue's name, and by task on a queue. What was cancelled makes no row."""
-    reach = _Reach.known()
-    begins_at, ends_at = _floor(reach.now - HOUR, MINUTE_S), _ceil(reach.now, MINUTE_S)
+    now = database_clock()
+    begins_at, ends_at = _floor(now - HOUR, MINUTE_S), _ceil(now, MINUTE_S)
     found = _read(
-        reach,
         begins_at,
         ends_at,
         hours=(ends_at, ends_at),
@@ -209,23 +209,14 @@ def last_hour(*, tenant_id: int | None = None) -> tuple[Summary, dict[str, Summa
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
-    """How far the two kinds of rows reach, by the database's clock."""
-
-    now: datetime
-    minutes_from: datetime
-    """Before this there are whole hours only."""
-    live_from: datetime
-    """Before this no attempt is looked for that is in no minute yet."""
-
-    @classmethod
-    def known(cls) -> _Reach:
-        late_s = settings().metrics_late_hours * HOUR_S
-        ((now, live_from),) = queries.fetch("metrics_reach", {"late_s": late_s})
-        # An hour early: what upkeep is about to take away is not relied on.
-        kept = timedelta(days=settings().metrics_minute_days) - HOUR
-        return cls(now, _ceil(now - kept, HOUR_S), live_from)
+def _minutes_from(since: datetime) -> datetime:
+    """Before this there are whole hours only, if it matters to what is asked for from `since` on. By the database's clock, which is
+    asked where this host's leaves it open."""
+    # An hour early: what upkeep is about to take away is not relied on.
+    kept = timedelta(days=settings().metrics_minute_days) - HOUR
+    if since > datetime.now(UTC) - kept + _CLOCKS_DIFFER:
+        return since
+    return _ceil(database_clock() - kept, HOUR_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +233,6 @@ class _Key:
 
 
 def _read(
-    reach: _Reach,
     since: datetime,
     until: datetime,
     *,
@@ -253,6 +243,8 @@ def _read(
 ) -> dict[_Key, Sums]:
     """`hours`: from when to when whole hours are read; before and after them minutes."""
     tenant_id, queue_name, task_name = only
+    level = 2 if task_name is not None or "task" in by else 1 if queue_name is not None or "queue" in by else 0
+    is_of_all = tenant_id is None and "tenant" not in by
     rows = queries.fetch(
         "read_metrics",
         {
@@ -260,11 +252,16 @@ def _read(
             "until": until,
             "hours_from": hours[0],
             "hours_to": hours[1],
-            "live_from": max(since, reach.live_from),
+            "late_s": settings().metrics_late_hours * HOUR_S,
             "step_s": step_s,
             "tenant_id": tenant_id,
             "queue_name": queue_name,
             "task_name": task_name,
+            # As MetricsSum has them: of one tenant hours alone, and none by task.
+            "sums_of": _ALL_TENANTS if tenant_id is None else tenant_id,
+            "level": level,
+            "hours_summed": is_of_all or (tenant_id is not None and level < 2),
+            "minutes_summed": is_of_all,
             **{f"by_{each}": each in by for each in ("queue", "task", "tenant")},
         },
     )

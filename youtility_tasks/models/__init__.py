@@ -6,7 +6,7 @@ from .effects import TaskEffect
 from .history import TaskExecutionHistory
 from .jobs import Job
 from .memberships import Role, TenantMembership
-from .metrics import MetricsMark, MetricsTotal, TaskPerformanceMetrics
+from .metrics import MetricsMark, MetricsSum, MetricsTotal, TaskPerformanceMetrics
 from .operations import OperationBatch, TaskOperation
 from .redrives import Redrive
 from .schedules import ScheduledTask, ScheduledTaskExecution, ScheduleHoliday
@@ -24,6 +24,7 @@ __all__ = [
     "ApiToken",
     "Job",
     "MetricsMark",
+    "MetricsSum",
     "MetricsTotal",
     "OperationBatch",
     "QueueControl",

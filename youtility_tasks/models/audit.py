@@ -81,6 +81,8 @@ class TaskAuditLog(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["tenant_id", "-id"], name="yt_audit_tenant"),
+            models.Index(fields=["actor", "-id"], name="yt_audit_actor"),
+            models.Index(fields=["act", "-id"], name="yt_audit_act"),
             models.Index(
                 fields=["tenant_id", "target", "-id"],
                 name="yt_audit_schedule",

@@ -32,6 +32,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The jobs that this tenant may see; None is an operator, who sees all."""
         return self if tenant_id is None else self.filter(tenant_id=tenant_id)
 
+    def has_begun(self) -> JobQuerySet:
+        """The jobs that may have an attempt: those that were claimed, and those that were given up."""
+        return self.filter(Q(claim_number__gt=0) | Q(status=JobStatus.FAILED))
+
     def of_queue(self, queue_name: str | None) -> JobQuerySet:
         """The jobs of one queue; None means any."""
         return self if queue_name is None else self.filter(queue_name=queue_name)
@@ -70,8 +74,8 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(scheduled_at__gt=Now())
 
     def held_by(self, worker_id: int) -> JobQuerySet:
-        """The jobs that this worker runs, the one claimed first before all."""
-        return self.filter(status="doing", worker_id=worker_id).order_by("claimed_at", "pk")
+        """The jobs that this worker runs, the one claimed first before all, without what is the tenants' own."""
+        return self.filter(status="doing", worker_id=worker_id).defer(*TENANTS_OWN).order_by("claimed_at", "pk")
 
     def before(self, job_id: int | None) -> JobQuerySet:
         """The jobs with a smaller id; None means any."""

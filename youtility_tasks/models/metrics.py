@@ -53,6 +53,52 @@ class TaskPerformanceMetrics(models.Model):
         return f"{self.task_name} {self.outcome} {self.begins_at:%Y-%m-%d %H:%M}Z: {self.attempt_count}"
 
 
+class MetricsSum(models.Model):
+    """The attempts of several names at once that ended in a minute or an hour: what charts of a long time are made of.
+
+    Of all tenants minutes and hours by task, by queue and of everything; of each tenant hours by queue and of everything. Its columns are
+    those of TaskPerformanceMetrics.
+    """
+
+    tenant_id = models.IntegerField(help_text="-1: of all tenants and sweeps; 0: a sweep's")
+    level = models.SmallIntegerField(help_text="2: of one task in one queue; 1: of one queue; 0: of everything")
+    resolution_s = models.SmallIntegerField(help_text="60 or 3600")
+    begins_at = models.DateTimeField()
+    queue_name = models.CharField(max_length=128, blank=True, help_text="empty: any")
+    task_name = models.CharField(max_length=128, blank=True, help_text="empty: any")
+    outcome = models.CharField(max_length=32)
+    attempt_count = models.BigIntegerField()
+    retried_count = models.BigIntegerField()
+    dead_letter_count = models.BigIntegerField()
+    wait_count = models.BigIntegerField()
+    wait_sum_ms = models.FloatField()
+    wait_min_ms = models.FloatField(null=True)
+    wait_max_ms = models.FloatField(null=True)
+    wait_buckets = ArrayField(models.SmallIntegerField())
+    wait_counts = ArrayField(models.BigIntegerField())
+    run_count = models.BigIntegerField()
+    run_sum_ms = models.FloatField()
+    run_min_ms = models.FloatField(null=True)
+    run_max_ms = models.FloatField(null=True)
+    run_buckets = ArrayField(models.SmallIntegerField())
+    run_counts = ArrayField(models.BigIntegerField())
+    cpu_sum_ms = models.FloatField()
+    cpu_max_ms = models.FloatField(null=True)
+    peak_memory_max_kib = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant_id", "level", "resolution_s", "begins_at", "queue_name", "task_name", "outcome"],
+                name="yt_sum_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["resolution_s", "begins_at"], name="yt_sum_time")]
+
+    def __str__(self) -> str:
+        return f"{self.task_name or self.queue_name or 'everything'} {self.outcome} {self.begins_at:%Y-%m-%d %H:%M}Z: {self.attempt_count}"
+
+
 class MetricsTotal(models.Model):
     """All attempts that ever ended, by names of which there are not many; no retention makes it fall. For the exporter."""
 

@@ -1,8 +1,10 @@
 -- Ended attempts by step and by what is asked for: whole hours, minutes before and after them, and what is in none of those yet.
--- One statement, so that an attempt is in the numbers or in the history for it, and never in both.
+-- Where names do not tell apart, from the sums over them, as they were added up with them. One statement, so that an attempt is in the numbers or in the history for it, and never in both.
 WITH mark AS MATERIALIZED (
-    SELECT m.base_id, m.upto::text::xid8 AS upto, ARRAY(SELECT o::text::xid8 FROM unnest(m.open) o) AS open FROM youtility_tasks_metricsmark m
-    UNION ALL SELECT 0, '0'::xid8, '{}' WHERE NOT EXISTS (SELECT FROM youtility_tasks_metricsmark)
+    SELECT m.base_id, m.upto::text::xid8 AS upto, ARRAY(SELECT o::text::xid8 FROM unnest(m.open) o) AS open,
+           m.folded_at - %(late_s)s * interval '1 second' AS live_from
+      FROM youtility_tasks_metricsmark m
+    UNION ALL SELECT 0, '0'::xid8, '{}', clock_timestamp() - %(late_s)s * interval '1 second' WHERE NOT EXISTS (SELECT FROM youtility_tasks_metricsmark)
 ), keyed AS MATERIALIZED (
     -- date_part, not extract, which counts in numeric: of a hundred thousand minutes that is felt.
     SELECT floor(date_part('epoch', r.begins_at - %(since)s::timestamptz) / %(step_s)s)::integer AS step,
@@ -17,21 +19,45 @@ WITH mark AS MATERIALIZED (
                m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
                m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
           FROM youtility_tasks_taskperformancemetrics m
-         WHERE m.resolution_s = 3600 AND m.begins_at >= %(hours_from)s AND m.begins_at < %(hours_to)s
+         WHERE NOT %(hours_summed)s AND m.resolution_s = 3600 AND m.begins_at >= %(hours_from)s AND m.begins_at < %(hours_to)s
+        UNION ALL
+        SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
+               m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
+               m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
+               m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
+          FROM youtility_tasks_metricssum m
+         WHERE %(hours_summed)s AND m.tenant_id = %(sums_of)s AND m.level = %(level)s
+           AND m.resolution_s = 3600 AND m.begins_at >= %(hours_from)s AND m.begins_at < %(hours_to)s
         UNION ALL
         SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
                m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
                m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
                m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
           FROM youtility_tasks_taskperformancemetrics m
-         WHERE m.resolution_s = 60 AND m.begins_at >= %(since)s AND m.begins_at < %(hours_from)s
+         WHERE NOT %(minutes_summed)s AND m.resolution_s = 60 AND m.begins_at >= %(since)s AND m.begins_at < %(hours_from)s
+        UNION ALL
+        SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
+               m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
+               m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
+               m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
+          FROM youtility_tasks_metricssum m
+         WHERE %(minutes_summed)s AND m.tenant_id = %(sums_of)s AND m.level = %(level)s
+           AND m.resolution_s = 60 AND m.begins_at >= %(since)s AND m.begins_at < %(hours_from)s
         UNION ALL
         SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
                m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
                m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
                m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
           FROM youtility_tasks_taskperformancemetrics m
-         WHERE m.resolution_s = 60 AND m.begins_at >= %(hours_to)s AND m.begins_at < %(until)s
+         WHERE NOT %(minutes_summed)s AND m.resolution_s = 60 AND m.begins_at >= %(hours_to)s AND m.begins_at < %(until)s
+        UNION ALL
+        SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
+               m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
+               m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
+               m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
+          FROM youtility_tasks_metricssum m
+         WHERE %(minutes_summed)s AND m.tenant_id = %(sums_of)s AND m.level = %(level)s
+           AND m.resolution_s = 60 AND m.begins_at >= %(hours_to)s AND m.begins_at < %(until)s
         UNION ALL
         SELECT h.finished_at, h.tenant_id, h.queue_name, h.task_name, h.outcome, 1,
                (h.status = 'failed' AND NOT h.is_final)::integer, (h.status = 'failed' AND h.is_final)::integer,
@@ -43,7 +69,7 @@ WITH mark AS MATERIALIZED (
                CASE WHEN h.run_ms IS NULL THEN '{}' ELSE ARRAY[1::bigint] END,
                coalesce(h.cpu_ms, 0), h.cpu_ms, h.peak_memory_kib
           FROM youtility_tasks_history h
-         WHERE h.finished_at >= %(live_from)s AND h.finished_at < %(until)s AND h.id > (SELECT k.base_id FROM mark k)
+         WHERE h.finished_at >= %(since)s AND h.finished_at >= (SELECT k.live_from FROM mark k) AND h.finished_at < %(until)s AND h.id > (SELECT k.base_id FROM mark k)
            AND (h.written_in >= (SELECT k.upto FROM mark k) OR h.written_in = ANY ((SELECT k.open FROM mark k)::xid8[]))
       ) r
      WHERE (%(tenant_id)s::integer IS NULL OR r.tenant_id = %(tenant_id)s::integer)

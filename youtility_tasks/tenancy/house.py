@@ -231,6 +231,18 @@ TABLES = (
             Policy("yt_owner", (OWNER,), "ALL", _LENT),
         ),
     ),
+    Table(
+        "youtility_tasks_metricssum",
+        {
+            **each_of((*USERS, OPS), READ),
+            OWNER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE", "DELETE")},
+        },
+        (
+            Policy("yt_own", USERS, "SELECT", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+            Policy("yt_owner", (OWNER,), "ALL", _LENT),
+        ),
+    ),
     # The exporter's, over all tenants: it reads them by a function.
     Table(
         "youtility_tasks_metricstotal",
