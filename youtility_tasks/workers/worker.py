@@ -31,6 +31,7 @@ from .link import Link, LinkDown, notifications
 from .nursery import Matron
 from .operating import CHANNEL as OPERATIONS
 from .operating import Operating
+from .pulse import Pulse
 from .ticker import CHANNEL, Ticker
 from .told import Told
 
@@ -66,7 +67,15 @@ class Worker:
     """One process that serves one queue."""
 
     def __init__(
-        self, queue_name: str, shape: QueueSettings, matron: Matron, *, drain: bool, token: str, dead: list[str]
+        self,
+        queue_name: str,
+        shape: QueueSettings,
+        matron: Matron,
+        *,
+        drain: bool,
+        token: str,
+        dead: list[str],
+        pulse: Pulse | None = None,
     ) -> None:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
@@ -83,6 +92,7 @@ class Worker:
             self.holdings,
             token=token,
             dead=dead,
+            pulse=pulse,
             look_again=self._look_again,
             obey=self._obey,
         )
