@@ -4,6 +4,7 @@ An example to copy: name your own module in DJANGO_SETTINGS_MODULE and keep the 
 """
 
 import os
+from typing import Any
 
 from youtility_tasks.standalone import database
 from youtility_tasks.standalone import settings as bundled
@@ -41,8 +42,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
-YOUTILITY_TASKS = {
-    **bundled.YOUTILITY_TASKS,
+_OWN: dict[str, Any] = {
     "allow_unsafe_database": False,
     "direct_database": os.environ.get("DIRECT_DATABASE_URL") or None,
     "roles": {
@@ -53,4 +53,5 @@ YOUTILITY_TASKS = {
     "secret_keys": [("1", _needed("SEALING_KEY", "32 random bytes in base64, the same in every process"))],
     "metrics_token": _needed("METRICS_TOKEN", "at least 16 characters, as Prometheus sends them"),
 }
+YOUTILITY_TASKS = {**bundled.YOUTILITY_TASKS, **_OWN}
 TASK_CATALOG = {key: value for key, value in bundled.TASK_CATALOG.items() if key != "face_verifier"}

@@ -1,4 +1,4 @@
-"""The settings of the image: complete, or a word that says what is missing; and Django and gunicorn take them."""
+"""The settings of the image: complete, or a word that says what is missing; and Django takes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.files import BIN, ROOT, run
+from tests.deploy.files import ROOT, run
 
 GIVEN = {
     "DJANGO_SETTINGS_MODULE": "deploy.settings",
@@ -32,12 +32,6 @@ def test_django_finds_nothing_to_warn_of_in_production(environ: dict[str, str]) 
 
     assert ran.returncode == 0, ran.stderr
     assert "no issues" in ran.stdout
-
-
-def test_gunicorn_loads_the_pages(environ: dict[str, str]) -> None:
-    ran = run(BIN / "gunicorn", "--check-config", "django.core.wsgi:get_wsgi_application()", cwd=ROOT, env=environ)
-
-    assert ran.returncode == 0, ran.stderr
 
 
 def test_a_secret_that_is_missing_is_named(environ: dict[str, str]) -> None:

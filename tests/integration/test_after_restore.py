@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.deploy.files import DEPLOY
-from tests.integration.desk import Desk, execute, job, rows
+from tests.integration.desk import Desk, execute, job, rescue, rows
 from youtility_tasks import Task, controls, queues, tenant
 
 EPOCH = (DEPLOY / "backup/after_restore.sql").read_text(encoding="utf-8")
@@ -23,6 +23,12 @@ def test_a_worker_of_the_time_before_changes_nothing(desk: Desk, add_task: Task,
 
     assert not desk.finish(held, "succeeded")
     assert job(held.id).status == "doing"
+
+    desk.fall_silent()
+    other = Desk()
+    rescue()
+    assert job(held.id).status == "todo"
+    assert other.claim() == []  # it may have been done: somebody looks first
 
 
 def test_without_the_fence_it_would(desk: Desk, add_task: Task, acme: int) -> None:

@@ -108,6 +108,19 @@ def test_one_silent_worker_ends_the_signs_of_life_and_its_next_beat_brings_them_
     assert alive.stat().st_mtime > 0
 
 
+def test_without_a_look_at_the_pulse_a_silent_worker_would_pass_for_well(
+    manager: Manager, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulse = Pulse()
+    pulse.note_registration()
+    monkeypatch.setattr(Pulse, "silent_s", lambda self: 0.0)
+
+    clock(11)
+    Vitals(manager.address, patience_s=10).look({"email": pulse})
+
+    assert "WATCHDOG=1" in manager.heard()
+
+
 def test_stopping_is_said(manager: Manager) -> None:
     Vitals(manager.address, patience_s=10).stopping()
 
