@@ -3,6 +3,15 @@
 -- The database has gone back in time; mails, files, other systems and workers that were cut off have not. So what was waiting
 -- may have been done meanwhile, and what is numbered next may have been numbered before.
 
+-- Row level security is forced on owners too, and would hide jobs without a word.
+DO $$
+BEGIN
+    IF NOT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) THEN
+        RAISE EXCEPTION 'The role % does not see all jobs; right is a superuser, or a role with BYPASSRLS. Nothing was changed.', current_user;
+    END IF;
+END
+$$;
+
 -- Ids of jobs are in effect keys, Message-IDs and other systems' records: none is given out again.
 SELECT setval('procrastinate_jobs_id_seq', nextval('procrastinate_jobs_id_seq') + 1000000000);
 SELECT setval('procrastinate_workers_id_seq', nextval('procrastinate_workers_id_seq') + 1000000000);

@@ -121,3 +121,10 @@ def test_examples_name_every_secret_that_the_settings_want(name: str) -> None:
 
     assert wanted - {"DATABASE_URL"} <= set(re.findall(r"[A-Z_]{4,}", (DEPLOY / name).read_text(encoding="utf-8")))
     assert len(wanted) == 10
+
+
+def test_every_file_that_the_guide_links_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", (DEPLOY / "README.md").read_text(encoding="utf-8"))
+
+    assert links
+    assert [link for link in links if not (DEPLOY / link).exists()] == []

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
+from django.db import Error
 
 from tests.deploy.files import DEPLOY
 from tests.integration.desk import Desk, execute, job, rescue, rows
 from youtility_tasks import Task, controls, queues, tenant
 
-EPOCH = (DEPLOY / "backup/after_restore.sql").read_text(encoding="utf-8")
+EPOCH = (DEPLOY / "backup/after_restore.sql").read_text(encoding="utf-8").replace("%", "%%")
 FENCE = "claim_number = claim_number + 1000000000"
 
 
@@ -64,3 +65,12 @@ def test_what_waits_is_run_when_somebody_has_looked_and_no_number_comes_again(
 def test_it_counts_on_numbers_that_are_there() -> None:
     for name in re.findall(r"nextval\('(\w+)'\)", EPOCH):
         assert rows("SELECT 1 FROM pg_sequences WHERE sequencename = %s", name) == [(1,)]
+
+
+@pytest.mark.django_db
+def test_who_would_not_see_all_jobs_is_refused() -> None:
+    execute("CREATE ROLE yt_sees_little")
+    execute("SET LOCAL ROLE yt_sees_little")
+
+    with pytest.raises(Error, match="The role yt_sees_little does not see all jobs; right is a superuser"):
+        execute(EPOCH)
