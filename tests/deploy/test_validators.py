@@ -208,11 +208,16 @@ def test_pgbouncer_starts_with_its_settings(cluster: Cluster) -> None:
         ("amtool", ("check-config",), "alertmanager.yml"),
     ],
 )
-def test_prometheus_and_alertmanager_take_their_settings(program: str, words: tuple[str, ...], name: str) -> None:
+def test_prometheus_and_alertmanager_take_their_settings(
+    tmp_path: Path, program: str, words: tuple[str, ...], name: str
+) -> None:
     package = {"promtool": "prometheus", "amtool": "prometheus-alertmanager"}[program]
-    ran = run(require_program(program, package=package), *words, DEPLOY / "prometheus" / name)
-
+    check = [require_program(program, package=package), *words]
+    ran = run(*check, DEPLOY / "prometheus" / name)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+    (tmp_path / name).write_text((DEPLOY / "prometheus" / name).read_text(encoding="utf-8") + "sturdy: true\n")
+    assert run(*check, tmp_path / name).returncode != 0
 
 
 def test_what_they_say_of_each_other_is_there() -> None:

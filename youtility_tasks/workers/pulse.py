@@ -28,6 +28,7 @@ class Pulse:
     def note_registration(self) -> None:
         """In the worker: the database knows it, so it serves."""
         _REGISTERED.pack_into(self._page, _BEAT.size, 1)
+        self.beat()
 
     def has_registered(self) -> bool:
         """In the supervisor: whether a worker of this queue has ever served."""
