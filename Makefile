@@ -7,7 +7,7 @@ ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost
     tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo up test tables volumes check fix bench fuzz upstream django
+.PHONY: demo up test tables volumes check fix bench fuzz upstream django deploy
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day --console
@@ -35,6 +35,9 @@ check: .venv/dev            ## format, lint, types, and who may import whom
 fix: .venv/dev              ## format, and repair what can be repaired
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
+deploy: .venv/demo          ## make the files of deploy/ anew from its templates and the settings
+	.venv/bin/python -m deploy.render
+
 bench: .venv/demo           ## measure this package and its peers, and draw the charts (half an hour)
 	.venv/bin/youtility-tasks bench_task_queue --only all --against procrastinate,pgqueuer,celery --charts youtility_tasks/bench/page --save youtility_tasks/bench/page/result.json
 
@@ -57,5 +60,5 @@ django: .venv/dev           ## Django's own tests of task backends on ours, our 
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/bin/python
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,faces,reports,mqtt,storage,graphql]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,faces,reports,mqtt,storage,graphql,web]'
 	touch $@ .venv/demo

@@ -239,6 +239,30 @@ async def an_end_waits_for_what_the_job_said_last(made: Worker, fake: FakeLink) 
     assert not made.holdings.ended
 
 
+async def the_heartbeat_goes_round_while_the_database_is_away(made: Worker, fake: FakeLink) -> None:
+    """A service manager would else kill workers for what no new worker could cure."""
+
+    async def away(name: str) -> None:
+        raise LinkDown(f"{name}: away")
+
+    fake.meanwhile = away
+    fake.pause = lambda: asyncio.sleep(0)  # type: ignore[attr-defined]
+    wanted = [True, False]
+    with mock.patch.object(made.lease._pulse, "beat") as beat:
+        assert not await made.lease.begin(lambda: wanted.pop(0))
+        assert beat.call_count == 1
+
+        at_once = [asyncio.sleep(0), asyncio.Event().wait()]
+        with mock.patch.object(lease, "asyncio", SimpleNamespace(sleep=lambda _: at_once.pop(0))):
+            keeping = asyncio.create_task(made.lease.keep(lambda: WorkerStatus.RUNNING))
+            while at_once:
+                await asyncio.sleep(0)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        assert fake.asked == ["register_worker", "renew"]
+        assert beat.call_count == 2
+
+
 CHECKS = {
     check.__name__: check
     for check in (
@@ -251,6 +275,7 @@ CHECKS = {
         what_was_claimed_for_a_lease_that_is_over_does_not_begin,
         what_is_refused_while_others_are_entered_is_entered_next,
         an_end_waits_for_what_the_job_said_last,
+        the_heartbeat_goes_round_while_the_database_is_away,
     )
 }
 
@@ -303,6 +328,8 @@ def originals() -> Iterator[None]:
         (Mutant(WORKER, "Worker._pump", "if not self.lease.is_over()", "if True"), "what_was_claimed_for_a_lease_that_is_over_does_not_begin"),
         (Mutant(LEASE, "Lease.count_stale", "-= stale", "= 0"), "what_is_refused_while_others_are_entered_is_entered_next"),
         (Mutant(WORKER, "Worker._pump", "but_not=self.told.unwritten()", "but_not=frozenset()"), "an_end_waits_for_what_the_job_said_last"),
+        (Mutant(LEASE, "Lease.begin", "self._pulse.beat()", "pass"), "the_heartbeat_goes_round_while_the_database_is_away"),
+        (Mutant(LEASE, "Lease.keep", "self._pulse.beat()", "pass"), "the_heartbeat_goes_round_while_the_database_is_away"),
     ],
 )  # fmt: skip
 def test_without_its_guard_it_does_not(

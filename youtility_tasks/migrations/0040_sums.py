@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [
-        ("youtility_tasks", "0038_edits_of_schedules"),
+        ("youtility_tasks", "0039_heartbeats"),
     ]
 
     operations = [

@@ -19,6 +19,7 @@ from youtility_tasks.status import Order, WorkerStatus
 from .children import Children
 from .holdings import Holdings
 from .link import Link, LinkDown
+from .pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +39,14 @@ class Lease:
         dead: list[str],
         look_again: Callable[[], None],
         obey: Callable[[Order], None],
+        pulse: Pulse | None = None,
     ) -> None:
         self.queue_name, self.slots = queue_name, slots
         self.token, self.dead = token, dead
         """What stands for this process in the database, and for those before it that its supervisor saw die."""
         self.host, self.supervisor_pid = socket.gethostname(), os.getppid()
         self._link, self._children, self._holdings = link, children, holdings
-        self._look_again, self._obey = look_again, obey
+        self._look_again, self._obey, self._pulse = look_again, obey, pulse or Pulse()
         self.worker_id: int | None = None
         self.renewed_at = time.monotonic()
         """When the last renewal that was answered was sent: the database's clock for the lease began after that."""
@@ -58,6 +60,7 @@ class Lease:
                 return True
             except LinkDown as error:
                 logger.warning("queue out of reach error=%s", error)
+            self._pulse.beat()
             await self._link.pause()
         return False
 
@@ -72,6 +75,7 @@ class Lease:
                     await self._renew(status())
             except LinkDown as error:
                 logger.warning("lease not renewed worker=%s error=%s", self.worker_id, error)
+            self._pulse.beat()
             self.look_at_clock()
 
     def look_at_clock(self) -> None:
@@ -128,6 +132,7 @@ class Lease:
             max_rescues=settings().max_rescues,
         )
         self.worker_id = rows[0][0]
+        self._pulse.note_registration()
         self._note_renewal()
         self.tell_rescued(row[1:] for row in rows[1:])
 

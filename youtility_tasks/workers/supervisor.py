@@ -22,6 +22,8 @@ from youtility_tasks.errors import ConfigurationError, did_you_mean
 from . import child, family, quiet_log
 from .lifeline import Lifeline
 from .nursery import Matron
+from .pulse import Pulse
+from .vitals import Vitals
 from .worker import STOP_NOW, Worker
 
 _LONGEST_WAIT_S = 5.0
@@ -52,6 +54,8 @@ class _Post:
     """Of the worker that serves now, or of the one that died until its children are gone too."""
     died_at: float = 0.0
     killed: bool = False
+    pulse: Pulse = field(default_factory=Pulse)
+    """Of whichever process serves: one that dies before its heartbeat goes round leaves it silent."""
     dead: deque[str] = field(default_factory=lambda: deque(maxlen=8))
     """Tokens of workers that died with all their children; the next worker rescues their jobs when it registers."""
 
@@ -76,9 +80,10 @@ class Supervisor:
     after its grace period is killed. `drain`: ends when every worker has found nothing left to do.
     """
 
-    def __init__(self, shapes: dict[str, QueueSettings], *, drain: bool = False) -> None:
+    def __init__(self, shapes: dict[str, QueueSettings], *, drain: bool = False, vitals: Vitals | None = None) -> None:
         self.posts = [_Post(name, shape) for name, shape in shapes.items()]
         self.drain = drain
+        self.vitals = vitals or Vitals()
         self.stops = 0
         self.kill_at = float("inf")
         """Monotonic seconds at which workers that were told to stop are killed."""
@@ -105,6 +110,7 @@ class Supervisor:
                     self._stop()
                 self._reap()
                 self._kill_the_late()
+                self.vitals.look({post.queue_name: post.pulse for post in self.posts if not post.finished})
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -114,15 +120,14 @@ class Supervisor:
     def _start(self, post: _Post) -> None:
         post.started = time.monotonic()
         line, dead = Lifeline(), list(post.dead)
-        post.pid = family.fork(lambda: _work(post.queue_name, post.shape, line, dead, drain=self.drain))
+        post.pid = family.fork(lambda: _work(post.queue_name, post.shape, line, dead, post.pulse, drain=self.drain))
         line.let_go()
         post.line = line
 
     def _stop(self) -> None:
         self.stops += 1
-        patience_s = (
-            settings().statement_deadline_s + _LEAVING_S + (settings().shutdown_grace_s if self.stops == 1 else 0)
-        )
+        self.vitals.stopping()
+        patience_s = longest_stop_s() if self.stops == 1 else longest_stop_s() - settings().shutdown_grace_s
         self.kill_at = min(self.kill_at, time.monotonic() + patience_s)
         for post in self.posts:
             if post.pid is not None:
@@ -163,6 +168,11 @@ class Supervisor:
         logger.warning("worker died queue=%s code=%s restart_in_s=%.1f", post.queue_name, code, wait_s)
 
 
+def longest_stop_s() -> float:
+    """Seconds after SIGTERM by which the last worker has left or been killed; a service manager should wait a little longer."""
+    return settings().shutdown_grace_s + settings().statement_deadline_s + _LEAVING_S
+
+
 def shapes_of(names: Sequence[str] | None, *, processes: int | None, threads: int | None) -> dict[str, QueueSettings]:
     """The queues to serve: all that are configured, or those named, with other numbers if given.
 
@@ -181,7 +191,7 @@ def shapes_of(names: Sequence[str] | None, *, processes: int | None, threads: in
     }
 
 
-def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str], *, drain: bool) -> None:
+def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str], pulse: Pulse, *, drain: bool) -> None:
     _title(f"youtility worker {queue_name}")
     line.hold()
     family.stand_before(100)
@@ -193,7 +203,7 @@ def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str]
     matron = Matron(raise_child)
 
     async def serve() -> bool:
-        worker = Worker(queue_name, shape, matron, drain=drain, token=line.token, dead=dead)
+        worker = Worker(queue_name, shape, matron, drain=drain, token=line.token, dead=dead, pulse=pulse)
         await worker.run()
         return worker.is_retired
 

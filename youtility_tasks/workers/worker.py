@@ -32,6 +32,7 @@ from .link import Link, LinkDown, notifications
 from .nursery import Matron
 from .operating import CHANNEL as OPERATIONS
 from .operating import Operating
+from .pulse import Pulse
 from .ticker import CHANNEL, Ticker
 from .told import Told
 
@@ -67,7 +68,15 @@ class Worker:
     """One process that serves one queue."""
 
     def __init__(
-        self, queue_name: str, shape: QueueSettings, matron: Matron, *, drain: bool, token: str, dead: list[str]
+        self,
+        queue_name: str,
+        shape: QueueSettings,
+        matron: Matron,
+        *,
+        drain: bool,
+        token: str,
+        dead: list[str],
+        pulse: Pulse | None = None,
     ) -> None:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
         self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
@@ -84,6 +93,7 @@ class Worker:
             self.holdings,
             token=token,
             dead=dead,
+            pulse=pulse,
             look_again=self._look_again,
             obey=self._obey,
         )

@@ -6,12 +6,14 @@ import argparse
 import contextlib
 import json
 import logging
+import os
 import random
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,6 +28,7 @@ from youtility_tasks.management import words
 from youtility_tasks.tenancy import roles
 from youtility_tasks.workers import outlet
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
+from youtility_tasks.workers.vitals import VARIABLES, Vitals
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +62,12 @@ class Command(BaseCommand):
             "--threads", type=words.whole(1, _MOST), metavar="N", help="sync tasks side by side in one child"
         )
         parser.add_argument("--drain", action="store_true", help="end when nothing is left that is due")
+        parser.add_argument(
+            "--alive-file",
+            type=Path,
+            metavar="PATH",
+            help="touch it once a second, from when all workers serve on, while their heartbeats go round (for probes)",
+        )
         parser.add_argument("--json-logs", action="store_true", help="one JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -68,10 +77,19 @@ class Command(BaseCommand):
             shapes = shapes_of(options["queues"], processes=options["processes"], threads=options["threads"])
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=2) from error
+        try:
+            vitals = Vitals.asked_for_by(os.environ, alive_file=options["alive_file"])
+        except OSError as error:
+            raise CommandError(
+                f"--alive-file {options['alive_file']}: {error.strerror}. Name a file in a folder that can be written.",
+                returncode=2,
+            ) from error
+        for name in VARIABLES:
+            os.environ.pop(name, None)
         with outlet.never_waiting():
             with _stopping_on_sigterm():
                 _wait_for_a_database_that_will_do()
-            sys.exit(Supervisor(shapes, drain=options["drain"]).run())
+            sys.exit(Supervisor(shapes, drain=options["drain"], vitals=vitals).run())
 
 
 def _wait_for_a_database_that_will_do() -> None:
