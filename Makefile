@@ -7,7 +7,7 @@ ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost
     tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo up test tables volumes check fix bench fuzz upstream django deploy
+.PHONY: demo up test tables volumes check fix bench fuzz upstream django deploy dashboards
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day --console
@@ -40,6 +40,9 @@ deploy: .venv/demo          ## make the files of deploy/ anew from its templates
 
 bench: .venv/demo           ## measure this package and its peers, and draw the charts (half an hour)
 	.venv/bin/youtility-tasks bench_task_queue --only all --against procrastinate,pgqueuer,celery --charts youtility_tasks/bench/page --save youtility_tasks/bench/page/result.json
+
+dashboards: .venv/dev       ## make grafana/ from what the queues promise
+	.venv/bin/python -m django make_dashboards --settings youtility_tasks.standalone.settings --heartbeat task_every_min
 
 fuzz: .venv/dev             ## send the API 10,000 strange requests (five minutes)
 	FUZZ_EXAMPLES=100 .venv/bin/python -m pytest -q tests/api/test_api_fuzzed.py

@@ -162,11 +162,13 @@ def looking_inside(found: Rows, wanted: JobFilter, *, ended: bool = False) -> Ro
         finished_at__lte=Coalesce(OuterRef("failed_at"), Now()) + day,
     ).order_by("-finished_at", "-id")
     says_so = Case(When(said, then=True), default=False, output_field=BooleanField())
-    return (
-        found.has_begun()
+    jobs: Any = found
+    narrowed: Rows = (
+        jobs.has_begun()
         .annotate(says_so=Subquery(of_job.annotate(says_so=says_so).values("says_so")[:1]))
         .filter(says_so=True)
     )
+    return narrowed
 
 
 def newest(found: Rows, id_column: str) -> Rows:

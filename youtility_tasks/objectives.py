@@ -26,6 +26,11 @@ class Objective:
     on_time_share: float = 0.99
     """Of the jobs: so many, of one, start and finish in time."""
 
+    @property
+    def run_within_s(self) -> float:
+        """What is left of a job's time when it begins at the last moment."""
+        return self.finish_within_s - self.start_within_s
+
 
 _OTHERS = Objective(start_within_s=300, finish_within_s=3_600, success_share=0.98)
 DEFAULTS: Mapping[str, Objective] = {
@@ -70,4 +75,10 @@ def _changed(name: str, objective: Objective, given: object) -> Objective:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS['objectives'][{name!r}][{word!r}] is {number!r}; right is {says}."
             )
-    return replace(objective, **given)
+    changed = replace(objective, **given)
+    if changed.run_within_s <= 0:
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS['objectives'][{name!r}] would finish within {changed.finish_within_s:g} s and start within "
+            f"{changed.start_within_s:g} s; right is finish_within_s above start_within_s."
+        )
+    return changed

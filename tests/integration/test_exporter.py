@@ -20,16 +20,19 @@ import pytest
 from django.db import connection
 from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
-from prometheus_client.parser import text_string_to_metric_families as plain
 
 from tests.acceptance.crew import until
 from tests.integration.attempts import ended
-from tests.integration.desk import Desk, execute, rows
+from tests.integration.desk import execute, rows
+from tests.integration.scraping import Values, forget_connection, get, some_of_everything, value, values
 from tests.integration.sessions import aside
-from youtility_tasks import queries
+from youtility_tasks import queries, queues
 from youtility_tasks.exporter import answering, source
+from youtility_tasks.exporter.promises import bucket_of
+from youtility_tasks.exporter.server import HOT
 from youtility_tasks.exporter.serving import Server
-from youtility_tasks.models import ScheduledTask, TaskWorker, Tenant
+from youtility_tasks.metrics.histogram import upper_ms
+from youtility_tasks.models import ScheduledTask, Tenant
 from youtility_tasks.upkeep import rollup
 
 pytestmark = pytest.mark.usefixtures("committed", "add_task")
@@ -49,9 +52,15 @@ CONTRACT = {
     "youtility_rescued_total": ("reason",),
     "youtility_stale_writes_rejected_total": (),
     "youtility_up": (),
+    "youtility_promises_judged_total": ("queue", "promise", "within_s"),
+    "youtility_promises_broken_total": ("queue", "promise", "within_s"),
+    "youtility_database_oldest_snapshot_seconds": (),
+    "youtility_database_hidden_sessions": (),
+    "youtility_database_notification_queue_share": (),
+    "youtility_table_dead_rows": ("table",),
+    "youtility_table_live_rows": ("table",),
 }
 """Name -> labels, as users and dashboards rely on them."""
-Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 @pytest.fixture
@@ -69,53 +78,8 @@ def scrape() -> Iterator[Callable[..., bytes]]:
     answering.registry.cache_clear()
 
 
-def forget_connection() -> None:
-    """A database with a session in it is not dropped."""
-    for collector in answering.registry()._collector_to_names:
-        collector._source.close()  # type: ignore[attr-defined]
-
-
-def get(url: str, **headers: str) -> bytes:
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - of this test's own
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return bytes(answer.read())
-
-
-def values(text: bytes) -> Values:
-    return {
-        (each.name, frozenset(each.labels.items())): each.value
-        for family in plain(text.decode())
-        for each in family.samples
-    }
-
-
-def value(found: Values, name: str, **labels: str) -> float:
-    return found[f"youtility_{name}", frozenset(labels.items())]
-
-
 def counters(found: Values) -> Values:
     return {key: n for key, n in found.items() if key[0].endswith(("_total", "_bucket", "_count", "_sum"))}
-
-
-def some_of_everything() -> None:
-    ended(3, wait_ms=3, run_ms=1_500)
-    ended(2, outcome="retry", wait_ms=1_024, run_ms=None)
-    rollup.fold()
-    desk = Desk("email")
-    desk.renew()
-    execute(
-        "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status) VALUES ('email', 'add', '{}', 'failed'), ('hostile', 'add', '{}', 'todo')"
-    )
-    execute(
-        "INSERT INTO youtility_tasks_queuecounter (name, label, value) VALUES ('rescued_total', 'worker_silent', 4), ('stale_writes_rejected_total', '', 2)"
-    )
-    ScheduledTask.objects.create(
-        name="nightly", task_name="add", cron="0 2 * * *", declared={}, next_at="2026-01-01T00:00:00Z"
-    )
-    ScheduledTask.objects.create(
-        name="of a tenant", task_name="add", cron="0 2 * * *", tenant_id=7, next_at="2999-01-01T00:00:00Z"
-    )
-    TaskWorker.objects.filter(pk=desk.id).update(memory_bytes=1_000, children=[{"pid": 1}, {"pid": 2}])
 
 
 def test_a_scrape_has_every_name_of_the_contract_with_its_labels(scrape: Any) -> None:
@@ -127,6 +91,7 @@ def test_a_scrape_has_every_name_of_the_contract_with_its_labels(scrape: Any) ->
         assert {tuple(sorted(key for key, _ in each)) for known, each in found if known == name} == {
             tuple(sorted(labels))
         }, name
+    assert {dict(labels)["table"] for name, labels in found if name == "youtility_table_dead_rows"} == {*HOT}
     assert value(found, "up") == 1
     assert value(found, "task_attempts_total", task="add", queue="email", outcome="succeeded") == 3
     assert value(found, "task_attempts_total", task="add", queue="email", outcome="retry") == 2
@@ -174,6 +139,90 @@ def test_counters_stay_when_everything_is_cleaned_up_and_the_exporter_is_another
     more = counters(values(scrape()))
     assert all(more[key] >= n for key, n in before.items())
     assert value(more, "task_attempts_total", task="add", queue="email", outcome="succeeded") == 4
+
+
+def promise(found: Values, name: str, within_s: str = "") -> tuple[float, float]:
+    """(judged, broken) of the queue of mails."""
+    labels = {"queue": "email", "promise": name, "within_s": within_s}
+    return value(found, "promises_judged_total", **labels), value(found, "promises_broken_total", **labels)
+
+
+def test_a_promise_is_judged_by_what_began_late_ran_long_or_failed(scrape: Any) -> None:
+    ended(5, wait_ms=60_000, run_ms=540_000)  # the last moment
+    ended(2, wait_ms=66_000, run_ms=600_000)  # 10 % more
+    ended(3, outcome="retry", wait_ms=1, run_ms=None)
+    for outcome in ("failed", "bad_input", "timed_out", "crashed", "expired"):
+        ended(1, outcome=outcome, wait_ms=1, run_ms=1)
+    for outcome in ("lost", "aborted", "cancelled"):
+        ended(1, outcome=outcome, wait_ms=None, run_ms=None)
+    ended(9, queue_name="hostile")
+    rollup.fold()
+
+    found = values(scrape())
+
+    assert promise(found, "start", "60") == (15, 2)
+    assert promise(found, "finish", "540") == (12, 2)
+    assert promise(found, "success") == (12, 5)
+    assert {dict(labels)["queue"] for name, labels in found if name == "youtility_promises_judged_total"} == {
+        *queues.configured()
+    }
+
+
+def test_another_promise_is_another_series(scrape: Any, settings: Any) -> None:
+    ended(5, wait_ms=70_000)
+    rollup.fold()
+    assert promise(values(scrape()), "start", "60") == (5, 5)
+
+    settings.YOUTILITY_TASKS = {"objectives": {"email": {"start_within_s": 77.5}}}
+
+    found = values(scrape())
+    assert promise(found, "start", "77.5") == (5, 0)
+    with pytest.raises(KeyError):
+        promise(found, "start", "60")
+
+
+@pytest.mark.parametrize("within_s", [0.001, 0.1, 1.024, 10, 60, 900, 7_200, 86_400 * 365])
+def test_what_counts_as_within_is_the_promise_and_at_most_9_percent_more(within_s: float) -> None:
+    assert within_s * 1_000 * 0.999_999 <= upper_ms(bucket_of(within_s)) <= within_s * 1_000 * 1.091
+
+
+def test_an_old_snapshot_and_rows_that_vacuum_cannot_remove_are_seen(scrape: Any) -> None:
+    with aside() as other:
+        other.do(lambda: execute("BEGIN ISOLATION LEVEL REPEATABLE READ"))
+        other.do(lambda: execute("SELECT count(*) FROM procrastinate_jobs"))
+        execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args) SELECT 'email', 'add', '{}' FROM generate_series(1, 50)"
+        )
+        execute("DELETE FROM procrastinate_jobs")
+        execute("VACUUM procrastinate_jobs")
+        found = until(
+            lambda: (
+                (seen := values(scrape())) and value(seen, "table_dead_rows", table="procrastinate_jobs") >= 50 and seen
+            )
+        )
+        age = value(found, "database_oldest_snapshot_seconds")
+        other.do(lambda: execute("ROLLBACK"))
+    execute("VACUUM procrastinate_jobs")
+
+    assert age > 0
+    assert value(found, "table_vacuum_age_seconds", table="procrastinate_jobs") < 60
+    assert value(found, "database_notification_queue_share") < 0.1
+    until(lambda: value(values(scrape()), "table_dead_rows", table="procrastinate_jobs") == 0)
+    until(lambda: value(values(scrape()), "database_oldest_snapshot_seconds") == 0)
+    assert value(values(scrape()), "database_hidden_sessions") == 0
+
+
+def test_a_transaction_without_a_snapshot_holds_nothing_back(scrape: Any) -> None:
+    with aside() as other:
+        other.do(lambda: execute("BEGIN"))
+        other.do(lambda: execute("SELECT 1"))
+
+        open_ones = rows("SELECT xact_start IS NOT NULL FROM pg_stat_activity WHERE pid = %s", other.pid)
+        found = values(scrape())
+        other.do(lambda: execute("ROLLBACK"))
+
+    assert open_ones == [(True,)]
+    assert value(found, "database_oldest_snapshot_seconds") == 0
 
 
 def test_names_that_anybody_may_choose_make_no_series(scrape: Any) -> None:

@@ -79,13 +79,19 @@ def test_nobody_writes_numbers_by_himself_and_only_a_worker_folds(folded: House)
 
 def test_the_exporter_has_sums_and_no_rows(folded: House) -> None:
     source = Source()
-    found = source.read()
+    with folded.connect("web"):
+        found = source.read()
     source.close()
 
     assert found is not None
     assert [(tenant, count) for tenant, _, _, _, count, *_ in found.totals] == [("", 2)]
     assert ("queue_jobs", "email", "failed", 2.0) in found.present
-    assert "Acme" not in json.dumps([found.totals, found.present]) and "Bolt" not in json.dumps(found.present)
+    server = {(name, table): number for name, table, _, number in found.server}
+    assert ("dead_rows", "procrastinate_jobs") in server and ("notification_queue_share", "") in server
+    assert server["hidden_sessions", ""] >= 1  # the web's, of which it sees no more
+    assert "Acme" not in json.dumps([found.totals, found.present, found.server]) and "Bolt" not in json.dumps(
+        found.present
+    )
     for table in (
         "procrastinate_jobs",
         "youtility_tasks_history",

@@ -18,6 +18,7 @@ from youtility_tasks import queues
 from youtility_tasks.conf import settings
 from youtility_tasks.metrics.histogram import PER_OCTAVE, Histogram
 
+from . import promises, server
 from .source import Readings, Source
 
 BOUNDS: tuple[tuple[str, int], ...] = tuple((f"{2**n / 1000}", n * PER_OCTAVE) for n in range(20))
@@ -50,6 +51,7 @@ class Numbers(Collector):
 def families(found: Readings) -> Families:
     """Counters from totals that never fall, gauges from what is there."""
     yield from _attempts(found.totals)
+    yield from server.families(found.server)
     present: dict[str, dict[tuple[str, str], float]] = defaultdict(dict)
     for name, label, other, value in found.present:
         present[name][label, other] = value or 0.0
@@ -102,6 +104,9 @@ def _attempts(totals: list[tuple[Any, ...]]) -> Families:
     counts: Counter[tuple[str, ...]] = Counter()
     waits: dict[tuple[str, ...], Histogram] = defaultdict(Histogram)
     runs: dict[tuple[str, ...], Histogram] = defaultdict(Histogram)
+    by_outcome: Counter[tuple[str, str]] = Counter()
+    by_wait: dict[str, Histogram] = defaultdict(Histogram)
+    by_run: dict[str, Histogram] = defaultdict(Histogram)
     for (
         tenant,
         queue,
@@ -118,10 +123,14 @@ def _attempts(totals: list[tuple[Any, ...]]) -> Families:
         counts[(task, queue, outcome, tenant) if shows_tenants else (task, queue, outcome)] += count
         waits[task, queue].add(wait_buckets, wait_counts, wait_sum, None, None)
         runs[task, queue].add(run_buckets, run_counts, run_sum, None, None)
+        by_outcome[queue, outcome] += count
+        by_wait[queue].add(wait_buckets, wait_counts, wait_sum, None, None)
+        by_run[queue].add(run_buckets, run_counts, run_sum, None, None)
     labels = ["task", "queue", "outcome", *(["tenant"] if shows_tenants else [])]
     yield _counter("task_attempts", "Attempts that ended.", labels, counts)
     yield _histogram("task_wait_seconds", "From when a job was due to when an attempt began.", waits)
     yield _histogram("task_run_seconds", "From when an attempt began to when it ended.", runs)
+    yield from promises.families(by_outcome, by_wait, by_run)
 
 
 def _histogram(name: str, says: str, found: dict[tuple[str, ...], Histogram]) -> HistogramMetricFamily:

@@ -16,6 +16,8 @@ from youtility_tasks import queries, queues
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ConfigurationError
 
+from .server import HOT
+
 logger = logging.getLogger(__name__)
 
 ANSWER_S = 0.9
@@ -33,6 +35,8 @@ class Readings:
     """(tenant, queue, task, outcome, attempts, wait: sum in ms, buckets, counts, run: the same)."""
     present: list[Row]
     """(name, label, other label, value)."""
+    server: list[Row]
+    """The same, of PostgreSQL itself."""
 
 
 class Source:
@@ -97,7 +101,8 @@ class Source:
             connection.execute(queries.statement("bound_transaction"), bound)
             totals = connection.execute(queries.statement("export_totals")).fetchall()
             present = connection.execute(queries.statement("export_present"), call).fetchall()
-        return Readings(totals, present)
+            server = connection.execute(queries.statement("export_server"), {"tables": list(HOT)}).fetchall()
+        return Readings(totals, present, server)
 
     def _connected(self) -> psycopg.Connection[Any]:
         self._was_kept = self._connection is not None and not self._connection.closed

@@ -20,7 +20,7 @@ _NO_COMMANDS = {*_HELP, "version", "--version"}
 """Words that Django answers itself."""
 _WITHOUT_DATABASE = {
     *_NO_COMMANDS,
-    *("check", "makemigrations"),
+    *("check", "makemigrations", "make_dashboards"),
     *("verify_task_queue", "bench_task_queue"),  # they make databases of their own
 }
 _OURS = {"youtility_tasks", "task_catalog"}

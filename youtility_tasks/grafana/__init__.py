@@ -1,0 +1,1 @@
+"""Alert rules and boards, made from what each queue promises (`objectives`) and written as files: `make_dashboards`."""

@@ -1,0 +1,109 @@
+"""All rules: of each queue's promises, and of what must hold whatever is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from youtility_tasks import objectives
+from youtility_tasks.doctor.work import LONGEST_FOLD_S, LONGEST_SNAPSHOT_S
+
+from . import asking, burning
+from .rule import Alert, Places, Recording, written
+
+DEAD_LETTERS_AN_HOUR = 10
+LATE_TICK_S = 300
+DEAD_ROWS = 20_000
+"""A table that never has fewer for half an hour is not being vacuumed: autovacuum looks at each once a minute."""
+NOTIFICATIONS = 0.1
+"""Of the notification queue: in health it is empty but for moments."""
+
+
+def text(places: Places, *, heartbeat: str | None) -> str:
+    """The file. `heartbeat` is a task that runs each minute, whose absence is told of; None: there is none."""
+    kept = [alert for queue, each in sorted(objectives.all_of_them().items()) for alert in burning.alerts(queue, each)]
+    groups: dict[str, list[Recording | Alert]] = {
+        "youtility_tasks_shares": list(burning.recordings()),
+        "youtility_tasks_promises": [*kept],
+        "youtility_tasks": [*_work(), *(_heartbeat(heartbeat) if heartbeat else ()), *_numbers(), *_database()],
+    }
+    return written(groups, places)
+
+
+def _work() -> Iterator[Alert]:
+    running = 'max by (queue) (youtility_workers{status="running"})'
+    yield Alert("NoWorkers", f"{running} == 0", "2m", "page", "Nobody serves the queue {{ $labels.queue }}", "workers/")
+    letters = "max by (queue) (youtility_dead_letters)"
+    yield Alert(
+        "DeadLettersGrow",
+        f"{letters} - max by (queue) (youtility_dead_letters offset 1h) >= {DEAD_LETTERS_AN_HOUR}",
+        "5m",
+        "ticket",
+        "{{ $value }} more jobs of {{ $labels.queue }} have failed for good than an hour ago",
+        "failures/?queue={{ $labels.queue }}",
+    )
+    yield Alert(
+        "ScheduleLate",
+        f"max by (schedule) (youtility_schedule_lag_seconds) > {LATE_TICK_S}",
+        "2m",
+        "page",
+        "The schedule {{ $labels.schedule }} should have made a job {{ $value | humanizeDuration }} ago",
+        "schedules/?named={{ $labels.schedule | urlquery }}",
+    )
+
+
+def _heartbeat(task: str) -> Iterator[Alert]:
+    rise = asking.rise(f'youtility_task_attempts_total{{task="{task}", outcome="succeeded"}}', "10m")
+    yield Alert(
+        "HeartbeatLate",
+        # `or` for a task that has never succeeded; `and` because a dead exporter has an alert of its own.
+        f"({rise} or vector(0)) < 1 and on () max(youtility_up) == 1",
+        "2m",
+        "page",
+        f"{task} has not succeeded for ten minutes, so no job may be going through at all",
+        f"catalog/{task}/",
+    )
+
+
+def _numbers() -> Iterator[Alert]:
+    yield Alert(
+        "ExporterDown", "absent(youtility_up)", "5m", "page", "Prometheus gets no numbers from any exporter", ""
+    )
+    yield Alert(
+        "DatabaseSilent", "max(youtility_up) == 0", "2m", "page", "The exporter gets no answer from the database", ""
+    )
+    yield Alert(
+        "RollupsNotFolded",
+        f"max(youtility_rollup_age_seconds) > {LONGEST_FOLD_S}",
+        "1m",
+        "ticket",
+        "No worker has added ended attempts to the counters for {{ $value | humanizeDuration }}: alerts on them are blind",
+        "workers/",
+    )
+
+
+def _database() -> Iterator[Alert]:
+    dead = "max by (table) (min_over_time(youtility_table_dead_rows[30m]))"
+    yield Alert(
+        "VacuumBlocked",
+        f"{dead} > {DEAD_ROWS} and {dead} > 0.5 * max by (table) (youtility_table_live_rows)",
+        "5m",
+        "ticket",
+        "{{ $labels.table }} has not had fewer than {{ $value | humanize }} dead rows for half an hour",
+        "",
+    )
+    yield Alert(
+        "OldSnapshot",
+        f"max(youtility_database_oldest_snapshot_seconds) > {LONGEST_SNAPSHOT_S}",
+        "2m",
+        "ticket",
+        "A transaction has been open for {{ $value | humanizeDuration }}, and vacuum removes nothing that ended since",
+        "",
+    )
+    yield Alert(
+        "NotificationQueue",
+        f"max(youtility_database_notification_queue_share) > {NOTIFICATIONS}",
+        "5m",
+        "page",
+        "{{ $value | humanizePercentage }} of the notification queue is full; when all is, nothing can be enqueued",
+        "",
+    )
