@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from youtility_tasks import Task, controls, tenant
 from youtility_tasks.console import urls
 from youtility_tasks.console.acting import ACTS
 from youtility_tasks.console.table import PAGES
-from youtility_tasks.models import TaskWorker
+from youtility_tasks.models import Job, TaskWorker
+from youtility_tasks.tenants import ALL
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.visits import For
 
@@ -84,3 +86,40 @@ def test_another_tenant_in_the_address_is_refused_in_the_same_words_as_one_that_
     there, not_there = visit("viewer", "queues/?tenant=8"), visit("viewer", "queues/?tenant=4711")
     assert (there.status_code, not_there.status_code) == (403, 403)
     assert there.content.replace(b"tenant 8", b"") == not_there.content.replace(b"tenant 4711", b"")
+
+
+def test_a_form_that_is_of_no_page_of_ours_does_nothing_and_says_what_to_do(person, work, acme: int) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(person("operator"))
+    job = work["mine"]["failed"]
+    for path, said in (
+        ("acts/retry-job/", {"job": job}),
+        ("chosen/", {"tenant": acme}),
+        ("views/save/", {"name": "x", "query": ""}),
+        ("sign-in/", {"username": "operator"}),
+        ("sign-out/", {}),
+    ):
+        refused = browser.post(f"/tasks/{path}", said | {"csrfmiddlewaretoken": "x" * 64})
+        assert (refused.status_code, "load the page again" in refused.content.decode()) == (403, True), path
+        assert "script-src 'self'" in refused["Content-Security-Policy"], path
+    assert Job.objects.get(pk=job).status == "failed"
+
+    page = browser.get(f"/tasks/acts/retry-job/?job={job}")
+    token = page.content.decode().partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    assert browser.post("/tasks/acts/retry-job/", {"job": job, "csrfmiddlewaretoken": token}).status_code == 303
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"])
+def test_an_instant_that_another_zone_has_no_year_for_is_refused(visit, acme: int, said: str) -> None:
+    for name in ("since", "until"):
+        answer = visit("viewer", f"jobs/?{name}={said}")
+        assert (answer.status_code, "right is an instant" in answer.content.decode()) == (422, True)
+
+
+def test_what_is_no_tenants_is_called_a_sweep(visit, acme: int, add_task) -> None:
+    with tenant(acme):
+        job = add_task.enqueue(number=1).id
+    Job.objects.filter(pk=job).update(tenant_id=ALL)
+    assert '<td class="n">sweep</td>' in visit("ops", "jobs/").content.decode()
+    assert "works on the sweeps" in visit("ops", f"jobs/{job}/").content.decode()
+    assert ">The sweeps</a>" in visit("ops", f"jobs/{job}/?tenant=0").content.decode()

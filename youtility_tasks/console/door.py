@@ -13,10 +13,12 @@ from django.conf import settings as settings_of_django
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import resolve_url
 from django.templatetags.static import static
 from django.urls import reverse
-from django.views.decorators.csrf import csrf_protect
+from django.utils.decorators import decorator_from_middleware
+from django.views.decorators.csrf import csrf_exempt
 
 from youtility_tasks import membership, problems, queries, tenants, visits
 from youtility_tasks.conf import settings
@@ -51,6 +53,25 @@ def view_of(page: Page) -> Callable[..., HttpResponse]:
     return guarded(page.scope, answer, methods=("GET", "HEAD"))
 
 
+class _Check(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return headed(_told(request, _OLD_FORM, None))
+
+
+def from_our_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view, for forms of our own pages only. Django's check, made here: the application's own refuses with a page that says
+    nothing of what to do, and somebody who signed in anew in another tab meets it."""
+    checked: Callable[..., HttpResponse] = csrf_exempt(decorator_from_middleware(_Check)(view))  # type: ignore[assignment]
+    return checked
+
+
+_OLD_FORM = Problem(
+    403, "old-form", "This form is too old",
+    "Nothing was done. The form was made before somebody signed in or out in this browser, or it is of no page of ours. Go back, load "
+    "the page again, and send it once more.",
+)  # fmt: skip
+
+
 def guarded(
     scope: For, answer: Callable[..., HttpResponse], *, methods: tuple[str, ...]
 ) -> Callable[..., HttpResponse]:
@@ -58,7 +79,7 @@ def guarded(
 
     # Not in the transaction of ATOMIC_REQUESTS: an operator has a connection of their own, and what is refused is entered after.
     @transaction.non_atomic_requests
-    @csrf_protect
+    @from_our_page
     def view(request: HttpRequest, **path: Any) -> HttpResponse:
         visit: Visit | None = None
         try:
