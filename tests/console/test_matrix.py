@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
 from django.test import Client
 
 from youtility_tasks import Task, controls, tenant
@@ -123,3 +125,27 @@ def test_what_is_no_tenants_is_called_a_sweep(visit, acme: int, add_task) -> Non
     assert '<td class="n">sweep</td>' in visit("ops", "jobs/").content.decode()
     assert "works on the sweeps" in visit("ops", f"jobs/{job}/").content.decode()
     assert ">The sweeps</a>" in visit("ops", f"jobs/{job}/?tenant=0").content.decode()
+
+
+def test_signing_in_and_out_say_so_when_the_database_is_away(visitor, acme: int, monkeypatch) -> None:
+    browser = visitor("viewer")
+
+    def away(*given: Any, **named: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(SessionStore, "load", away)
+    assert browser.get("/tasks/sign-in/").status_code == 200
+    for path, said in (("sign-in/", {"username": "viewer", "password": "x"}), ("sign-out/", {}), ("chosen/", {})):
+        monkeypatch.setattr("django.contrib.auth.authenticate", away)
+        monkeypatch.setattr("django.contrib.auth.forms.authenticate", away)
+        answer = browser.post(f"/tasks/{path}", said)
+        assert (answer.status_code, "The database does not answer" in answer.content.decode()) == (503, True), path
+        assert answer["Retry-After"] and "script-src 'self'" in answer["Content-Security-Policy"], path
+
+
+def test_all_that_the_list_of_dead_letters_shows_leaves_nothing_else_to_speak_of(visit, work, acme: int) -> None:
+    listed = visit("operator", "jobs/?status=failed").content.decode()
+    assert "/tasks/acts/retry-all/?next=%2Ftasks%2Fjobs%2F%3Fstatus%3Dfailed&amp;status=failed" in listed
+    assert "left alone" not in visit("operator", "acts/retry-all/?status=failed").content.decode()
+    said = visit("operator", "acts/retry-all/").content.decode()
+    assert "left alone" in said and "`" not in said

@@ -65,6 +65,23 @@ def from_our_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespon
     return checked
 
 
+def for_anybody(answer: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A view for who is not signed in, too, which tells as the pages do what goes wrong: the database may be away."""
+
+    @transaction.non_atomic_requests
+    @from_our_page
+    def view(request: HttpRequest) -> HttpResponse:
+        try:
+            with tenants.nobody():
+                response = answer(request)
+        except Exception as error:
+            response = _told(request, error, None)
+        return headed(response)
+
+    setattr(view, FINDS_OUT_ITSELF, True)
+    return view
+
+
 _OLD_FORM = Problem(
     403, "old-form", "This form is too old",
     "Nothing was done. The form was made before somebody signed in or out in this browser, or it is of no page of ours. Go back, load "

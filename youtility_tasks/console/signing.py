@@ -15,7 +15,7 @@ from .rendering import rendered
 from .visit import URLS, Shown
 
 
-@door.from_our_page
+@door.for_anybody
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
@@ -28,15 +28,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "sign_in.html", "Sign in", {"form": form, "next": _back(request), "next_name": REDIRECT_FIELD_NAME},
         status=403 if form.errors else 200,
     )  # fmt: skip
-    return door.headed(rendered(request, shown, None))
+    return rendered(request, shown, None)
 
 
-@door.from_our_page
+@door.for_anybody
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     logout(request)
-    return door.headed(HttpResponseRedirect(reverse(f"{URLS}:sign_in")))
+    return HttpResponseRedirect(reverse(f"{URLS}:sign_in"))
 
 
 def _back(request: HttpRequest) -> str:
