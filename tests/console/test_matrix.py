@@ -149,3 +149,22 @@ def test_all_that_the_list_of_dead_letters_shows_leaves_nothing_else_to_speak_of
     assert "left alone" not in visit("operator", "acts/retry-all/?status=failed").content.decode()
     said = visit("operator", "acts/retry-all/").content.decode()
     assert "left alone" in said and "`" not in said
+
+
+def test_a_job_that_a_pause_keeps_offers_to_whom_it_is_for_to_resume(visit, work, acme: int) -> None:
+    job, button = work["mine"]["waiting"], "/tasks/acts/resume/?"
+    controls.pause(queue="maintenance", reason="by an operator")
+    assert button in visit("ops", f"jobs/{job}/").content.decode()
+    assert button not in visit("operator", f"jobs/{job}/").content.decode()  # it is not the tenant's
+    controls.resume(queue="maintenance")
+    controls.pause(queue="maintenance", tenant=acme)
+    assert button in visit("operator", f"jobs/{job}/").content.decode()
+    assert button not in visit("viewer", f"jobs/{job}/").content.decode()
+
+
+def test_no_page_sends_anybody_to_a_command(visit, acme: int) -> None:
+    for path in ("jobs/4711/", "operations/4711/", "workflows/4711/", "schedules/4711/", "catalog/nope/"):
+        answer = visit("viewer", path)
+        assert (answer.status_code, "manage_task_queue" in answer.content.decode()) == (404, False), path
+    refused = visit("operator", "acts/retry-job/", post={"job": 4711, "reason": "x"}).content.decode()
+    assert "No job has the id 4711 here." in refused and "manage_task_queue" not in refused

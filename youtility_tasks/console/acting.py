@@ -23,7 +23,7 @@ from youtility_tasks.errors import NotAllowed
 from youtility_tasks.problems import Problem
 from youtility_tasks.visits import For, entered
 
-from .door import enter_look, guarded, reading
+from .door import enter_look, guarded, reading, spoken
 from .rendering import rendered
 from .visit import URLS, Shown, Visit
 
@@ -229,7 +229,7 @@ def _run(visit: Visit, act: Act, given: Mapping[str, Any], reason: str) -> Done:
 
 def _refusal(error: Exception) -> str:
     """What the form says of an error; what is no refusal of an act is no business of the form's."""
-    problem = problems.of(error)
+    problem = spoken(problems.of(error))
     if problem.status in (404, 409, 422):
         return problem.detail
     raise error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -160,7 +162,7 @@ def enter_look(visit: Visit) -> None:
 
 
 def _told(request: HttpRequest, error: Exception, visit: Visit | None) -> HttpResponse:
-    problem = problems.of(error)
+    problem = spoken(problems.of(error))
     if problem.kind == "which-tenant" and request.method == "GET":
         return HttpResponseRedirect(f"{reverse(f'{URLS}:choose')}?{urlencode({'next': request.get_full_path()})}")
     if isinstance(error, NotAllowed) and request.method == "POST" and visit is not None:
@@ -172,6 +174,14 @@ def _told(request: HttpRequest, error: Exception, visit: Visit | None) -> HttpRe
     for name, value in problem.headers.items():
         response[name] = value
     return response
+
+
+def spoken(problem: Problem) -> Problem:
+    """The problem without the sentences that send somebody to a command: who looks at pages may have no terminal."""
+    return dataclasses.replace(problem, detail=_COMMAND.sub("", problem.detail))
+
+
+_COMMAND = re.compile(r" `manage_task_queue [^`]*` [^.`]*\.")
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:

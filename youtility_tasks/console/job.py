@@ -124,6 +124,9 @@ def _why(visit: Visit, found: Why) -> dict[str, Any]:
         "sentence": _said(visit, found),
         "expected": found.expected_start_at if found.because not in (Because.RUNS, Because.READY) else None,
         "links": [each for each in links if each["href"]],
+        "pause": facts
+        if found.because is Because.PAUSED and (visit.is_ops or facts["tenant"] == visit.tenant_id)
+        else None,
         "state": "" if found.because in (Because.RUNS, Because.READY, Because.SCHEDULED, Because.BUSY) else "warn",
     }
 
