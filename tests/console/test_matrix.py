@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import OperationalError
 from django.test import Client
+from django.utils import timezone
 
 from youtility_tasks import Task, controls, tenant
 from youtility_tasks.console import urls
@@ -168,3 +170,25 @@ def test_no_page_sends_anybody_to_a_command(visit, acme: int) -> None:
         assert (answer.status_code, "manage_task_queue" in answer.content.decode()) == (404, False), path
     refused = visit("operator", "acts/retry-job/", post={"job": 4711, "reason": "x"}).content.decode()
     assert "No job has the id 4711 here." in refused and "manage_task_queue" not in refused
+
+
+def test_a_form_that_outlived_its_session_says_that_nothing_was_done(visitor, work, acme: int) -> None:
+    browser, job = visitor("anonymous"), work["mine"]["failed"]
+    sent = browser.post("/tasks/acts/retry-job/", {"job": job, "next": f"/tasks/jobs/{job}/"})
+    assert sent.url == f"/tasks/sign-in/?next=%2Ftasks%2Fjobs%2F{job}%2F"
+    assert "so nothing was done" in browser.get(sent.url).content.decode()
+    evil = browser.post("/tasks/acts/retry-job/", {"job": job, "next": "//evil.example/"})
+    assert evil.url == "/tasks/sign-in/?next=%2Ftasks%2F"
+
+
+def test_a_queue_that_waits_because_it_is_paused_is_told_with_its_pause(visit, acme: int, add_task) -> None:
+    with tenant(acme):
+        job = add_task.enqueue(number=1).id
+    long_ago = timezone.now() - timedelta(hours=5)
+    Job.objects.filter(pk=job).update(enqueued_at=long_ago, scheduled_at=long_ago)
+    TaskWorker.objects.create(id=9_006, host="web-1", pid=812, queue_name="maintenance", status="running", slots=4)
+    controls.pause(queue="maintenance", reason="the disk is full")
+    page = visit("ops").content.decode()
+    late = page.partition("the oldest job has waited")[2].partition("</li>")[0]
+    assert "the disk is full. It has no end" in late.replace("</p>", "") and "/acts/resume/" in late
+    assert "/acts/resume/" not in visit("operator").content.decode()  # who may not

@@ -14,8 +14,6 @@ from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from youtility_tasks import audit, membership, problems, queries
 from youtility_tasks.conf import settings
@@ -23,9 +21,9 @@ from youtility_tasks.errors import NotAllowed
 from youtility_tasks.problems import Problem
 from youtility_tasks.visits import For, entered
 
-from .door import enter_look, guarded, reading, spoken
+from .door import came_from, enter_look, guarded, reading, spoken
 from .rendering import rendered
-from .visit import URLS, Shown, Visit
+from .visit import Shown, Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +235,4 @@ def _refusal(error: Exception) -> str:
 
 def _next(request: HttpRequest, visit: Visit, back: str) -> str:
     """Where the visitor came from, if that is one of our pages."""
-    given = request.POST.get("next") or request.GET.get("next") or ""
-    root = reverse(f"{URLS}:overview")
-    is_ours = given.startswith(root) and url_has_allowed_host_and_scheme(given, None)
-    return given if is_ours else back or visit.to("overview")
+    return came_from(request) or back or visit.to("overview")

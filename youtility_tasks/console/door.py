@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import global_settings
 from django.conf import settings as settings_of_django
+from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,6 +21,7 @@ from django.shortcuts import resolve_url
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.decorators import decorator_from_middleware
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import csrf_exempt
 
 from youtility_tasks import membership, problems, queries, tenants, visits
@@ -190,8 +192,18 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
     address = reverse(f"{URLS}:sign_in") if own else resolve_url(settings_of_django.LOGIN_URL)
     if request.GET.get("part"):  # a part of a page that outlived its session: the whole page goes there
         return HttpResponse(status=401, headers={"HX-Redirect": address})
-    back = request.get_full_path() if request.method == "GET" else reverse(f"{URLS}:overview")
+    back = request.get_full_path()
+    if request.method != "GET":
+        messages.warning(request, "You were signed out in the meantime, so nothing was done.", fail_silently=True)
+        back = came_from(request) or reverse(f"{URLS}:overview")
     return HttpResponseRedirect(f"{address}?{urlencode({REDIRECT_FIELD_NAME: back})}")
+
+
+def came_from(request: HttpRequest) -> str:
+    """The page of ours that a form says it was opened on; empty if it says none."""
+    given = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = given.startswith(reverse(f"{URLS}:overview")) and url_has_allowed_host_and_scheme(given, None)
+    return given if is_ours else ""
 
 
 def headed(response: HttpResponse) -> HttpResponse:
