@@ -192,3 +192,10 @@ def test_a_queue_that_waits_because_it_is_paused_is_told_with_its_pause(visit, a
     late = page.partition("the oldest job has waited")[2].partition("</li>")[0]
     assert "the disk is full. It has no end" in late.replace("</p>", "") and "/acts/resume/" in late
     assert "/acts/resume/" not in visit("operator").content.decode()  # who may not
+
+
+def test_the_pause_of_a_queue_holds_back_all_that_wait_in_it(visit, work, acme: int) -> None:
+    controls.pause(queue="maintenance", reason="the disk is full")
+    for path in ("queues/", "queues/maintenance/"):
+        row = visit("ops", path).content.decode().partition("queue maintenance</th>")[2].partition("</tr>")[0]
+        assert '<td class="n">2</td>' in row, path
