@@ -15,8 +15,10 @@ from django.utils import timezone
 from youtility_tasks import Task, controls, tenant
 from youtility_tasks.console import urls
 from youtility_tasks.console.acting import ACTS
+from youtility_tasks.console.door import spoken
 from youtility_tasks.console.table import PAGES
 from youtility_tasks.models import Job, TaskWorker
+from youtility_tasks.problems import Problem
 from youtility_tasks.tenants import ALL
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.visits import For
@@ -170,6 +172,10 @@ def test_no_page_sends_anybody_to_a_command(visit, acme: int) -> None:
         assert (answer.status_code, "manage_task_queue" in answer.content.decode()) == (404, False), path
     refused = visit("operator", "acts/retry-job/", post={"job": 4711, "reason": "x"}).content.decode()
     assert "No job has the id 4711 here." in refused and "manage_task_queue" not in refused
+    said = spoken(
+        Problem(409, "x", "X", "It was undone already: `operations list` shows it. `cancel` takes it off. So be it.")
+    )
+    assert said.detail == "It was undone already. So be it."
 
 
 def test_a_form_that_outlived_its_session_says_that_nothing_was_done(visitor, work, acme: int) -> None:

@@ -180,10 +180,12 @@ def _told(request: HttpRequest, error: Exception, visit: Visit | None) -> HttpRe
 
 def spoken(problem: Problem) -> Problem:
     """The problem without the sentences that send somebody to a command: who looks at pages may have no terminal."""
-    return dataclasses.replace(problem, detail=_COMMAND.sub("", problem.detail))
+    return dataclasses.replace(
+        problem, detail=_COMMAND.sub(lambda found: "." if found[0][0] == ":" else "", problem.detail)
+    )
 
 
-_COMMAND = re.compile(r" `manage_task_queue [^`]*` [^.`]*\.")
+_COMMAND = re.compile(r":? `[^`]+` [^.`]*\.(?=\s|$)")
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
