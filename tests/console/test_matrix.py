@@ -198,6 +198,19 @@ def test_a_queue_that_waits_because_it_is_paused_is_told_with_its_pause(visit, a
     late = page.partition("the oldest job has waited")[2].partition("</li>")[0]
     assert "the disk is full. It has no end" in late.replace("</p>", "") and "/acts/resume/" in late
     assert "/acts/resume/" not in visit("operator").content.decode()  # who may not
+    TaskWorker.objects.filter(pk=9_006).delete()
+    unserved = visit("ops").content.decode().partition("No worker serves maintenance")[2].partition("</li>")[0]
+    assert 'href="/tasks/workers/"' in unserved and "See the workers" in unserved
+
+
+def test_who_chooses_no_job_is_told_to_choose_one(visit, work, acme: int) -> None:
+    answer = visit("operator", "acts/retry-jobs/?next=/tasks/jobs/")
+    assert (answer.status_code, "choose at least one in the list" in answer.content.decode()) == (422, True)
+
+
+def test_a_job_that_a_pause_keeps_leads_to_the_limits(visit, work, acme: int) -> None:
+    controls.pause(queue="maintenance")
+    assert "Limits and pauses</a>" in visit("operator", f"jobs/{work['mine']['waiting']}/").content.decode()
 
 
 def test_the_pause_of_a_queue_holds_back_all_that_wait_in_it(visit, work, acme: int) -> None:

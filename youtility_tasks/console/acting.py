@@ -135,7 +135,9 @@ def _target(act: Act, given: Any) -> dict[str, Any]:
     form = act.Target(given)
     if not form.is_valid():
         said = " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
-        raise Problem(422, "wrong-target", "That cannot be meant", f"The address of this act is wrong. {said}")
+        raise Problem(
+            422, "wrong-target", "That cannot be meant", f"It is not said rightly what this is to be done to. {said}"
+        )
     return form.cleaned_data
 
 

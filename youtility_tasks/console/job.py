@@ -118,6 +118,8 @@ def _why(visit: Visit, found: Why) -> dict[str, Any]:
         links.append({"label": f"Job {facts['job_id']}", "href": visit.to("job", facts["job_id"])})
     if queue := facts.get("queue"):
         links.append({"label": f"Queue {queue}", "href": link(visit, "queue", queue)})
+    if "control_id" in facts:
+        links.append({"label": "Limits and pauses", "href": visit.to("queues")})
     if visit.is_ops and facts.get("tenant") and "control_id" in facts:
         links.append({"label": f"Tenant {facts['tenant']}", "href": link(visit, "tenant", facts["tenant"])})
     return {

@@ -119,6 +119,8 @@ def _line(visit: Visit, trouble: Trouble) -> dict[str, Any]:
     match trouble.kind:
         case Kind.FAILING:
             line |= {"label": "See the error", "address": visit.to("failures", task=facts["task"])}
+        case Kind.UNSERVED if visit.tenant_id is None:
+            line |= {"label": "See the workers", "address": visit.to("workers")}
         case Kind.UNSERVED | Kind.WAITING:
             line |= {"label": "See what waits", "address": visit.to("jobs", status="todo", queue=facts["queue"])}
         case Kind.LATE:

@@ -55,7 +55,7 @@
     const quiet = color("quiet"), line = color("line");
     const axis = { stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "12px system-ui" };
     const plot = new uPlot({
-      width: Math.max(place.clientWidth, 200), height: 176, padding: [8, 8, 0, 0],
+      width: Math.max(place.clientWidth, 200), height: 176, padding: [8, 20, 0, 0],
       legend: { show: false }, cursor: { y: false, drag: { x: Boolean(data.pick), y: false }, points: { show: false } },
       scales: { x: { time: true }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
       axes: [{ ...axis, grid: { show: false }, space: 72, values: (u, ticks, i, space, step) => ticks.map((tick) => hour(tick, step)) }, { ...axis, size: 56, ...(data.unit === "ms" ? { incrs: whole } : {}), values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
