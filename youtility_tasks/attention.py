@@ -5,6 +5,7 @@ The doctor (`manage_task_queue doctor`) examines the installation; this looks at
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ def troubles(
         _TELL[kind](name, count, since, json.loads(said))
         for kind, name, count, since, said in queries.fetch("attention", words)
     ]
+    found = [_with_its_cause(each, found, tenant_id) for each in found]
     order = list(Kind)
     return sorted(found, key=lambda each: (not each.is_urgent, order.index(each.kind), each.since or now))
 
@@ -96,6 +98,22 @@ def _of_queues(numbers: Sequence[QueueNumbers], served: set[str], now: datetime,
                 )
             )  # fmt: skip
     return found
+
+
+def _with_its_cause(trouble: Trouble, found: Sequence[Trouble], tenant_id: int | None) -> Trouble:
+    """A queue that waits because it is paused: its pause is what to do something about."""
+    if trouble.kind is not Kind.WAITING:
+        return trouble
+    for each in found:
+        said = each.facts
+        if (
+            each.kind is Kind.PAUSED
+            and (said["queue"], said["task"]) == (trouble.facts["queue"], None)
+            and said["tenant"] in (None, tenant_id)
+        ):
+            facts = {**trouble.facts, "pause": said}
+            return dataclasses.replace(trouble, advice=f"{each.sentence} {each.advice}", facts=facts)
+    return trouble
 
 
 def _idle(numbers: Sequence[QueueNumbers], served: set[str], says_workers: bool) -> list[Trouble]:

@@ -247,7 +247,7 @@ def _control(row: tuple[Any, ...], now: datetime) -> _Found:
         facts |= {"running": running, "max_running": max_running}
         return _Found(
             Because.RUNNING_LIMIT,
-            f"It waits: {_who(tenant_id, task_name, queue_name)} {running} of {max_running}{_where(tenant_id, task_name, queue_name)}.{_behind(before)}",
+            f"It waits for the limit of {target}: {running} of {max_running} {'runs' if running == 1 else 'run'}.{_behind(before)}",
             facts,
         )
     in_s = (opens_in or 0) + before / rate_per_s
@@ -260,21 +260,8 @@ def _control(row: tuple[Any, ...], now: datetime) -> _Found:
     )
 
 
-def _who(tenant_id: int | None, task_name: str, queue_name: str) -> str:
-    if tenant_id is not None:
-        return f"tenant {tenant_id} runs"
-    return f"of task {task_name} there run" if task_name else f"queue {queue_name} runs"
-
-
-def _where(tenant_id: int | None, task_name: str, queue_name: str) -> str:
-    named = [f" of {task_name}"] if tenant_id is not None and task_name else []
-    if queue_name and (tenant_id is not None or task_name):
-        named.append(f" in {queue_name}")
-    return "".join(named)
-
-
 def _behind(before: int) -> str:
-    return f" {_many(before)} jobs are kept by it before this one." if before else ""
+    return f" {_many(before)} {'job is' if before == 1 else 'jobs are'} kept by it before this one." if before else ""
 
 
 def _unserved(job: Job, now: datetime) -> _Found | None:

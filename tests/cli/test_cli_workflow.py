@@ -7,7 +7,7 @@ import json
 import pytest
 
 from youtility_tasks import COMPLETION, Workflow, tenant
-from youtility_tasks.models import TaskWorkflow
+from youtility_tasks.models import TaskAuditLog, TaskWorkflow
 
 pytestmark = pytest.mark.django_db
 
@@ -78,8 +78,11 @@ def test_templates_are_stored_listed_and_started(manage, tasks, acme, tmp_path):
     assert manage("workflow", "templates", "--json").json == {
         "templates": [{"name": "floors", "version": 1, "tenant": acme}]
     }
-    said = manage("workflow", "start", "floors", "--tenant", acme, "--context", '{"floor": 4}', "--json")
+    said = manage(
+        "workflow", "start", "floors", "--tenant", acme, "--context", '{"floor": 4}', "--reason", "asked", "--json"
+    )
     assert (said.code, said.json["template"], said.json["version"]) == (0, "floors", 1)
+    assert TaskAuditLog.objects.filter(act="start workflow", tenant_id=acme, reason="asked").count() == 1
     assert TaskWorkflow.objects.get(pk=said.json["id"]).context == {"floor": 4}
 
     said = manage("workflow", "start", "flors", "--tenant", acme)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
 
 from youtility_tasks import Task, controls, tenant
 from youtility_tasks.console import urls
 from youtility_tasks.console.acting import ACTS
+from youtility_tasks.console.door import spoken
 from youtility_tasks.console.table import PAGES
-from youtility_tasks.models import TaskWorker
+from youtility_tasks.models import Job, TaskWorker
+from youtility_tasks.problems import Problem
+from youtility_tasks.tenants import ALL
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.visits import For
 
@@ -84,3 +92,129 @@ def test_another_tenant_in_the_address_is_refused_in_the_same_words_as_one_that_
     there, not_there = visit("viewer", "queues/?tenant=8"), visit("viewer", "queues/?tenant=4711")
     assert (there.status_code, not_there.status_code) == (403, 403)
     assert there.content.replace(b"tenant 8", b"") == not_there.content.replace(b"tenant 4711", b"")
+
+
+def test_a_form_that_is_of_no_page_of_ours_does_nothing_and_says_what_to_do(person, work, acme: int) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(person("operator"))
+    job = work["mine"]["failed"]
+    for path, said in (
+        ("acts/retry-job/", {"job": job}),
+        ("chosen/", {"tenant": acme}),
+        ("views/save/", {"name": "x", "query": ""}),
+        ("sign-in/", {"username": "operator"}),
+        ("sign-out/", {}),
+    ):
+        refused = browser.post(f"/tasks/{path}", said | {"csrfmiddlewaretoken": "x" * 64})
+        assert (refused.status_code, "load the page again" in refused.content.decode()) == (403, True), path
+        assert "script-src 'self'" in refused["Content-Security-Policy"], path
+    assert Job.objects.get(pk=job).status == "failed"
+
+    page = browser.get(f"/tasks/acts/retry-job/?job={job}")
+    token = page.content.decode().partition('name="csrfmiddlewaretoken" value="')[2].partition('"')[0]
+    assert browser.post("/tasks/acts/retry-job/", {"job": job, "csrfmiddlewaretoken": token}).status_code == 303
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"])
+def test_an_instant_that_another_zone_has_no_year_for_is_refused(visit, acme: int, said: str) -> None:
+    for name in ("since", "until"):
+        answer = visit("viewer", f"jobs/?{name}={said}")
+        assert (answer.status_code, "right is an instant" in answer.content.decode()) == (422, True)
+
+
+def test_what_is_no_tenants_is_called_a_sweep(visit, acme: int, add_task) -> None:
+    with tenant(acme):
+        job = add_task.enqueue(number=1).id
+    Job.objects.filter(pk=job).update(tenant_id=ALL)
+    assert '<td class="n">sweep</td>' in visit("ops", "jobs/").content.decode()
+    assert "works on the sweeps" in visit("ops", f"jobs/{job}/").content.decode()
+    assert ">The sweeps</a>" in visit("ops", f"jobs/{job}/?tenant=0").content.decode()
+
+
+def test_signing_in_and_out_say_so_when_the_database_is_away(visitor, acme: int, monkeypatch) -> None:
+    browser = visitor("viewer")
+
+    def away(*given: Any, **named: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(SessionStore, "load", away)
+    assert browser.get("/tasks/sign-in/").status_code == 200
+    for path, said in (("sign-in/", {"username": "viewer", "password": "x"}), ("sign-out/", {}), ("chosen/", {})):
+        monkeypatch.setattr("django.contrib.auth.authenticate", away)
+        monkeypatch.setattr("django.contrib.auth.forms.authenticate", away)
+        answer = browser.post(f"/tasks/{path}", said)
+        assert (answer.status_code, "The database does not answer" in answer.content.decode()) == (503, True), path
+        assert answer["Retry-After"] and "script-src 'self'" in answer["Content-Security-Policy"], path
+
+
+def test_all_that_the_list_of_dead_letters_shows_leaves_nothing_else_to_speak_of(visit, work, acme: int) -> None:
+    listed = visit("operator", "jobs/?status=failed").content.decode()
+    assert "/tasks/acts/retry-all/?next=%2Ftasks%2Fjobs%2F%3Fstatus%3Dfailed&amp;status=failed" in listed
+    assert "left alone" not in visit("operator", "acts/retry-all/?status=failed").content.decode()
+    said = visit("operator", "acts/retry-all/").content.decode()
+    assert "left alone" in said and "`" not in said
+
+
+def test_a_job_that_a_pause_keeps_offers_to_whom_it_is_for_to_resume(visit, work, acme: int) -> None:
+    job, button = work["mine"]["waiting"], "/tasks/acts/resume/?"
+    controls.pause(queue="maintenance", reason="by an operator")
+    assert button in visit("ops", f"jobs/{job}/").content.decode()
+    assert button not in visit("operator", f"jobs/{job}/").content.decode()  # it is not the tenant's
+    controls.resume(queue="maintenance")
+    controls.pause(queue="maintenance", tenant=acme)
+    assert button in visit("operator", f"jobs/{job}/").content.decode()
+    assert button not in visit("viewer", f"jobs/{job}/").content.decode()
+
+
+def test_no_page_sends_anybody_to_a_command(visit, acme: int) -> None:
+    for path in ("jobs/4711/", "operations/4711/", "workflows/4711/", "schedules/4711/", "catalog/nope/"):
+        answer = visit("viewer", path)
+        assert (answer.status_code, "manage_task_queue" in answer.content.decode()) == (404, False), path
+    refused = visit("operator", "acts/retry-job/", post={"job": 4711, "reason": "x"}).content.decode()
+    assert "No job has the id 4711 here." in refused and "manage_task_queue" not in refused
+    said = spoken(
+        Problem(409, "x", "X", "It was undone already: `operations list` shows it. `cancel` takes it off. So be it.")
+    )
+    assert said.detail == "It was undone already. So be it."
+
+
+def test_a_form_that_outlived_its_session_says_that_nothing_was_done(visitor, work, acme: int) -> None:
+    browser, job = visitor("anonymous"), work["mine"]["failed"]
+    sent = browser.post("/tasks/acts/retry-job/", {"job": job, "next": f"/tasks/jobs/{job}/"})
+    assert sent.url == f"/tasks/sign-in/?next=%2Ftasks%2Fjobs%2F{job}%2F"
+    assert "so nothing was done" in browser.get(sent.url).content.decode()
+    evil = browser.post("/tasks/acts/retry-job/", {"job": job, "next": "//evil.example/"})
+    assert evil.url == "/tasks/sign-in/?next=%2Ftasks%2F"
+
+
+def test_a_queue_that_waits_because_it_is_paused_is_told_with_its_pause(visit, acme: int, add_task) -> None:
+    with tenant(acme):
+        job = add_task.enqueue(number=1).id
+    long_ago = timezone.now() - timedelta(hours=5)
+    Job.objects.filter(pk=job).update(enqueued_at=long_ago, scheduled_at=long_ago)
+    TaskWorker.objects.create(id=9_006, host="web-1", pid=812, queue_name="maintenance", status="running", slots=4)
+    controls.pause(queue="maintenance", reason="the disk is full")
+    page = visit("ops").content.decode()
+    late = page.partition("the oldest job has waited")[2].partition("</li>")[0]
+    assert "the disk is full. It has no end" in late.replace("</p>", "") and "/acts/resume/" in late
+    assert "/acts/resume/" not in visit("operator").content.decode()  # who may not
+    TaskWorker.objects.filter(pk=9_006).delete()
+    unserved = visit("ops").content.decode().partition("No worker serves maintenance")[2].partition("</li>")[0]
+    assert 'href="/tasks/workers/"' in unserved and "See the workers" in unserved
+
+
+def test_who_chooses_no_job_is_told_to_choose_one(visit, work, acme: int) -> None:
+    answer = visit("operator", "acts/retry-jobs/?next=/tasks/jobs/")
+    assert (answer.status_code, "choose at least one in the list" in answer.content.decode()) == (422, True)
+
+
+def test_a_job_that_a_pause_keeps_leads_to_the_limits(visit, work, acme: int) -> None:
+    controls.pause(queue="maintenance")
+    assert "Limits and pauses</a>" in visit("operator", f"jobs/{work['mine']['waiting']}/").content.decode()
+
+
+def test_the_pause_of_a_queue_holds_back_all_that_wait_in_it(visit, work, acme: int) -> None:
+    controls.pause(queue="maintenance", reason="the disk is full")
+    for path in ("queues/", "queues/maintenance/"):
+        row = visit("ops", path).content.decode().partition("queue maintenance</th>")[2].partition("</tr>")[0]
+        assert '<td class="n">2</td>' in row, path

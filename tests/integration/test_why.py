@@ -158,7 +158,7 @@ def test_a_control_keeps_it(served: Desk, add_task: Task, acme: int, other_tenan
 
     found = why(last)
     assert found.because == Because.RUNNING_LIMIT
-    assert found.sentence == "It waits: tenant 7 runs 2 of 2 in maintenance."
+    assert found.sentence == "It waits for the limit of tenant 7 in queue maintenance: 2 of 2 run."
     assert (found.facts["running"], found.facts["max_running"], found.facts["control"]) == (
         2,
         2,
@@ -186,8 +186,10 @@ def test_a_task_at_its_limit_or_rate_keeps_it(served: Desk, sweep_task: Task) ->
     controls.limit(task="sweep", running=1)
     held, second, third = put(sweep_task, 3)
     served.claim(10)
-    assert why(second).sentence == "It waits: of task sweep there run 1 of 1."
-    assert why(third).sentence == "It waits: of task sweep there run 1 of 1. 1 jobs are kept by it before this one."
+    assert why(second).sentence == "It waits for the limit of task sweep: 1 of 1 runs."
+    assert (
+        why(third).sentence == "It waits for the limit of task sweep: 1 of 1 runs. 1 job is kept by it before this one."
+    )
 
     controls.limit(task="sweep", running=None, rate_per_s=0.5)
     assert [each.id for each in served.claim(10)] == [second]

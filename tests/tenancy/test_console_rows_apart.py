@@ -163,3 +163,22 @@ def test_an_operator_with_a_role_who_reads_contents_is_in_the_tenants_audit_log(
 
     found = web.rows("SELECT actor, target, tenant_id FROM youtility_tasks_taskauditlog WHERE act = 'view payload'")
     assert found == [("olga", f"job {mine['todo']} (t)", A)]
+
+
+def test_an_operator_gives_and_takes_roles_and_sees_what_a_worker_holds(web: House, olga: Client) -> None:
+    User.objects.create_user("ben")
+    given = {"tenant_id": A, "username": "ben", "role": "viewer", "reason": "new here"}
+    assert olga.post("/tasks/acts/grant-role/", given).status_code == 303
+    assert "ben" in shown(olga, f"tenants/{A}/")
+    assert olga.post("/tasks/acts/revoke-role/", given).status_code == 303
+    assert "Nobody has a role" in shown(olga, f"tenants/{A}/")
+
+    job = jobs_of(web, B)["todo"]
+    web.rows("INSERT INTO procrastinate_workers (id) OVERRIDING SYSTEM VALUE VALUES (9005) RETURNING id")
+    web.rows(
+        "INSERT INTO youtility_tasks_taskworker (id, host, pid, queue_name, status, slots, children) OVERRIDING SYSTEM VALUE "
+        "VALUES (9005, 'web-1', 811, 'email', 'running', 4, '[]') RETURNING id"
+    )
+    web.rows("UPDATE procrastinate_jobs SET status = 'doing', worker_id = 9005 WHERE id = %s RETURNING id", job)
+    held = shown(olga, "workers/9005/")
+    assert f"/jobs/{job}/" in held and "of Bolt" not in held

@@ -14,8 +14,6 @@ from django import forms
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from youtility_tasks import audit, membership, problems, queries
 from youtility_tasks.conf import settings
@@ -23,9 +21,9 @@ from youtility_tasks.errors import NotAllowed
 from youtility_tasks.problems import Problem
 from youtility_tasks.visits import For, entered
 
-from .door import enter_look, guarded, reading
+from .door import came_from, enter_look, guarded, reading, spoken
 from .rendering import rendered
-from .visit import URLS, Shown, Visit
+from .visit import Shown, Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,9 @@ def _target(act: Act, given: Any) -> dict[str, Any]:
     form = act.Target(given)
     if not form.is_valid():
         said = " ".join(f"{name}: {' '.join(map(str, errors))}" for name, errors in form.errors.items())
-        raise Problem(422, "wrong-target", "That cannot be meant", f"The address of this act is wrong. {said}")
+        raise Problem(
+            422, "wrong-target", "That cannot be meant", f"It is not said rightly what this is to be done to. {said}"
+        )
     return form.cleaned_data
 
 
@@ -229,7 +229,7 @@ def _run(visit: Visit, act: Act, given: Mapping[str, Any], reason: str) -> Done:
 
 def _refusal(error: Exception) -> str:
     """What the form says of an error; what is no refusal of an act is no business of the form's."""
-    problem = problems.of(error)
+    problem = spoken(problems.of(error))
     if problem.status in (404, 409, 422):
         return problem.detail
     raise error
@@ -237,7 +237,4 @@ def _refusal(error: Exception) -> str:
 
 def _next(request: HttpRequest, visit: Visit, back: str) -> str:
     """Where the visitor came from, if that is one of our pages."""
-    given = request.POST.get("next") or request.GET.get("next") or ""
-    root = reverse(f"{URLS}:overview")
-    is_ours = given.startswith(root) and url_has_allowed_host_and_scheme(given, None)
-    return given if is_ours else back or visit.to("overview")
+    return came_from(request) or back or visit.to("overview")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,13 +12,17 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import global_settings
 from django.conf import settings as settings_of_django
+from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import resolve_url
 from django.templatetags.static import static
 from django.urls import reverse
-from django.views.decorators.csrf import csrf_protect
+from django.utils.decorators import decorator_from_middleware
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.csrf import csrf_exempt
 
 from youtility_tasks import membership, problems, queries, tenants, visits
 from youtility_tasks.conf import settings
@@ -51,6 +57,42 @@ def view_of(page: Page) -> Callable[..., HttpResponse]:
     return guarded(page.scope, answer, methods=("GET", "HEAD"))
 
 
+class _Check(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        return headed(_told(request, _OLD_FORM, None))
+
+
+def from_our_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The view, for forms of our own pages only. Django's check, made here: the application's own refuses with a page that says
+    nothing of what to do, and somebody who signed in anew in another tab meets it."""
+    checked: Callable[..., HttpResponse] = csrf_exempt(decorator_from_middleware(_Check)(view))  # type: ignore[assignment]
+    return checked
+
+
+def for_anybody(answer: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A view for who is not signed in, too, which tells as the pages do what goes wrong: the database may be away."""
+
+    @transaction.non_atomic_requests
+    @from_our_page
+    def view(request: HttpRequest) -> HttpResponse:
+        try:
+            with tenants.nobody():
+                response = answer(request)
+        except Exception as error:
+            response = _told(request, error, None)
+        return headed(response)
+
+    setattr(view, FINDS_OUT_ITSELF, True)
+    return view
+
+
+_OLD_FORM = Problem(
+    403, "old-form", "This form is too old",
+    "Nothing was done. The form was made before somebody signed in or out in this browser, or it is of no page of ours. Go back, load "
+    "the page again, and send it once more.",
+)  # fmt: skip
+
+
 def guarded(
     scope: For, answer: Callable[..., HttpResponse], *, methods: tuple[str, ...]
 ) -> Callable[..., HttpResponse]:
@@ -58,7 +100,7 @@ def guarded(
 
     # Not in the transaction of ATOMIC_REQUESTS: an operator has a connection of their own, and what is refused is entered after.
     @transaction.non_atomic_requests
-    @csrf_protect
+    @from_our_page
     def view(request: HttpRequest, **path: Any) -> HttpResponse:
         visit: Visit | None = None
         try:
@@ -122,7 +164,7 @@ def enter_look(visit: Visit) -> None:
 
 
 def _told(request: HttpRequest, error: Exception, visit: Visit | None) -> HttpResponse:
-    problem = problems.of(error)
+    problem = spoken(problems.of(error))
     if problem.kind == "which-tenant" and request.method == "GET":
         return HttpResponseRedirect(f"{reverse(f'{URLS}:choose')}?{urlencode({'next': request.get_full_path()})}")
     if isinstance(error, NotAllowed) and request.method == "POST" and visit is not None:
@@ -136,14 +178,34 @@ def _told(request: HttpRequest, error: Exception, visit: Visit | None) -> HttpRe
     return response
 
 
+def spoken(problem: Problem) -> Problem:
+    """The problem without the sentences that send somebody to a command: who looks at pages may have no terminal."""
+    return dataclasses.replace(
+        problem, detail=_COMMAND.sub(lambda found: "." if found[0][0] == ":" else "", problem.detail)
+    )
+
+
+_COMMAND = re.compile(r":? `[^`]+` [^.`]*\.(?=\s|$)")
+
+
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Where somebody signs in: where the application says (LOGIN_URL), or on our own page."""
     own = settings_of_django.LOGIN_URL == global_settings.LOGIN_URL
     address = reverse(f"{URLS}:sign_in") if own else resolve_url(settings_of_django.LOGIN_URL)
     if request.GET.get("part"):  # a part of a page that outlived its session: the whole page goes there
         return HttpResponse(status=401, headers={"HX-Redirect": address})
-    back = request.get_full_path() if request.method == "GET" else reverse(f"{URLS}:overview")
+    back = request.get_full_path()
+    if request.method != "GET":
+        messages.warning(request, "You were signed out in the meantime, so nothing was done.", fail_silently=True)
+        back = came_from(request) or reverse(f"{URLS}:overview")
     return HttpResponseRedirect(f"{address}?{urlencode({REDIRECT_FIELD_NAME: back})}")
+
+
+def came_from(request: HttpRequest) -> str:
+    """The page of ours that a form says it was opened on; empty if it says none."""
+    given = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = given.startswith(reverse(f"{URLS}:overview")) and url_has_allowed_host_and_scheme(given, None)
+    return given if is_ours else ""
 
 
 def headed(response: HttpResponse) -> HttpResponse:

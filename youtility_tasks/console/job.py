@@ -118,12 +118,17 @@ def _why(visit: Visit, found: Why) -> dict[str, Any]:
         links.append({"label": f"Job {facts['job_id']}", "href": visit.to("job", facts["job_id"])})
     if queue := facts.get("queue"):
         links.append({"label": f"Queue {queue}", "href": link(visit, "queue", queue)})
+    if "control_id" in facts:
+        links.append({"label": "Limits and pauses", "href": visit.to("queues")})
     if visit.is_ops and facts.get("tenant") and "control_id" in facts:
         links.append({"label": f"Tenant {facts['tenant']}", "href": link(visit, "tenant", facts["tenant"])})
     return {
         "sentence": _said(visit, found),
         "expected": found.expected_start_at if found.because not in (Because.RUNS, Because.READY) else None,
         "links": [each for each in links if each["href"]],
+        "pause": facts
+        if found.because is Because.PAUSED and (visit.is_ops or facts["tenant"] == visit.tenant_id)
+        else None,
         "state": "" if found.because in (Because.RUNS, Because.READY, Because.SCHEDULED, Because.BUSY) else "warn",
     }
 

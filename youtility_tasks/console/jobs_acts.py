@@ -27,7 +27,9 @@ class _Ids(forms.Field):
     def clean(self, value: Any) -> list[int]:
         """Their ids, each once."""
         given = list(dict.fromkeys(value or ()))
-        if not 0 < len(given) <= MOST:
+        if not given:
+            raise forms.ValidationError("No job is chosen. Go back and choose at least one in the list.")
+        if len(given) > MOST:
             raise forms.ValidationError(f"{len(given)} jobs are chosen; right is 1 to {MOST}.")
         for each in given:
             if not (

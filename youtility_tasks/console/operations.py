@@ -72,6 +72,7 @@ def _filters(said: Mapping[str, Any]) -> list[tuple[str, str]]:
 class _Matching(forms.Form):
     """The filter, in the words of the list of jobs."""
 
+    status = forms.CharField(required=False, max_length=64)
     queue = forms.CharField(required=False, max_length=128)
     task = forms.CharField(required=False, max_length=128)
     since = forms.CharField(required=False, max_length=64)
@@ -104,7 +105,7 @@ class _OfAll(Act):
         """How many, of which tasks, what is left alone, and whether it can be undone."""
         seen = house.preview(self.does, _wanted(visit, target))
         if not seen.count:
-            left = "; ".join(f"{number(n)}: {why}" for why, n in seen.left_alone.items())
+            left = " ".join(_left(why, n) for why, n in seen.left_alone.items())
             raise Refused(f"There is no job that this is for. {left}".strip())
         many = f"{'more than ' if seen.is_capped else ''}{number(seen.count)} {'job' if seen.count == 1 else 'jobs'}"
         tasks = ", ".join(f"{name} {number(n)}" for name, n in list(seen.by_task.items())[:6])
@@ -115,7 +116,7 @@ class _OfAll(Act):
             if seen.is_undone
             else "It can be stopped; what it has done cannot be undone."
         )
-        others = tuple(f"{number(n)} more are left alone: {why}." for why, n in seen.left_alone.items())
+        others = tuple(_left(why, n) for why, n in seen.left_alone.items())
         return Proposal(
             f"{self.label} {many} {whose}?",
             (f"By task: {tasks}{more}.", self.becomes, *others, undone),
@@ -126,6 +127,11 @@ class _OfAll(Act):
         """See `operations.begin`."""
         row = house.begin(self.does, _wanted(visit, given), reason=reason, rate_per_s=given.get("rate_per_s"))
         return Done(f"Operation {row.pk} has begun. Workers carry it out.", visit.to("operation", row.pk))
+
+
+def _left(why: str, count: int) -> str:
+    """Why so many are left alone; without the command that is for them, which is no word of a page."""
+    return f"{number(count)} {'is' if count == 1 else 'are'} left alone: {why.partition(':')[0]}."
 
 
 @act

@@ -112,16 +112,15 @@ def _line(visit: Visit, trouble: Trouble) -> dict[str, Any]:
     """The trouble, and the one button that goes with it: (label, act or "", address or what the act is given)."""
     facts = trouble.facts
     line: dict[str, Any] = {"trouble": trouble, "act": "", "label": "", "address": "", "target": {}}
+    pause = facts if trouble.kind is Kind.PAUSED else facts.get("pause")
+    if pause and (visit.is_ops or pause["tenant"] == visit.tenant_id):
+        named = {name: pause[name] or "" for name in ("queue", "task")}
+        return line | named | {"act": "resume", "of": pause["tenant"] or ""}
     match trouble.kind:
-        case Kind.PAUSED:
-            line |= {
-                "act": "resume",
-                "queue": facts["queue"] or "",
-                "task": facts["task"] or "",
-                "of": facts["tenant"] or "",
-            }
         case Kind.FAILING:
             line |= {"label": "See the error", "address": visit.to("failures", task=facts["task"])}
+        case Kind.UNSERVED if visit.tenant_id is None:
+            line |= {"label": "See the workers", "address": visit.to("workers")}
         case Kind.UNSERVED | Kind.WAITING:
             line |= {"label": "See what waits", "address": visit.to("jobs", status="todo", queue=facts["queue"])}
         case Kind.LATE:

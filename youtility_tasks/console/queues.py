@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from youtility_tasks import attention, controls, metrics, objectives, queries
@@ -24,11 +25,18 @@ def queues(visit: Visit) -> Shown:
     slots = dict(queries.fetch("served", {"lease_s": settings().lease_s}))
     _, by_queue, _ = metrics.last_hour(tenant_id=visit.tenant_id)
     found = [documents.control(each) for each in controls.listing()]
-    lines = [
-        _line(each, by_queue.get(each.queue_name), slots.get(each.queue_name), found)
-        for each in metrics.glance(tenant_id=visit.tenant_id).queues
-    ]
+    now = metrics.glance(tenant_id=visit.tenant_id).queues
+    lines = [_line(each, by_queue.get(each.queue_name), slots.get(each.queue_name), found) for each in now]
+    _hold_back(now, found)
     return Shown("queues.html", "Queues and limits", {"queues": lines, "controls": found})
+
+
+def _hold_back(now: Sequence[QueueNumbers], found: list[dict[str, Any]]) -> None:
+    """Under the pause of a whole queue no job is parked, as none is claimed: all that wait are held back by it."""
+    waiting = {each.queue_name: each.todo for each in now}
+    for each in found:
+        if each["is_paused"] and each["task"] is None and each["tenant"] is None:
+            each["parked"] = waiting.get(each["queue"], each["parked"])
 
 
 def _line(
@@ -63,6 +71,7 @@ def queue(visit: Visit, queue_name: str) -> Shown:
     _, since, until, _ = charts.span(visit)
     found = [documents.control(each) for each in controls.listing() if each.queue_name == queue_name]
     by_task = metrics.summary(since=since, until=until, by="task", tenant_id=visit.tenant_id, queue_name=queue_name)
+    _hold_back([numbers], found)
     context = {
         "queue": _line(numbers, None, None, found),
         "controls": found,

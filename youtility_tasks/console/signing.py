@@ -7,7 +7,6 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -16,9 +15,9 @@ from .rendering import rendered
 from .visit import URLS, Shown
 
 
+@door.for_anybody
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
-@csrf_protect
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Name and password, asked of the application's own authentication."""
     form = AuthenticationForm(request, request.POST if request.method == "POST" else None)
@@ -29,15 +28,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "sign_in.html", "Sign in", {"form": form, "next": _back(request), "next_name": REDIRECT_FIELD_NAME},
         status=403 if form.errors else 200,
     )  # fmt: skip
-    return door.headed(rendered(request, shown, None))
+    return rendered(request, shown, None)
 
 
+@door.for_anybody
 @require_POST
-@csrf_protect
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     logout(request)
-    return door.headed(HttpResponseRedirect(reverse(f"{URLS}:sign_in")))
+    return HttpResponseRedirect(reverse(f"{URLS}:sign_in"))
 
 
 def _back(request: HttpRequest) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import NoReturn
 
 from django.http import QueryDict
@@ -79,7 +79,7 @@ class Words:
             found = parse_datetime(said.replace(" ", "+") if said.count(":") > 1 and "T" in said else said)
         except ValueError:
             found = None
-        if found is None:
+        if found is None or not MINYEAR < found.year < MAXYEAR:  # beside them another zone's year is none
             _refuse(f"{name} is {said[:40]!r}; right is an instant such as 2026-11-26T09:00 (UTC).")
         return found if timezone.is_aware(found) else timezone.make_aware(found, timezone.get_fixed_timezone(0))
 

@@ -74,8 +74,9 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(scheduled_at__gt=Now())
 
     def held_by(self, worker_id: int) -> JobQuerySet:
-        """The jobs that this worker runs, the one claimed first before all, without what is the tenants' own."""
-        return self.filter(status="doing", worker_id=worker_id).defer(*TENANTS_OWN).order_by("claimed_at", "pk")
+        """The jobs that this worker runs, the one claimed first before all; without their contents, which operators may not read."""
+        found = self.filter(status="doing", worker_id=worker_id).order_by("claimed_at", "pk")
+        return found.only("task_name", "tenant_id", "claimed_at")
 
     def before(self, job_id: int | None) -> JobQuerySet:
         """The jobs with a smaller id; None means any."""

@@ -75,11 +75,12 @@ def acting(part: str | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def acting_here(part: str) -> Iterator[None]:
+def acting_here(part: str, *, beside: bool = False) -> Iterator[None]:
     """Inside the block this thread alone plays another part, on a connection of the block's own: one request among many.
 
-    Not inside a transaction, whose rows it would not see. Without the setting `roles` there is no other connection, and only
-    what asks `acting_as` knows. Raises ConfigurationError for a part that has no user.
+    Not inside a transaction, whose rows it would not see, unless `beside` says that it reads what has no part in that. Without the
+    setting `roles` there is no other connection, and only what asks `acting_as` knows. Raises ConfigurationError for a part
+    that has no user.
     """
     alias, token = settings().database, _here.set(part)
     try:
@@ -87,7 +88,7 @@ def acting_here(part: str) -> Iterator[None]:
             yield
             return
         before = connections[alias]
-        if before.in_atomic_block:
+        if before.in_atomic_block and not beside:
             raise ConfigurationError(f"acting_here({part!r}) inside a transaction: begin it in the block.")
         login = _login(part)
         # A pool goes by the alias: its sessions are the other user's.

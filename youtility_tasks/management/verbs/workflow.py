@@ -30,7 +30,7 @@ EXAMPLES = (
 )
 
 _USAGE = (
-    "Right is: workflow [list] [--status S] [--name W], workflow show ID, workflow start TEMPLATE [--version N] [--context JSON], workflow signal ID "
+    "Right is: workflow [list] [--status S] [--name W], workflow show ID, workflow start TEMPLATE [--version N] [--context JSON] [--reason TEXT], workflow signal ID "
     "NAME [--payload JSON] [--reason TEXT], workflow cancel ID [--reason TEXT], workflow retry ID [--mode failed|failed_downstream|all] [--reason TEXT], "
     "workflow templates, or workflow save FILE."
 )
@@ -61,14 +61,14 @@ def add_arguments(parser: CommandParser) -> None:
         "--mode", choices=[each.value for each in RetryMode], help="retry: what of it (default: failed)"
     )
     parser.add_argument(
-        "--reason", type=arguments.words, metavar="TEXT", help="signal, cancel, retry: kept in the audit log"
+        "--reason", type=arguments.words, metavar="TEXT", help="start, signal, cancel, retry: kept in the audit log"
     )
 
 
 _TAKES: dict[str, set[str]] = {
     "list": {"status", "name"},
     "show": set(),
-    "start": {"version", "context"},
+    "start": {"version", "context", "reason"},
     "signal": {"signal", "payload", "reason"},
     "cancel": {"reason"},
     "retry": {"mode", "reason"},
@@ -176,8 +176,7 @@ def _start(options: Namespace) -> Answer:
     if context is not None and not isinstance(context, dict):
         raise BadUsage(f"--context is {options.context!r:.80}; right is an object: '{{\"ticket\": 7}}'.")
     with arguments.in_tenant(options):
-        flow = templates.load(options.target, options.version)
-        started = flow.start(context)
+        started, flow = templates.begin(options.target, options.version, context, reason=options.reason or "")
     name, version = flow.template or (options.target, 0)
     return Answer(
         {"id": started.id, "template": name, "version": version},

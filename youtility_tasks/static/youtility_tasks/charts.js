@@ -17,10 +17,14 @@
   function said(value, unit) {
     if (value == null) return "\u2013";
     if (unit !== "ms") return value.toLocaleString("en-GB", { maximumFractionDigits: value < 10 ? 1 : 0 });
+    if (value === 0) return "0";
     if (value < 1000) return `${Math.round(value)} ms`;
-    if (value < 60000) return `${(value / 1000).toFixed(1)} s`;
-    return value < 3600000 ? `${(value / 60000).toFixed(1)} min` : `${(value / 3600000).toFixed(1)} h`;
+    const [one, word] = value < 60000 ? [1000, "s"] : value < 3600000 ? [60000, "min"] : [3600000, "h"];
+    return `${(value / one).toFixed(1).replace(".0", "")} ${word}`;
   }
+
+  // Where a time is marked: at what a clock has, not at tenths of minutes.
+  const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, ...[1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000].map((each) => each * 1000)];
 
   function hour(seconds, step) {
     const at = new Date(seconds * 1000);
@@ -51,10 +55,10 @@
     const quiet = color("quiet"), line = color("line");
     const axis = { stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "12px system-ui" };
     const plot = new uPlot({
-      width: Math.max(place.clientWidth, 200), height: 176, padding: [8, 8, 0, 0],
+      width: Math.max(place.clientWidth, 200), height: 176, padding: [8, 20, 0, 0],
       legend: { show: false }, cursor: { y: false, drag: { x: Boolean(data.pick), y: false }, points: { show: false } },
       scales: { x: { time: true }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [{ ...axis, grid: { show: false }, space: 72, values: (u, ticks, i, space, step) => ticks.map((tick) => hour(tick, step)) }, { ...axis, size: 56, values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
+      axes: [{ ...axis, grid: { show: false }, space: 72, values: (u, ticks, i, space, step) => ticks.map((tick) => hour(tick, step)) }, { ...axis, size: 56, ...(data.unit === "ms" ? { incrs: whole } : {}), values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
       series: [{}, ...shown.map((each) => ({
         label: each.label, stroke: color(each.color), width: each.kind === "bars" ? 0 : 2,
         fill: each.kind === "bars" ? color(each.color) : undefined,
