@@ -162,13 +162,9 @@ def looking_inside(found: Rows, wanted: JobFilter, *, ended: bool = False) -> Ro
         finished_at__lte=Coalesce(OuterRef("failed_at"), Now()) + day,
     ).order_by("-finished_at", "-id")
     says_so = Case(When(said, then=True), default=False, output_field=BooleanField())
-    jobs: Any = found
-    narrowed: Rows = (
-        jobs.has_begun()
-        .annotate(says_so=Subquery(of_job.annotate(says_so=says_so).values("says_so")[:1]))
-        .filter(says_so=True)
-    )
-    return narrowed
+    may_have_one = Q(claim_number__gt=0) | Q(status=JobStatus.FAILED)
+    last_says_so = Subquery(of_job.annotate(says_so=says_so).values("says_so")[:1])
+    return found.filter(may_have_one).annotate(says_so=last_says_so).filter(says_so=True)
 
 
 def newest(found: Rows, id_column: str) -> Rows:

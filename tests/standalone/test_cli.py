@@ -134,7 +134,7 @@ def test_words_that_a_command_does_not_know_are_bad_usage(run, fresh_database, w
     [
         (["run_postgresql_worker", "--processes", "0"], "'0' is not a whole number from 1 to 256"),
         (["run_postgresql_worker", "--queues", "emial"], "No queue is called 'emial'; known: email, "),
-        (["manage_task_queue", "monitor"], "invalid choice: 'monitor'"),
+        (["manage_task_queue", "flower"], "invalid choice: 'flower'"),
         (["manage_task_queue", "show"], "the following arguments are required"),
         (["up", "--port", "http"], "'http' is not a port"),
     ],

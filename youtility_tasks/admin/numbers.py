@@ -10,6 +10,7 @@ from youtility_tasks.models import (
     MetricsTotal,
     OperationBatch,
     QueueSnapshot,
+    SavedView,
     SnapshotMark,
     TaskOperation,
     TaskPerformanceMetrics,
@@ -91,3 +92,9 @@ class MetricsMarkAdmin(OfTheHouse):
 @admin.register(SnapshotMark)
 class SnapshotMarkAdmin(OfTheHouse):
     list_display = ["id", "taken_at", "took_ms"]
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ToLookAt):
+    list_display = ["name", "tenant_id", "user_key", "created_at"]
+    ordering = ["-id"]

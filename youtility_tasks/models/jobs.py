@@ -32,10 +32,6 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The jobs that this tenant may see; None is an operator, who sees all."""
         return self if tenant_id is None else self.filter(tenant_id=tenant_id)
 
-    def has_begun(self) -> JobQuerySet:
-        """The jobs that may have an attempt: those that were claimed, and those that were given up."""
-        return self.filter(Q(claim_number__gt=0) | Q(status=JobStatus.FAILED))
-
     def of_queue(self, queue_name: str | None) -> JobQuerySet:
         """The jobs of one queue; None means any."""
         return self if queue_name is None else self.filter(queue_name=queue_name)
