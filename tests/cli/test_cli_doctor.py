@@ -78,7 +78,7 @@ def test_a_problem_is_told_with_what_to_do_and_ends_with_1(manage, db):
     assert said.code == 1
     assert "nobody serves email, high_priority, maintenance, reports" in said.out
     assert "Start `run_postgresql_worker --queues email high_priority maintenance reports`." in said.out
-    assert "1 of 25 need attention." in said.out
+    assert "1 of 26 need attention." in said.out
 
 
 def test_days_that_are_not_made_ahead(examine, staff):

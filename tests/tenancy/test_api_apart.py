@@ -121,6 +121,7 @@ def test_every_endpoint_answers_where_roles_keep_tenants_apart(web: House, ann: 
         "workflow_id": 1,
         "redrive_id": 1,
         "operation_id": 1,
+        "worker_id": 1,
         "queue": "email",
         "tenant_id": A,
         "day": "2027-08-15",

@@ -35,7 +35,6 @@ def find(options: Namespace, statuses: Collection[JobStatus]) -> tuple[list[JobL
         failed_since=since if is_of_failures else None,
         fingerprint=getattr(options, "fingerprint", None) or asked.fingerprint,
         failed_until=arguments.instant_of(options, "until"),
-        search=getattr(options, "search", None) or "",
     )
     found = listing.jobs(wanted, limit=options.limit + 1)
     if not found:
