@@ -97,9 +97,10 @@ def test_kubernetes_takes_the_manifests(path: Path) -> None:
 
 
 def test_kustomize_puts_them_together() -> None:
-    built = run(
-        require_program("kubectl", package="kubectl (of Kubernetes, not of Debian)"), "kustomize", DEPLOY / "kubernetes"
-    )
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
+        pytest.skip("kubectl is not installed; Debian has none that is new enough (kubernetes.io/docs/tasks/tools)")
+    built = run(kubectl, "kustomize", DEPLOY / "kubernetes")
 
     assert built.returncode == 0, built.stderr
     found = documents(built.stdout)
