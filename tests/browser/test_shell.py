@@ -41,7 +41,7 @@ def test_the_pages_are_clean_in_every_light_and_width(
 def test_keys_go_to_pages_and_can_be_switched_off(screen: Callable[..., Screen]) -> None:
     ops = screen("ops")
     ops.press("g", "p")
-    ops.page.get_by_role("heading", name="Workers").wait_for()
+    ops.page.wait_for_url("**/workers/")  # loaded, so its scripts have run
     ops.press("?")
     ops.page.get_by_label("Use these keys").uncheck()
     ops.press("Escape")

@@ -31,7 +31,7 @@ ALSO_MAIL = {"auto_close_jobs", "send_report_on_email", "send_generated_report_o
     ],
 )
 def test_nobody_waits_for_whom_is_away(tmp_path, mail, broker, out_of_reach):
-    scene = Scene(SimpleNamespace(is_open=mail), SimpleNamespace(is_open=broker), None, None)
+    scene = Scene(SimpleNamespace(is_open=mail), SimpleNamespace(is_open=broker), None, None, None)
 
     assert scene.out_of_reach() == out_of_reach
 
