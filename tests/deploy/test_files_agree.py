@@ -128,3 +128,16 @@ def test_every_file_that_the_guide_links_is_there() -> None:
 
     assert links
     assert [link for link in links if not (DEPLOY / link).exists()] == []
+
+
+def test_what_compose_mounts_from_here_is_here() -> None:
+    (compose,) = documents((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+    mounted = [
+        str(each).split(":")[0]
+        for service in compose["services"].values()
+        for each in service.get("volumes", [])
+        if str(each).startswith(".")
+    ]
+
+    assert len(mounted) > 3
+    assert [each for each in mounted if not (DEPLOY / each).exists()] == []
