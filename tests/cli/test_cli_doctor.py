@@ -162,7 +162,11 @@ def test_a_job_that_waits_too_long(examine, staff, tasks, acme, enqueue):
 def test_numbers_that_nobody_adds_up(worker_min, folded_min, is_problem, examine, staff):
     now = metrics.database_clock()
     TaskWorker.objects.update(started_at=now - timedelta(minutes=worker_min))
-    MetricsMark.objects.update(folded_at=now - timedelta(minutes=folded_min))
+    mark = {"system_id": 0, "upto": 0, "open": [], "base_id": 0, "last_id": 0}
+    MetricsMark.objects.update_or_create(
+        id=1, defaults={"folded_at": now - timedelta(minutes=folded_min)},
+        create_defaults={**mark, "folded_at": now - timedelta(minutes=folded_min)},
+    )  # fmt: skip
 
     found, _ = examine()
 

@@ -422,13 +422,13 @@ def test_letters_are_redriven_with_other_arguments_and_only_their_names_are_told
 ) -> None:
     letters = dead(desk, add_task, acme, n=3, number=1)
     with tenant(acme):
-        done = dead_letters.redrive(Letters(task_name=add_task.name), changes={"number": 41}, batch=2)
+        done = dead_letters.redrive(Letters(task_name=add_task.name), changes={"number": 987_654_321}, batch=2)
 
-    assert {str(job(each).args) for each in letters} == {"{'number': 41}"}
+    assert {str(job(each).args) for each in letters} == {"{'number': 987654321}"}
     assert (done.edited, Redrive.objects.get(pk=done.pk).edits) == (["number"], {}), "the values went with its end"
     begun, *batches = TaskAuditLog.objects.filter(act="redrive").order_by("pk")
     assert [each.after["edited"] for each in (begun, *batches)] == [["number"]] * 3
-    assert "41" not in str([begun.after, *(each.after for each in batches)]).replace(str(letters), "")
+    assert "987654321" not in str([begun.after, *(each.after for each in batches)]).replace(str(letters), "")
 
 
 @pytest.mark.parametrize(
