@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.api.speaking import ACME, OTHER, Api
-from youtility_tasks import Retry, Task, members, roster, tenants, tokens
-from youtility_tasks.models import Role
+from tests.people import somebody
+from youtility_tasks import Retry, Task, roster, tenants, tokens
 
 
 def add(*, number: int = 0) -> dict[str, int]:
@@ -45,24 +45,8 @@ def other_tenant(db: None) -> int:
 
 @pytest.fixture
 def person(acme: int, other_tenant: int) -> Callable[[str], User]:
-    """`person("operator")`: somebody with that role in Acme; "other_admin", "nobody", "ops", "superuser" are people, too."""
-
-    def make(kind: str) -> User:
-        found = User.objects.filter(username=kind).first()
-        if found is not None:
-            return found
-        if kind == "superuser":
-            return User.objects.create_superuser(kind)
-        user = User.objects.create_user(kind)
-        if kind == "ops":
-            user.user_permissions.add(Permission.objects.get(codename="ops"))
-        elif kind == "other_admin":
-            members.grant(OTHER, kind, "admin")
-        elif kind in Role.values:
-            members.grant(ACME, kind, kind)
-        return user
-
-    return make
+    """`person("operator")`: see `somebody`."""
+    return somebody
 
 
 @pytest.fixture

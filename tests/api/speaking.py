@@ -7,7 +7,9 @@ from typing import Any
 
 from django.test import Client
 
-ACME, OTHER = 7, 8
+from tests.people import ACME, OTHER
+
+__all__ = ["ACME", "OTHER", "Answer", "Api"]
 
 
 @dataclass

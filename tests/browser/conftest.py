@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.sight import Screen
 from tests.conftest import require_program
-from youtility_tasks import Retry, Task, members, roster
-from youtility_tasks.models import Role
-
-ACME, OTHER = 7, 8
+from tests.people import ACME, OTHER, somebody
+from youtility_tasks import Retry, Task, roster
 
 
 @pytest.fixture(scope="module")
@@ -71,24 +69,8 @@ def other_tenant(transactional_db: None) -> int:
 
 @pytest.fixture
 def person(acme: int, other_tenant: int) -> Callable[[str], User]:
-    """`person("operator")`: somebody with that role in Acme; "other_admin", "nobody", "ops", "superuser" are people, too."""
-
-    def make(kind: str) -> User:
-        found = User.objects.filter(username=kind).first()
-        if found is not None:
-            return found
-        if kind == "superuser":
-            return User.objects.create_superuser(kind)
-        user = User.objects.create_user(kind, password="a long one for tests")
-        if kind == "ops":
-            user.user_permissions.add(Permission.objects.get(codename="ops"))
-        elif kind == "other_admin":
-            members.grant(OTHER, kind, "admin")
-        elif kind in Role.values:
-            members.grant(ACME, kind, kind)
-        return user
-
-    return make
+    """`person("operator")`: see `somebody`."""
+    return somebody
 
 
 def add(*, number: int = 0) -> dict[str, int]:

@@ -13,7 +13,9 @@ from youtility_tasks.models import Job, TaskAuditLog
 
 
 def test_who_is_not_signed_in_signs_in_and_lands_where_they_wanted(screen, person) -> None:
-    person("viewer")
+    viewer = person("viewer")
+    viewer.set_password("a long one for tests")
+    viewer.save()
     mine = screen("anonymous", "workers/?tenant=7")
 
     mine.page.get_by_label("Username").fill("viewer")

@@ -18,19 +18,6 @@ __all__ = ["acme", "add_task", "fail_task", "other_tenant", "person"]
 
 
 @pytest.fixture
-def visit(person: Callable[[str], User]) -> Callable[..., Any]:
-    """`visit("viewer", "queues/")`: the answer that this person gets; with `post={...}` to a form that was sent."""
-
-    def look(kind: str, path: str = "", *, post: dict[str, Any] | None = None) -> Any:
-        client = Client(raise_request_exception=True)
-        if kind != "anonymous":
-            client.force_login(person(kind))
-        return client.get(f"/tasks/{path}") if post is None else client.post(f"/tasks/{path}", post)
-
-    return look
-
-
-@pytest.fixture
 def visitor(person: Callable[[str], User]) -> Callable[[str], Client]:
     """`visitor("viewer")`: their browser, with a session that lasts; "anonymous" is nobody's."""
 
@@ -41,6 +28,17 @@ def visitor(person: Callable[[str], User]) -> Callable[[str], Client]:
         return client
 
     return open_
+
+
+@pytest.fixture
+def visit(visitor: Callable[[str], Client]) -> Callable[..., Any]:
+    """`visit("viewer", "queues/")`: the answer that this person gets; with `post={...}` to a form that was sent."""
+
+    def look(kind: str, path: str = "", *, post: dict[str, Any] | None = None) -> Any:
+        browser = visitor(kind)
+        return browser.get(f"/tasks/{path}") if post is None else browser.post(f"/tasks/{path}", post)
+
+    return look
 
 
 @pytest.fixture
