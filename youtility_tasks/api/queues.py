@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from youtility_tasks import controls, metrics, queues, registry
+from youtility_tasks.addresses import LARGEST_TENANT
 from youtility_tasks.controls import KEEP
 from youtility_tasks.documents import queues as documents
 from youtility_tasks.errors import UnknownTarget
@@ -14,7 +15,7 @@ from youtility_tasks.models.controls import FASTEST, SLOWEST
 from youtility_tasks.problems import Problem
 
 from .endpoints import endpoint
-from .words import LARGEST_TENANT, Given, Instant, Name, OfTenant, Why
+from .words import Given, Instant, Name, OfTenant, Why
 
 
 class Hour(Given):

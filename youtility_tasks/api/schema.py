@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.problems import MEDIA_TYPE
 
 from .endpoints import ENDPOINTS, Endpoint
 from .reading import LONGEST_KEY
-from .words import LARGEST_ID, ProblemDocument
+from .words import ProblemDocument
 
 _REF = "#/components/schemas/{model}"
 _EVERYWHERE = (400, 401, 403, 422, 429, 503)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from youtility_tasks import members, membership, roster, suspension
+from youtility_tasks.addresses import LARGEST_TENANT
 from youtility_tasks.documents import people as documents
 from youtility_tasks.models import Role, Tenant
 from youtility_tasks.problems import Problem
@@ -15,7 +16,7 @@ from youtility_tasks.visits import For
 
 from . import words
 from .endpoints import endpoint
-from .words import LARGEST_TENANT, Given, OfTenant, Why
+from .words import Given, OfTenant, Why
 
 _Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 _Weight = Annotated[int, Field(ge=1, le=1_000)]

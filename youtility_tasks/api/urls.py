@@ -8,6 +8,7 @@ from datetime import date
 from django.urls import path, re_path, register_converter, reverse
 from pydantic import ConfigDict
 
+from youtility_tasks import addresses
 from youtility_tasks.visits import For
 
 from . import (
@@ -27,7 +28,7 @@ from . import (
 from .door import not_found, view_of
 from .endpoints import ENDPOINTS, Endpoint, endpoint
 from .schema import document
-from .words import LARGEST_ID, Given
+from .words import Given
 
 _ROOMS = (
     jobs,
@@ -46,29 +47,6 @@ _ROOMS = (
 """Which put themselves into the table."""
 
 
-class _Id:
-    regex = "[1-9][0-9]{0,18}"
-
-    def to_python(self, value: str) -> int:
-        number = int(value)
-        if number > LARGEST_ID:
-            raise ValueError(value)
-        return number
-
-    def to_url(self, value: int) -> str:
-        return str(value)
-
-
-class _Name:
-    regex = "[^/\x00]{1,128}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
 class _Day:
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 
@@ -81,8 +59,8 @@ class _Day:
 
 app_name = "youtility_tasks_api"
 
-register_converter(_Id, "id")
-register_converter(_Name, "name")
+register_converter(addresses.Id, "id")
+register_converter(addresses.Name, "name")
 register_converter(_Day, "day")
 
 

@@ -11,10 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from youtility_tasks.addresses import LARGEST_ID, LARGEST_TENANT
 from youtility_tasks.audit import LONGEST_REASON
 
-LARGEST_ID = 2**63 - 1
-LARGEST_TENANT = 2**31 - 1
 MOST_ON_A_PAGE = 500
 _EARLIEST, _LATEST = 1900, 9000
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
+from youtility_tasks import addresses
+
 from . import (
     acting,
     audit,
@@ -33,7 +35,6 @@ from . import (
 from .door import view_of
 from .table import PAGES
 from .visit import URLS
-from .words import LARGEST_ID
 
 _ROOMS = (
     overview,
@@ -60,31 +61,8 @@ _ROOMS = (
 """Which put themselves into the tables."""
 
 
-class _Id:
-    regex = "[1-9][0-9]{0,18}"
-
-    def to_python(self, value: str) -> int:
-        number = int(value)
-        if number > LARGEST_ID:
-            raise ValueError(value)
-        return number
-
-    def to_url(self, value: int) -> str:
-        return str(value)
-
-
-class _Word:
-    regex = "[^/\x00]{1,128}"
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-register_converter(_Id, "tasks_id")
-register_converter(_Word, "tasks_word")
+register_converter(addresses.Id, "tasks_id")
+register_converter(addresses.Name, "tasks_word")
 
 app_name = URLS
 urlpatterns = [

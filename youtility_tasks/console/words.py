@@ -11,10 +11,9 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.problems import Problem
 
-LARGEST_ID = 2**63 - 1
-LARGEST_TENANT = 2**31 - 1
 LONGEST_TEXT = 300
 EVERYWHERE = ("tenant", "part", "csp")
 """Words that every page takes."""
