@@ -21,7 +21,7 @@ from youtility_tasks.models import Job, TaskWorker
 from youtility_tasks.problems import Problem
 from youtility_tasks.tenants import ALL
 from youtility_tasks.testing import run_jobs
-from youtility_tasks.visits import For
+from youtility_tasks.visits import EVERYWHERE, For
 
 assert urls.urlpatterns  # the rooms have put themselves into the tables by now
 EVERYBODY = ("viewer", "operator", "admin", "other_admin", "nobody", "ops", "superuser", "anonymous")
@@ -80,6 +80,20 @@ def test_every_act_asks_who_may_before_it_says_what_it_would_touch(
         assert visit("viewer", f"acts/{name}/", post={"reason": "x"}).status_code in (403, 422), name
         assert visit("nobody", f"acts/{name}/", post={"reason": "x"}).status_code == 403, name
         assert visit("anonymous", f"acts/{name}/", post={"reason": "x"}).status_code == 302, name
+
+
+def test_a_door_that_does_not_look_who_comes_would_be_noticed(
+    visit: Callable[..., Any], busy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guards taken away, one by one: what is refused above is let in."""
+    monkeypatch.setattr("youtility_tasks.visits.admit", lambda user, chosen, wanted, scope: EVERYWHERE)
+    with pytest.raises(AssertionError):
+        test_every_page_lets_in_whom_it_is_for("viewer", visit, busy)
+    monkeypatch.undo()
+    monkeypatch.setattr("youtility_tasks.membership.covers", lambda role, act: True)
+    monkeypatch.setattr("youtility_tasks.membership._ask", lambda *_: None)
+    with pytest.raises(AssertionError):
+        test_every_act_asks_who_may_before_it_says_what_it_would_touch(visit, busy)
 
 
 def test_a_word_that_a_page_does_not_know_is_told_with_the_one_that_was_meant(visit, acme: int) -> None:
