@@ -12,11 +12,9 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from youtility_tasks import audit, membership, problems, queries
-from youtility_tasks.conf import settings
+from youtility_tasks import audit, membership, problems
 from youtility_tasks.errors import NotAllowed
 from youtility_tasks.problems import Problem
 from youtility_tasks.visits import For, entered
@@ -217,14 +215,11 @@ def _done(request: HttpRequest, visit: Visit, act: Act) -> HttpResponse:
 
 
 def _run(visit: Visit, act: Act, given: Mapping[str, Any], reason: str) -> Done:
-    with entered(visit.place, visit.user):
+    with reading(visit, act.scope) if act.one_transaction else entered(visit.place, visit.user):
         membership.allow(act.needs, visit.tenant_id)
-        if not act.one_transaction:
-            return act.run(visit, given, reason)
-        with transaction.atomic(using=settings().database):
-            queries.fetch("bound_transaction", {"deadline_ms": int(settings().api_statement_s * 1_000)})
+        if act.one_transaction:
             enter_look(visit)
-            return act.run(visit, given, reason)
+        return act.run(visit, given, reason)
 
 
 def _refusal(error: Exception) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from youtility_tasks import membership, middleware, tenants
+from youtility_tasks.addresses import LARGEST_TENANT
 from youtility_tasks.models import Tenant
 from youtility_tasks.problems import Problem
 from youtility_tasks.visits import For
 
-from .door import guarded
+from .door import came_from, guarded
 from .table import page
 from .visit import URLS, Shown, Visit
-from .words import LARGEST_TENANT
 
 
 @page("choose/", scope=For.ANYBODY, takes=("next",), tab="")
@@ -39,6 +38,4 @@ chosen = guarded(For.ANYBODY, _chosen, methods=("POST",))
 
 
 def _back(request: HttpRequest) -> str:
-    given = request.POST.get("next") or request.GET.get("next") or ""
-    overview = reverse(f"{URLS}:overview")
-    return given if given.startswith(overview) and url_has_allowed_host_and_scheme(given, None) else overview
+    return came_from(request) or reverse(f"{URLS}:overview")

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from youtility_tasks import controls, metrics
+from youtility_tasks.addresses import LARGEST_TENANT
 from youtility_tasks.controls import KEEP, Control
 from youtility_tasks.errors import NothingToLift
 from youtility_tasks.models import QueueControl
@@ -15,7 +16,6 @@ from youtility_tasks.models import QueueControl
 from .acting import Act, Done, Form, Proposal, act
 from .tags import number, rate
 from .visit import Visit
-from .words import LARGEST_TENANT
 
 _RATES = {"second": 1.0, "minute": 60.0, "hour": 3_600.0, "day": 86_400.0}
 

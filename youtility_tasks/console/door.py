@@ -25,6 +25,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import csrf_exempt
 
 from youtility_tasks import membership, problems, queries, tenants, visits
+from youtility_tasks.addresses import LARGEST_TENANT
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import CHOSEN, FINDS_OUT_ITSELF
@@ -35,7 +36,7 @@ from youtility_tasks.visits import For, Place
 from .rendering import rendered
 from .table import Page
 from .visit import URLS, Shown, Visit
-from .words import LARGEST_TENANT, Words
+from .words import Words
 
 NOWHERE = Place(None, Role.VIEWER)
 """Of a page that shows nothing of a tenant."""

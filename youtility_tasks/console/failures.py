@@ -11,6 +11,7 @@ from django import forms
 from django.utils import timezone
 
 from youtility_tasks import dead_letters, history, listing, operations
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.documents import jobs as documents
 from youtility_tasks.documents import operations as acts
@@ -27,7 +28,6 @@ from .looking import enter_contents
 from .table import page
 from .tags import number
 from .visit import Shown, Visit
-from .words import LARGEST_ID
 
 GROUPS, LETTERS, _STEPS = 50, 20, 60
 _DONE_LATELY = 10

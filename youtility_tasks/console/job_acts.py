@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from django import forms
 
 from youtility_tasks import acts, history
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.errors import JobNotFound
 from youtility_tasks.history import JobStory
 from youtility_tasks.status import JobStatus
 
 from .acting import Act, Done, Proposal, act
 from .visit import Visit
-from .words import LARGEST_ID
 
 
 class _OneJob(forms.Form):

@@ -9,12 +9,12 @@ from django import forms
 
 from youtility_tasks import acts
 from youtility_tasks.acts import Acts
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.errors import Refused
 from youtility_tasks.status import JobStatus
 
 from .acting import Act, Done, Proposal, act
 from .visit import Visit
-from .words import LARGEST_ID
 
 MOST = 200
 """Jobs chosen by hand; for more there are operations."""

@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from youtility_tasks import operations as house
 from youtility_tasks import search
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.conf import settings
 from youtility_tasks.documents import operations as documents
 from youtility_tasks.errors import Refused
@@ -22,7 +23,7 @@ from .acting import Act, Done, Form, Proposal, act
 from .table import page
 from .tags import number, span
 from .visit import Shown, Visit
-from .words import LARGEST_ID, Words
+from .words import Words
 
 ROWS = 50
 _TITLES = {

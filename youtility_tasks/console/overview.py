@@ -12,6 +12,7 @@ from youtility_tasks.metrics import QueueNumbers, Summary
 
 from . import charts
 from .charts import SPANS
+from .queues import line
 from .table import page
 from .tags import span as _span
 from .visit import Shown, Visit
@@ -43,7 +44,7 @@ def overview(visit: Visit) -> Shown:
     context = {
         "tiles": _tiles(visit, numbers, total, by_queue, troubles),
         "troubles": [_line(visit, each) for each in troubles],
-        "queues": [_queue(each, by_queue.get(each.queue_name)) for each in numbers],
+        "queues": [line(each, by_queue.get(each.queue_name)) for each in numbers],
         "span": word,
     }
     return Shown("overview_now.html" if visit.part == "now" else "overview.html", "Overview", context)
@@ -97,21 +98,10 @@ def _tiles(
     ]  # fmt: skip
 
 
-def _queue(numbers: QueueNumbers, lately: Summary | None) -> dict[str, Any]:
-    promised = objectives.of_queue(numbers.queue_name)
-    return {
-        "name": numbers.queue_name,
-        "now": numbers,
-        "lately": lately,
-        "promised": promised,
-        "is_late": numbers.oldest_s > promised.start_within_s,
-    }
-
-
 def _line(visit: Visit, trouble: Trouble) -> dict[str, Any]:
-    """The trouble, and the one button that goes with it: (label, act or "", address or what the act is given)."""
+    """The trouble, and the one button that goes with it: an act and what it is given, or a label and an address."""
     facts = trouble.facts
-    line: dict[str, Any] = {"trouble": trouble, "act": "", "label": "", "address": "", "target": {}}
+    line: dict[str, Any] = {"trouble": trouble, "act": "", "label": "", "address": ""}
     pause = facts if trouble.kind is Kind.PAUSED else facts.get("pause")
     if pause and (visit.is_ops or pause["tenant"] == visit.tenant_id):
         named = {name: pause[name] or "" for name in ("queue", "task")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from youtility_tasks import attention, controls, metrics, objectives, queries
+from youtility_tasks import controls, metrics, objectives, queries
 from youtility_tasks import queues as known_queues
 from youtility_tasks.conf import settings
 from youtility_tasks.documents import queues as documents
@@ -26,7 +26,7 @@ def queues(visit: Visit) -> Shown:
     _, by_queue, _ = metrics.last_hour(tenant_id=visit.tenant_id)
     found = [documents.control(each) for each in controls.listing()]
     now = metrics.glance(tenant_id=visit.tenant_id).queues
-    lines = [_line(each, by_queue.get(each.queue_name), slots.get(each.queue_name), found) for each in now]
+    lines = [line(each, by_queue.get(each.queue_name), slots.get(each.queue_name), found) for each in now]
     _hold_back(now, found)
     return Shown("queues.html", "Queues and limits", {"queues": lines, "controls": found})
 
@@ -39,9 +39,13 @@ def _hold_back(now: Sequence[QueueNumbers], found: list[dict[str, Any]]) -> None
             each["parked"] = waiting.get(each["queue"], each["parked"])
 
 
-def _line(
-    numbers: QueueNumbers, lately: Summary | None, slots: int | None, found: list[dict[str, Any]]
+def line(
+    numbers: QueueNumbers,
+    lately: Summary | None = None,
+    slots: int | None = None,
+    found: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
+    """One queue as a row shows it: how it stands by what it promises, and its pause among these controls."""
     promised = objectives.of_queue(numbers.queue_name)
     whole = [each for each in found if each["queue"] == numbers.queue_name and each["task"] is None]
     return {
@@ -73,13 +77,12 @@ def queue(visit: Visit, queue_name: str) -> Shown:
     by_task = metrics.summary(since=since, until=until, by="task", tenant_id=visit.tenant_id, queue_name=queue_name)
     _hold_back([numbers], found)
     context = {
-        "queue": _line(numbers, None, None, found),
+        "queue": line(numbers, found=found),
         "controls": found,
         "tasks": sorted(by_task, key=lambda each: -each.attempt_count),
         "workers": _workers(queue_name) if visit.is_ops else None,
         "shares": _shares(all_of_them, queue_name) if visit.is_ops and visit.tenant_id is None else None,
         "span": word,
-        "lately_s": attention.LATELY_S,
     }
     return Shown("queue.html", queue_name, context)
 

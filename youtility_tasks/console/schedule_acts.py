@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 
 from youtility_tasks import schedules
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.errors import Refused, UnknownZone, WrongSchedule
 from youtility_tasks.models import ScheduledTask
 from youtility_tasks.schedules import editing, looking, reading, words
@@ -19,7 +20,6 @@ from . import schedule_forms
 from .acting import Act, Done, Form, Proposal, act
 from .schedule_forms import Instant, NewScheduleForm, ScheduleForm
 from .visit import Visit
-from .words import LARGEST_ID
 
 
 class _OneSchedule(forms.Form):

@@ -9,6 +9,7 @@ from typing import Any
 
 from youtility_tasks import membership, queues, registry
 from youtility_tasks import schedules as house
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.errors import EnqueueError, Refused
 from youtility_tasks.models import ScheduledTask, TaskAuditLog
 from youtility_tasks.models.schedules import Reason
@@ -23,7 +24,6 @@ from .schedule_forms import NewScheduleForm, ScheduleForm
 from .spark import spark
 from .table import page
 from .visit import Shown, Visit
-from .words import LARGEST_ID
 
 _PAGE = 30
 _OCCURRENCES = 25

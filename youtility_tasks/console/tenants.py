@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from youtility_tasks import controls, members, metrics, roster, suspension
+from youtility_tasks.addresses import LARGEST_TENANT
 from youtility_tasks.documents import people as documents
 from youtility_tasks.documents import queues as queue_documents
 from youtility_tasks.errors import Refused
@@ -20,7 +21,6 @@ from youtility_tasks.visits import For
 from .acting import Act, Done, Form, Proposal, act
 from .table import page
 from .visit import Shown, Visit
-from .words import LARGEST_TENANT
 
 _A_PAGE = 100
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from youtility_tasks import membership
-from youtility_tasks.visits import EVERYWHERE, Place
+from youtility_tasks.visits import Place
 
 from .words import Words
 
@@ -81,6 +81,3 @@ class Shown:
     title: str
     context: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
-
-
-__all__ = ["EVERYWHERE", "URLS", "Place", "Shown", "Visit"]

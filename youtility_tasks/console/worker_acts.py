@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from youtility_tasks import orders
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.conf import settings
 from youtility_tasks.models import Job, TaskWorker
 from youtility_tasks.status import Order
@@ -16,7 +17,6 @@ from youtility_tasks.visits import For
 from .acting import Act, Done, Proposal, act
 from .tags import number, span
 from .visit import Visit
-from .words import LARGEST_ID
 
 
 class _OneWorker(forms.Form):

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 
+from youtility_tasks.addresses import LARGEST_ID
 from youtility_tasks.errors import NotJson, Refused, SignalRefused, TooDeep, TooLarge, WrongWorkflow
 from youtility_tasks.models import TaskWorkflow
 from youtility_tasks.visits import For
@@ -15,7 +16,6 @@ from youtility_tasks.workflows.runs import RetryMode
 
 from .acting import Act, Done, Form, Proposal, act
 from .visit import Visit
-from .words import LARGEST_ID
 
 _MODES = {
     RetryMode.FAILED: "Only what failed",
