@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from tests.api.speaking import ACME, OTHER, Api
-from tests.people import somebody
+from tests.somebody import somebody
 from youtility_tasks import Retry, Task, roster, tenants, tokens
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.test import Client
 
-from tests.people import ACME, OTHER
+from tests.somebody import ACME, OTHER
 
 __all__ = ["ACME", "OTHER", "Answer", "Api"]
 

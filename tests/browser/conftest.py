@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.sight import Screen
 from tests.conftest import require_program
-from tests.people import ACME, OTHER, somebody
+from tests.somebody import ACME, OTHER, somebody
 from youtility_tasks import Retry, Task, roster
 
 
