@@ -387,11 +387,22 @@ def check_that_a_duty_is_done_once() -> None:
 def test_a_duty_is_due_again_only_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with undone():
         check_that_a_duty_is_done_once()
-    read, guard = queries.statement, "\n WHERE d.begun_at <= clock_timestamp() - %(every_s)s * interval '1 second'"
-    assert guard in read("begin_duty")
-    monkeypatch.setattr(queries, "statement", lambda name: read(name).replace(guard, "\n WHERE %(every_s)s > 0"))
+    look = "\n WHERE d.begun_at IS NULL OR d.begun_at <= clock_timestamp() - w.every_s * interval '1 second'"
+    guard = "\n WHERE d.begun_at <= clock_timestamp() - %(every_s)s * interval '1 second'"
+    alter(monkeypatch, "due_duties", look, "")  # as for a worker whose look was before another one began
+    with undone():
+        check_that_a_duty_is_done_once()
+    alter(monkeypatch, "begin_duty", guard, "\n WHERE %(every_s)s > 0")
     with undone(), pytest.raises(AssertionError):
         check_that_a_duty_is_done_once()
+
+
+def alter(monkeypatch: pytest.MonkeyPatch, name: str, old: str, new: str) -> None:
+    read = queries.statement
+    assert old in read(name)
+    monkeypatch.setattr(
+        queries, "statement", lambda asked: read(asked).replace(old, new) if asked == name else read(asked)
+    )
 
 
 def test_a_duty_that_fails_is_remembered_and_the_others_are_done(

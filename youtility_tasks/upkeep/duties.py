@@ -112,9 +112,13 @@ def run_due(leave: Callable[[], bool] = lambda: False) -> dict[str, int]:
     A duty that fails is logged and remembered, and the others go on; one that reached its limit is due again at once.
     """
     done: dict[str, int] = {}
+    asked = {"names": [duty.name for duty in DUTIES], "every_s": [duty.every_s for duty in DUTIES]}
+    due = {name for (name,) in queries.fetch("due_duties", asked)}  # once for all: most often none is
     for duty in DUTIES:
         if leave():
             break
+        if duty.name not in due:
+            continue
         rows = queries.fetch("begin_duty", {"name": duty.name, "every_s": duty.every_s})
         if not rows:
             continue
