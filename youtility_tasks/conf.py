@@ -100,7 +100,7 @@ class Settings:
     """Between two renewals of a worker's lease."""
     lease_s: float = 10.0
     """Silence after which a worker's jobs are rescued by any other worker; at least three renewals long."""
-    rescue_interval_s: float = 2.5
+    rescue_interval_s: float = 3.0
     """Between two looks for silent workers."""
     poll_interval_s: float = 5.0
     """Longest wait for work when no notification comes."""

@@ -59,7 +59,10 @@ def ways(house: House, part: str | None) -> set[tuple[str, str]]:
         assert len(ask("pump", **pump, ended=json.dumps(ended), n=50)[-1][0]) == 50
         ask("renew", worker_id=worker_id, held="[]", status="running", children="[]", memory_bytes=1)
         ask("rescue", lease_s=1000, max_rescues=3)
-        ask("next_due", queue_name="email", worker_id=worker_id)
+        due = ask("next_due", queue_name="email", worker_id=worker_id)[0]
+        polled, pumped = ask("poll", **pump, ended=None, n=0)[-1], ask("pump", **pump, ended=None, n=0)[-1]
+        assert polled[: len(pumped)] == pumped
+        assert polled[len(pumped) :] == (pytest.approx(due[0], abs=5), due[1])
     way = re.compile(r"((?:Index Only|Index|Seq|Bitmap Heap) Scan)(?: Backward)?(?: using| on) (\S+)")
     return {found for text in said for found in way.findall(text)}
 

@@ -106,6 +106,10 @@ class Worker:
         """Told to claim nothing more; told to leave, and to be followed by nobody."""
         self.wake = asyncio.Event()
         self.may_have_work = True
+        self.is_poll = False
+        """Whether the next claim is made only because time has passed; such a one most often finds nothing."""
+        self.polled_due: tuple[float | None, bool] | None = None
+        """What `_next_due` would say, of the claim just made; None if it was not asked or has claimed."""
         self.later_looks: list[asyncio.TimerHandle] = []
         self.looked_for_free = False
         """While draining: the last claim was made for a job whose lock had just come free."""
@@ -218,7 +222,8 @@ class Worker:
                 not self.holdings.jobs or time.monotonic() > self.stop_at + _LONGEST_DEATH_S
             ):
                 return
-            due_s, waits_for_lock = await self._next_due() if self._room() else (None, False)
+            due_s, waits_for_lock = self.polled_due or (await self._next_due() if self._room() else (None, False))
+            self.polled_due = None
             is_late = waits_for_lock or (due_s is not None and due_s <= 0)
             if self.drain and not (self.holdings.jobs or self.may_have_work or is_late or self.controlled is not None):
                 if not await self._waits_elsewhere():
@@ -235,7 +240,7 @@ class Worker:
                 async with asyncio.timeout(idle_s):
                     await self.wake.wait()
             except TimeoutError:
-                self.may_have_work = True
+                self.may_have_work = self.is_poll = True
 
     def _wanted(self) -> int:
         """How many jobs to ask for now."""
@@ -254,12 +259,13 @@ class Worker:
             sent, resent = self.holdings.send(self.most, but_not=self.told.unwritten())
             if not sent and not wanted:
                 return
+            is_poll, self.is_poll, self.polled_due = self.is_poll and wanted > 0 and not sent, False, None
             if wanted:
                 self.may_have_work = False  # set again by whatever happens while the round trip is under way
             if sent:
                 failpoints.reach("before_finish")
             *claimed, answer = await self.link.ask(
-                "pump",
+                "poll" if is_poll else "pump",
                 worker_id=self.lease.worker_id,
                 host=self.lease.host,
                 ended=json.dumps([each.as_row() for each in sent.values()]) if sent else None,
@@ -271,6 +277,9 @@ class Worker:
             if claimed:
                 self.looked_for_free = False
                 failpoints.reach("after_claim")
+            if is_poll:
+                self.polled_due = None if claimed else (answer[-2], answer[-1])
+                claimed = [row[:-2] for row in claimed]
             self._confirm(sent, set(answer[0]), resent)
             if not self.lease.is_over():  # if it is, the next renewal gives them back, and nothing begins here
                 self._take(claimed)
