@@ -20,7 +20,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from youtility_tasks import context, failpoints, foreign, history, notes, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, SoftTimeLimit, UnknownTask
+from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, SoftTimeLimit, TryAgain, UnknownTask
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
 from youtility_tasks.secrets import scrubbing, sealing
 from youtility_tasks.tenancy import token
@@ -30,6 +30,9 @@ from . import output, telling
 
 _NO_LIMIT_S = 3_600.0
 _MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
+
+time_is_up: list[type[SoftTimeLimit]] = [SoftTimeLimit]
+"""What is raised in a task whose time is up; `celery_bridge` puts a subclass there that is Celery's own error, too."""
 
 logger = logging.getLogger(__name__)
 
@@ -394,7 +397,9 @@ def _ending(
             ending["result"] = run.stored_result
     else:
         ending["happened"] = Happened.ABORTED if run._reason is AbortRequested else classify(error)
-        if run._reason is SoftTimeLimit:
+        if ending["happened"] is Happened.ASKED and isinstance(error, TryAgain):
+            ending["asked_s"] = error.delay_s
+        elif run._reason is not None and issubclass(run._reason, SoftTimeLimit):
             ending["happened"] = Happened.TIMED_OUT
         ending["error_class"], ending["error_message"], ending["traceback"] = _told(run, error)
     return ending
@@ -413,6 +418,8 @@ def _final(run: Run, error: BaseException) -> tuple[str, str, str] | None:
 
 def _told(run: Run, error: BaseException) -> tuple[str, str, str]:
     """Class, message and traceback of an error as they are kept."""
+    if isinstance(error, TryAgain) and error.__cause__ is not None:
+        error = error.__cause__
     kind = type(error)
     # Scrubbed before it is cut: half a value is a value, too.
     scrub = str if run.hidden is None else run.hidden.text
