@@ -44,12 +44,12 @@ __all__ = [
 ]
 
 _HOME = {
-    "AsyncResult": "results",
+    "AsyncResult": "groups",
     "Celery": "app",
     "EagerResult": "results",
     "GroupResult": "groups",
     "ResultSet": "groups",
-    "Signature": "signatures",
+    "Signature": "canvas",
     "Task": "task",
     "allow_join_result": "results",
     "chain": "canvas",
@@ -57,10 +57,10 @@ _HOME = {
     "chunks": "canvas",
     "current_task": "task",
     "group": "canvas",
-    "maybe_signature": "signatures",
+    "maybe_signature": "canvas",
     "shared_task": "declare",
-    "signature": "signatures",
-    "subtask": "signatures",
+    "signature": "canvas",
+    "subtask": "canvas",
     "xmap": "canvas",
     "xstarmap": "canvas",
 }

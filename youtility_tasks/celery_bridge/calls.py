@@ -6,25 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import NotOfCelery
 
-from . import absent, sides
+from . import sides
 from .canvas import chunks, xmap, xstarmap
 from .positions import by_name
-from .results import AsyncResult
 from .signatures import Signature
 
-__all__ = ["apply_async", "attribute", "by_name", "refuse_attribute", "result"]
+__all__ = ["apply_async", "attribute", "by_name"]
 
 
 def apply_async(task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any:
     """Have the call run, on the side that its route says. Raises a subclass of EnqueueError, and then nothing was written."""
     return sides.send(task, args, kwargs, options)
-
-
-def result(job_id: str | int) -> AsyncResult:
-    """The job with this id."""
-    return AsyncResult(job_id)
 
 
 _CANVAS: Mapping[str, Callable[[Task], Any]] = {
@@ -43,10 +36,3 @@ def attribute(task: Task, name: str) -> Any:
     """What Celery's call sites expect of a task by this name; None for a name that is none of these."""
     made = _CANVAS.get(name)
     return None if made is None else made(task)
-
-
-def refuse_attribute(task: Task, name: str) -> NotOfCelery | None:
-    """The error for an attribute that only a task of Celery's has; None for a name that means nothing there, either."""
-    return (
-        absent.refuse_attribute(f"Task {task.task_name!r}", name, absent.OF_TASKS) if name in absent.OF_TASKS else None
-    )

@@ -12,7 +12,20 @@ from youtility_tasks.errors import NotOfCelery
 from . import config, sides
 from .groups import GroupResult
 from .results import AsyncResult
-from .signatures import Signature, copied, maybe_signature
+from .signatures import Signature, copied, maybe_signature, signature, subtask
+
+__all__ = [
+    "Signature",
+    "chain",
+    "chord",
+    "chunks",
+    "group",
+    "maybe_signature",
+    "signature",
+    "subtask",
+    "xmap",
+    "xstarmap",
+]
 
 
 class _Canvas(Signature):

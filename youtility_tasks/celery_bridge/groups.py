@@ -11,6 +11,8 @@ from youtility_tasks.errors import ResultTimeout
 from . import looking, results, states
 from .results import AsyncResult
 
+__all__ = ["AsyncResult", "GroupResult", "ResultSet"]
+
 
 class ResultSet:
     """Several results, looked at together."""
