@@ -91,7 +91,7 @@ def enter(made: Task, name: str, options: Mapping[str, Any], function: Callable[
         **{"tenant": "all", **others},
     )(_entry(made, function))
     known.tasks[name] = made
-    run.time_is_up[:] = [exceptions.time_is_up()]
+    run.time_is_up[:], run.on_expired[:] = [exceptions.time_is_up()], [tracing.tell_expired]
     for tell in on_declared:
         tell(made)
     return made

@@ -17,6 +17,11 @@ class Dropped(AbortRequested):
     """The task said that its job is to end without an outcome (`Ignore`, `Reject`)."""
 
 
+def is_dropped(error_class: str) -> bool:
+    """Whether an attempt of which the history has this error was ended by its task so that nothing comes of it."""
+    return error_class == f"{Dropped.__module__}.{Dropped.__qualname__}"
+
+
 class _CeleryError(Exception):
     """The root of those that a task raises."""
 

@@ -98,7 +98,7 @@ def of_story(known: JobStory | None, known_as: str) -> Look | None:
         said = notes.kept_by(known.job_id)
         if isinstance(said, dict) and saying.STATE in said:
             state, result = said[saying.STATE], plain.opened(said.get(saying.META))
-    elif known.status is JobStatus.ABORTED and last is not None and _was_dropped(last.error_class):
+    elif known.status is JobStatus.ABORTED and last is not None and exceptions.is_dropped(last.error_class):
         state = last.error_message or states.IGNORED
     args, kwargs = known.args.get("args"), known.args.get("kwargs")
     call = (
@@ -158,10 +158,6 @@ def _is_bare(kwargs: dict[str, Any]) -> bool:
     return (kwargs.get("$celery") or {}).get("before") is None
 
 
-def _was_dropped(error_class: str) -> bool:
-    return error_class.endswith(f".{exceptions.Dropped.__qualname__}")
-
-
 def _failure(known: JobStory, known_as: str, state: str) -> NoResult | None:
     """Why there is no result and will be none; None for a job that ended well, or has not ended."""
     if known.status in (JobStatus.TODO, JobStatus.DOING, JobStatus.SUCCEEDED):
@@ -172,7 +168,11 @@ def _failure(known: JobStory, known_as: str, state: str) -> NoResult | None:
         return tracing.raised(known_as, known.task_name, last.error_class if last else "", said)
     if last is not None and last.outcome == Outcome.EXPIRED:
         return JobRevoked(known_as, known.task_name, said)
-    why = f"it ended as {state}" if last is not None and _was_dropped(last.error_class) else f"{known.status}. {said}"
+    why = (
+        f"it ended as {state}"
+        if last is not None and exceptions.is_dropped(last.error_class)
+        else f"{known.status}. {said}"
+    )
     return JobRevoked(known_as, known.task_name, why.rstrip())
 
 
@@ -194,7 +194,7 @@ def _of_step(place: Place, known_as: str) -> Look | None:
         case "failed":
             return ended.look(states.FAILURE, ended.failure())
         case "cancelled" | "aborted":
-            dropped = _was_dropped(step.error_class)
+            dropped = exceptions.is_dropped(step.error_class)
             state = (step.error_message or states.IGNORED) if dropped else states.REVOKED
             return ended.look(state, JobRevoked(known_as, step.task_name, step.error_message or step.status))
         case "skipped":

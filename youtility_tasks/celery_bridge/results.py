@@ -15,7 +15,7 @@ from youtility_tasks import acts, running
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import JobNotFound, NoResult, Refused, ResultTimeout, WaitRefused, WrongOption
 
-from . import absent, looking, states
+from . import absent, looking, states, tracing
 from .looking import Look
 
 _FIRST_LOOK_S = 0.02
@@ -231,8 +231,8 @@ class AsyncResult:
                 raise
             except Refused:
                 return  # it has ended meanwhile
-            for tell in on_revoked:
-                tell(self.id, known)
+            if known.is_waiting:  # a running one tells of it itself
+                tracing.tell_revoked(known.task_name, self.id, known.args or (), known.kwargs or {})
 
     # -- as an object
 
@@ -280,8 +280,6 @@ class AsyncResult:
 
 group_of: list[Callable[[list[str]], Any]] = []
 """Makes a GroupResult of its members' ids; `groups.py` puts it there."""
-on_revoked: list[Callable[[str, Look], None]] = []
-"""Called when a call was revoked here."""
 
 
 class EagerResult(AsyncResult):

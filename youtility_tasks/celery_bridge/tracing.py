@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from youtility_tasks import running
 from youtility_tasks.context import TaskContext
 from youtility_tasks.errors import AbortRequested, BadInput, Expired, JobFailed, TryAgain
+from youtility_tasks.workers.run import Assignment
 
-from . import exceptions, plain, request, retrying, saying, signals, states
+from . import exceptions, known, plain, request, retrying, saying, signals, states
 from .request import ARGS, HEADERS, Request
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def run(task: Task, context: TaskContext, args: Sequence[Any], kwargs: Mapping[s
     """Run one attempt as a job. Returns what the history keeps; raises what our queue is to make of it."""
     call = unfolded(args, kwargs)
     if "errors" in call.headers:
-        if call.failure is None or str(call.failure.get("class")).endswith(f".{exceptions.Dropped.__qualname__}"):
+        if call.failure is None or exceptions.is_dropped(str(call.failure.get("class"))):
             return None  # nothing has failed, or nobody is to hear of it
         call = replace(call, args=_of_failure(task, call))
     now = _request(task, context, call)
@@ -151,6 +152,26 @@ def _meant(
         sender=task, task_id=now.id, exception=error, args=now.args, kwargs=now.kwargs, traceback=info.tb, einfo=info
     )
     return states.FAILURE, error, error
+
+
+def tell_revoked(
+    task_name: str,
+    known_as: str,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    expired: bool = False,
+) -> None:
+    """Send `task_revoked` for a job that ends without its body."""
+    whose = known.tasks.get(task_name)
+    if whose is not None:
+        ended = Request(id=known_as, task=task_name, args=args, kwargs=kwargs or {}, called_directly=False)
+        signals.task_revoked.send(sender=whose, request=ended, terminated=False, signum=None, expired=expired)
+
+
+def tell_expired(job: Assignment) -> None:
+    """The same for one whose turn came too late."""
+    tell_revoked(job.task_name, str(job.job_id), expired=True)
 
 
 def _say(hook: Callable[..., Any], *said: Any) -> None:

@@ -11,7 +11,7 @@ import resource
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,9 @@ _MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
 
 time_is_up: list[type[SoftTimeLimit]] = [SoftTimeLimit]
 """What is raised in a task whose time is up; `celery_bridge` puts a subclass there that is Celery's own error, too."""
+
+on_expired: list[Callable[[Assignment], None]] = []
+"""Called, in the child, for a job whose turn came too late."""
 
 logger = logging.getLogger(__name__)
 
@@ -287,6 +290,8 @@ def _surroundings(run: Run, *, tells: bool = True) -> Iterator[tuple[Task, list[
     if isinstance(job.args, BadInput):
         raise job.args
     if job.begin_by is not None and time.monotonic() > job.begin_by:
+        for tell in on_expired:
+            tell(job)
         raise Expired(time.monotonic() - job.begin_by)
     failpoints.reach("before_start")
     stored, workflow_id = job.args, None

@@ -170,6 +170,7 @@ def test_a_job_that_came_too_late_is_revoked(app: Any, desk: Desk) -> None:
     run_jobs()
 
     assert result.state == "REVOKED"
+    assert ("revoked", app.add.name, False, True) in app.heard
     with pytest.raises(errors.JobRevoked):
         result.get()
 
