@@ -39,6 +39,7 @@ class YoutilityTasksConfig(AppConfig):
             stock.offer(declared)
         declaration.celery_face[:] = [face]
         registry.on_register.append(stock.offer)
+        face.ready()
         registry.finders.append(face.find)
         registry.finders.append(adopted.find)
         defaults.sources.append(periodic.declared)

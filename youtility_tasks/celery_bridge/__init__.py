@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import exceptions, signals, states
-    from .app import Celery
+    from .app import Celery, shared_task
     from .canvas import chain, chord, chunks, group, xmap, xstarmap
-    from .declare import shared_task
     from .groups import GroupResult, ResultSet
     from .results import AsyncResult, EagerResult, allow_join_result
     from .signatures import Signature, maybe_signature, signature, subtask
@@ -58,7 +57,7 @@ _HOME = {
     "current_task": "task",
     "group": "canvas",
     "maybe_signature": "canvas",
-    "shared_task": "declare",
+    "shared_task": "app",
     "signature": "canvas",
     "subtask": "canvas",
     "xmap": "canvas",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -40,12 +40,19 @@ _LOWEST = 9
 class Conf(Mapping[str, Any]):
     """`app.conf`: `app.conf.task_always_eager = True`, `app.conf.update(...)`, `app.conf["timezone"]`."""
 
+    before_schedules: list[Callable[[], None]]
+    """Called before `beat_schedule` is told: who enters some into it."""
+
     def __init__(self) -> None:
         object.__setattr__(self, "_said", {})
         object.__setattr__(self, "_namespace", "CELERY")
+        object.__setattr__(self, "before_schedules", [])
 
     def __getitem__(self, name: str) -> Any:
         said = object.__getattribute__(self, "_said")
+        if name == "beat_schedule":
+            for add in self.before_schedules:
+                add()
         if name in said:
             return said[name]
         namespace = object.__getattribute__(self, "_namespace")
@@ -83,13 +90,16 @@ class Conf(Mapping[str, Any]):
                 _check(name, value)
                 object.__getattribute__(self, "_said")[name] = value
 
+    def check(self) -> None:
+        """Raise NotOfCelery for a setting, Django's too, that cannot be carried."""
+        for name in DEFAULTS.keys() - {"beat_schedule"}:
+            _check(name, self[name])
+
     def from_object(self, source: Any, namespace: str | None) -> None:
         """Take the settings of a module or class (by its name, too); Django's own are read as they are when somebody asks."""
         if source == "django.conf:settings" or source is django_settings:
             object.__setattr__(self, "_namespace", namespace or "")
-            for name in DEFAULTS:
-                _check(name, self[name])
-            return
+            return  # they are checked when they are there
         prefix = f"{namespace}_" if namespace else ""
         for name in dir(source):
             if name.startswith(prefix) and re.fullmatch(r"[A-Za-z]\w*", name):
@@ -100,8 +110,8 @@ def _check(name: str, value: Any) -> None:
     flaw = None
     if name in ("task_serializer", "result_serializer") and value not in (None, "json"):
         flaw = "arguments and results are JSON: pass ids and plain values (instants, UUIDs and decimals go as they are)"
-    elif name == "accept_content" and value and any(each not in ("json", "application/json") for each in value):
-        flaw = "only JSON is read: name 'json' alone"
+    elif name == "accept_content" and value and not {"json", "application/json"} & set(value):
+        flaw = "only JSON is read: name 'json', too"
     elif name == "task_default_rate_limit" and value:
         flaw = "a rate is set for all workers together, at run time: `manage_task_queue limits`"
     if flaw:

@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature
-from typing import Any, overload
+from typing import Any
 
 from youtility_tasks import registry
 from youtility_tasks.context import TaskContext
@@ -22,21 +22,6 @@ _CONTEXT = Parameter("context", Parameter.POSITIONAL_ONLY)
 
 on_declared: list[Callable[[Task], None]] = []
 """Called with each task as it is declared; the side of Celery makes one of its own of it."""
-
-
-@overload
-def shared_task(function: Callable[..., Any], /) -> Task: ...
-@overload
-def shared_task(**options: Any) -> Callable[[Callable[..., Any]], Task]: ...
-def shared_task(*args: Any, **options: Any) -> Any:
-    """As Celery's: `@shared_task`, `@shared_task(bind=True, autoretry_for=(OSError,), retry_backoff=True, ...)`.
-
-    Takes Celery's options of a task, and of ours `tenant` ("all" unless you say "one"), `isolated` and `record_at_once`. Raises NotOfCelery,
-    as the module is imported, for what cannot be carried over, with the way out.
-    """
-    if args and callable(args[0]):
-        return declare(args[0], options)
-    return lambda function: declare(function, options)
 
 
 def declare(
@@ -70,6 +55,7 @@ def declare(
 
 def enter(made: Task, name: str, options: Mapping[str, Any], function: Callable[..., Any]) -> Task:
     """Make a task known by this name, to us and to our queue."""
+    config.conf.check()
     made.name = name
     for key, value in {**config.annotated(name), **options}.items():
         if key not in _OF_HOUSE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,12 @@ def refuse_attribute(task: Task, name: str) -> NotOfCelery | None:
     return (
         absent.refuse_attribute(f"Task {task.task_name!r}", name, absent.OF_TASKS) if name in absent.OF_TASKS else None
     )
+
+
+def ready() -> None:
+    """Django is: a Celery application, if there is one, may go on."""
+    if f"{__package__}.app" in sys.modules:
+        _module("app").ready()
 
 
 def find(name: str) -> Task | None:
