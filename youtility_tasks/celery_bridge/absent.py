@@ -90,7 +90,6 @@ DECLARED: Mapping[str, str] = {
     "strategy": "leave it out: a worker's child runs the task",
     "Strategy": "leave it out: a worker's child runs the task",
     "Request": "leave it out; what a base's hooks need is in `self.request`",
-    "pydantic": "take the plain values, and make the model in the task",
     "shadow_name": "declare another task that calls the same function",
 }
 """Options of a declaration."""

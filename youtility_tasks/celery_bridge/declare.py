@@ -13,7 +13,7 @@ from youtility_tasks.context import TaskContext
 from youtility_tasks.errors import ConfigurationError, NotOfCelery
 from youtility_tasks.workers import run
 
-from . import absent, config, exceptions, known, tracing
+from . import absent, config, exceptions, known, tracing, validating
 from .task import Task
 
 _OF_HOUSE = ("tenant", "isolated", "record_at_once")
@@ -40,6 +40,14 @@ def declare(
             "`youtility_tasks.task`: it then runs on a loop."
         )
     name = name or name_of(function, main)
+    if said.pop("pydantic", False):
+        function = validating.validated(
+            function,
+            bind=bind,
+            strict=said.pop("pydantic_strict", None),
+            context=said.pop("pydantic_context", None),
+            dump=said.pop("pydantic_dump_kwargs", None),
+        )
     members = {
         "run": function if bind else staticmethod(function),
         "bind": bind,

@@ -73,6 +73,18 @@ def start(canvas: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, A
     return done.result(run)
 
 
+def task_names(canvas: Mapping[str, Any]) -> set[str]:
+    """The tasks of a canvas, those of its links too."""
+    inside = canvas["kwargs"] if canvas.get("subtask_type") else {}
+    below = [*(inside.get("tasks") or ()), *(inside.get("header") or ()), *filter(None, [inside.get("body")])]
+    for name in ("link", "link_error"):
+        below += options.listed(canvas["options"].get(name))
+    names = {str(canvas["task"])} if not inside else set()
+    if canvas["task"] in ("celery.map", "celery.starmap"):
+        names = {str(canvas["kwargs"]["task"]["task"])}
+    return names.union(*map(task_names, below))
+
+
 def _first_name(canvas: Mapping[str, Any]) -> str:
     inside = canvas["kwargs"].get("tasks") or canvas["kwargs"].get("header") if canvas.get("subtask_type") else None
     if inside is None:

@@ -165,6 +165,17 @@ def test_calls_by_name_and_by_the_application(app: Any) -> None:
         app.app.send_task("surface.sayed")
 
 
+def test_a_task_of_models_is_called_with_plain_values(app: Any) -> None:
+    result = app.measured.delay({"value": 3}, note="x")
+    wrong = app.measured.delay({"value": "many"})
+    run_jobs()
+
+    assert result.get() == {"value": 6}
+    assert app.measured.apply(({"value": 4},)).get() == {"value": 8}
+    with pytest.raises(errors.JobFailed, match="valid integer"):
+        wrong.get()
+
+
 def test_a_job_that_came_too_late_is_revoked(app: Any, desk: Desk) -> None:
     result = app.add.apply_async((1, 2), expires=-1)
     run_jobs()
@@ -182,7 +193,6 @@ def test_a_job_that_came_too_late_is_revoked(app: Any, desk: Desk) -> None:
         ({"serializer": "pickle"}, "JSON"),
         ({"exchange": "media"}, "queue="),
         ({"routing_key": "media.compress"}, "queue="),
-        ({"pydantic": True}, "plain values"),
     ],
 )
 def test_what_cannot_be_carried_is_refused_as_the_module_is_imported(options: dict[str, Any], way_out: str) -> None:

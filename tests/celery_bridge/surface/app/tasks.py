@@ -8,6 +8,8 @@ import time
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
 from youtility_tasks.celery_bridge import Celery, Task, chain, group, shared_task
 from youtility_tasks.celery_bridge.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from youtility_tasks.celery_bridge.signals import (
@@ -60,6 +62,15 @@ def said(*args: Any, **kwargs: Any) -> Any:
 @shared_task
 def tomorrow(day: datetime) -> datetime:
     return day + timedelta(days=1)
+
+
+class Measure(BaseModel):
+    value: int
+
+
+@shared_task(pydantic=True)
+def measured(given: Measure, note: str = "") -> Measure:
+    return Measure(value=given.value * 2)
 
 
 # -- tasks
