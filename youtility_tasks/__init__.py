@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "AsyncResult": "celery_bridge.results",
+    "AsyncResult": "celery_bridge.groups",
     "COMPLETION": "workflows.graph",
     "FAILURE": "workflows.graph",
     "SUCCESS": "workflows.graph",

@@ -21,7 +21,7 @@ class YoutilityTasksConfig(AppConfig):
     def ready(self) -> None:
         # Django imports this module before any model exists, so what needs models is imported here.
         from . import checks, declaration, registry
-        from .celery_bridge import calls
+        from .celery_bridge import face
         from .errors import ConfigurationError
         from .schedules import defaults
         from .tenancy import guard, roles
@@ -37,8 +37,10 @@ class YoutilityTasksConfig(AppConfig):
                 raise
         for declared in registry.registered().values():
             stock.offer(declared)
-        declaration.celery_face[:] = [calls]
+        declaration.celery_face[:] = [face]
         registry.on_register.append(stock.offer)
+        face.ready()
+        registry.finders.append(face.find)
         registry.finders.append(adopted.find)
         defaults.sources.append(periodic.declared)
         post_migrate.connect(_make_first_days, sender=self)

@@ -65,6 +65,8 @@ class Settings:
     objectives: Mapping[str, Mapping[str, float]] | None = None
     """Queue name -> what of `objectives.Objective` it promises otherwise: {"email": {"start_within_s": 120}}."""
 
+    celery_queues: Mapping[str, str] | None = None
+    """Queue of Celery's -> queue of ours, where the names differ: {"celery": "maintenance", "mail": "email"}."""
     membership_resolver: str | None = None
     """Dotted name of a function that tells a user's tenants and roles. None: the table `TenantMembership`."""
     roles: Mapping[str, Mapping[str, str]] | None = None
@@ -211,6 +213,13 @@ class Settings:
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: membership_resolver is {self.membership_resolver!r}; right is a dotted name such as "
                 "'people.tasks.memberships_of'."
+            )
+        moved = self.celery_queues
+        if moved is not None and not (
+            isinstance(moved, Mapping) and all(isinstance(each, str) for each in (*moved, *moved.values()))
+        ):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: celery_queues is {moved!r:.200}; right is a dict, for example {{'celery': 'maintenance'}}."
             )
         token = self.metrics_token
         if token is not None and not (

@@ -28,6 +28,7 @@ class CeleryFace(Protocol):
 
     def apply_async(self, task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any: ...
     def result(self, job_id: Any) -> Any: ...
+    def attribute(self, task: Task, name: str) -> Any: ...
     def refuse_attribute(self, task: Task, name: str) -> Exception | None: ...
 
 
@@ -250,7 +251,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
         return celery_face[0].apply_async(self, args, kwargs, {})
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
-        """As in Celery: `delay` with `countdown` (s), `eta`, `expires` (s or an instant), `queue`, `priority` (1, most urgent, to 10).
+        """As in Celery: `delay` with `countdown` (s), `eta`, `expires` (s or an instant), `queue`, `priority` (1, most urgent, to 10),
+        `link`, `link_error`, `task_id`.
 
         Raises NotOfCelery for any other option, saying what to use instead; WrongOption, NaiveDatetime, UnknownQueue,
         WrongArguments and all that `enqueue` raises. Nothing was written then.
@@ -269,6 +271,9 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     if not TYPE_CHECKING:  # or every misspelt attribute would pass for one
 
         def __getattr__(self, name: str) -> Any:
+            found = celery_face[0].attribute(self, name) if celery_face else None
+            if found is not None:
+                return found
             refusal = celery_face[0].refuse_attribute(self, name) if celery_face else None
             raise refusal or AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

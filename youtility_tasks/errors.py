@@ -36,6 +36,7 @@
     │   ├── Expired                 nobody began the job by its `expires_at`; it was not run
     │   ├── NotReady                retried: what it needs is not visible yet
     │   │   └── UnknownSecretKey    a sealed argument's key is not in the settings here; retried until it is
+    │   ├── TryAgain                retried after so many seconds as it says, whatever the task's policy says
     │   └── Transient               retried: somebody else's fault (SMTP, broker, lock)
     │       ├── SoftTimeLimit       the time limit passed while the task ran
     │       ├── HardTimeLimit       it went on past that, and its process was killed
@@ -336,6 +337,17 @@ class BrokenSecret(BadInput):
         )
 
 
+class TryAgain(TaskError):
+    """The task asks for another attempt after so many seconds, whatever its policy says; it counts its attempts itself.
+
+    The history shows the error that it was raised from.
+    """
+
+    def __init__(self, delay_s: float, why: str = "") -> None:
+        self.delay_s = max(0.0, float(delay_s))
+        super().__init__(why or f"Another attempt in {self.delay_s:g} s was asked for.")
+
+
 class Transient(TaskError):
     """A fault outside the task (SMTP, broker, storage, a lock): another attempt will follow."""
 
@@ -442,7 +454,7 @@ class NoResult(YoutilityTaskError):
 class JobFailed(NoResult):
     """The job failed for good; `error_class` and `error_message` are its last attempt's."""
 
-    def __init__(self, job_id: int, task_name: str, error_class: str, error_message: str) -> None:
+    def __init__(self, job_id: int | str, task_name: str, error_class: str, error_message: str) -> None:
         self.error_class, self.error_message = error_class, error_message
         super().__init__(
             f"Job {job_id} ({task_name}) failed: {error_class or 'no error was recorded'}: {error_message}"
@@ -452,7 +464,7 @@ class JobFailed(NoResult):
 class JobRevoked(NoResult):
     """The job was cancelled or aborted, or it expired before anybody began it."""
 
-    def __init__(self, job_id: int, task_name: str, why: str) -> None:
+    def __init__(self, job_id: int | str, task_name: str, why: str) -> None:
         super().__init__(f"Job {job_id} ({task_name}) was not run to its end: {why}")
 
 

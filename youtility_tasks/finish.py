@@ -9,7 +9,7 @@ from typing import Any
 
 from .conf import settings
 from .declaration import Task
-from .errors import AbortRequested, BadInput, Expired, SoftTimeLimit, UnknownSecretKey
+from .errors import AbortRequested, BadInput, Expired, SoftTimeLimit, TryAgain, UnknownSecretKey
 from .retry import Retry
 from .status import Outcome
 
@@ -21,6 +21,8 @@ class Happened(StrEnum):
     BAD_INPUT = "bad_input"
     RAISED = "raised"
     """NotReady, Transient or a bug: all are retried by the task's policy."""
+    ASKED = "asked"
+    """It asked for another attempt (`TryAgain`), and said when."""
     NO_KEY = "no_key"
     """A sealed argument could not be opened here: it is retried until the key is there, whatever the task's policy says."""
     TIMED_OUT = "timed_out"
@@ -87,6 +89,8 @@ def classify(error: BaseException) -> Happened:
         return Happened.EXPIRED
     if isinstance(error, BadInput):
         return Happened.BAD_INPUT
+    if isinstance(error, TryAgain):
+        return Happened.ASKED
     if isinstance(error, UnknownSecretKey):
         return Happened.NO_KEY
     if isinstance(error, SoftTimeLimit):
@@ -94,8 +98,8 @@ def classify(error: BaseException) -> Happened:
     return Happened.RAISED
 
 
-def decide(happened: Happened, task: Task, *, attempt: int, crash_count: int) -> Decision:
-    """What to do with a job whose attempt number `attempt` (from 1) ended like this.
+def decide(happened: Happened, task: Task, *, attempt: int, crash_count: int, asked_s: float = 0) -> Decision:
+    """What to do with a job whose attempt number `attempt` (from 1) ended like this; `asked_s`: the wait that it asked for.
 
     A crash or a hand-back uses up no attempt; `crash_count` (before this one) bounds crashes instead.
     """
@@ -110,6 +114,8 @@ def decide(happened: Happened, task: Task, *, attempt: int, crash_count: int) ->
             return Decision(Verdict.ABORTED, Outcome.EXPIRED)
         case Happened.HANDED_BACK:
             return Decision(Verdict.RELEASED, Outcome.LOST)
+        case Happened.ASKED:
+            return Decision(Verdict.RETRY, Outcome.RETRY, asked_s * settings().retry_delay_factor)
         case Happened.NO_KEY:
             delay_s = _UNTIL_THE_KEY_IS_THERE.jittered_delay_s(attempt) * settings().retry_delay_factor
             return Decision(Verdict.RETRY, Outcome.RETRY, delay_s)

@@ -15,6 +15,7 @@ from youtility_tasks.models import Tenant
 TABLES = (
     "procrastinate_jobs",
     "procrastinate_workers",
+    "youtility_tasks_bridgecall",
     "youtility_tasks_history",
     "youtility_tasks_metricstotal",
     "youtility_tasks_queuecontrol",

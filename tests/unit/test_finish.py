@@ -13,6 +13,7 @@ import pytest
 
 from youtility_tasks import BadInput, NotReady, Retry, Task, Transient, errors
 from youtility_tasks import retry as room
+from youtility_tasks.conf import settings
 from youtility_tasks.finish import Decision, Happened, Verdict, classify, decide
 from youtility_tasks.migrations._sql import frozen
 from youtility_tasks.status import Outcome
@@ -42,6 +43,7 @@ def thrice(declare: Callable[..., Task]) -> Task:
         (errors.SoftTimeLimit(), Happened.TIMED_OUT),
         (errors.AbortRequested(), Happened.ABORTED),
         (errors.NoTenant("t"), Happened.RAISED),
+        (errors.TryAgain(3), Happened.ASKED),
         (errors.UnknownSecretKey("2024", ["2026"]), Happened.NO_KEY),
         (errors.BrokenSecret("t", "token", 7, "2026"), Happened.BAD_INPUT),
     ],
@@ -61,6 +63,7 @@ def expected(happened: Happened, attempt: int, crash_count: int) -> tuple[Verdic
         Happened.ABORTED: (Verdict.ABORTED, Outcome.ABORTED, False),
         Happened.EXPIRED: (Verdict.ABORTED, Outcome.EXPIRED, False),
         Happened.HANDED_BACK: (Verdict.RELEASED, Outcome.LOST, False),
+        Happened.ASKED: (Verdict.RETRY, Outcome.RETRY, False),
         Happened.RAISED: (Verdict.FAILED, Outcome.FAILED, False) if last else (Verdict.RETRY, Outcome.RETRY, True),
         Happened.TIMED_OUT: (Verdict.FAILED if last else Verdict.RETRY, Outcome.TIMED_OUT, not last),
         Happened.CRASHED: (Verdict.FAILED if poison else Verdict.CRASHED, Outcome.CRASHED, False),
@@ -138,3 +141,12 @@ def test_jobs_that_fail_together_do_not_come_back_together(
     back = Counter(int(decide(Happened.RAISED, task, attempt=1, crash_count=0).delay_s) for _ in range(2_000))
 
     assert most / 2 < max(back.values()) <= most
+
+
+@pytest.mark.parametrize("attempt", [1, 3, 99])
+def test_a_task_that_asks_for_another_attempt_says_when_whatever_its_policy(thrice: Task, attempt: int) -> None:
+    decision = decide(Happened.ASKED, thrice, attempt=attempt, crash_count=0, asked_s=40)
+
+    assert (decision.verdict, decision.outcome) == (Verdict.RETRY, Outcome.RETRY)
+    assert decision.delay_s == 40 * settings().retry_delay_factor
+    assert errors.TryAgain(-3).delay_s == 0

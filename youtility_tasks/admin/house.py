@@ -9,7 +9,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from youtility_tasks import orders
-from youtility_tasks.models import ApiAllowance, QueueCounter, TaskWorker, UniqueKey, UpkeepDuty, WorkerHeartbeat
+from youtility_tasks.models import (
+    ApiAllowance,
+    BridgeCall,
+    QueueCounter,
+    TaskWorker,
+    UniqueKey,
+    UpkeepDuty,
+    WorkerHeartbeat,
+)
 from youtility_tasks.status import WorkerStatus
 
 from .doors import OfTheHouse, ToLookAt, WithReason, act_on_each, one_of, reason_of
@@ -75,4 +83,10 @@ class ApiAllowanceAdmin(OfTheHouse):
 @admin.register(UniqueKey)
 class UniqueKeyAdmin(ToLookAt):
     list_display = ["task_name", "tenant_id", "key", "job_id", "held_until"]
+    ordering = ["-id"]
+
+
+@admin.register(BridgeCall)
+class BridgeCallAdmin(ToLookAt):
+    list_display = ["celery_id", "task_name", "tenant_id", "side", "job_id", "workflow_id", "step", "at"]
     ordering = ["-id"]

@@ -1,1 +1,76 @@
-"""For those who come from Celery: `.delay`, `.apply_async`, `AsyncResult`."""
+"""For those who come from Celery: `from youtility_tasks.celery_bridge import shared_task`, and call sites stay as they are.
+
+Names are imported when they are first used, because Django imports this package before models exist.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import exceptions, signals, states
+    from .app import Celery, shared_task
+    from .canvas import chain, chord, chunks, group, xmap, xstarmap
+    from .groups import GroupResult, ResultSet
+    from .results import AsyncResult, EagerResult, allow_join_result
+    from .signatures import Signature, maybe_signature, signature, subtask
+    from .task import Task, current_task
+
+__all__ = [
+    "AsyncResult",
+    "Celery",
+    "EagerResult",
+    "GroupResult",
+    "ResultSet",
+    "Signature",
+    "Task",
+    "allow_join_result",
+    "chain",
+    "chord",
+    "chunks",
+    "current_task",
+    "exceptions",
+    "group",
+    "maybe_signature",
+    "shared_task",
+    "signals",
+    "signature",
+    "states",
+    "subtask",
+    "xmap",
+    "xstarmap",
+]
+
+_HOME = {
+    "AsyncResult": "groups",
+    "Celery": "app",
+    "EagerResult": "results",
+    "GroupResult": "groups",
+    "ResultSet": "groups",
+    "Signature": "canvas",
+    "Task": "task",
+    "allow_join_result": "results",
+    "chain": "canvas",
+    "chord": "canvas",
+    "chunks": "canvas",
+    "current_task": "task",
+    "group": "canvas",
+    "maybe_signature": "canvas",
+    "shared_task": "app",
+    "signature": "canvas",
+    "subtask": "canvas",
+    "xmap": "canvas",
+    "xstarmap": "canvas",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        found = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    elif name in __all__:
+        found = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found
+    return found

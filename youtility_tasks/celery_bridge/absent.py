@@ -15,22 +15,16 @@ _KEPT = "leave it out: what a task returns is kept with its history (`history_re
 _BROKER = "leave it out: a job is a row of the database, written in the caller's transaction"
 
 OPTIONS: Mapping[str, str] = {
-    "link": _NEXT,
-    "link_error": "append a function to `youtility_tasks.on_final_failure`, or look at the dead letters",
-    "chain": _NEXT,
-    "chord": _NEXT,
+    "chain": "start the canvas as a whole: `chain(...).apply_async()`",
+    "chord": "start the canvas as a whole: `chord(header, body).apply_async()`",
     "group_id": _NEXT,
     "group_index": _NEXT,
     "parent_id": _NEXT,
     "root_id": _NEXT,
     "reply_to": _KEPT,
-    "ignore_result": _KEPT,
     "add_to_parent": _KEPT,
-    "task_id": "leave it out: the database draws the id; for at most one job of a kind `task.using(unique='...')`",
     "time_limit": _LIMIT,
     "soft_time_limit": _LIMIT,
-    "retry": _BROKER,
-    "retry_policy": "declare it: `@task(retry=Retry(...))`; it is for runs, since enqueueing needs no retries",
     "connection": _BROKER,
     "producer": _BROKER,
     "publisher": _BROKER,
@@ -42,27 +36,24 @@ OPTIONS: Mapping[str, str] = {
     "mandatory": _BROKER,
     "immediate": _BROKER,
     "declare": _BROKER,
-    "headers": "pass it as an argument of the task",
-    "stamped_headers": "pass it as an argument of the task",
+    "stamped_headers": "pass it as an argument of the task, or in `headers=`",
     "shadow": "declare another task that calls the same function",
     "serializer": "leave it out: arguments are JSON; pass ids and plain values",
-    "compression": _BROKER,
     "replaced_task_nesting": _NEXT,
 }
 """Options of `apply_async`."""
 
+OF_OUR_CALLS: Mapping[str, str] = {
+    "ignore_result": _KEPT,
+    "headers": "pass it as an argument of the task",
+}
+"""Options of `apply_async` that only a task of Celery's form can be given."""
+
 OF_TASKS: Mapping[str, str] = {
-    "s": _NEXT,
-    "si": _NEXT,
-    "subtask": _NEXT,
-    "chunks": "`enqueue_many(task, [{...}, ...])`",
-    "map": "`enqueue_many(task, [{...}, ...])`",
-    "starmap": "`enqueue_many(task, [{...}, ...])`",
     "replace": _NEXT,
-    "apply": "`task.call(...)` runs it here and now",
     "run": "`task.call(...)` runs it here and now",
     "request": "declare `@task(takes_context=True)` and take a `TaskContext` as the first argument",
-    "update_state": "write how far you are into a table of your own",
+    "update_state": "`context.progress(done, total)`, of a task that takes its context",
     "send_event": "look at the history and the metrics, which are always kept",
     "add_trail": _NEXT,
     "max_retries": "`task.retry`, whose `max_attempts` counts the first run too",
@@ -71,38 +62,58 @@ OF_TASKS: Mapping[str, str] = {
     "time_limit": "`task.timeout_s`",
     "soft_time_limit": "`task.timeout_s`",
 }
-"""Attributes of a task."""
+"""Attributes of one of our own tasks."""
+
+OF_BRIDGED: Mapping[str, str] = {
+    "backend": "`youtility_tasks.history.story(id)` has all that is known of a job",
+    "send_event": "look at the history and the metrics, which are always kept",
+    "send_events": "look at the history and the metrics, which are always kept",
+    "add_trail": "the history tells which job was enqueued by which",
+    "start_strategy": "there is none: a worker's child runs the task",
+    "request_stack": "`self.request`",
+    "push_request": "call the task as a function, or `.apply()` it",
+    "pop_request": "call the task as a function, or `.apply()` it",
+    "rate_limit": "`manage_task_queue limits` sets it at run time, for all workers together",
+    "after_call": "`after_return`",
+    "subtask_from_request": "`self.signature(self.request.args, self.request.kwargs)`",
+    "signature_from_request": "`self.signature(self.request.args, self.request.kwargs)`",
+}
+"""Attributes of a task of Celery's form."""
+
+DECLARED: Mapping[str, str] = {
+    "rate_limit": "set it at run time, for all workers together: `manage_task_queue limits`",
+    "exchange": "name a queue: `queue=`",
+    "exchange_type": "name a queue: `queue=`",
+    "routing_key": "name a queue: `queue=`",
+    "delivery_mode": _BROKER,
+    "backend": "leave it out: what a task returns is kept with its history",
+    "strategy": "leave it out: a worker's child runs the task",
+    "Strategy": "leave it out: a worker's child runs the task",
+    "Request": "leave it out; what a base's hooks need is in `self.request`",
+    "shadow_name": "declare another task that calls the same function",
+}
+"""Options of a declaration."""
 
 OF_RESULTS: Mapping[str, str] = {
-    "forget": _KEPT,
-    "children": _NEXT,
-    "parent": _NEXT,
-    "root": _NEXT,
-    "graph": _NEXT,
-    "collect": _NEXT,
-    "iterdeps": _NEXT,
-    "get_leaf": _NEXT,
-    "then": "append a function to `youtility_tasks.on_final_failure`, or let the task do it at its end",
-    "on_ready": "let the task do it at its end",
-    "build_graph": _NEXT,
+    "root": "`parent`, up to the first",
+    "graph": "the workflow's page, or `manage_task_queue workflow show`",
+    "build_graph": "the workflow's page, or `manage_task_queue workflow show`",
+    "then": "`link=` at the call, or let the task do it at its end",
+    "on_ready": "`link=` at the call, or let the task do it at its end",
     "backend": "`youtility_tasks.history.story(id)` has all that is known of a job",
     "app": "there is none: tasks are found in the installed applications",
-    "maybe_throw": "`get()`",
-    "maybe_reraise": "`get()`",
-    "throw": "`get()`",
     "revoke_by_stamped_headers": "`manage_task_queue cancel`",
     "supports_native_join": _KEPT,
-    "as_list": "`[result.id]`",
-    "as_tuple": "`result.id`",
 }
 """Attributes of an AsyncResult."""
 
 
 def refuse_option(task_name: str, name: str, known: Iterable[str]) -> NotOfCelery:
     """The error for an option of `apply_async` that is Celery's, or nobody's."""
-    if name in OPTIONS:
+    instead = OPTIONS.get(name) or OF_OUR_CALLS.get(name)
+    if instead is not None:
         return NotOfCelery(
-            f"Task {task_name!r}: apply_async has no {name!r} here; instead, {OPTIONS[name]}. Nothing was written."
+            f"Task {task_name!r}: apply_async has no {name!r} here; instead, {instead}. Nothing was written."
         )
     return NotOfCelery(
         f"Task {task_name!r}: apply_async has no option {name!r}; known: {', '.join(sorted(known))}."

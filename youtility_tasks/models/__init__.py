@@ -1,6 +1,7 @@
 """The tables, a file a subject."""
 
 from .audit import TaskAuditLog
+from .bridge import BridgeCall
 from .controls import QueueControl
 from .effects import TaskEffect
 from .history import TaskExecutionHistory
@@ -22,6 +23,7 @@ from .workflows import TaskDependency, TaskWorkflow, WorkflowSignal, WorkflowSte
 __all__ = [
     "ApiAllowance",
     "ApiToken",
+    "BridgeCall",
     "Job",
     "MetricsMark",
     "MetricsSum",

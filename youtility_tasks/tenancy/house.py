@@ -107,6 +107,7 @@ _OPERATION = (
 _OPERATION_MOVES = ("done_count", "refused_count", "refused", "after_id", "next_at", "ended_at", "is_stopped")
 _BATCH = ("id", "operation_id", "tenant_id", "job_ids", "made_at", "undone_at")
 """Without how the jobs stood, which is for the undo alone."""
+_BRIDGE_CALL = ("tenant_id", "celery_id", "job_id", "workflow_id", "step", "task_name", "side", "at")
 _AUDIT = ("at", "actor", "act", "target", "tenant_id", "reason", "before", "after")
 
 _TEMPLATE = ("tenant_id", "name", "version", "definition", "created_at", "created_by")
@@ -302,6 +303,19 @@ TABLES = (
         (
             Policy("yt_own", USERS, "ALL", own("tenant_id")),
             Policy("yt_ops", (OPS,), "SELECT", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_bridgecall",
+        {
+            WORKER: {"SELECT": ("id", "at", "job_id"), "DELETE": ALL_COLUMNS},
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _BRIDGE_CALL, "UPDATE": _BRIDGE_CALL[2:]}),
+            OPS: {"SELECT": ALL_COLUMNS, "INSERT": _BRIDGE_CALL, "UPDATE": _BRIDGE_CALL[2:]},
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
         ),
     ),
     Table(

@@ -153,7 +153,10 @@ class _Desk:
         ending = _run_apart(watched)
         happened = Happened(ending["happened"])
         decision = _without_jitter(
-            decide(happened, task, attempt=attempts + 1, crash_count=crash_count), happened, task, attempts + 1
+            decide(happened, task, attempt=attempts + 1, crash_count=crash_count, asked_s=ending.pop("asked_s", 0)),
+            happened,
+            task,
+            attempts + 1,
         )
         last = ending.pop("progress", None)
         if last is not None and decision.verdict is not Verdict.SUCCEEDED:
@@ -218,7 +221,7 @@ def _status() -> TransactionStatus:
 
 
 def _without_jitter(decision: Decision, happened: Happened, task: Task, attempt: int) -> Decision:
-    if decision.verdict is not Verdict.RETRY or happened is Happened.NO_KEY:
+    if decision.verdict is not Verdict.RETRY or happened in (Happened.ASKED, Happened.NO_KEY):
         return decision
     delay_s = task.retry.delay_s(attempt) * settings().retry_delay_factor
     return Decision(decision.verdict, decision.outcome, delay_s)

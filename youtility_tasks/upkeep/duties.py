@@ -88,6 +88,12 @@ def _forget_heartbeats(now: datetime, leave: Callable[[], bool]) -> tuple[int, b
     return forgotten, forgotten < prune.BATCH
 
 
+def _forget_calls(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    kept = {"now": now, "days": settings().history_retention_days, "most": prune.BATCH}
+    forgotten = queries.run("prune_bridge_calls", kept)
+    return forgotten, forgotten < prune.BATCH
+
+
 DUTIES = (
     Duty("count queues", 10, _count_queues),
     Duty("fold metrics", 15, _fold),
@@ -99,6 +105,7 @@ DUTIES = (
     Duty("remove old metrics", 3_600, rollup.remove_old),
     Duty("forget what is not undone", 600, _forget_operations),
     Duty("forget heartbeats", 3_600, _forget_heartbeats),
+    Duty("forget ids of Celery", 3_600, _forget_calls),
     Duty("remove old occurrences", 3_600, _remove_old_occurrences),
     Duty("end overdue workflows", 15, sweep.end_overdue),
     Duty("sweep workflows", 300, sweep.sweep),

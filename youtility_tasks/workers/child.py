@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 from asgiref.sync import sync_to_async
 from django.db import connections
 
-from youtility_tasks.errors import AbortRequested, SoftTimeLimit
+from youtility_tasks.errors import AbortRequested
 from youtility_tasks.finish import Happened
 
 from . import family, output, run, session, strays, wire
@@ -177,7 +177,7 @@ class _Child:
         for job_id, current in list(self.runs.items()):
             deadline = current.soft_deadline
             if deadline is not None and now >= deadline:
-                current.interrupt(SoftTimeLimit)
+                current.interrupt(run.time_is_up[0])
             # A sync task may ask `context.should_abort()` and end well; if it does not, it is interrupted.
             if now >= self.aborted_at.get(job_id, now) + _ABORT_PATIENCE_S:
                 current.interrupt(AbortRequested)

@@ -28,7 +28,7 @@ class Ended:
     def as_row(self) -> dict[str, Any]:
         """What `youtility_tasks_finish_v2` reads of it."""
         return {
-            **{key: value for key, value in self.ending.items() if key != "happened"},
+            **{key: value for key, value in self.ending.items() if key not in ("happened", "asked_s")},
             "verdict": self.decision.verdict,
             "outcome": self.decision.outcome,
             "delay_s": self.decision.delay_s,

@@ -11,7 +11,7 @@ import resource
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from youtility_tasks import context, failpoints, foreign, history, notes, payload, registry, running, tasks_api, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, SoftTimeLimit, UnknownTask
+from youtility_tasks.errors import AbortRequested, BadInput, Expired, NoTenant, SoftTimeLimit, TryAgain, UnknownTask
 from youtility_tasks.finish import FinalFailure, Happened, Verdict, classify, decide, on_final_failure
 from youtility_tasks.secrets import scrubbing, sealing
 from youtility_tasks.tenancy import token
@@ -30,6 +30,12 @@ from . import output, telling
 
 _NO_LIMIT_S = 3_600.0
 _MAX_NAME, _MAX_MESSAGE, _MAX_TRACEBACK = 500, 10_000, 50_000
+
+time_is_up: list[type[SoftTimeLimit]] = [SoftTimeLimit]
+"""What is raised in a task whose time is up; `celery_bridge` puts a subclass there that is Celery's own error, too."""
+
+on_expired: list[Callable[[Assignment], None]] = []
+"""Called, in the child, for a job whose turn came too late."""
 
 logger = logging.getLogger(__name__)
 
@@ -284,6 +290,8 @@ def _surroundings(run: Run, *, tells: bool = True) -> Iterator[tuple[Task, list[
     if isinstance(job.args, BadInput):
         raise job.args
     if job.begin_by is not None and time.monotonic() > job.begin_by:
+        for tell in on_expired:
+            tell(job)
         raise Expired(time.monotonic() - job.begin_by)
     failpoints.reach("before_start")
     stored, workflow_id = job.args, None
@@ -394,7 +402,9 @@ def _ending(
             ending["result"] = run.stored_result
     else:
         ending["happened"] = Happened.ABORTED if run._reason is AbortRequested else classify(error)
-        if run._reason is SoftTimeLimit:
+        if ending["happened"] is Happened.ASKED and isinstance(error, TryAgain):
+            ending["asked_s"] = error.delay_s
+        elif run._reason is not None and issubclass(run._reason, SoftTimeLimit):
             ending["happened"] = Happened.TIMED_OUT
         ending["error_class"], ending["error_message"], ending["traceback"] = _told(run, error)
     return ending
@@ -413,6 +423,8 @@ def _final(run: Run, error: BaseException) -> tuple[str, str, str] | None:
 
 def _told(run: Run, error: BaseException) -> tuple[str, str, str]:
     """Class, message and traceback of an error as they are kept."""
+    if isinstance(error, TryAgain) and error.__cause__ is not None:
+        error = error.__cause__
     kind = type(error)
     # Scrubbed before it is cut: half a value is a value, too.
     scrub = str if run.hidden is None else run.hidden.text

@@ -10,7 +10,7 @@ from procrastinate import exceptions, jobs
 from procrastinate.contrib.django import app
 
 from youtility_tasks.declaration import Task
-from youtility_tasks.errors import AbortRequested
+from youtility_tasks.errors import AbortRequested, TryAgain
 from youtility_tasks.finish import Verdict, classify, decide
 from youtility_tasks.models import Job
 from youtility_tasks.secrets import scrubbing
@@ -25,7 +25,8 @@ class _Retry(procrastinate.BaseRetryStrategy):
         self.task = task
 
     def get_retry_decision(self, *, exception: BaseException, job: jobs.Job) -> procrastinate.RetryDecision | None:
-        decision = decide(classify(exception), self.task, attempt=job.attempts + 1, crash_count=0)
+        asked_s = exception.delay_s if isinstance(exception, TryAgain) else 0
+        decision = decide(classify(exception), self.task, attempt=job.attempts + 1, crash_count=0, asked_s=asked_s)
         if decision.verdict is not Verdict.RETRY:
             return None
         return procrastinate.RetryDecision(retry_in={"seconds": max(0, round(decision.delay_s))})

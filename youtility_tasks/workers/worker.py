@@ -196,7 +196,13 @@ class Worker:
         held = self.holdings.jobs.get(ending["id"])
         if held is None or held.task is None:
             return
-        decision = decide(Happened(ending["happened"]), held.task, attempt=held.attempt, crash_count=held.crash_count)
+        decision = decide(
+            Happened(ending["happened"]),
+            held.task,
+            attempt=held.attempt,
+            crash_count=held.crash_count,
+            asked_s=ending.get("asked_s", 0),
+        )
         if not held.is_async and "run_ms" in ending:
             self.appetite.ended(ending["run_ms"])
         self.holdings.end(ending["id"], Ended(ending, decision))

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class SurfaceApp(AppConfig):
+    name = "tests.celery_bridge.surface.app"
+    label = "surface"

@@ -1,0 +1,25 @@
+"""The one door of every call: which side takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from youtility_tasks.declaration import Task
+
+from . import config, here, known
+
+
+def send(task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any:
+    """Have one call run, on the side that its route says; its AsyncResult. With `task_always_eager` it runs here and now."""
+    bridged = known.of(task)
+    if bridged is not None and config.conf["task_always_eager"]:
+        return bridged.apply(args, kwargs, **options)
+    return here.send(task, args, kwargs, options)
+
+
+def send_canvas(
+    canvas: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, Any], options: Mapping[str, Any]
+) -> Any:
+    """Start a canvas (a Signature, or the dict that it is): here if each of its tasks goes here, else as a whole there."""
+    return here.send_canvas(canvas, args, kwargs, options)
