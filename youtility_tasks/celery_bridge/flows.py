@@ -32,6 +32,13 @@ class _Done:
     """All of it, the first ones too."""
     before: _Done | None = None
 
+    def stand_behind(self, other: _Done) -> None:
+        """Its first member comes after the other."""
+        first = self
+        while first.before is not None:
+            first = first.before
+        first.before = other
+
     def last(self) -> list[Step]:
         """The steps whose results are its result."""
         return [self.step] if self.step is not None else [step for each in self.members for step in each.last()]
@@ -139,7 +146,8 @@ class _Maker:
                 each, done, name=own_name, args=args, kwargs=kwargs, inherited=mine, group=group if is_last else None
             )
             steps += new.steps
-            new.before = done if isinstance(done, _Done) and n > 0 else new.before
+            if isinstance(done, _Done) and n > 0:
+                new.stand_behind(done)
             done = new
         if not isinstance(done, _Done):
             raise NotOfCelery("A chain has a task; given: none.")
@@ -177,10 +185,7 @@ class _Maker:
         if header.steps:
             for each in errbacks:
                 self.add(each, _Failed(body.steps[0], header.steps))
-        first = body
-        while first.before is not None:
-            first = first.before
-        first.before = header
+        body.stand_behind(header)
         body.steps = [*header.steps, *body.steps]
         return body
 

@@ -110,7 +110,19 @@ _ABSENT = {
 }
 
 
+class NotSent:
+    """A signal of Celery's that is not sent here: whoever connects to it is told what to use instead."""
+
+    def __init__(self, name: str, instead: str) -> None:
+        self.name, self.instead = name, instead
+
+    def connect(self, *args: Any, **options: Any) -> Any:
+        """Raises NotOfCelery."""
+        raise NotOfCelery(f"The signal {self.name!r} of Celery is not sent here; instead, {self.instead}.")
+
+
 def __getattr__(name: str) -> Any:
+    # Not raised here: Python would turn it into an ImportError without a word of it.
     if name in _ABSENT:
-        raise NotOfCelery(f"The signal {name!r} of Celery is not sent here; instead, {_ABSENT[name]}.")
+        return NotSent(name, _ABSENT[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

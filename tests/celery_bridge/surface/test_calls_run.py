@@ -11,9 +11,9 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from tests.integration.desk import Desk, job
+from tests.integration.desk import job
 from youtility_tasks import errors, tenant
-from youtility_tasks.celery_bridge import AsyncResult, Celery, current_task, shared_task
+from youtility_tasks.celery_bridge import AsyncResult, Celery, current_task, shared_task, signals
 from youtility_tasks.models import BridgeCall, Job
 from youtility_tasks.testing import run_jobs
 
@@ -176,7 +176,7 @@ def test_a_task_of_models_is_called_with_plain_values(app: Any) -> None:
         wrong.get()
 
 
-def test_a_job_that_came_too_late_is_revoked(app: Any, desk: Desk) -> None:
+def test_a_job_that_came_too_late_is_revoked(app: Any) -> None:
     result = app.add.apply_async((1, 2), expires=-1)
     run_jobs()
 
@@ -209,7 +209,7 @@ def test_what_cannot_be_carried_is_refused_as_the_module_is_imported(options: di
     with pytest.raises(errors.NotOfCelery, match="JSON"):
         Celery("x", task_serializer="pickle")
     with pytest.raises(errors.NotOfCelery, match="AppConfig"):
-        from youtility_tasks.celery_bridge.signals import worker_process_init  # noqa: F401
+        signals.worker_process_init.connect(test_the_first_steps_go_as_written)
     with pytest.raises(errors.UnknownQueue, match="celery_queues"):
         shared_task(name="surface.elsewhere", queue="videos")(test_the_first_steps_go_as_written)
 

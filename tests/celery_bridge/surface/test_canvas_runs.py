@@ -16,6 +16,10 @@ from youtility_tasks.testing import run_jobs
 pytestmark = pytest.mark.django_db
 
 
+def doubled(*, number: int, times: int = 2) -> int:
+    return number * times
+
+
 def told(app: Any, word: str) -> list[tuple[Any, ...]]:
     return [each[1:] for each in app.heard if each[0] == word]
 
@@ -218,9 +222,6 @@ def test_members_know_their_group_and_their_family(app: Any) -> None:
 
 
 def test_our_own_tasks_stand_in_canvases(app: Any, declare: Any) -> None:
-    def doubled(*, number: int, times: int = 2) -> int:
-        return number * times
-
     task: Task = declare(doubled, tenant="all")
     mixed = chain(app.add.s(1, 1), task.s(), task.s(times=5), app.add.s(1))()
     linked = task.apply_async((4,), link=app.said.s())
