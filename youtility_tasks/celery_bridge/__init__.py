@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import exceptions, signals, states
-    from .app import Celery, shared_task
+    from .app import Celery, current_app, get_task_logger, shared_task
     from .canvas import chain, chord, chunks, group, xmap, xstarmap
     from .groups import GroupResult, ResultSet
     from .results import AsyncResult, EagerResult, allow_join_result
@@ -29,8 +29,10 @@ __all__ = [
     "chain",
     "chord",
     "chunks",
+    "current_app",
     "current_task",
     "exceptions",
+    "get_task_logger",
     "group",
     "maybe_signature",
     "shared_task",
@@ -54,7 +56,9 @@ _HOME = {
     "chain": "canvas",
     "chord": "canvas",
     "chunks": "canvas",
+    "current_app": "app",
     "current_task": "task",
+    "get_task_logger": "app",
     "group": "canvas",
     "maybe_signature": "canvas",
     "shared_task": "app",

@@ -6,11 +6,13 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.apps import apps
 from django.utils import timezone
+from django.utils.module_loading import import_string
 
 from youtility_tasks.errors import NotOfCelery
 
@@ -54,6 +56,7 @@ class Celery:
         self.conf = config.conf
         self.on_after_configure, self.on_after_finalize = _Once("on_after_configure"), _Once("on_after_finalize")
         self._task_class = task_cls
+        current[:] = [self]
         self.conf.update({key: value for key, value in settings.items() if key in config.DEFAULTS})
         waiting.append(self._configured)
         self.conf.before_schedules.append(self._configured)
@@ -62,8 +65,14 @@ class Celery:
 
     @property
     def Task(self) -> Any:
-        """The base of its tasks."""
+        """The base of its tasks: `task_cls`, a class or the path of one, or what was put here."""
+        if isinstance(self._task_class, str):
+            self._task_class = import_string(self._task_class.replace(":", "."))
         return self._task_class or _module("task").Task
+
+    @Task.setter
+    def Task(self, base: Any) -> None:
+        self._task_class = base
 
     def task(self, *args: Any, **options: Any) -> Any:
         """As Celery's: `@app.task`, `@app.task(bind=True, ...)`."""
@@ -239,6 +248,22 @@ class Later:
 
     def __repr__(self) -> str:
         return repr(self.made())
+
+
+class _Current:
+    """`current_app`: the application that was made last; one without a name where there is none."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(current[0] if current else Celery(), name)
+
+
+current: list[Celery] = []
+current_app = _Current()
+
+
+def get_task_logger(name: str) -> logging.Logger:
+    """A logger as any other: what a task logs is kept with its attempt, and each line of a worker's log says of which job it is."""
+    return logging.getLogger(name)
 
 
 waiting: list[Callable[[], Any]] = []

@@ -17,9 +17,10 @@ from youtility_tasks.payload import safe
 from . import absent, config, known, plain
 
 KNOWN = (
-    "countdown", "eta", "expires", "headers", "ignore_result", "link", "link_error", "priority", "queue", "retry", "retry_policy", "task_id",
+    "argsrepr", "kwargsrepr", "countdown", "eta", "expires", "headers", "ignore_result", "link", "link_error", "priority", "queue", "retry", "retry_policy", "task_id",
 )  # fmt: skip
-"""`retry` and `retry_policy` are of the sending, which is a row in the caller's transaction: it is there, or an error is raised."""
+"""`retry` and `retry_policy` are of the sending, which is a row in the caller's transaction: it is there, or an error is raised.
+`argsrepr` and `kwargsrepr` are what logs show of arguments: here, nothing."""
 _NOTHING: tuple[Any, ...] = (None, [], (), {})
 _FREE: Mapping[str, tuple[Any, ...]] = {
     "serializer": ("json", "application/json"),

@@ -10,6 +10,7 @@ from youtility_tasks import declaration
 from youtility_tasks.errors import NotOfCelery
 
 from . import known, states
+from .positions import by_name
 from .results import AsyncResult, EagerResult
 
 
@@ -129,7 +130,7 @@ class Signature(dict[str, Any]):
         merged_args, merged_kwargs, _ = self._merged(args, kwargs, {})
         task = self.type
         if isinstance(task, declaration.Task):
-            return task.call(*merged_args, **merged_kwargs)
+            return _call_house(task, merged_args, merged_kwargs)
         return task(*merged_args, **merged_kwargs)
 
     def delay(self, *args: Any, **kwargs: Any) -> Any:
@@ -202,6 +203,11 @@ def copied(options: Mapping[str, Any]) -> dict[str, Any]:
 def _apply_house(task: declaration.Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> EagerResult:
     """One of our own tasks, here and now."""
     try:
-        return EagerResult(str(uuid.uuid4()), task.call(*args, **kwargs), states.SUCCESS, name=task.name)
+        return EagerResult(str(uuid.uuid4()), _call_house(task, args, kwargs), states.SUCCESS, name=task.name)
     except Exception as error:
         return EagerResult(str(uuid.uuid4()), error, states.FAILURE, name=task.name)
+
+
+def _call_house(task: declaration.Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    named_args, named_kwargs = by_name(task, args, kwargs)
+    return task.call(*named_args, **named_kwargs)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
+
 from youtility_tasks import declaration
+from youtility_tasks.conf import settings
 from youtility_tasks.errors import NotOfCelery, WrongArguments
 
 from . import absent, eager, exceptions, known, request, retrying, saying, sides
@@ -99,6 +103,15 @@ class Task:
         given_args, given_kwargs = self.checked(args, kwargs)
         said = {**self.defaults(), **options, "task_id": task_id, "link": link, "link_error": link_error}
         return sides.send(self.house, given_args, given_kwargs, {k: v for k, v in said.items() if v is not None})
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+        """`delay` when the caller's transaction commits. `delay` alone does better on our side: it commits with the transaction."""
+        self.apply_async_on_commit(args, kwargs)
+
+    def apply_async_on_commit(self, args: Any = None, kwargs: Any = None, **options: Any) -> None:
+        """`apply_async` when the caller's transaction commits."""
+        self.checked(args, kwargs)
+        transaction.on_commit(functools.partial(self.apply_async, args, kwargs, **options), using=settings().database)
 
     def apply(self, args: Any = None, kwargs: Any = None, **options: Any) -> EagerResult:
         """Run it here and now, retries too; an EagerResult."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from youtility_tasks.errors import AbortRequested, BadInput, NotReady, SoftTimeLimit, TaskError, Transient
+from youtility_tasks.errors import AbortRequested, BadInput, NotReady, SoftTimeLimit, TaskError, Transient, TryAgain
 from youtility_tasks.payload import safe
 
 from .marks import Mark
@@ -92,6 +92,8 @@ class Scrubber:
         said = "".join(traceback.format_exception(error))
         if self.text(said) == said:
             return error
+        if isinstance(error, TryAgain):
+            return TryAgain(error.delay_s, self.text(safe(str, error)))
         meanings = (AbortRequested, SoftTimeLimit, NotReady, BadInput, Transient)
         kind = next((each for each in meanings if isinstance(error, each)), TaskError)
         return kind(self.text(f"{type(error).__qualname__}: {safe(str, error)}"))

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from tests.integration.desk import job
 from youtility_tasks import errors, tenant
-from youtility_tasks.celery_bridge import AsyncResult, Celery, current_task, shared_task, signals
+from youtility_tasks.celery_bridge import AsyncResult, Celery, current_app, current_task, shared_task, signals
+from youtility_tasks.celery_bridge.app import current
 from youtility_tasks.models import BridgeCall, Job
 from youtility_tasks.testing import run_jobs
 
@@ -84,6 +85,49 @@ def test_the_options_of_a_call_mean_what_they_mean_in_celery(app: Any) -> None:
     assert job(app.add.delay(1, 2).id).queue_name == "maintenance"
 
 
+def test_queues_of_celerys_are_named_in_the_settings(app: Any, settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {
+        **settings.YOUTILITY_TASKS,
+        "celery_queues": {"priority.high": "email", "celery": "reports"},
+    }
+
+    assert job(app.add.apply_async((1, 2), queue="priority.high").id).queue_name == "email"
+    assert job(app.add.apply_async((1, 2), queue="celery").id).queue_name == "reports"
+    with pytest.raises(errors.UnknownQueue, match="celery_queues"):
+        app.add.apply_async((1, 2), queue="nowhere")
+    settings.YOUTILITY_TASKS = {"celery_queues": {"celery": 3}}
+    with pytest.raises(errors.ConfigurationError, match="celery_queues"):
+        app.add.apply_async((1, 2), queue="celery")
+
+
+def test_options_of_the_way_mean_nothing_here_where_they_mean_the_same(app: Any) -> None:
+    result = app.add.apply_async(
+        (2, 2), serializer="json", compression="zlib", retry=True, retry_policy={"max_retries": 3}, argsrepr="(...)"
+    )
+    run_jobs()
+
+    assert result.get() == 4
+    result.forget()
+    with pytest.raises(errors.NotOfCelery, match="JSON"):
+        app.add.apply_async((2, 2), serializer="pickle")
+
+
+def test_an_application_has_a_base_of_its_own_for_all_its_tasks(app: Any) -> None:
+    other = Celery("other", task_cls="tests.celery_bridge.surface.app.tasks:Noting")
+    try:
+        called = other.task(name="surface.of_other")(other_body)
+        assert isinstance(called, app.Noting)
+        other.Task = app.Adding
+        assert isinstance(other.task(name="surface.of_other")(other_body), app.Adding)
+        assert current_app.main == "other"
+    finally:
+        current[:] = [app.app]
+
+
+def other_body() -> None:
+    """Of a task."""
+
+
 def test_a_call_that_is_rolled_back_was_never_made(app: Any) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         app.add.apply_async((1, 2), task_id="made-up")
@@ -91,6 +135,19 @@ def test_a_call_that_is_rolled_back_was_never_made(app: Any) -> None:
 
     assert not Job.objects.exists()
     assert not BridgeCall.objects.exists()
+
+
+def test_a_call_on_commit_is_made_when_the_transaction_commits(
+    app: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        app.add.delay_on_commit(1, 2)
+        app.add.apply_async_on_commit((3, 4), countdown=60)
+        assert not Job.objects.exists()
+        with pytest.raises(TypeError):
+            app.add.delay_on_commit(1)
+
+    assert sorted(each.args["args"] for each in Job.objects.all()) == [[1, 2], [3, 4]]
 
 
 def test_an_id_that_the_caller_gives_finds_the_job(app: Any) -> None:

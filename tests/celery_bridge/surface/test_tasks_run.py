@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from youtility_tasks import errors, failpoints  # noqa: F401
+from youtility_tasks import errors
 from youtility_tasks.celery_bridge import exceptions, retrying
+from youtility_tasks.celery_bridge.config import conf
 from youtility_tasks.conf import settings
 from youtility_tasks.models import Job, TaskExecutionHistory
 from youtility_tasks.testing import run_jobs
@@ -200,6 +201,16 @@ def test_apply_runs_a_task_with_its_retries_here_and_now(app: Any) -> None:
         app.tweet.apply((9,), throw=True)
     assert app.about_me.apply((1,)).get()["is_eager"] is True
     assert not Job.objects.exists()
+
+
+def test_an_eager_error_is_raised_at_the_call_if_that_is_asked_for(app: Any, eager: None) -> None:
+    assert app.fails.delay().failed()
+    conf.update(task_eager_propagates=True)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            app.fails.delay()
+    finally:
+        conf.update(task_eager_propagates=False)
 
 
 def test_with_always_eager_every_call_runs_at_once(app: Any, eager: None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from tests.acceptance.crew import Crew, until
+from tests.acceptance.crew import QUICK, Crew, until
 from tests.celery_bridge.surface.app import tasks
 from youtility_tasks import errors
 from youtility_tasks.celery_bridge import AsyncResult, chain, chord, group
@@ -31,6 +31,19 @@ def test_calls_and_their_arguments(at_work: Crew) -> None:
     assert (me["id"], me["args"], me["kwargs"], me["queue"], me["who"]) == (result.id, [1], {"a": 2}, "email", "me")
     assert tasks.add.apply_async((2, 2), countdown=0.2).get(timeout=20) == 4
     assert tasks.adding.delay(1).get(timeout=20) == 11
+
+
+def test_a_retry_waits_as_long_as_its_task_has_asked_for(at_work: Crew) -> None:
+    result = tasks.patient.delay()
+
+    assert result.get(timeout=20) == 1
+    first, second = at_work.queue.rows(
+        "SELECT started_at, finished_at FROM youtility_tasks_history WHERE job_id = %s ORDER BY id", int(result.id)
+    )
+    waited_s = (second[0] - first[1]).total_seconds() / QUICK["retry_delay_factor"]
+    assert 90 < waited_s < 1_500, (
+        "a hundred seconds of a clock that goes a hundred times as fast, and the worker's way to it"
+    )
 
 
 def test_retries_and_hooks(at_work: Crew) -> None:

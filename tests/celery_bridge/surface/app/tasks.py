@@ -101,6 +101,13 @@ def gives_up(self: Task) -> None:
     self.retry(countdown=0)
 
 
+@shared_task(bind=True)
+def patient(self: Task) -> int:
+    if self.request.retries == 0:
+        self.retry(countdown=100)
+    return int(self.request.retries)
+
+
 @shared_task(bind=True, max_retries=3)
 def counts_down(self: Task, left: int, note_: str = "") -> list[Any]:
     if left:
