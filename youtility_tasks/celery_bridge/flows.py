@@ -31,6 +31,8 @@ class _Done:
     steps: list[Step] = field(default_factory=list)
     """All of it, the first ones too."""
     before: _Done | None = None
+    known_as: str = ""
+    """The id that the caller gave."""
 
     def stand_behind(self, other: _Done) -> None:
         """Its first member comes after the other."""
@@ -51,7 +53,7 @@ class _Done:
         """As call sites get it."""
         before = self.before.result(run) if self.before is not None else None
         if self.step is not None:
-            return AsyncResult(f"{run}:{self.step.name}", parent=before)
+            return AsyncResult(self.known_as or f"{run}:{self.step.name}", parent=before)
         return GroupResult(f"{run}:{self.group}", [each.result(run) for each in self.members], parent=before)
 
 
@@ -78,6 +80,18 @@ def start(canvas: Mapping[str, Any], args: Sequence[Any], kwargs: Mapping[str, A
     run = made.flow.start().id
     ids.remember_steps(run, made.named)
     return done.result(run)
+
+
+def of_call(task: Task, args: Any, kwargs: Any, said: Mapping[str, Any]) -> dict[str, Any]:
+    """One call as a canvas: of a task, and of what is linked to it."""
+    return {
+        "task": task.task_name,
+        "args": tuple(args or ()),
+        "kwargs": dict(kwargs or {}),
+        "options": dict(said),
+        "subtask_type": None,
+        "immutable": False,
+    }
 
 
 def task_names(canvas: Mapping[str, Any]) -> set[str]:
@@ -215,7 +229,7 @@ class _Maker:
         step = self.flow.step(call.task, name=name, after=edges, when=when, wait=call.wait, args=arguments)
         if call.celery_id:
             self.named.append((call.celery_id, name, house.task_name))
-        done = _Done(step=step, steps=[step])
+        done = _Done(step=step, steps=[step], known_as=call.celery_id)
         for each in call.links:
             self.add(each, done)
         for each in call.errbacks:

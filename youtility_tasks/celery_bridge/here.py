@@ -20,7 +20,7 @@ def send(task: Task, args: Any, kwargs: Any, said: Mapping[str, Any]) -> AsyncRe
     """Enqueue one call. Raises a subclass of EnqueueError, and then nothing was written."""
     call = options.of_call(task, said, as_step=False)
     if call.links or call.errbacks:
-        return _linked(task, args, kwargs, said)
+        return send_canvas(flows.of_call(task, args, kwargs, said), (), {}, {})  # type: ignore[no-any-return]
     if known.of(task) is None:
         task.validate()
         given_args, given_kwargs = positions.by_name(task, args, kwargs)
@@ -46,20 +46,6 @@ def send_canvas(
     """Start a canvas; see `flows.start`."""
     with transaction.atomic(using=settings().database):
         return flows.start(canvas, args, kwargs, said)
-
-
-def _linked(task: Task, args: Any, kwargs: Any, said: Mapping[str, Any]) -> AsyncResult:
-    """A call with links is a canvas of one task, and what comes after it."""
-    canvas = {
-        "task": task.name,
-        "args": tuple(args or ()),
-        "kwargs": dict(kwargs or {}),
-        "options": dict(said),
-        "subtask_type": None,
-        "immutable": False,
-    }
-    result: AsyncResult = send_canvas(canvas, (), {}, {})
-    return _named(result, str(said.get("task_id") or ""))
 
 
 def _named(result: AsyncResult, celery_id: str) -> AsyncResult:

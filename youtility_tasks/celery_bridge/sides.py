@@ -7,14 +7,13 @@ from typing import Any
 
 from youtility_tasks.declaration import Task
 
-from . import config, here, known
+from . import flows, here
 
 
 def send(task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any:
-    """Have one call run, on the side that its route says; its AsyncResult. With `task_always_eager` it runs here and now."""
-    bridged = known.of(task)
-    if bridged is not None and config.conf["task_always_eager"]:
-        return bridged.apply(args, kwargs, **options)
+    """Have one call run, on the side that its route says; its AsyncResult. One with links is a canvas."""
+    if options.get("link") or options.get("link_error"):
+        return send_canvas(flows.of_call(task, args, kwargs, options), (), {}, {})
     return here.send(task, args, kwargs, options)
 
 

@@ -14,7 +14,7 @@ from youtility_tasks import declaration
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import NotOfCelery, WrongArguments
 
-from . import absent, eager, exceptions, known, request, retrying, saying, sides
+from . import absent, config, eager, exceptions, known, request, retrying, saying, sides
 from .canvas import chunks, xmap, xstarmap
 from .results import AsyncResult, EagerResult
 from .signatures import Signature
@@ -102,6 +102,8 @@ class Task:
         """
         given_args, given_kwargs = self.checked(args, kwargs)
         said = {**self.defaults(), **options, "task_id": task_id, "link": link, "link_error": link_error}
+        if config.conf["task_always_eager"]:
+            return self.apply(given_args, given_kwargs, **said)
         return sides.send(self.house, given_args, given_kwargs, {k: v for k, v in said.items() if v is not None})
 
     def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
