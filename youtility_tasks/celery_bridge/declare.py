@@ -14,6 +14,7 @@ from youtility_tasks.errors import ConfigurationError, NotOfCelery
 from youtility_tasks.workers import run
 
 from . import absent, config, exceptions, known, tracing, validating
+from .app import current_app
 from .task import Task
 
 _OF_HOUSE = ("tenant", "isolated", "record_at_once")
@@ -57,7 +58,7 @@ def declare(
         "abstract": False,
     }
     made: Task = type(function.__name__, (base,), members)()
-    made.app = app
+    made.app = app if app is not None else current_app
     return enter(made, name, said, function)
 
 

@@ -147,13 +147,14 @@ class _Maker:
     def _chain(
         self, sig: Mapping[str, Any], before: _Before, name: str | None, given: Any, said: dict[str, Any], group: Any
     ) -> _Done:
-        tasks, links = sig["kwargs"]["tasks"], options.listed(said.pop("link", None))
+        tasks = sig["kwargs"]["tasks"]
+        of_last = {key: said.pop(key) for key in ("link", "task_id") if said.get(key)}
         every = options.of_every_task(said)
         done: _Before = before
         steps: list[Step] = []
         for n, each in enumerate(tasks):
             is_last = n == len(tasks) - 1
-            mine = {**(said if n == 0 else every), **({"link": links} if is_last and links else {})}
+            mine = {**(said if n == 0 else every), **(of_last if is_last else {})}
             own_name = name if is_last else None if name is None else f"{name}-{n + 1}"
             args, kwargs = given if n == 0 else ((), {})
             new = self.add(

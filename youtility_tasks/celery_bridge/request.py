@@ -54,6 +54,8 @@ class Request:
     utc: bool = True
     state: tuple[str, Any] | None = None
     """What `update_state` said last."""
+    is_called: bool = False
+    """A base's own `__call__` has come to the body."""
     asked: BaseException | None = None
     """The retry that `self.retry(throw=False)` has asked for."""
     kept: dict[str, Any] = field(default_factory=dict)

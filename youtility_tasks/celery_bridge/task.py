@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 
@@ -18,9 +18,6 @@ from . import absent, config, eager, exceptions, known, request, retrying, sayin
 from .canvas import chunks, xmap, xstarmap
 from .results import AsyncResult, EagerResult
 from .signatures import Signature
-
-if TYPE_CHECKING:
-    from .app import Celery
 
 
 class Task:
@@ -53,7 +50,8 @@ class Task:
     queue: str | None = None
     abstract: bool = True
     bind: bool = False
-    app: Celery | None = None
+    app: Any = None
+    """The application that it was declared by, else the one that was made last."""
     house: declaration.Task
     """The same task to our queue, workers and pages."""
     signature_of_run: inspect.Signature
@@ -84,7 +82,11 @@ class Task:
     # -- calls
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the body here, as a function."""
+        """Call the body here, as a function. A base's own `__call__` may end in this one: the attempt's request then stays."""
+        now = request.of(self)
+        if not now.called_directly and not now.is_called and type(self).__call__ is not Task.__call__:
+            now.is_called = True
+            return self.run(*args, **kwargs)
         with request.pushed(self, request.Request(args=args, kwargs=kwargs)):
             return self.run(*args, **kwargs)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import uuid
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from django.utils import timezone
 
 from tests.integration.desk import job
 from youtility_tasks import errors, tenant
-from youtility_tasks.celery_bridge import AsyncResult, Celery, current_app, current_task, shared_task, signals
+from youtility_tasks.celery_bridge import (
+    AsyncResult,
+    Celery,
+    current_app,
+    current_task,
+    schedules,
+    shared_task,
+    signals,
+)
 from youtility_tasks.celery_bridge.app import current
 from youtility_tasks.models import BridgeCall, Job
 from youtility_tasks.testing import run_jobs
@@ -122,6 +131,19 @@ def test_an_application_has_a_base_of_its_own_for_all_its_tasks(app: Any) -> Non
         assert current_app.main == "other"
     finally:
         current[:] = [app.app]
+
+
+def test_modules_have_celerys_names() -> None:
+    from youtility_tasks.celery_bridge.result import AsyncResult as Result
+    from youtility_tasks.celery_bridge.utils.log import get_task_logger
+
+    assert Result is AsyncResult
+    assert get_task_logger("surface").name == "surface"
+    if find_spec("celery") is None:
+        with pytest.raises(errors.ExtraMissing, match=r"youtility-tasks\[celery\]"):
+            schedules.crontab  # noqa: B018
+    else:
+        assert schedules.crontab(minute="5").minute == {5}
 
 
 def other_body() -> None:

@@ -213,6 +213,26 @@ def test_options_of_a_signature_are_those_of_its_step(app: Any) -> None:
         chain(app.add.s(1, 1), app.add.s(1))().revoke()
 
 
+def test_an_id_for_a_canvas_is_that_of_its_last_task(app: Any) -> None:
+    chained = chain(app.add.s(1, 1), app.about_me.s()).apply_async(task_id="of-the-chain")
+    body = chord([app.add.s(1, 1)], app.about_me.s()).apply_async(task_id="of-the-chord")
+    linked = app.about_me.apply_async(task_id="linked", link=app.said.s())
+    run_jobs()
+
+    assert [each.id for each in (chained, body, linked)] == ["of-the-chain", "of-the-chord", "linked"]
+    assert [AsyncResult(each.id).get()["id"] for each in (chained, body, linked)] == [
+        each.id for each in (chained, body, linked)
+    ]
+    assert (AsyncResult("of-the-chain").parent.get(), len(AsyncResult("linked").children)) == (2, 1)
+
+
+def test_a_signature_is_an_argument(app: Any) -> None:
+    result = app.calls_back.delay(7, app.mul.s(6))
+    run_jobs()
+
+    assert AsyncResult(result.get()).get() == 42
+
+
 def test_members_know_their_group_and_their_family(app: Any) -> None:
     whole = chain(app.about_me.s(0), group(app.about_me.s(), app.about_me.s()))()
     run_jobs()

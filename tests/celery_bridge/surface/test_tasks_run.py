@@ -111,6 +111,15 @@ def test_a_base_with_hooks_hears_of_each_end(app: Any, what: str, expected: list
         assert hooks[-1] == ("after_return", "FAILURE", result.id)
 
 
+def test_a_base_may_do_something_around_each_body(app: Any) -> None:
+    result = app.surrounded.delay()
+    run_jobs()
+
+    assert result.get() == [1, False, [0, True, None, "surface"], "surface"]
+    assert [each[1] for each in app.heard if each[0] == "around"] == [False, False, False]
+    assert app.surrounded(True) == [0, True, None, "surface"]
+
+
 def test_a_hook_that_fails_does_not_undo_what_was_done(app: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
     def broken(self: Any, *args: Any) -> None:
         raise RuntimeError("in the hook")

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from youtility_tasks.celery_bridge import Celery, Task, chain, group, shared_task
+from youtility_tasks.celery_bridge import Celery, Task, chain, group, shared_task, signature
 from youtility_tasks.celery_bridge.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from youtility_tasks.celery_bridge.signals import (
     task_failure,
@@ -155,6 +155,24 @@ def noted(self: Noting, what: str) -> str:
     return what
 
 
+class Around(Task):
+    """A base that does something around each body."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        note("around", self.request.called_directly)
+        return super().__call__(*args, **kwargs)
+
+
+@shared_task(bind=True, base=Around, autoretry_for=(OSError,), retry_kwargs={"countdown": 0})
+def surrounded(self: Around, again: bool = False) -> list[Any]:
+    if self.request.retries == 0 and not self.request.called_directly:
+        raise OSError("once")
+    inner = None if again else self(True)
+    return [self.request.retries, self.request.called_directly, inner, self.app.main]
+
+
 class Adding(Task):
     """A class with a `run`."""
 
@@ -219,6 +237,11 @@ def quiet() -> int:
 def calls_another(self: Task, x: int) -> list[str]:
     child = about_me.delay(x)
     return [str(self.request.id), child.id]
+
+
+@shared_task
+def calls_back(x: int, callback: Any) -> str:
+    return str(signature(callback).delay(x).id)
 
 
 @shared_task
