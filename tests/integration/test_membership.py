@@ -51,7 +51,11 @@ def tenant_in_view(request: Any) -> int | None:
 # -- roles
 
 
-def test_a_user_has_the_roles_of_the_table_for_active_tenants(guard: User, acme: int, other_tenant: int) -> None:
+@pytest.mark.parametrize("resolver", [None, "youtility_tasks.standalone.people.memberships_of"])
+def test_a_user_has_the_roles_of_the_table_for_active_tenants(
+    guard: User, acme: int, other_tenant: int, settings: Any, resolver: str | None
+) -> None:
+    settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "membership_resolver": resolver}
     join(guard, acme, Role.OPERATOR)
     join(guard, other_tenant)
     assert memberships_of(guard) == {acme: Role.OPERATOR, other_tenant: Role.VIEWER}

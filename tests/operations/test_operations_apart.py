@@ -11,7 +11,7 @@ from psycopg.errors import InsufficientPrivilege
 from tests.tenancy.attacks.ways import refused
 from tests.tenancy.conftest import house, plot
 from tests.tenancy.ground import A, B, House
-from youtility_tasks import operations, tenant
+from youtility_tasks import operations, queries, tenant
 from youtility_tasks.errors import OperationNotFound, Refused
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.operations import carrying
@@ -104,6 +104,15 @@ def test_an_undo_can_only_be_of_ones_own(house: House) -> None:
     made = with_one_of_each(house)
     with house.connect("web", A) as session, pytest.raises(Exception, match="yt_operation_undoes_own"):
         session.execute(INSERT.format(A, "undo", made[B]))
+
+
+def test_who_has_begun_many_keeps_nobody_elses_waiting(house: House) -> None:
+    for _ in range(30):
+        house.rows(INSERT.format(A, "retry", "NULL"))
+    ((last,),) = house.rows(INSERT.format(B, "retry", "NULL"))
+    with house.connect("worker") as session:
+        found = session.execute(queries.statement("unfinished_operations"), {"but_not": [], "most": 2}).fetchall()
+    assert (last, B) in found and len(found) == 2
 
 
 @pytest.fixture

@@ -132,6 +132,31 @@ MUTANTS = (
         attacks.writes_yesterdays_acts,
     ),
     Mutant("an act of anybody", "ALTER POLICY yt_own_new ON youtility_tasks_taskauditlog WITH CHECK (at <= clock_timestamp())", attacks.writes_yesterdays_acts),
+    *(
+        Mutant(f"a step with {what}", swap("youtility_tasks_flow_check_v1", guard, "true"), attacks.starts_what_cannot_go_on)
+        for what, guard in (
+            ("another's lock", "starts_with(s.lock, own)"),
+            ("another's lock in a list", "starts_with(e.value ->> 'lock', own)"),
+            ("any priority", "coalesce(s.priority, 0) <= 10"),
+            ("any wait", "coalesce(s.wait_s BETWEEN 0 AND longest_s, true)"),
+            ("any instant", "coalesce(date_part('year', s.run_after) BETWEEN 1 AND 9998, true)"),
+        )
+    ),
+    Mutant("a run that nobody looks at", swap("youtility_tasks_flow_start_v1", "PERFORM youtility_tasks_flow_check_v1(p_flow, theirs);", ""), attacks.starts_what_cannot_go_on, "task"),
+    *(
+        Mutant(f"a letter under another's {what}", swap("youtility_tasks_redrive_v1", guard, "true"), attacks.redrives_into_the_locks_of_another)
+        for what, guard in (
+            ("lock", "starts_with(letter.new_lock, letter.tenant_id || ':')"),
+            ("queueing lock", "starts_with(letter.new_queueing_lock, letter.tenant_id || ':')"),
+        )
+    ),
+    *(
+        Mutant(f"{function} at any time", swap(function, "date_part('year', p_first_at) BETWEEN 1 AND 9998", "true"), attacks.comes_due_at_no_time)
+        for function in ("youtility_tasks_run_now_v1", "youtility_tasks_redrive_v1")
+    ),
+    Mutant("any instant in a schedule", "ALTER TABLE youtility_tasks_scheduledtask DROP CONSTRAINT yt_scheduledtask_instants", attacks.writes_what_nobody_can_read),
+    Mutant("any instant in a view", "ALTER TABLE youtility_tasks_savedview DROP CONSTRAINT yt_savedview_instants", attacks.writes_what_nobody_can_read, "task"),
+    Mutant("requests used up for years", swap("youtility_tasks_api_take_v1", "a.full_at > clock_timestamp() + each * p_burst;", "false;"), attacks.uses_up_the_requests_of_another),
     Mutant("temporary tables", "GRANT TEMPORARY ON DATABASE {database} TO PUBLIC", attacks.leaves_a_table_behind),
     Mutant("temporary tables of a task", "GRANT TEMPORARY ON DATABASE {database} TO {task}", attacks.leaves_a_table_behind, "task"),
     Mutant(

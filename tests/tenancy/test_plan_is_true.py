@@ -227,7 +227,13 @@ def test_what_sql_cannot_decide_is_told_and_stops_workers(house: House, statemen
 
 
 @pytest.mark.parametrize(
-    "setting", ["SET search_path = nowhere", "IN DATABASE {database} SET TimeZone = UTC", "SET row_security = off"]
+    "setting",
+    [
+        "SET search_path = nowhere",
+        "IN DATABASE {database} SET TimeZone = UTC",
+        "SET row_security = off",
+        "SET synchronous_commit = off",
+    ],
 )
 def test_what_a_user_has_set_for_his_sessions_to_come_is_told_and_repaired(house: House, setting: str) -> None:
     """Any user may, and so may whoever has SQL in one of his sessions: it stays when that is over."""

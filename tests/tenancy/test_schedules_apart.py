@@ -14,7 +14,7 @@ from tests.acceptance.crew import Crew, Queue
 from tests.faults.test_schedules import fired, put
 from tests.tenancy.attacks.ways import refused
 from tests.tenancy.ground import A, B, House
-from youtility_tasks import schedules, tenant, tenants
+from youtility_tasks import queries, schedules, tenant, tenants
 from youtility_tasks.schedules import defaults
 from youtility_tasks.tenancy import roles
 
@@ -57,6 +57,26 @@ def furnish(house: House) -> None:
             "INSERT INTO youtility_tasks_scheduleholiday (tenant_id, day, name) VALUES (%s, '2031-01-01', 'Bolt')",
             tenant_id,
         )
+
+
+def test_who_has_many_schedules_keeps_nobody_elses_waiting(house: House) -> None:
+    furnish(house)
+    house.rows(
+        "INSERT INTO youtility_tasks_scheduledtask SELECT (jsonb_populate_record(s, jsonb_build_object('name', n::text, 'next_at', now() -"
+        " interval '1 day', 'id', nextval(pg_get_serial_sequence('youtility_tasks_scheduledtask', 'id'))))).*"
+        " FROM youtility_tasks_scheduledtask s, generate_series(1, 60) n WHERE s.tenant_id = %s",
+        A,
+    )
+    house.rows("UPDATE youtility_tasks_scheduledtask SET next_at = now() WHERE tenant_id = %s", B)
+    with house.connect("worker") as session:
+        ask = queries.statement("due_schedules")
+        found = session.execute(ask, {"but_not": [], "most": 2}).fetchall()
+        assert {row[1] for row in found} == {A, B} and len(found) == 2
+        house.rows(
+            "UPDATE youtility_tasks_scheduledtask SET next_at = now() + interval '1 hour' WHERE next_at IS NOT NULL"
+        )
+        ((_, _, in_s),) = session.execute(ask, {"but_not": [], "most": 51}).fetchall()
+        assert 3_000 < in_s <= 3_600
 
 
 def attack(house: House, part: str) -> None:

@@ -73,6 +73,32 @@ def test_the_whole_life_of_a_job_under_the_roles(crew: Crew, house: House) -> No
     assert {row[0] for row in house.rows("SELECT DISTINCT tenant_id FROM youtility_tasks_history")} == {A, B}
 
 
+REFUSES = """
+    CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF NEW.tenant_id = 7 THEN
+            RAISE numeric_value_out_of_range USING MESSAGE = 'not this one';
+        END IF;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuses BEFORE INSERT ON youtility_tasks_history FOR EACH ROW EXECUTE FUNCTION refuses()
+"""
+
+
+def test_an_ending_that_the_database_does_not_take_keeps_nobody_elses(crew: Crew, house: House) -> None:
+    house.rows(REFUSES)
+    with crew.queue.transaction():
+        ids = [crew.queue.put("adds", tenant_id=tenant, a=1, b=n) for n, tenant in enumerate((A, B, B, A, B))]
+    supervisor = start(crew, house)
+    for job_id, tenant in zip(ids, (A, B, B, A, B), strict=True):
+        if tenant == B:
+            assert crew.queue.ending(job_id)["status"] == "succeeded"
+    workers = crew.queue.workers()
+    house.rows("DROP TRIGGER refuses ON youtility_tasks_history")
+    assert [crew.queue.ending(job_id)["status"] for job_id in ids] == ["succeeded"] * 5
+    assert crew.queue.workers() == workers and supervisor.said("not this one")
+
+
 def test_the_jobs_of_a_worker_that_dies_go_to_another(crew: Crew, house: House) -> None:
     first = start(crew, house)
     held = crew.queue.put("waits", tenant_id=A, until=str(crew.gate()))

@@ -98,3 +98,14 @@ def test_what_is_too_much_for_one_round_trip_goes_in_parts() -> None:
 
     sent, resent = holdings.send(2)
     assert (list(sent), resent) == ([2], set())
+
+
+def test_an_ending_that_fails_alone_goes_behind_the_others() -> None:
+    holdings = holding(1, 2, 3, ended=(1, 2, 3))
+
+    assert list(holdings.send(1)[0]) == [1]
+    holdings.let_others_go_first()
+
+    assert list(holdings.send(1)[0]) == [2]
+    assert list(holdings.send(ALL)[0]) == [2, 3, 1]
+    Holdings().let_others_go_first()

@@ -7,7 +7,8 @@ import json
 import logging
 import urllib.parse
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from youtility_tasks import BadInput, NotReady, Transient, errors
 from youtility_tasks.secrets import scrubbing
 from youtility_tasks.secrets.marks import Mark
 from youtility_tasks.secrets.scrubbing import Scrubber
-from youtility_tasks.workers import output
+from youtility_tasks.workers import output, run
 
 
 def knowing(*values: Any, mark: Mark = Mark.SECRET) -> Scrubber:
@@ -242,3 +243,26 @@ def test_an_error_whose_cause_shows_a_value_is_replaced_and_a_harmless_one_is_no
 
     harmless.__cause__ = cause
     assert type(knowing("canary-value").error(harmless)) is errors.TaskError
+
+
+def _said_of(value: str, before: int) -> str:
+    error = ValueError("x" * before + value + "y" * 20_000)
+    return "".join(run._told(cast("Any", SimpleNamespace(hidden=knowing(value))), error))
+
+
+def test_an_error_is_scrubbed_before_it_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The middle of a long one is left out, and the edge of that may lie within a value."""
+    value = "canary-value-of-thirty-characters"
+    for before in range(4_970, 4_998):
+        assert "canary" not in _said_of(value, before)
+
+    monkeypatch.setattr(run, "_told", run._told)  # put back at the end
+    mutants.apply(
+        mutants.Mutant(
+            run.__name__,
+            "_told",
+            "payload.clean_text(scrub(payload.safe(str, error)), limit=_MAX_MESSAGE)",
+            "scrub(payload.clean_text(payload.safe(str, error), limit=_MAX_MESSAGE))",
+        )
+    )
+    assert "canary" in _said_of(value, 4_980)

@@ -53,6 +53,7 @@ FUNCTIONS = (
     "youtility_tasks_flow_advance_v1",
     "youtility_tasks_flow_args_v1",
     "youtility_tasks_flow_cancel_v1",
+    "youtility_tasks_flow_check_v1",
     "youtility_tasks_flow_jobs_ended_v1",
     "youtility_tasks_flow_lock_v1",
     "youtility_tasks_flow_release_v1",

@@ -616,7 +616,7 @@ _OF_THE_WORKER = (
     "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1", "youtility_tasks_progress_v1",
 )  # fmt: skip
 _OF_FLOWS = (
-    "youtility_tasks_flow_advance_v1", "youtility_tasks_flow_args_v1", "youtility_tasks_flow_jobs_ended_v1", "youtility_tasks_flow_value_v1",
+    "youtility_tasks_flow_advance_v1", "youtility_tasks_flow_args_v1", "youtility_tasks_flow_check_v1", "youtility_tasks_flow_jobs_ended_v1", "youtility_tasks_flow_value_v1",
     "youtility_tasks_flow_lock_v1", "youtility_tasks_flow_release_v1", "youtility_tasks_flow_settle_v1", "youtility_tasks_flow_skip_inside_v1", "youtility_tasks_flow_skip_v1",
     "youtility_tasks_flow_stop_v1", "youtility_tasks_flow_tree_v1", "youtility_tasks_flow_try_lock_v1", "youtility_tasks_flow_unskip_v1",
 )  # fmt: skip

@@ -62,6 +62,12 @@ class Holdings:
         self._unsure |= set(sent)
         return sent, resent
 
+    def let_others_go_first(self) -> None:
+        """The ending that is sent first goes behind all others: sent alone it has failed."""
+        first = next(iter(self.ended), None)
+        if first is not None:
+            self.ended[first] = self.ended.pop(first)
+
     def confirm(self, sent: Mapping[int, Ended], accepted: Set[int], resent: Set[int]) -> Iterator[Answered]:
         """Let go of what was sent; what was not accepted, and cannot have been before, counts as a stale write."""
         for job_id, ended in sent.items():

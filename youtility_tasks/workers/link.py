@@ -73,8 +73,11 @@ class Link:
             if not done:
                 raise TimeoutError(f"no answer in {settings().statement_deadline_s} s")
             rows = asking.result()
-        except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.CheckViolation, TimeoutError) as error:
+        except (
+            psycopg.OperationalError, psycopg.InterfaceError, psycopg.DataError, psycopg.errors.CheckViolation, TimeoutError,
+        ) as error:  # fmt: skip
             # CheckViolation: while it waited, somebody attached the day that its history row belongs to; asked again, it goes there.
+            # DataError: one row of many is none that the database takes; the others go without it, and no worker ends for it.
             self.close()
             asking.cancel()
             self._failures += 1

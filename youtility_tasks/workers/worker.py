@@ -219,6 +219,8 @@ class Worker:
                     await self._pump(min(wanted, self.most))
                     self.most = min(2 * self.most, _ANY_NUMBER)
                 except LinkDown as error:
+                    if self.most == 1:
+                        self.holdings.let_others_go_first()
                     self.most = max(1, min(self.most, max(wanted, len(self.holdings.ended))) // 2)
                     logger.warning("queue out of reach worker=%s error=%s", self.lease.worker_id, error)
                     self.may_have_work = True

@@ -5,6 +5,13 @@ They are functions, so that the same ones run against a house as it should be an
 
 from __future__ import annotations
 
+from .acts import (
+    comes_due_at_no_time,
+    redrives_into_the_locks_of_another,
+    starts_what_cannot_go_on,
+    uses_up_the_requests_of_another,
+    writes_what_nobody_can_read,
+)
 from .guards import (
     becomes_another_role,
     calls_what_is_not_for_him,
@@ -81,6 +88,11 @@ AS_TENANT: tuple[Attack, ...] = (
     stands_in_for_tables,
     calls_what_is_not_for_him,
     acts_on_jobs_of_another,
+    starts_what_cannot_go_on,
+    redrives_into_the_locks_of_another,
+    comes_due_at_no_time,
+    uses_up_the_requests_of_another,
+    writes_what_nobody_can_read,
     meddles_with_what_people_set,
     empties_tables,
     reaches_for_the_house,

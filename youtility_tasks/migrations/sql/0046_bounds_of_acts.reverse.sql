@@ -1,0 +1,14 @@
+DROP FUNCTION youtility_tasks_flow_check_v1(jsonb, integer);
+ALTER TABLE youtility_tasks_bridgecall DROP CONSTRAINT yt_bridgecall_instants;
+ALTER TABLE youtility_tasks_tenantmembership DROP CONSTRAINT yt_tenantmembership_instants;
+ALTER TABLE youtility_tasks_savedview DROP CONSTRAINT yt_savedview_instants;
+ALTER TABLE youtility_tasks_workflowtemplate DROP CONSTRAINT yt_workflowtemplate_instants;
+ALTER TABLE youtility_tasks_scheduleholiday DROP CONSTRAINT yt_scheduleholiday_instants;
+ALTER TABLE youtility_tasks_apitoken DROP CONSTRAINT yt_apitoken_instants;
+ALTER TABLE youtility_tasks_taskeffect DROP CONSTRAINT yt_taskeffect_instants;
+ALTER TABLE youtility_tasks_uniquekey DROP CONSTRAINT yt_uniquekey_instants;
+ALTER TABLE youtility_tasks_redrive DROP CONSTRAINT yt_redrive_instants;
+ALTER TABLE youtility_tasks_taskoperation DROP CONSTRAINT yt_taskoperation_instants;
+ALTER TABLE youtility_tasks_tenant DROP CONSTRAINT yt_tenant_instants;
+ALTER TABLE youtility_tasks_scheduledtask DROP CONSTRAINT yt_scheduledtask_instants;
+ALTER TABLE youtility_tasks_scheduledtaskexecution DROP CONSTRAINT yt_scheduledtaskexecution_instants;
