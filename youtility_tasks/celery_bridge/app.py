@@ -56,12 +56,12 @@ class Celery:
         self.conf = config.conf
         self.on_after_configure, self.on_after_finalize = _Once("on_after_configure"), _Once("on_after_finalize")
         self._task_class = task_cls
-        current[:] = [self]
         self.conf.update({key: value for key, value in settings.items() if key in config.DEFAULTS})
         waiting.append(self._configured)
         self.conf.before_schedules.append(self._configured)
         if config_source is not None:
             self.config_from_object(config_source)
+        current[:] = [self]
 
     @property
     def Task(self) -> Any:

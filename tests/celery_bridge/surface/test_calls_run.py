@@ -287,6 +287,7 @@ def test_what_cannot_be_carried_is_refused_as_the_module_is_imported(options: di
 
     with pytest.raises(errors.NotOfCelery, match="JSON"):
         Celery("x", task_serializer="pickle")
+    assert current_app.main == "surface", "an application that was refused is nobody's"
     with pytest.raises(errors.NotOfCelery, match="AppConfig"):
         signals.worker_process_init.connect(test_the_first_steps_go_as_written)
     with pytest.raises(errors.UnknownQueue, match="celery_queues"):

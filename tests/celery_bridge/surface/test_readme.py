@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -36,3 +37,11 @@ def test_it_names_all_that_is_refused_at_import() -> None:
     said = TEXT.partition("when the module is imported:")[2].partition("When it is called")[0]
 
     assert set(re.findall(r"`(\w+)`", said)) == {*absent.DECLARED, "serializer"}
+
+
+def test_the_modules_that_it_names_are_there() -> None:
+    named = re.findall(r"`\.([a-z.]+)`", TEXT.partition("Modules have Celery's names")[2].partition(")")[0])
+
+    assert len(named) == 7
+    for name in named:
+        importlib.import_module(f"youtility_tasks.celery_bridge.{name}")
