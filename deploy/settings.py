@@ -34,6 +34,7 @@ DATABASES = {"default": database.from_url(_needed("DATABASE_URL", "postgresql://
 if os.environ.get("DIRECT_DATABASE_URL"):  # DATABASE_URL then leads through a pooler in transaction mode
     DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 
+LOGGING = {**bundled.LOGGING, "formatters": {"line": {"()": "youtility_tasks.logs.JsonLines"}}}
 STATIC_ROOT = os.environ.get("STATIC_ROOT", "/srv/static")
 MIDDLEWARE = [
     bundled.MIDDLEWARE[0],
@@ -51,6 +52,10 @@ _OWN: dict[str, Any] = {
     },
     "tenant_key": _needed("TENANT_KEY", "at least 32 random characters, the same in every process"),
     "secret_keys": [("1", _needed("SEALING_KEY", "32 random bytes in base64, the same in every process"))],
+    # Spans go where OTEL_EXPORTER_OTLP_ENDPOINT says; without it there are none, and they cost nothing.
+    "tracing": "youtility_tasks.tracing.setup.from_environment"
+    if os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    else None,
     "metrics_token": _needed("METRICS_TOKEN", "at least 16 characters, as Prometheus sends them"),
 }
 YOUTILITY_TASKS = {**bundled.YOUTILITY_TASKS, **_OWN}

@@ -177,6 +177,12 @@ class Settings:
     """The exporter tells so many tenants apart, those with the lowest ids; all others are `other`. 0: it says nothing of tenants."""
     operation_undo_s: float = 3_600.0
     """After an operation on many jobs has ended it can be undone for so long; 0: never. Upkeep then forgets how its jobs stood."""
+    tracing: str | None = None
+    """Dotted name of a function that sets OpenTelemetry up in a process, for example
+    "youtility_tasks.tracing.setup.from_environment". None: no spans, at no cost."""
+    attempt_watchers: Sequence[str] = ()
+    """Dotted names of context managers that stand around each attempt in a child, for example a reporter of errors; see
+    `workers.watched.Attempt`."""
     metrics_view: bool = False
     """Answer `/metrics` in the web process (`youtility_tasks.exporter.view`): to who shows `metrics_token`, without one to this host alone."""
     metrics_token: str | None = field(default=None, repr=False)
@@ -220,6 +226,16 @@ class Settings:
         ):
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: celery_queues is {moved!r:.200}; right is a dict, for example {{'celery': 'maintenance'}}."
+            )
+        if self.tracing is not None and not (isinstance(self.tracing, str) and "." in self.tracing):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: tracing is {self.tracing!r}; right is None, or a dotted name such as "
+                "'youtility_tasks.tracing.setup.from_environment'."
+            )
+        if not _are_names(self.attempt_watchers):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: attempt_watchers is {self.attempt_watchers!r}; right is a list of dotted names, for example "
+                "['people.reporting.watch']."
             )
         token = self.metrics_token
         if token is not None and not (

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
-from . import foreign, history, payload, queries, tasks_api, tenants, uniqueness
+from . import foreign, history, payload, queries, tasks_api, tenants, tracing, uniqueness
 from .conf import settings
 from .declaration import Task
 from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
@@ -256,6 +256,26 @@ def _storable(task: Task, key: str | None) -> str | None:
 def _write(calls: Sequence[_Call]) -> list[Enqueued]:
     if not calls:
         return []
+    if tracing.is_on():
+        return _write_traced(calls)
+    return _write_for_tenant(calls)
+
+
+def _write_traced(calls: Sequence[_Call]) -> list[Enqueued]:
+    """One span, however many jobs: they carry it along."""
+    from .tracing import producing  # with the setting alone
+
+    first = calls[0].task
+    with producing.sending(
+        first.queue_name, tenant_id=calls[0].tenant_id, count=len(calls), task_name=first.name
+    ) as span:
+        written = _write_for_tenant(calls)
+        if len(written) == 1:
+            producing.note(span, job_id=written[0].job_id, is_new=written[0].is_new)
+        return written
+
+
+def _write_for_tenant(calls: Sequence[_Call]) -> list[Enqueued]:
     # Without a tenant it is a sweep, and the database wants to be told even that.
     with tenants.no_tenant() if calls[0].tenant_id == tenants.ALL else contextlib.nullcontext():
         return _write_as_one(calls)
@@ -295,24 +315,26 @@ def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
 
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
     rows = [_row(call) for call in calls]
-    noted = settings().procrastinate_events
+    told = {"noted": settings().procrastinate_events, **tracing.carried()}
     if any(call.claims for call in calls):
-        return _insert_unique(calls, rows, noted=noted)
+        return _insert_unique(calls, rows, told)
     if any(call.task.expires_at for call in calls):
         return [
-            queries.fetch("enqueue_job_expiring", {**row, "noted": noted, "expires_at": call.task.expires_at})[0]
+            queries.fetch("enqueue_job_expiring", {**row, **told, "expires_at": call.task.expires_at})[0]
             for row, call in zip(rows, calls, strict=True)
         ]
     if len(rows) == 1:
         with guard.bringing() as token:
             if token is not None:
-                return queries.fetch_bound("enqueue_job_signed", {**rows[0], "noted": noted, "token": token})
-            return queries.fetch("enqueue_job", {**rows[0], "noted": noted})
+                return queries.fetch_bound("enqueue_job_signed", {**rows[0], **told, "token": token})
+            return queries.fetch("enqueue_job", {**rows[0], **told})
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return queries.fetch("enqueue_jobs", {**columns, "noted": noted})
+    return queries.fetch("enqueue_jobs", {**columns, **told})
 
 
-def _insert_unique(calls: Sequence[_Call], rows: Sequence[dict[str, Any]], *, noted: bool) -> list[tuple[Any, ...]]:
+def _insert_unique(
+    calls: Sequence[_Call], rows: Sequence[dict[str, Any]], told: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
     """One statement, whoever holds the keys: it finds them, or changes what waits under them, itself."""
     said = [
         {
@@ -326,7 +348,7 @@ def _insert_unique(calls: Sequence[_Call], rows: Sequence[dict[str, Any]], *, no
     text = json.dumps(said, ensure_ascii=False, default=datetime.isoformat)
     with guard.bringing() if len(calls) == 1 else contextlib.nullcontext() as token:
         run = queries.fetch if token is None else queries.fetch_bound
-        return run("enqueue_unique", {"calls": text, "noted": noted, "token": token})
+        return run("enqueue_unique", {"calls": text, "token": token, **told})
 
 
 def _row(call: _Call) -> dict[str, Any]:

@@ -27,6 +27,20 @@ def statement(name: str) -> str:
     return resources.files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
+_CARRYING = "CASE WHEN set_config('youtility_tasks.trace', %(trace)s, true) IS NOT NULL THEN %(noted)s END"
+"""In the place of a value that each statement that enqueues is given: evaluated before any row is written."""
+
+
+@functools.cache
+def _carrying_trace(name: str) -> str:
+    return statement(name).replace("%(noted)s", _CARRYING)
+
+
+def _text(name: str, parameters: Mapping[str, Any]) -> str:
+    """The statement; one that is given a trace hands it to the rows that it writes (migration 0044)."""
+    return _carrying_trace(name) if "trace" in parameters else statement(name)
+
+
 _own: ContextVar[psycopg.Connection[Any] | None] = ContextVar("youtility_tasks_own_connection", default=None)
 
 
@@ -85,7 +99,7 @@ def in_transaction() -> bool:
 def fetch(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement on Django's own connection, in the caller's transaction; return its rows."""
     with _cursor() as cursor:
-        cursor.execute(statement(name), dict(parameters))
+        cursor.execute(_text(name, parameters), dict(parameters))
         return list(cursor.fetchall())
 
 
@@ -95,7 +109,7 @@ def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement(name), dict(parameters))
+        cursor.execute(_text(name, parameters), dict(parameters))
         return list(cursor.fetchall())
 
 

@@ -14,6 +14,8 @@ class Running:
     task_name: str
     workflow_id: int | None = None
     """The run that it is a step of."""
+    tenant_id: int = 0
+    attempt: int = 1
 
 
 current: contextvars.ContextVar[Running | None] = contextvars.ContextVar("youtility_tasks_running", default=None)

@@ -149,6 +149,8 @@ class Supervisor:
 class Crew:
     """The supervisors of one test, the queue they serve, and their tasks' diary."""
 
+    settings_module = "tests.acceptance.settings"
+
     def __init__(self, queue: Queue, env: dict[str, str], folder: Path) -> None:
         self.queue, self.env, self.folder = queue, env, folder
         self.supervisors: list[Supervisor] = []
@@ -180,7 +182,7 @@ class Crew:
                 cwd=REPOSITORY,
                 env={
                     **self.env,
-                    "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings",
+                    "DJANGO_SETTINGS_MODULE": self.settings_module,
                     "TEST_SETTINGS": json.dumps({**QUICK, **settings}),
                     "TEST_DIARY": str(self.folder / "diary"),
                     "LOG_LEVEL": log_level,

@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.benchmarks import volume
@@ -32,6 +32,11 @@ _ENDED = """
       JOIN (SELECT row_number() OVER (ORDER BY u.name) AS k, u.name FROM unnest(%(tasks)s::text[]) u(name)) t ON t.k = 1 + n %% 32
       JOIN (SELECT row_number() OVER () AS k, u.queue_name FROM unnest(ARRAY['email', 'high_priority', 'maintenance', 'reports']) u(queue_name)) q
         ON q.k = 1 + n %% 4
+"""
+
+_EXACT = f"""
+    SELECT task_name, {", ".join(f"percentile_disc({share}) WITHIN GROUP (ORDER BY {what}_ms)" for what in ("wait", "run") for share in (0.5, 0.95, 0.99))}
+      FROM youtility_tasks_history WHERE finished_at >= %(since)s AND finished_at < %(until)s GROUP BY task_name
 """
 
 
@@ -103,6 +108,7 @@ def measure(rounds: int = _ROUNDS) -> dict[str, Any]:
         "series_of_a_day_by_queue": _ms(lambda: metrics.series(**ago(days=1), step_s=300, group_by="queue"), rounds),
         "series_of_an_hour": _ms(lambda: metrics.series(**ago(hours=1), step_s=60), rounds),
     }
+    found["percentiles_off"] = percentiles_off(now)
     ended(10_000)
     found["summary_of_an_hour_with_10000_not_folded"] = _ms(lambda: metrics.summary(**ago(hours=1), by="task"), rounds)
     rollup.fold()
@@ -119,6 +125,26 @@ def measure(rounds: int = _ROUNDS) -> dict[str, Any]:
         build = "CREATE INDEX ON youtility_tasks_history (written_in) WHERE written_in > '9223372036854775807'"
         found["index_of_no_entry_built"] = _ms(lambda: cursor.execute(build), 1)
     return found
+
+
+def percentiles_off(now: datetime) -> float:
+    """How far any percentile of yesterday, of any task, is from the exact one of its attempts: the worst share."""
+    from django.db import connection
+
+    from youtility_tasks import metrics
+
+    until = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    span = {"since": until - timedelta(days=1), "until": until}
+    with connection.cursor() as cursor:
+        cursor.execute(_EXACT, span)
+        exact = {name: numbers for name, *numbers in cursor.fetchall()}
+    told = {str(each.task_name): each for each in metrics.summary(**span, by="task")}
+    assert told and set(told) == set(exact)
+    words = [f"{what}_p{percent}_ms" for what in ("wait", "run") for percent in (50, 95, 99)]
+    pairs = [
+        (getattr(told[name], word), right) for name in exact for word, right in zip(words, exact[name], strict=True)
+    ]
+    return round(max(abs(said - right) / right for said, right in pairs), 4)
 
 
 def ending_us() -> dict[str, float]:

@@ -16,5 +16,6 @@ def test_it_measures_what_it_says(fresh_database: Any) -> None:
 
     assert filled.said["rows"] == 2_000 and filled.said["folded_per_s"] > 0
     assert asked.said["fold_of_1000"] > 0 and asked.said["scrape"] > 0
+    assert 0 < asked.said["percentiles_off"] <= 0.05
     assert asked.said["scrape_bytes"] > 100_000, "each of 32 tasks has its two histograms"
     assert set(asked.said["rows"]) == {"60", "3600"}

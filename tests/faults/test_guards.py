@@ -254,7 +254,7 @@ GUARDS: dict[Check, Mutant] = {
         "heard.si_signo != signal.SIGCHLD",
     ),
     what_a_task_started_dies_with_its_worker_under_a_stopped_nursery: Mutant(
-        CHILD, "main", "if not _Child(sock, board, threads).serve()", "if _Child(sock, board, threads).serve() is None"
+        CHILD, "main", "if not is_told", "if is_told is None"
     ),
     a_stopped_nursery_is_replaced: Mutant(CHILDREN, "Children.look_at_clocks", "child.is_unheard_of()", "False"),
     a_worker_that_stays_frozen_does_not_keep_its_supervisor: Mutant(

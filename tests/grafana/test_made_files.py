@@ -80,6 +80,32 @@ def test_another_promise_of_one_queue_changes_its_rules_and_no_other(tmp_path: P
     assert 'share6h{queue="email", promise="start"} > 0.6 ' in page["expr"]
 
 
+def test_the_rules_of_a_rehearsal_differ_by_their_times_alone(tmp_path: Path) -> None:
+    """Each window, wait and limit of time is a sixtieth; shares, counts and names are the same."""
+    real = yaml.safe_load(made(tmp_path, "--heartbeat", HEARTBEAT))["groups"]
+    quick = yaml.safe_load(made(tmp_path, "--heartbeat", HEARTBEAT, "--times-faster", "60"))["groups"]
+
+    span = re.compile(r"\b(\d+)(ms|[smhd])\b")
+    unit = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    limits = {"ScheduleLate": (300, 5), "RollupsNotFolded": (900, 15), "OldSnapshot": (300, 5)}
+
+    def took_apart(rule: Any) -> tuple[str, list[int], str]:
+        texts = [str(rule.get("expr")), str(rule.get("for")), str(rule.get("interval"))]
+        spans = [int(n) * unit[word] for text in texts for n, word in span.findall(text)]
+        return rule.get("alert") or rule.get("record") or rule["name"], spans, span.sub("T", texts[0])
+
+    for one, other in zip(
+        [each for group in real for each in (group, *group["rules"])],
+        [each for group in quick for each in (group, *group["rules"])],
+        strict=True,
+    ):
+        (name, times, rest), (same_name, shorter, same_rest) = took_apart(one), took_apart(other)
+        before, after = limits.get(name, (0, 0))
+        assert (name, rest.replace(f"> {before}", f"> {after}") if before else rest) == (same_name, same_rest)
+        assert shorter == [each // 60 for each in times], name
+    assert sum(len(took_apart(each)[1]) for group in real for each in group["rules"]) > 80
+
+
 def test_the_queues_are_those_that_are_configured(tmp_path: Path, settings: Any) -> None:
     settings.YOUTILITY_TASKS = {"queues": {"night": {"processes": 1}}}
 

@@ -24,6 +24,7 @@ from youtility_tasks.errors import JobNotFound, NotAllowed, Refused, UnknownTena
 from youtility_tasks.models import Job, TaskEffect, Tenant
 from youtility_tasks.tenancy import guard, roles, token
 from youtility_tasks.tenants import no_tenant, tenant, tenants_in_scope
+from youtility_tasks.tracing import carrying
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
 
@@ -376,6 +377,27 @@ def test_a_job_that_expires_is_for_the_tenant_of_the_context(inside: House, enqu
         alone.revoke()
         within.revoke()
         assert (alone.state, within.state) == ("REVOKED", "REVOKED")
+
+
+def test_a_trace_goes_along_with_the_token(
+    own_house: House, enqueued_task: Task, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    monkeypatch.setattr(carrying, "of_now", lambda: said)
+    with (
+        django_db_blocker.unblock(),
+        own_house.settled(tracing="youtility_tasks.tracing.setup.from_environment"),
+    ):
+        roles.act_as("web")
+        connections["default"].close()
+        with tenant(A):
+            made = [enqueued_task.enqueue(number=1)]
+            with transaction.atomic():
+                made += [enqueued_task.enqueue(number=2), enqueued_task.enqueue(number=3)]
+            made += enqueue.enqueue_many(enqueued_task, [{"number": n} for n in range(2)])
+
+    found = own_house.rows("SELECT trace FROM procrastinate_jobs WHERE id = ANY (%s)", [int(each.id) for each in made])
+    assert found == [(said,)] * 5
 
 
 def test_a_job_costs_no_round_trip_more(inside: House, enqueued_task: Task) -> None:

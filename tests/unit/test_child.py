@@ -41,7 +41,7 @@ def status_of_a_child_that_was_given(task_name: str, board_fd: int) -> int:
         os.setpgid(0, 0)  # it may kill its group, as the nursery's own children do
         # An earlier test may have started asgiref's thread, which no copy of this process has; no nursery has one.
         SyncToAsync.single_thread_executor = ThreadPoolExecutor(max_workers=1)
-        child.main(theirs, board_fd, 1)
+        child.main(theirs, board_fd, 1, "maintenance")
 
     pid = family.fork(begin)
     theirs.close()

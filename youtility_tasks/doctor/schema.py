@@ -190,6 +190,7 @@ def _expected() -> tuple[set[str], set[tuple[str, str]]]:
     expected |= {("constraint", name) for name in CONSTRAINTS}
     # No fields of the models: nobody reads them with the rest.
     expected |= {("column", "procrastinate_jobs.checkpoint"), ("column", "youtility_tasks_history.written_in")}
+    expected |= {("column", f"{table}.trace") for table in ("procrastinate_jobs", "youtility_tasks_taskworkflow")}
     for model in apps.get_app_config("youtility_tasks").get_models():
         options = model._meta
         tables.add(options.db_table)

@@ -3,8 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_WINDOW = re.compile(r"(?<=\[)(\d+)([smhd])(?=\])|(?<=offset )(\d+)([smhd])\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Tempo:
+    """How fast time goes in the rules: 1 is as it is; 60 lets an hour's window see a minute, so that a rehearsal takes seconds."""
+
+    times: int = 1
+
+    def span(self, text: str) -> str:
+        """A duration: `5m`, or less."""
+        return text if self.times == 1 else f"{int(text[:-1]) * _SECONDS[text[-1]] * 1000 // self.times}ms"
+
+    def seconds(self, number: float) -> str:
+        """A number of seconds, to be compared with."""
+        return f"{number / self.times:g}"
+
+    def windows(self, expression: str) -> str:
+        """An expression with all its windows and offsets."""
+        return _WINDOW.sub(lambda found: self.span(found[0]), expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +37,9 @@ class Recording:
     name: str
     expression: str
 
-    def lines(self, places: Places) -> Iterable[str]:
+    def lines(self, places: Places, tempo: Tempo) -> Iterable[str]:
         """As YAML."""
-        return [f"- record: {self.name}", f"  expr: {_quoted(self.expression)}"]
+        return [f"- record: {self.name}", f"  expr: {_quoted(tempo.windows(self.expression))}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +65,11 @@ class Alert:
     """Of the console, below its root."""
     labels: Mapping[str, str] = field(default_factory=dict)
 
-    def lines(self, places: Places) -> Iterable[str]:
+    def lines(self, places: Places, tempo: Tempo) -> Iterable[str]:
         """As YAML."""
         yield f"- alert: {self.name}"
-        yield f"  expr: {_quoted(self.expression)}"
-        yield f"  for: {self.hold}"
+        yield f"  expr: {_quoted(tempo.windows(self.expression))}"
+        yield f"  for: {tempo.span(self.hold)}"
         yield "  labels:"
         yield from (f"    {key}: {_quoted(value)}" for key, value in {"severity": self.severity, **self.labels}.items())
         yield "  annotations:"
@@ -55,12 +78,12 @@ class Alert:
         yield f"    runbook_url: {_quoted(f'{places.runbooks}/{self.name}.md')}"
 
 
-def written(groups: Mapping[str, Iterable[Recording | Alert]], places: Places) -> str:
+def written(groups: Mapping[str, Iterable[Recording | Alert]], places: Places, tempo: Tempo) -> str:
     """A file of rules."""
     lines = ["# Made by make_dashboards from youtility_tasks/objectives.py: change that, or YOUTILITY_TASKS['objectives'].", "groups:"]  # fmt: skip
     for name, rules in groups.items():
-        lines += [f"- name: {name}", "  interval: 30s", "  rules:"]
-        lines += [f"  {line}" for rule in rules for line in rule.lines(places)]
+        lines += [f"- name: {name}", f"  interval: {tempo.span('30s')}", "  rules:"]
+        lines += [f"  {line}" for rule in rules for line in rule.lines(places, tempo)]
     return "\n".join(lines) + "\n"
 
 

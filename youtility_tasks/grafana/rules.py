@@ -8,7 +8,7 @@ from youtility_tasks import objectives
 from youtility_tasks.doctor.work import LONGEST_FOLD_S, LONGEST_SNAPSHOT_S
 
 from . import asking, burning
-from .rule import Alert, Places, Recording, written
+from .rule import Alert, Places, Recording, Tempo, written
 
 DEAD_LETTERS_AN_HOUR = 10
 LATE_TICK_S = 300
@@ -18,18 +18,24 @@ NOTIFICATIONS = 0.1
 """Of the notification queue: in health it is empty but for moments."""
 
 
-def text(places: Places, *, heartbeat: str | None) -> str:
-    """The file. `heartbeat` is a task that runs each minute, whose absence is told of; None: there is none."""
+def text(places: Places, *, heartbeat: str | None, tempo: Tempo | None = None) -> str:
+    """The file. `heartbeat` is a task that runs each minute, whose absence is told of; None: there is none. `tempo`: of a rehearsal."""
+    tempo = tempo or Tempo()
     kept = [alert for queue, each in sorted(objectives.all_of_them().items()) for alert in burning.alerts(queue, each)]
     groups: dict[str, list[Recording | Alert]] = {
         "youtility_tasks_shares": list(burning.recordings()),
         "youtility_tasks_promises": [*kept],
-        "youtility_tasks": [*_work(), *(_heartbeat(heartbeat) if heartbeat else ()), *_numbers(), *_database()],
+        "youtility_tasks": [
+            *_work(tempo),
+            *(_heartbeat(heartbeat) if heartbeat else ()),
+            *_numbers(tempo),
+            *_database(tempo),
+        ],
     }
-    return written(groups, places)
+    return written(groups, places, tempo)
 
 
-def _work() -> Iterator[Alert]:
+def _work(tempo: Tempo) -> Iterator[Alert]:
     running = 'max by (queue) (youtility_workers{status="running"})'
     yield Alert("NoWorkers", f"{running} == 0", "2m", "page", "Nobody serves the queue {{ $labels.queue }}", "workers/")
     letters = "max by (queue) (youtility_dead_letters)"
@@ -43,7 +49,7 @@ def _work() -> Iterator[Alert]:
     )
     yield Alert(
         "ScheduleLate",
-        f"max by (schedule) (youtility_schedule_lag_seconds) > {LATE_TICK_S}",
+        f"max by (schedule) (youtility_schedule_lag_seconds) > {tempo.seconds(LATE_TICK_S)}",
         "2m",
         "page",
         "The schedule {{ $labels.schedule }} should have made a job {{ $value | humanizeDuration }} ago",
@@ -64,7 +70,7 @@ def _heartbeat(task: str) -> Iterator[Alert]:
     )
 
 
-def _numbers() -> Iterator[Alert]:
+def _numbers(tempo: Tempo) -> Iterator[Alert]:
     yield Alert(
         "ExporterDown", "absent(youtility_up)", "5m", "page", "Prometheus gets no numbers from any exporter", ""
     )
@@ -73,7 +79,7 @@ def _numbers() -> Iterator[Alert]:
     )
     yield Alert(
         "RollupsNotFolded",
-        f"max(youtility_rollup_age_seconds) > {LONGEST_FOLD_S}",
+        f"max(youtility_rollup_age_seconds) > {tempo.seconds(LONGEST_FOLD_S)}",
         "1m",
         "ticket",
         "No worker has added ended attempts to the counters for {{ $value | humanizeDuration }}: alerts on them are blind",
@@ -81,7 +87,7 @@ def _numbers() -> Iterator[Alert]:
     )
 
 
-def _database() -> Iterator[Alert]:
+def _database(tempo: Tempo) -> Iterator[Alert]:
     dead = "max by (table) (min_over_time(youtility_table_dead_rows[30m]))"
     yield Alert(
         "VacuumBlocked",
@@ -93,7 +99,7 @@ def _database() -> Iterator[Alert]:
     )
     yield Alert(
         "OldSnapshot",
-        f"max(youtility_database_oldest_snapshot_seconds) > {LONGEST_SNAPSHOT_S}",
+        f"max(youtility_database_oldest_snapshot_seconds) > {tempo.seconds(LONGEST_SNAPSHOT_S)}",
         "2m",
         "ticket",
         "A transaction has been open for {{ $value | humanizeDuration }}, and vacuum removes nothing that ended since",

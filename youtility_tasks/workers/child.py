@@ -19,10 +19,11 @@ from typing import Any, NoReturn
 from asgiref.sync import sync_to_async
 from django.db import connections
 
+from youtility_tasks import tracing
 from youtility_tasks.errors import AbortRequested
 from youtility_tasks.finish import Happened
 
-from . import family, output, run, session, strays, wire
+from . import family, output, run, session, strays, watched, wire
 from .board import Board
 
 UNREPORTED_COUNT = 32
@@ -43,7 +44,7 @@ _TRUST_CONNECTIONS_S = 1.0
 logger = logging.getLogger(__name__)
 
 
-def main(sock: socket.socket, board_fd: int, threads: int) -> None:
+def main(sock: socket.socket, board_fd: int, threads: int, queue_name: str) -> None:
     """Serve until the worker says stop or is gone."""
     family.stand_before(300)
     board = Board(board_fd)
@@ -51,7 +52,11 @@ def main(sock: socket.socket, board_fd: int, threads: int) -> None:
     os.close(board_fd)
     _keep_connections()
     output.install()
-    if not _Child(sock, board, threads).serve():
+    tracing.begin("task")
+    child = _Child(sock, board, threads, watched.runners(queue_name))
+    with tracing.flushing():
+        is_told = child.serve()
+    if not is_told:
         os.killpg(0, signal.SIGKILL)  # our nursery may be stopped, and what tasks have started would go on
 
 
@@ -84,7 +89,8 @@ def _give_up() -> NoReturn:
 
 
 class _Child:
-    def __init__(self, sock: socket.socket, board: Board, threads: int) -> None:
+    def __init__(self, sock: socket.socket, board: Board, threads: int, runners: watched.Runners | None = None) -> None:
+        self.run_one_sync, self.run_one_async = runners or (run.run_sync, run.run_async)
         self.sock, self.board, self.threads = sock, board, threads
         self.sock_inode = os.fstat(sock.fileno()).st_ino
         self.pid = os.getpid()
@@ -128,10 +134,13 @@ class _Child:
 
     def take(self, message: dict[str, Any]) -> None:
         later = []
+        traces = {job_id: told for job_id, *told in message.get("traces", ())}
         for job_id, claim_number, task_name, args, attempt, tenant_id, worker_id, begin_by in message.get("run", ()):
             new = run.begin(
                 run.Assignment(job_id, claim_number, task_name, run.read(args), attempt, tenant_id, worker_id, begin_by)
             )
+            if traces:
+                new.trace = traces.get(job_id)
             self.runs[job_id] = new
             if run.is_async(new):
                 later.append(new)
@@ -210,7 +219,7 @@ class _Child:
             self.stop_with_lease()
             place = self.board.start(current.assignment.job_id)
             try:
-                ending = run.run_sync(current)
+                ending = self.run_one_sync(current)
                 self.end_if_spoiled()
                 _drop_broken_connections()
             except BaseException:
@@ -245,7 +254,7 @@ class _Child:
             if len(self.tasks) == 1 or time.monotonic() > self.trusted_until:
                 self.trusted_until = time.monotonic() + _TRUST_CONNECTIONS_S
                 await sync_to_async(_drop_broken_connections)()
-            ending = await run.run_async(current)
+            ending = await self.run_one_async(current)
             self.end_if_spoiled()
         except BaseException:
             _give_up()

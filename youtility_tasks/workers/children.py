@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,10 @@ class Job:
     abort_deadline: float | None = None
     begin_by: float | None = None
     """Monotonic seconds after which it is not begun any more; None: it does not expire."""
+    trace: Sequence[Any] | None = None
+    """Of a traced job: see `spans.Told`."""
+    taken_at_ns: int = 0
+    """Of a traced job: by this host's clock."""
 
     @property
     def runs_alone(self) -> bool:
@@ -143,7 +147,9 @@ class Children:
         for child, given in letters.items():
             if len(given) == len(child.jobs):
                 child.heard_at = time.monotonic()  # it had nothing to say before
-            self._send(child, {"run": [_assignment(job) for job in given]})
+            letter = {"run": [_assignment(job) for job in given]}
+            traces = [[job.job_id, *job.trace] for job in given if job.trace is not None]
+            self._send(child, letter | {"traces": traces} if traces else letter)
 
     def extend_lease(self, deadline: float) -> None:
         """Let children run until then, in monotonic seconds, even if nothing more is heard of this worker."""

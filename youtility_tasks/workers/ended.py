@@ -10,6 +10,7 @@ from typing import Any
 
 from youtility_tasks.finish import Decision, Verdict
 
+from . import traced
 from .children import Job
 
 _A_LINE_EACH = 20
@@ -48,6 +49,7 @@ def log(batch: Sequence[tuple[Ended, Job]]) -> None:
         logger.info(
             "job succeeded id=%s task=%s tenant=%s attempt=%s run_ms=%.0f",
             job.job_id, job.task_name, job.tenant_id, job.attempt, ended.ending.get("run_ms") or 0,
+            extra=traced.fields(job),
         )  # fmt: skip
 
 
@@ -72,4 +74,5 @@ def _log_unsuccessful(ended: Ended, job: Job) -> None:
         decision.verdict, job.job_id, job.task_name, job.tenant_id, job.attempt,
         job.task.max_attempts if job.task else 1, decision.outcome, decision.delay_s,
         ended.ending.get("error_class", ""),
+        extra=traced.fields(job),
     )  # fmt: skip

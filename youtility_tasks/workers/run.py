@@ -81,6 +81,11 @@ class Run:
     """What the task's context shows of an abort; made for a task that takes its context, or given."""
     notes: notes.Notes | None = None
     """Of a task that takes its context: what it says of its way."""
+    trace: list[Any] | None = None
+    """Of a traced job: see `spans.Told`."""
+    keeps_error: bool = False
+    error: BaseException | None = None
+    """What left the task, where somebody watches (`keeps_error`)."""
     _abort_asked: bool = False
     _thread_id: int | None = None
     _async_task: asyncio.Task[Any] | None = None
@@ -247,6 +252,15 @@ def call_in_place(run: Run) -> Any:
         raise told from None
 
 
+def whose(run: Run) -> contextlib.AbstractContextManager[Any]:
+    """The tenant of a job, for what is looked up before its task runs."""
+    stack = contextlib.ExitStack()
+    stack.enter_context(_whose(run.assignment))
+    if run.task is not None:
+        stack.enter_context(token.living(_longest_s(run.task)))
+    return stack
+
+
 def is_async(run: Run) -> bool:
     """Whether it runs on the loop rather than in a thread; an unknown task, which can only fail, does not."""
     return run.task is not None and run.task.is_async
@@ -296,7 +310,7 @@ def _surroundings(run: Run, *, tells: bool = True) -> Iterator[tuple[Task, list[
     failpoints.reach("before_start")
     stored, workflow_id = job.args, None
     if resolve.KEY in stored:
-        workflow_id = _workflow_of(stored)
+        workflow_id = workflow_of(stored)
         stored = run.resolved = _of_step(job, task, stored)
     opened = None
     if task.marks or sealing.holds_sealed(stored, verbatim=task.verbatim):
@@ -307,7 +321,7 @@ def _surroundings(run: Run, *, tells: bool = True) -> Iterator[tuple[Task, list[
         task, job_id=job.job_id, attempt=job.attempt, args=shown_args, kwargs=shown_kwargs, worker_id=job.worker_id
     )
     fields |= telling.begun(task, attempt=job.attempt, known=run.known, stored=stored)
-    before = running.current.set(running.Running(job.job_id, task.name, workflow_id))
+    before = running.current.set(running.Running(job.job_id, task.name, workflow_id, job.tenant_id, job.attempt))
     if opened is not None:
         run.hidden = opened.scrubber
         scrubbing.watch(run.hidden)
@@ -333,7 +347,8 @@ def _surroundings(run: Run, *, tells: bool = True) -> Iterator[tuple[Task, list[
             scrubbing.unwatch(run.hidden)
 
 
-def _workflow_of(stored: Any) -> int | None:
+def workflow_of(stored: Any) -> int | None:
+    """The run that a job with these arguments is a step of."""
     at = resolve.place(stored) if isinstance(stored, dict) else None
     return None if at is None else at.workflow_id
 
@@ -401,6 +416,8 @@ def _ending(
         if run.stored_result is not None:
             ending["result"] = run.stored_result
     else:
+        if run.keeps_error:
+            run.error = error
         ending["happened"] = Happened.ABORTED if run._reason is AbortRequested else classify(error)
         if ending["happened"] is Happened.ASKED and isinstance(error, TryAgain):
             ending["asked_s"] = error.delay_s
@@ -453,7 +470,7 @@ def _tell_if_final(run: Run, ending: dict[str, Any]) -> None:
         error_message=ending["error_message"],
         traceback=ending["traceback"],
         arguments={} if isinstance(job.args, BadInput) else run.resolved or resolve.without_place(job.args),
-        workflow_id=_workflow_of(job.args),
+        workflow_id=workflow_of(job.args),
     )
     with tenants.no_tenant():
         for tell in on_final_failure:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from django.db import connections
 
-from youtility_tasks import queues
+from youtility_tasks import queues, tracing
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.errors import ConfigurationError, did_you_mean
 
@@ -198,7 +198,7 @@ def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str]
 
     def raise_child(sock: socket.socket, board_fd: int) -> None:
         _title(f"youtility child {queue_name}")
-        child.main(sock, board_fd, shape.threads)
+        child.main(sock, board_fd, shape.threads, queue_name)
 
     matron = Matron(raise_child)
 
@@ -207,7 +207,8 @@ def _work(queue_name: str, shape: QueueSettings, line: Lifeline, dead: list[str]
         await worker.run()
         return worker.is_retired
 
-    with quiet_log.never_blocking():
+    tracing.begin("worker")
+    with quiet_log.never_blocking(), tracing.flushing():
         is_retired = asyncio.run(serve())
     if is_retired:
         sys.exit(RETIRED)

@@ -15,13 +15,13 @@ import signal
 import time
 from typing import Any
 
-from youtility_tasks import failpoints, queries, registry
+from youtility_tasks import failpoints, queries, registry, tracing
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Order, Outcome, WorkerStatus
 from youtility_tasks.upkeep import duties
 
-from . import ended
+from . import ended, traced
 from .appetite import Appetite
 from .beats import Beats
 from .children import Children, Job
@@ -116,6 +116,7 @@ class Worker:
         self.controlled: asyncio.TimerHandle | None = None
         """The next look, while a control keeps jobs back; an ending of ours may make room before."""
         self.began_at = time.monotonic()
+        self.is_traced = tracing.is_on()
         self.ticker = Ticker(self.link, lambda: self.stop_at is None and not self.drain and settings().run_schedules)
         self.operating = Operating(self.link, lambda: self.stop_at is None)
 
@@ -203,6 +204,8 @@ class Worker:
             crash_count=held.crash_count,
             asked_s=ending.get("asked_s", 0),
         )
+        if self.is_traced:
+            traced.note(held, self.queue_name, ending, decision)
         if not held.is_async and "run_ms" in ending:
             self.appetite.ended(ending["run_ms"])
         self.holdings.end(ending["id"], Ended(ending, decision))
@@ -289,8 +292,9 @@ class Worker:
                 self.polled_due = None if claimed else (answer[-2], answer[-1])
                 claimed = [row[:-2] for row in claimed]
             self._confirm(sent, set(answer[0]), resent)
+            traces = await traced.ask(self.link, claimed) if self.is_traced and claimed else {}
             if not self.lease.is_over():  # if it is, the next renewal gives them back, and nothing begins here
-                self._take(claimed)
+                self._take(claimed, traces)
             _, look_again, look_after_s, *_ = answer
             self.may_have_work |= bool(look_again)
             if wanted:
@@ -328,7 +332,7 @@ class Worker:
         self.may_have_work = True
         self.wake.set()
 
-    def _take(self, rows: list[tuple[Any, ...]]) -> None:
+    def _take(self, rows: list[tuple[Any, ...]], traces: traced.Traces) -> None:
         """Hand claimed jobs to children; one whose task this code does not know goes back for another worker."""
         known = []
         for (
@@ -353,6 +357,8 @@ class Worker:
                 task, crash_count, has_lock, is_async=task is not None and task.is_async,
                 begin_by=None if expires_in_s is None else time.monotonic() + expires_in_s,
             )  # fmt: skip
+            if self.is_traced:
+                job.trace, job.taken_at_ns = traces.get(job_id), time.time_ns()
             self.holdings.take(job)
             if task is not None:
                 self.appetite.claimed(job.is_async)

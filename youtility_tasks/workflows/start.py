@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from youtility_tasks import enqueue, payload, queries, tenants
+from youtility_tasks import enqueue, payload, queries, tenants, tracing
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import NoTenant, UnknownTenant, WrongWorkflow
 
@@ -52,8 +52,17 @@ def _check_serves_all(flow: Workflow) -> None:
 def _write(runs: Sequence[Begin], tenant_id: int) -> list[Run]:
     if not runs:
         return []
+    if tracing.is_on():
+        from youtility_tasks.tracing import producing  # with the setting alone
+
+        with producing.sending(runs[0][0].name, tenant_id=tenant_id, count=len(runs)):
+            return _write_for_tenant(runs, tenant_id)
+    return _write_for_tenant(runs, tenant_id)
+
+
+def _write_for_tenant(runs: Sequence[Begin], tenant_id: int) -> list[Run]:
     flows = [_text(flow, context or {}, key) for flow, context, key in runs]
-    parameters = {"flows": flows, "tenant_id": tenant_id, "noted": settings().procrastinate_events}
+    parameters = {"flows": flows, "tenant_id": tenant_id, "noted": settings().procrastinate_events, **tracing.carried()}
     written = queries.fetch("flow_start", parameters)
     if not all(tenant_is_known for _, _, tenant_is_known in written):
         raise UnknownTenant(

@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.grafana import rules
-from youtility_tasks.grafana.rule import Places
+from youtility_tasks.grafana.rule import Places, Tempo
+from youtility_tasks.management import words
 
 _TASK = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--console", default="/tasks", metavar="URL", help="of the pages, that alerts link to: https://example.org/tasks")  # fmt: skip
         parser.add_argument("--runbooks", default="grafana/runbooks", metavar="URL", help="of the folder of the runbooks")  # fmt: skip
         parser.add_argument("--heartbeat", metavar="TASK", help="a task that runs each minute: tell when it does not")
+        parser.add_argument("--times-faster", type=words.whole(1, 600), default=1, metavar="N", help="for a rehearsal of alerts: each window, wait and limit of time is N times shorter, those of promises aside")  # fmt: skip
         parser.add_argument("--check", action="store_true", help="write nothing; status 1 if a file differs")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -34,7 +36,12 @@ class Command(BaseCommand):
             )
         places = Places(options["console"].rstrip("/"), options["runbooks"].rstrip("/"))
         try:
-            files = {"rules/youtility_tasks.yml": rules.text(places, heartbeat=heartbeat), **_boards()}
+            files = {
+                "rules/youtility_tasks.yml": rules.text(
+                    places, heartbeat=heartbeat, tempo=Tempo(options["times_faster"])
+                ),
+                **_boards(),
+            }
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=2) from error
         if options["check"]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import logging
 import os
 import random
@@ -21,12 +20,13 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
+from youtility_tasks import logs, tracing
 from youtility_tasks.conf import settings
 from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import words
 from youtility_tasks.tenancy import roles
-from youtility_tasks.workers import outlet
+from youtility_tasks.workers import outlet, watched
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
 from youtility_tasks.workers.vitals import VARIABLES, Vitals
 
@@ -75,6 +75,9 @@ class Command(BaseCommand):
         roles.act_as("task")  # what Django's connections are for in the children; a worker has its own
         try:
             shapes = shapes_of(options["queues"], processes=options["processes"], threads=options["threads"])
+            if tracing.is_on():
+                tracing.load()
+            watched.runners("")
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=2) from error
         try:
@@ -114,6 +117,13 @@ def _wait_for_a_database_that_will_do() -> None:
         )
 
 
+def _log_to_stderr(*, as_json: bool) -> None:
+    for name in _TOLD_ALREADY:
+        if logging.getLogger(name).level == logging.NOTSET:
+            logging.getLogger(name).setLevel(logging.WARNING)
+    logs.to_stderr(as_json=as_json)
+
+
 @contextlib.contextmanager
 def _stopping_on_sigterm() -> Iterator[None]:
     """While there are no workers yet, there is nothing to wait for: SIGTERM ends the process well."""
@@ -129,35 +139,3 @@ def _stopping_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-            "pid": record.process,
-        }
-        if record.exc_info or record.exc_text:  # the text alone, where values were taken out of it
-            line["exception"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
-        return json.dumps(line)
-
-
-def _log_to_stderr(*, as_json: bool) -> None:
-    """Log to stderr, unless the project has configured the root logger and did not ask for JSON."""
-    for name in _TOLD_ALREADY:
-        if logging.getLogger(name).level == logging.NOTSET:
-            logging.getLogger(name).setLevel(logging.WARNING)
-    root = logging.getLogger()
-    if root.handlers and not as_json:
-        return
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        _JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)-7s %(name)s %(message)s")
-    )
-    root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
-    # procrastinate logs arguments at INFO, and arguments hold people's names.
-    logging.getLogger("procrastinate").setLevel(logging.WARNING)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from youtility_tasks import logs
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.exporter import answering
 from youtility_tasks.exporter.serving import Server
 from youtility_tasks.management import words
 from youtility_tasks.management.ending import terminable
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -28,8 +32,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--without-token", action="store_true", help="whoever reaches the address may have the numbers"
         )
+        parser.add_argument("--json-logs", action="store_true", help="one JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        logs.to_stderr(as_json=options["json_logs"])
         host = options["host"]
         try:
             is_open = settings().metrics_token is None and not answering.is_loopback(host)
@@ -47,5 +53,9 @@ class Command(BaseCommand):
                 f"Nothing can listen at {host}:{options['port']}: {error}. Choose another --port."
             ) from error
         with server, terminable(), contextlib.suppress(KeyboardInterrupt):
-            self.stderr.write(f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/metrics")
+            address = f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/metrics"
+            if options["json_logs"]:
+                logger.info("exporter answers address=%s", address)
+            else:
+                self.stderr.write(address)
             server.serve_forever()
