@@ -29,7 +29,7 @@ def test_a_cut_off_host_a_dead_one_and_a_failover_lose_nothing(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     told: list[str] = []
 
-    checks = tiers.hosts(23, told.append, seconds=16)
+    checks = tiers.hosts(23, told.append, seconds=10)
 
     assert [each.as_json() for each in checks if not each.ok] == [], "\n".join(told)
     assert len(checks) == 15
