@@ -20,7 +20,7 @@ class YoutilityTasksConfig(AppConfig):
 
     def ready(self) -> None:
         # Django imports this module before any model exists, so what needs models is imported here.
-        from . import checks, declaration, registry
+        from . import acknowledged, checks, declaration, registry
         from .celery_bridge import face
         from .errors import ConfigurationError
         from .schedules import defaults
@@ -28,6 +28,7 @@ class YoutilityTasksConfig(AppConfig):
         from .workers import adopted, periodic, stock
 
         checks.register()
+        acknowledged.watch()  # before whoever looks at what a connection leads to
         guard.install()
         try:
             roles.begin()
@@ -48,14 +49,17 @@ class YoutilityTasksConfig(AppConfig):
 
 def _make_first_days(using: str, plan: Any = (), **_: Any) -> None:
     """Once the schema is complete: make today's partition of the history, before there is a worker whose jobs end in it."""
-    from . import conf, metrics
+    from . import conf, databases, metrics
     from .doctor import steps
     from .upkeep import history_days
 
     # Django sends this after each flush of a test as well, without a plan.
-    if not plan or using != conf.settings().database or steps.pending():
+    if not plan or using not in conf.settings().aliases:
         return
-    try:
-        history_days.make_days(metrics.database_clock())
-    except Error as error:  # somebody reads the history; the migrations are done, and a worker makes the days soon
-        logger.warning("history days not made error=%s", error)
+    with databases.at(using):
+        if steps.pending():
+            return
+        try:
+            history_days.make_days(metrics.database_clock())
+        except Error as error:  # somebody reads the history; the migrations are done, and a worker makes the days soon
+            logger.warning("history days not made error=%s", error)

@@ -9,9 +9,10 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.conf import settings as django_settings
 from django.core import checks
+from django.db import router as router_of_django
 from django.db.utils import load_backend
 
-from . import queries, queues, registry
+from . import queries, queues, registry, routers
 from .conf import settings
 from .errors import ConfigurationError, did_you_mean
 from .secrets import marks
@@ -34,6 +35,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         hint = "Correct the dict YOUTILITY_TASKS in your settings; youtility_tasks/conf.py says what each key means."
         return [checks.Error(str(error), hint=hint, id="youtility_tasks.E001")]
     found += _check_database(alias)
+    found += _check_several()
     if not apps.is_installed("procrastinate.contrib.django"):
         found.append(
             checks.Error(
@@ -61,6 +63,38 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                     hint=f"Correct YOUTILITY_TASKS.{did_you_mean(task_name, registry.registered())} History of a task "
                     "that is gone may rightly be named.",
                     id="youtility_tasks.W001",
+                )
+            )
+    return found
+
+
+def _check_several() -> list[checks.CheckMessage]:
+    """Databases by tenant, and servers behind one alias."""
+    found: list[checks.CheckMessage] = []
+    spread = settings().tenant_databases
+    router = "youtility_tasks.routers.TenantRouter"
+    if spread is not None:
+        for alias in spread:
+            found += _check_database(alias) if alias != settings().database else []
+        if not any(isinstance(each, routers.TenantRouter) for each in router_of_django.routers):
+            found.append(
+                checks.Error(
+                    f"tenant_databases is set, and DATABASE_ROUTERS has no {router}: models would be looked for on the default alone.",
+                    hint=f"Add {router!r}, or a subclass of it.",
+                    id="youtility_tasks.E007",
+                )
+            )
+    for alias in settings().aliases:
+        given = django_settings.DATABASES.get(alias, {})
+        options = given.get("OPTIONS", {})
+        lacking = [key for key in ("target_session_attrs", "connect_timeout") if key not in options]
+        if "," in str(given.get("HOST", "")) and lacking:
+            found.append(
+                checks.Warning(
+                    f"DATABASES[{alias!r}] names several hosts, and its OPTIONS have no {' and no '.join(lacking)}.",
+                    hint="Right is 'target_session_attrs': 'read-write' (or a standby is taken), 'connect_timeout': 2 (or a dead host "
+                    "holds everybody up for two minutes), and keepalives: deploy/README.md says which.",
+                    id="youtility_tasks.W004",
                 )
             )
     return found

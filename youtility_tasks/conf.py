@@ -7,12 +7,13 @@ import binascii
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
+from . import databases
 from .errors import ConfigurationError, did_you_mean
 from .status import Outcome
 
@@ -58,8 +59,14 @@ class Settings:
     """Alias of the database that holds the queue."""
     direct_database: str | None = None
     """Alias, or DSN, by which workers reach the same database around a pooler. None: they go Django's way."""
+    tenant_databases: Mapping[str, Sequence[int] | None] | None = None
+    """Alias -> ids of the tenants whose rows and jobs are there; None for one alias means all others. Each is a PostgreSQL of its own
+    with workers of its own, whose `database` is that alias. DATABASE_ROUTERS names `youtility_tasks.routers.TenantRouter`."""
     allow_unsafe_database: bool = False
     """For development: run although commits can be lost or the role is a superuser. The worker warns at its start."""
+    acknowledged_by: str = "server"
+    """Where an enqueue, or an end, is when it is acknowledged. "server": on the disk of the one that answered, so that its crash loses
+    nothing. "standby": on a synchronous standby's, too, so that a failover loses nothing; no worker starts where commits wait for none."""
     queues: Mapping[str, Mapping[str, int]] | None = None
     """Queue name -> {"processes": n, "threads": n}. None: the four of `queues.py`."""
     objectives: Mapping[str, Mapping[str, float]] | None = None
@@ -203,6 +210,28 @@ class Settings:
             return by_task[task_name]
         return min([self.history_retention_days, *(self.retention_days_by_outcome or {}).values()])
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Of all databases that hold a queue."""
+        return (self.database,) if self.tenant_databases is None else tuple(self.tenant_databases)
+
+    def alias_of(self, tenant_id: int) -> str:
+        """Where that tenant's rows and jobs are. Raises ConfigurationError for one whom no database has."""
+        if self.tenant_databases is None:
+            return self.database
+        others = None
+        for alias, ids in self.tenant_databases.items():
+            if ids is None:
+                others = alias
+            elif tenant_id in ids:
+                return alias
+        if others is None:
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: tenant_databases has no place for tenant {tenant_id}; right is its id in one of "
+                f"{', '.join(self.tenant_databases)}, or None as the ids of one alias, which then has all others."
+            )
+        return others
+
     def __post_init__(self) -> None:
         for each in fields(self):
             if isinstance(each.default, bool):
@@ -214,6 +243,11 @@ class Settings:
         if self.direct_database is not None and not isinstance(self.direct_database, str):
             raise ConfigurationError(
                 f"YOUTILITY_TASKS: direct_database is {self.direct_database!r}; right is an alias of DATABASES or a DSN."
+            )
+        _check_tenant_databases(self)
+        if self.acknowledged_by not in ("server", "standby"):
+            raise ConfigurationError(
+                f"YOUTILITY_TASKS: acknowledged_by is {self.acknowledged_by!r}; right is 'server' or 'standby'."
             )
         if self.membership_resolver is not None and not isinstance(self.membership_resolver, str):
             raise ConfigurationError(
@@ -255,6 +289,32 @@ class Settings:
                 f"YOUTILITY_TASKS: lease_s is {self.lease_s!r} and heartbeat_interval_s {self.heartbeat_interval_s!r}; "
                 "a lease must outlast three heartbeats, or healthy workers are rescued. Raise lease_s."
             )
+
+
+def _check_tenant_databases(given: Settings) -> None:
+    spread = given.tenant_databases
+    if spread is None:
+        return
+    is_right = isinstance(spread, Mapping) and all(
+        isinstance(alias, str)
+        and (ids is None or (isinstance(ids, Sequence | range) and all(type(n) is int for n in ids)))
+        for alias, ids in spread.items()
+    )
+    if not is_right:
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: tenant_databases is {spread!r:.200}; right is alias -> ids of tenants, for example "
+            "{'default': None, 'north': [7, 8]}."
+        )
+    named = [tenant_id for ids in spread.values() for tenant_id in ids or ()]
+    twice = sorted({tenant_id for tenant_id in named if named.count(tenant_id) > 1})
+    if twice or sum(ids is None for ids in spread.values()) > 1:
+        who = f"tenant {twice[0]}" if twice else "all others"
+        raise ConfigurationError(f"YOUTILITY_TASKS: tenant_databases has {who} in two places; right is one.")
+    if given.database not in spread:
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: database is {given.database!r}, which tenant_databases does not have; right is one of "
+            f"{', '.join(spread)}.{did_you_mean(given.database, list(spread))}"
+        )
 
 
 def _check_switch(name: str, value: Any) -> None:
@@ -408,17 +468,30 @@ def _from_django() -> Settings:
 
 
 @functools.cache
+def _read() -> Settings:
+    return _from_django()
+
+
+@functools.cache
+def _read_at(alias: str) -> Settings:
+    """As they are where another of the databases is worked on; the way around a pooler is that of the main one alone."""
+    main = _read()
+    return main if alias == main.database else replace(main, database=alias, direct_database=None)
+
+
 def settings() -> Settings:
-    """The settings, read once.
+    """The settings, read once; their `database` is that of the context.
 
     Raises ConfigurationError for a key that does not exist, with the nearest one that does.
     """
-    return _from_django()
+    alias = databases.here.get()
+    return _read() if alias is None else _read_at(alias)
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting == "YOUTILITY_TASKS":
-        settings.cache_clear()
+        _read.cache_clear()
+        _read_at.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="youtility_tasks.conf")

@@ -14,7 +14,7 @@ from django.db import transaction
 from . import foreign, history, payload, queries, tasks_api, tenants, tracing, uniqueness
 from .conf import settings
 from .declaration import Task
-from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments
+from .errors import EnqueueError, NoTenant, NotJson, UnknownTenant, WrongArguments, WrongTransaction
 from .secrets import sealing
 from .tenancy import guard
 
@@ -276,9 +276,19 @@ def _write_traced(calls: Sequence[_Call]) -> list[Enqueued]:
 
 
 def _write_for_tenant(calls: Sequence[_Call]) -> list[Enqueued]:
+    if settings().tenant_databases is not None:
+        _refuse_wrong_transaction(calls[0])
     # Without a tenant it is a sweep, and the database wants to be told even that.
     with tenants.no_tenant() if calls[0].tenant_id == tenants.ALL else contextlib.nullcontext():
         return _write_as_one(calls)
+
+
+def _refuse_wrong_transaction(call: _Call) -> None:
+    here = settings().database
+    if not queries.in_transaction_on(here):
+        for alias in settings().aliases:
+            if alias != here and queries.in_transaction_on(alias):
+                raise WrongTransaction(call.task.name, call.tenant_id, here, alias)
 
 
 def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:

@@ -12,6 +12,7 @@
     │       ├── RoleTooPowerful     row level security does not bind it
     │       ├── TransactionPooler   consecutive statements reach different sessions
     │       ├── WrongDirectDatabase it is not the database that Django uses
+    │       ├── NoStandby           what is acknowledged is to be on a standby, and need not be
     │       └── TenantsNotApart     roles, rights or policies are not what keeps tenants apart
     ├── EnqueueError                a call that was refused; nothing was written
     │   ├── WrongArguments          they do not fit the task's signature (a TypeError, too)
@@ -19,6 +20,8 @@
     │   ├── TooDeep / TooLarge
     │   ├── NaiveDatetime
     │   ├── NoTenant / UnknownTenant
+    │   ├── TenantElsewhere         the tenant is on another database than the one that this worker serves
+    │   ├── WrongTransaction        the caller's transaction is on another database than the tenant
     │   ├── UnknownTask
     │   ├── NotOfCelery             an option or attribute of Celery's that is not here (an AttributeError, too)
     │   ├── SecretInKey             a lock or unique key that would show a marked argument
@@ -63,6 +66,7 @@
     │   ├── JobRevoked              it was cancelled or aborted, or it expired
     │   ├── ResultTimeout           it had not ended in that time (a TimeoutError, too)
     │   └── WaitRefused             waiting here could not end
+    ├── CommitOutcomeUnknown        a commit that is perhaps not on the standby (a django.db.OperationalError, too)
     ├── LeaseLost                   a write by a worker that no longer holds the job
     ├── CheckpointInTransaction     a checkpoint was to outlive a transaction that may be rolled back
     └── EffectInTransaction         an outside effect was asked for inside a transaction
@@ -76,6 +80,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+
+from django.db import utils
 
 
 class YoutilityTaskError(Exception):
@@ -154,6 +160,16 @@ class WrongDirectDatabase(UnsafeDatabase):
         )
 
 
+class NoStandby(UnsafeDatabase):
+    """The setting `acknowledged_by` asks for a synchronous standby, and a commit here waits for none."""
+
+    def __init__(self, setting: str, found: str, right: str) -> None:
+        super().__init__(
+            f"YOUTILITY_TASKS['acknowledged_by'] is 'standby' and the database has {setting} = {found!r}; right is {right}: otherwise "
+            f"a failover loses jobs and endings that were acknowledged. Set {setting}, or acknowledged_by = 'server'."
+        )
+
+
 class TenantsNotApart(UnsafeDatabase):
     """The setting `roles` is in force, and the database is not as its plan says."""
 
@@ -201,6 +217,26 @@ class NoTenant(EnqueueError):
 
 class UnknownTenant(EnqueueError):
     """A tenant that does not exist or is not active."""
+
+
+class TenantElsewhere(EnqueueError):
+    """A worker came across a tenant of another database: what it did there would be in no transaction of its job."""
+
+    def __init__(self, tenant_id: int, alias: str, bound: str) -> None:
+        super().__init__(
+            f"Tenant {tenant_id} is on the database {alias!r}, and this worker serves {bound!r}; right is a job of that tenant, "
+            "enqueued from outside of a worker. Nothing was written. YOUTILITY_TASKS['tenant_databases'] says who is where."
+        )
+
+
+class WrongTransaction(EnqueueError):
+    """The job would exist whether or not the caller's rows do."""
+
+    def __init__(self, task_name: str, tenant_id: int, alias: str, found: str) -> None:
+        super().__init__(
+            f"Task {task_name!r} was enqueued for tenant {tenant_id} of the database {alias!r} inside a transaction on {found!r}; "
+            f"right is `with tenant({tenant_id}), transaction.atomic(using={alias!r}):`. Nothing was written."
+        )
 
 
 class UnknownTask(EnqueueError):
@@ -531,6 +567,16 @@ class ScheduleExists(WrongSchedule):
 
     def __init__(self, name: str, whose: str) -> None:
         super().__init__(f"A schedule of {whose} is called {name!r} already; change that one, or choose another name.")
+
+
+class CommitOutcomeUnknown(YoutilityTaskError, utils.OperationalError):
+    """The server's answer to a commit came before the standby's: the next failover may take back what it wrote."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The commit is on this server, and its wait for the synchronous standby was cancelled: whether it outlives a failover is "
+            "not known. Do it again under the same unique or effect key once the standby is back; nothing is done twice then."
+        )
 
 
 class LeaseLost(YoutilityTaskError):

@@ -17,6 +17,7 @@ import psycopg
 from django.db import connections
 from psycopg.conninfo import make_conninfo
 
+from . import acknowledged, servers
 from .conf import settings
 from .errors import ConfigurationError, did_you_mean
 
@@ -60,7 +61,7 @@ def own_connection(
     """
     # connect_timeout, not the deadline, covers the time before there is a socket to cut.
     parameters: dict[str, Any] = {"connect_timeout": 5, "autocommit": True}
-    with psycopg.connect(conninfo(application_name, part=part), **parameters) as connection:
+    with psycopg.connect(servers.pick(conninfo(application_name, part=part)), **parameters) as connection:
         token = _own.set(connection)
         try:
             with deadline(connection, deadline_s):
@@ -92,7 +93,12 @@ def _cut(descriptor: int) -> None:
 
 def in_transaction() -> bool:
     """Whether this code is inside a transaction on Django's connection; the one around each test of a TestCase is none of its own."""
-    blocks = connections[settings().database].atomic_blocks
+    return in_transaction_on(settings().database)
+
+
+def in_transaction_on(alias: str) -> bool:
+    """The same, for one of several databases."""
+    blocks = connections[alias].atomic_blocks
     return any(not getattr(block, "_from_testcase", False) for block in blocks)
 
 
@@ -100,7 +106,9 @@ def fetch(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Run a statement on Django's own connection, in the caller's transaction; return its rows."""
     with _cursor() as cursor:
         cursor.execute(_text(name, parameters), dict(parameters))
-        return list(cursor.fetchall())
+        rows = list(cursor.fetchall())
+    acknowledged.be_sure(connections[settings().database])
+    return rows
 
 
 def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -110,7 +118,9 @@ def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(_text(name, parameters), dict(parameters))
-        return list(cursor.fetchall())
+        rows = list(cursor.fetchall())
+    acknowledged.be_sure(connection)
+    return rows
 
 
 def run(name: str, parameters: Mapping[str, Any]) -> int:

@@ -11,7 +11,9 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
-from .errors import UnknownTenant
+from . import databases
+from .conf import settings
+from .errors import TenantElsewhere, UnknownTenant
 from .models import Tenant
 
 ALL = 0
@@ -33,9 +35,19 @@ def tenant(tenant_id: int) -> Iterator[int]:
         raise UnknownTenant(f"A tenant is named by its id, a whole number from 1 to {_LARGEST}; given: {tenant_id!r}.")
     token = _current.set(tenant_id)
     try:
-        yield tenant_id
+        with _where_it_lives(tenant_id):
+            yield tenant_id
     finally:
         _current.reset(token)
+
+
+def _where_it_lives(tenant_id: int) -> contextlib.AbstractContextManager[None]:
+    if settings().tenant_databases is None:
+        return contextlib.nullcontext()
+    alias, bound = settings().alias_of(tenant_id), databases.bound()
+    if bound is not None and alias != bound:
+        raise TenantElsewhere(tenant_id, alias, bound)
+    return databases.at(alias)
 
 
 @contextlib.contextmanager
@@ -74,4 +86,4 @@ def tenants_in_scope() -> list[int]:
     if current is not None:
         return [current]
     with no_tenant():
-        return list(Tenant.objects.active().order_by("pk").values_list("pk", flat=True))
+        return list(Tenant.objects.using(settings().database).active().order_by("pk").values_list("pk", flat=True))

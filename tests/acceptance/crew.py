@@ -156,6 +156,8 @@ class Crew:
         self.supervisors: list[Supervisor] = []
         self.inside: list[str] = []
         """The command in front of a supervisor's own: `ip netns exec name`."""
+        self.code = REPOSITORY
+        """Whose workers they are: another release's lies elsewhere."""
         self._seen: dict[int, psutil.Process] = {}
 
     def start(
@@ -168,10 +170,10 @@ class Crew:
         stdout: int | None = None,
         stderr: int | None = None,
         log_level: str = "INFO",
-        mutant: Mutant | None = None,
+        mutant: Mutant | list[Mutant] | None = None,
         **settings: Any,
     ) -> Supervisor:
-        """Start a supervisor; returns once each of its workers is registered. `mutant`: one of its guards is gone."""
+        """Start a supervisor; returns once each of its workers is registered. `mutant`: one of its guards is gone, or several are."""
         log = self.folder / f"log-{len(self.supervisors)}"
         before = len(self.queue.workers()) if ready else 0
         command = ["-m", "django", "run_postgresql_worker", "--queues", *queues]
@@ -179,7 +181,7 @@ class Crew:
         with log.open("wb") as file:
             process = subprocess.Popen(
                 [*self.inside, sys.executable, *command],
-                cwd=REPOSITORY,
+                cwd=self.code,
                 env={
                     **self.env,
                     "DJANGO_SETTINGS_MODULE": self.settings_module,

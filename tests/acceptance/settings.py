@@ -9,3 +9,11 @@ from youtility_tasks.standalone.settings import INSTALLED_APPS
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.acceptance.app", *os.environ.get("TEST_APPS", "").split()]
 YOUTILITY_TASKS = {"allow_unsafe_database": True, **json.loads(os.environ.get("TEST_SETTINGS", "{}"))}
 PROCRASTINATE_IMPORT_PATHS = ["tests.acceptance.app.imported"]
+
+if os.environ.get("TEST_NORTH_URL"):
+    from youtility_tasks.standalone.database import from_url
+    from youtility_tasks.standalone.settings import DATABASES
+
+    DATABASES = {**DATABASES, "north": from_url(os.environ["TEST_NORTH_URL"])}
+    DATABASE_ROUTERS = ["youtility_tasks.routers.TenantRouter"]
+    YOUTILITY_TASKS["tenant_databases"] = {"default": None, "north": [7]}

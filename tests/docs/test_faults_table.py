@@ -14,7 +14,7 @@ ROWS = re.findall(
 )
 FAULTS = [
     *(f"A{n}" for n in range(1, 21)),
-    *(f"B{n}" for n in (*range(21, 25), *range(29, 38))),
+    *(f"B{n}" for n in range(21, 39)),
     *(f"C{n}" for n in range(40, 48)),
     *(f"D{n}" for n in range(49, 58)),
     *(f"E{n}" for n in range(58, 67)),

@@ -10,7 +10,7 @@ from psycopg.conninfo import make_conninfo
 from youtility_tasks import conf
 from youtility_tasks.checks import check_settings
 from youtility_tasks.doctor import safety
-from youtility_tasks.errors import CommitsCanBeLost, ConfigurationError, RoleTooPowerful, UnsafeDatabase
+from youtility_tasks.errors import CommitsCanBeLost, ConfigurationError, NoStandby, RoleTooPowerful, UnsafeDatabase
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,6 +55,31 @@ def test_a_sound_session_is_accepted_in_silence(
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "NOT FOR PRODUCTION, the setting roles is None"
     ]
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({"standbys": ""}, "synchronous_standby_names = ''; right is for example 'ANY 1"),
+        (
+            {"standbys": "*", "synchronous_commit": "local"},
+            "synchronous_commit = 'local'; right is 'on' or 'remote_apply'",
+        ),
+        ({"standbys": "*", "synchronous_commit": "remote_write"}, "synchronous_commit = 'remote_write'"),
+    ],
+    ids=str,
+)
+def test_who_promises_a_standby_has_one(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, found: dict[str, Any], says: str
+) -> None:
+    settings.YOUTILITY_TASKS = {"acknowledged_by": "standby"}
+    monkeypatch.setattr(safety, "_workers_way", lambda: (session(**found), None))
+
+    with pytest.raises(NoStandby, match=says):
+        safety.refuse_unsafe_database()
+
+    monkeypatch.setattr(safety, "_workers_way", lambda: (session(standbys="ANY 1 (a, b)"), None))
+    safety.refuse_unsafe_database()
 
 
 def test_a_real_session_is_seen_as_it_is(cluster: Any, fresh_database: Any, settings: Any) -> None:

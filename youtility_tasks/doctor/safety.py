@@ -14,6 +14,7 @@ from youtility_tasks import queries
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import (
     CommitsCanBeLost,
+    NoStandby,
     RoleTooPowerful,
     TenantsNotApart,
     TransactionPooler,
@@ -45,6 +46,7 @@ class _Session:
     is_superuser: bool
     bypasses_rls: bool
     database: str
+    standbys: str = ""
 
 
 def refuse_unsafe_database() -> None:
@@ -141,6 +143,11 @@ def _weaknesses(session: _Session) -> list[UnsafeDatabase]:
         for name, value in (("synchronous_commit", session.synchronous_commit), ("fsync", session.fsync))
         if value == "off"
     ]
+    if settings().acknowledged_by == "standby":
+        if session.synchronous_commit in ("local", "remote_write"):
+            found.append(NoStandby("synchronous_commit", session.synchronous_commit, "'on' or 'remote_apply'"))
+        if not session.standbys:
+            found.append(NoStandby("synchronous_standby_names", "", "for example 'ANY 1 (standby1, standby2)'"))
     if settings().roles is not None:
         return found  # who may be what is a matter of the plan, and so is whoever migrates
     if session.is_superuser:

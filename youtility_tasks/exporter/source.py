@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from youtility_tasks import queries, queues
+from youtility_tasks import queries, queues, servers
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ConfigurationError
 
@@ -114,5 +114,7 @@ class Source:
                 )
             # Prepared statements would meet those of another exporter behind a pooler.
             ways: dict[str, Any] = {"connect_timeout": 2, "autocommit": True, "prepare_threshold": None}
-            self._connection = psycopg.connect(queries.conninfo("youtility exporter", part="exporter"), **ways)
+            self._connection = psycopg.connect(
+                servers.pick(queries.conninfo("youtility exporter", part="exporter")), **ways
+            )
         return self._connection

@@ -96,6 +96,23 @@ class Server:
         while self.pid() == pid:
             time.sleep(0.02)
 
+    def copy_from(self, conninfo: str) -> None:
+        """Make the cluster a copy of a running one, which it will follow once it is started."""
+        home.make_folder(self.folder)
+        self._make_closed_folder(self.data)
+        self.run("pg_basebackup", "-d", conninfo, "-D", self.data, "-R", "-c", "fast")
+
+    def run(self, program: str, *words: str | Path) -> str:
+        """Run one of PostgreSQL's programs (`pg_basebackup`) as the server's user; what it said. Raises ServerFailed."""
+        programs = self._reachable(binaries.find())
+        done = subprocess.run(  # noqa: S603
+            [programs.bin / program, *words], capture_output=True, text=True, **self._as_user()
+        )
+        if done.returncode:
+            raise ServerFailed(f"{program} failed for {self.data}:\n{done.stdout}{done.stderr}")
+        said: str = done.stdout
+        return said
+
     def pid(self) -> int | None:
         """The running server's process, or None; a file left behind by a killed one does not count."""
         try:

@@ -123,7 +123,7 @@ def install() -> None:
 
 
 def _guard(sender: object, connection: BaseDatabaseWrapper, **kwargs: object) -> None:
-    if settings().roles is None or connection.alias != settings().database:
+    if settings().roles is None or connection.alias not in settings().aliases:
         return
     if not any(isinstance(wrapper, Guard) for wrapper in connection.execute_wrappers):
         # In front: `connection.execute_wrapper()` takes its own away from the end.

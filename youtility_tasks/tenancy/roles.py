@@ -48,11 +48,16 @@ def act_as(part: str | None) -> None:
     global _acting
     if settings().roles is None:
         return
-    login = _login(part)
-    alias = settings().database
-    connection = connections[alias]
-    if connection.in_atomic_block:
-        raise ConfigurationError(f"act_as({part!r}) inside a transaction: call it where the process begins.")
+    for alias in settings().aliases:
+        if connections[alias].in_atomic_block:
+            raise ConfigurationError(f"act_as({part!r}) inside a transaction: call it where the process begins.")
+    for alias in settings().aliases:
+        _act_on(alias, part)
+    _acting = part
+
+
+def _act_on(alias: str, part: str | None) -> None:
+    login, connection = _login(part, alias), connections[alias]
     for target in (connections.databases[alias], connection.settings_dict):
         target.update(login)
     connection.features.__dict__.pop("uses_server_side_binding", None)  # which Django asks for once
@@ -60,7 +65,6 @@ def act_as(part: str | None) -> None:
         connection.close()
         if connection.vendor == "postgresql" and hasattr(connection, "close_pool"):
             connection.close_pool()  # its sessions are the former user's
-    _acting = part
 
 
 @contextlib.contextmanager
@@ -90,7 +94,7 @@ def acting_here(part: str, *, beside: bool = False) -> Iterator[None]:
         before = connections[alias]
         if before.in_atomic_block and not beside:
             raise ConfigurationError(f"acting_here({part!r}) inside a transaction: begin it in the block.")
-        login = _login(part)
+        login = _login(part, alias)
         # A pool goes by the alias: its sessions are the other user's.
         options = {key: value for key, value in login["OPTIONS"].items() if key != "pool"}
         mine = type(before)({**connections.databases[alias], **login, "OPTIONS": options}, alias)
@@ -120,8 +124,7 @@ def _command(arguments: Sequence[str]) -> str | None:
     return None
 
 
-def _login(part: str | None) -> Mapping[str, Any]:
-    alias = settings().database
+def _login(part: str | None, alias: str) -> Mapping[str, Any]:
     if _acting is None:
         given = connections.databases[alias]
         _as_configured[alias] = {"USER": "", "PASSWORD": "", "OPTIONS": {}} | {

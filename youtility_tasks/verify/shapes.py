@@ -62,9 +62,10 @@ SHAPES: dict[str, Shape] = {
         Shape("blocked", 1, frozenset({"failed"}), Effects.NONE, max_attempts=2),
         Shape("single", 3),
         Shape("rolled_back", 3),
+        Shape("patient", 0),
     )
 }
-"""`hog` holds the interpreter for longer than a quick run's lease; `blocked` waits in C until it is killed; `meets_twin` is retried while its `twin` waits under its queueing lock; `single` is enqueued twice at once under one unique key; `rolled_back` in a transaction that is taken back."""
+"""`hog` holds the interpreter for longer than a quick run's lease; `blocked` waits in C until it is killed; `meets_twin` is retried while its `twin` waits under its queueing lock; `single` is enqueued twice at once under one unique key; `rolled_back` in a transaction that is taken back; `patient` takes longer than a quick run's lease."""
 
 
 def of_task(task_name: str) -> Shape | None:

@@ -29,6 +29,8 @@ DYING_S = 1.0
 """From telling of its death to dying: a neighbour may begin in the child meanwhile, and that fault is what ends it too."""
 HOG_US = 2_500_000
 """Microseconds; the quick lease is 1.5 s."""
+PATIENT_S = 6.0
+"""The quick lease, and what a worker has left of it to end its children, are over before."""
 
 FAST, SLOW = QUEUES
 
@@ -236,6 +238,15 @@ def blocked(context: TaskContext, *, key: str) -> str:
 @task(**_options("single", FAST))
 def single(context: TaskContext, *, key: str) -> str:
     with witnessed(context, key) as witness:
+        witness.effect()
+    return key
+
+
+@task(**_options("patient", SLOW))
+def patient(context: TaskContext, *, key: str) -> str:
+    """Where its host is cut off it is ended with the lease, and runs elsewhere."""
+    with witnessed(context, key) as witness:
+        time.sleep(PATIENT_S)
         witness.effect()
     return key
 

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import failures, plan
+from . import hosts as several
 from .case import Check, Violation
 from .checker import check, life_of
-from .crew import SOAK, NotInTime
+from .crew import QUICK, SOAK, NotInTime
 from .entries import Evidence, Kind, Limits
 from .ground import Ground, ground
 from .interleavings import explore
 from .nemesis import FAULTS
+from .networks import NotPermitted
 from .run import Script, play
 
 Tell = Callable[[str], None]
@@ -72,11 +74,33 @@ def soak(seed: int, tell: Tell, *, minutes: float = 20.0) -> list[Check]:
         return _played(servers, script, tell)
 
 
+def hosts(seed: int, tell: Tell, *, seconds: float = 60.0) -> list[Check]:
+    """Workers on three hosts, and a primary that dies with a synchronous standby beside it."""
+    name = f"hosts, seed {seed}"
+    try:
+        with several.ground() as (servers, others):
+            evidence, seen = several.play(servers, others, seed=seed, seconds=seconds)
+    except (NotInTime, NotPermitted) as error:
+        return [Check("hosts: it was played", "a run in network namespaces", str(error), [Violation("*", str(error))])]
+    checks = [
+        *several.checks(evidence, seen, lease_s=float(QUICK["lease_s"])),
+        *judged(evidence, "hosts", tell, shown=_SHOWN),
+    ]
+    bad = sum(not each.ok for each in checks)
+    if bad:
+        kept = Path.cwd() / f"verify-hosts-{seed}.json"
+        evidence.save(kept)
+        tell(f"hosts: evidence kept; `verify_task_queue --judge {kept}` judges it again.")
+    tell(f"{name}: {'ok' if not bad else f'{bad} of {len(checks)} checks failed'}")
+    return checks
+
+
 TIERS: dict[str, Callable[[int, Tell], list[Check]]] = {
     "interleavings": interleavings,
     "short": short,
     "faults": faults,
     "soak": soak,
+    "hosts": hosts,
 }
 
 

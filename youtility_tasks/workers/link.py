@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from youtility_tasks import queries
+from youtility_tasks import acknowledged, queries, servers
 from youtility_tasks.conf import settings
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Link:
         """Monotonic seconds at which the last statement was sent, the connection being there."""
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._failures = 0
+        self._cut_short: list[str] = []
 
     async def ask(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run `sql/<name>.sql`; its rows. The caller holds `turn`. Raises LinkDown."""
@@ -96,14 +97,23 @@ class Link:
         connection = await self._open()
         self.sent_at = time.monotonic()
         cursor = await connection.execute(queries.statement(name), parameters)
-        return await cursor.fetchall() if cursor.description else []
+        rows = await cursor.fetchall() if cursor.description else []
+        if self._cut_short:  # asked again under the same claim, it does nothing twice
+            raise psycopg.OperationalError("its wait for the synchronous standby was cancelled")
+        return rows
 
     async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(self.conninfo, autocommit=True)
+            self._connection = await _connect(self.conninfo)
+            self._cut_short = []
+            self._connection.add_notice_handler(self._heed)
             deadline_ms = max(1, round(settings().statement_deadline_s * 1000))
             await self._connection.execute(queries.statement("bound_statements"), {"deadline_ms": deadline_ms})
         return self._connection
+
+    def _heed(self, notice: psycopg.errors.Diagnostic) -> None:
+        if acknowledged.is_cut_short(notice):
+            self._cut_short.append(notice.source_function or "")
 
     def close(self) -> None:
         """Drop the connection without a word: the other side may be deaf, and a statement may still be under way."""
@@ -111,6 +121,22 @@ class Link:
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.pgconn.finish()
+
+
+async def _connect(conninfo: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+    """To the server that takes writes, of those that are named; never to one that another has taken over from."""
+    picked = conninfo
+    if len(servers.each_host(conninfo)) > 1:
+        picked = await asyncio.to_thread(servers.pick, conninfo)
+    connection = await psycopg.AsyncConnection.connect(picked, autocommit=True)
+    try:
+        cursor = await connection.execute(servers.LOOK)
+        system, timeline = await cursor.fetchone() or ("", None)
+        servers.accept(system, timeline, servers.where(connection))
+    except BaseException:
+        connection.pgconn.finish()
+        raise
+    return connection
 
 
 async def notifications(conninfo: str, *channels: str) -> AsyncIterator[tuple[str, str]]:
@@ -121,7 +147,7 @@ async def notifications(conninfo: str, *channels: str) -> AsyncIterator[tuple[st
     failures = 0
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            async with await _connect(conninfo) as connection:
                 listen = psycopg.sql.SQL("; ").join(
                     psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)) for channel in channels
                 )

@@ -20,7 +20,7 @@ import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 
-from youtility_tasks import logs, tracing
+from youtility_tasks import databases, logs, tracing
 from youtility_tasks.conf import settings
 from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
@@ -72,6 +72,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _log_to_stderr(as_json=options["json_logs"])
+        if settings().tenant_databases is not None:
+            databases.bind(settings().database)
         roles.act_as("task")  # what Django's connections are for in the children; a worker has its own
         try:
             shapes = shapes_of(options["queues"], processes=options["processes"], threads=options["threads"])

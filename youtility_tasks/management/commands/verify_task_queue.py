@@ -30,7 +30,8 @@ class Command(BaseCommand):
             choices=tuple(tiers.TIERS),
             default="short",
             help="interleavings: every order of a few sessions' statements; short (default): that and one run with four "
-            "faults; faults: one fault at a time, and every failpoint; soak: everything for --minutes",
+            "faults; faults: one fault at a time, and every failpoint; soak: everything for --minutes; hosts: three "
+            "hosts with workers, one cut off, one dead, and a failover to a synchronous standby (root only)",
         )
         parser.add_argument(
             "--seed", type=words.seed, default=None, metavar="N", help="plans the same jobs and faults again"
