@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import functools
+import operator
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import BooleanField, Case, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from . import notes, registry
@@ -95,7 +97,7 @@ class JobLine:
 
 
 def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
-    """At most `limit` jobs, by falling id. Two queries on the queue's table, one on the history; two more to look inside."""
+    """At most `limit` jobs, by falling id. Two queries on the queue's table, one on the history."""
     queued = _queued(wanted, limit)
     known = {line.job_id for line in queued}
     # The queue first: a job that ends between the queries is then found twice, never missed.
@@ -125,12 +127,12 @@ def live(wanted: JobFilter) -> JobQuerySet:
     found = found.of_fingerprint(wanted.fingerprint).failed_between(wanted.failed_since, wanted.failed_until)
     found = found.of_worker(wanted.worker_id)
     if wanted.search:
-        found = found.filter(_known_as(wanted.search, "pk") | _keyed(wanted.search, wanted.tenant_id))
+        keyed = _locked(wanted.search, wanted.tenant_id) | _unique(wanted.search, wanted.tenant_id)
+        found = found.filter(_known_as(wanted.search, "pk") | keyed)
     if wanted.lock:
-        found = found.filter(lock__in=_locks(wanted.lock, wanted.tenant_id))
+        found = found.filter(_locked(wanted.lock, wanted.tenant_id))
     if wanted.unique_key:
-        held = _locks(wanted.unique_key, wanted.tenant_id)
-        found = found.filter(Q(unique_key=wanted.unique_key) | Q(queueing_lock__in=held))
+        found = found.filter(_unique(wanted.unique_key, wanted.tenant_id))
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
     return _named(found, wanted, "pk")
@@ -168,9 +170,9 @@ def looking_inside(found: Rows, wanted: JobFilter, *, ended: bool = False) -> Ro
 
 
 def newest(found: Rows, id_column: str) -> Rows:
-    """The newest LOOKED_AT of these jobs, or of these attempts that ended one."""
-    oldest = found.order_by(f"-{id_column}").values_list(id_column, flat=True)[LOOKED_AT - 1 : LOOKED_AT]
-    return found.filter(**{f"{id_column}__gte": each}) if (each := next(iter(oldest), None)) is not None else found
+    """The newest LOOKED_AT of these jobs, or of these attempts that ended one; in the statement that looks at them."""
+    oldest = found.order_by(f"-{id_column}").values(id_column)[LOOKED_AT - 1 : LOOKED_AT]
+    return found.filter(**{f"{id_column}__gte": Coalesce(Subquery(oldest), 0)})
 
 
 def _named(found: Rows, wanted: JobFilter, id_column: str) -> Rows:
@@ -213,9 +215,9 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     if wanted.lock or wanted.unique_key:
         return []  # what has ended holds none
     # One that was taken back into the queue, by an undo, has not ended. Asked of each row: of NOT EXISTS the planner makes a join of
-    # the whole history with the whole queue.
-    back = Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1])
-    found = _named(found, wanted, "job_id").annotate(back=back).filter(back=None)
+    # the whole history with the whole queue. And by "is not this one": of IS NULL it expects one row in 200, and reads all to sort them.
+    back = Coalesce(Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1]), 0)
+    found = _named(found, wanted, "job_id").annotate(back=back).exclude(back=F("job_id"))
     if wanted.looks_inside:
         found = looking_inside(newest(found, "job_id"), wanted, ended=True)
     return [_of_attempt(row) for row in found.defer(*_unread()).order_by("-job_id")[:limit]]
@@ -241,22 +243,40 @@ def _of_attempt(row: TaskExecutionHistory) -> JobLine:
 
 
 def _known_as(text: str, id_column: str) -> Q:
-    """A job of this id, or of a task whose name has this in it; the names are those that are registered, so that an index serves."""
+    """A job of this id, or of a task whose name has this in it; the names are those that are registered, so that an index serves.
+
+    In the queue, which has none of names, one that nobody registered is looked for by `task_names` alone.
+    """
     names = [
         name
         for each in registry.registered().values()
         for name in (each.name, *each.aliases)
         if text.lower() in name.lower()
     ]
-    found = Q(task_name__in=[*names, text])
+    is_queued = id_column == "pk"
+    found = Q(task_name__in=[*names, *([] if is_queued and not names else [text])])
     if text.isascii() and text.isdecimal() and len(text) <= len(str(_LARGEST_ID)) and int(text) <= _LARGEST_ID:
         found |= Q(**{id_column: int(text)})
     return found
 
 
-def _keyed(text: str, tenant_id: int | None) -> Q:
+def _locked(text: str, tenant_id: int | None) -> Q:
+    """By its lock. Status by status, as each index of locks is of one."""
     locks = _locks(text, tenant_id)
-    return Q(unique_key=text) | Q(lock__in=locks) | Q(queueing_lock__in=locks)
+    return _any_of(Q(status=each, lock__in=locks) for each in (JobStatus.TODO, JobStatus.DOING, JobStatus.FAILED))
+
+
+def _unique(text: str, tenant_id: int | None) -> Q:
+    """By its unique key or its queueing lock."""
+    queueing = [
+        Q(status=each, queueing_lock__in=_locks(text, tenant_id)) for each in (JobStatus.TODO, JobStatus.FAILED)
+    ]
+    live = Q(status__in=[JobStatus.TODO, JobStatus.DOING], unique_key=text)
+    return _any_of([live, Q(status=JobStatus.FAILED, unique_key=text), *queueing])
+
+
+def _any_of(each: Iterable[Q]) -> Q:
+    return functools.reduce(operator.or_, each)
 
 
 def _locks(text: str, tenant_id: int | None) -> list[str]:

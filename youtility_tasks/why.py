@@ -264,9 +264,12 @@ def _behind(before: int) -> str:
     return f" {_many(before)} {'job is' if before == 1 else 'jobs are'} kept by it before this one." if before else ""
 
 
-def _unserved(job: Job, now: datetime) -> _Found | None:
-    if slots_of(job.queue_name):
-        return None
+def _worked(job: Job, now: datetime) -> _Found:
+    slots = slots_of(job.queue_name)
+    return _in_turn(job, now, slots) if slots else _unserved(job)
+
+
+def _unserved(job: Job) -> _Found:
     its = TaskWorker.objects.filter(queue_name=job.queue_name).order_by("-heartbeat_at")
     quiet = its.heard(settings().lease_s).filter(told=Order.QUIET).first() if _sees_workers() else None
     if quiet is not None:
@@ -298,9 +301,8 @@ def _sees_workers() -> bool:
     return roles.acting_as() not in USERS
 
 
-def _in_turn(job: Job, now: datetime) -> _Found:
+def _in_turn(job: Job, now: datetime, slots: int) -> _Found:
     ((urgent, own, others, tenants, running),) = queries.fetch("why_before", _place(job))
-    slots = slots_of(job.queue_name)
     before = urgent + own + others
     facts = {
         "queue": job.queue_name,
@@ -341,9 +343,7 @@ def _pace(queue_name: str, slots: int) -> float | None:
     return float(slots * 1_000 / (run_ms + _OWN_MS))
 
 
-_LOOKS: tuple[Callable[[Job, datetime], _Found | None], ...] = (
-    _unknown, _scheduled, _locked, _kept, _unserved, _in_turn,
-)  # fmt: skip
+_LOOKS: tuple[Callable[[Job, datetime], _Found | None], ...] = (_unknown, _scheduled, _locked, _kept, _worked)
 
 
 def _place(job: Job) -> dict[str, Any]:

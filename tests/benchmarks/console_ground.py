@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
@@ -58,7 +60,7 @@ _WHAT = "(hashint8(n * 31 + 5)::bigint & 2147483647) %% cardinality(%(tasks)s::t
 
 _TENANTS = """
     INSERT INTO youtility_tasks_tenant (id, name, is_active, weight, created_at)
-    SELECT n, 'Client ' || n, true, 1 + n %% 3, now() FROM generate_series(1, %(tenants)s) n ON CONFLICT DO NOTHING
+    SELECT n, 'Client ' || n, true, 1 + n %% 3, %(now)s FROM generate_series(1, %(tenants)s) n ON CONFLICT DO NOTHING
 """
 _HISTORY = f"""
     INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at, started_at,
@@ -72,7 +74,7 @@ _HISTORY = f"""
            CASE WHEN r.ended IN ('retry', 'failed') THEN 'no such site: ' || r.n ELSE '' END,
            CASE WHEN r.ended IN ('retry', 'failed') THEN 'Traceback (most recent call last):' || chr(10) || '  File "/srv/tasks.py", line 7, in work' ELSE '' END
       FROM (SELECT n, CASE WHEN n %% 100 = 99 THEN n + 1 ELSE n END AS job_id, {_WHO} AS who, {_WHAT} AS what,
-                   now() - ((%(attempts)s - n) * %(days)s * 86400.0 / %(attempts)s) * interval '1 second' AS at,
+                   %(now)s - ((%(attempts)s - n) * %(days)s * 86400.0 / %(attempts)s) * interval '1 second' AS at,
                    CASE WHEN n %% 100 = 0 THEN 'failed' WHEN n %% 100 = 99 THEN 'retry' WHEN n %% 100 = 50 THEN 'cancelled' ELSE 'succeeded' END AS ended,
                    exp(random() * 8) AS wait_ms, exp(2 + random() * 6) AS run_ms
               FROM generate_series(%(first)s, %(last)s) n) r
@@ -83,10 +85,10 @@ _WAITING = f"""
     SELECT %(attempts)s + 1000 + n, (%(queues)s::text[])[r.what], (%(tasks)s::text[])[r.what], r.who, 6,
            jsonb_build_object('id', n, 'event', 'created'),
            (CASE WHEN n > %(waiting)s - 50 THEN 'doing' ELSE 'todo' END)::procrastinate_job_status,
-           CASE WHEN n %% 10 = 0 THEN now() + n %% 86400 * interval '1 second' END,
-           now() - (%(waiting)s - n) * interval '3600 seconds' / %(waiting)s, false,
+           CASE WHEN n %% 10 = 0 THEN %(now)s + n %% 86400 * interval '1 second' END,
+           %(now)s - (%(waiting)s - n) * interval '3600 seconds' / %(waiting)s, false,
            CASE WHEN n %% 20 = 0 THEN r.who || ':site-' || n END, CASE WHEN n %% 20 = 5 THEN 'visit-' || n END,
-           CASE WHEN n > %(waiting)s - 50 THEN 9001 + n %% 4 END, CASE WHEN n > %(waiting)s - 50 THEN now() END
+           CASE WHEN n > %(waiting)s - 50 THEN 9001 + n %% 4 END, CASE WHEN n > %(waiting)s - 50 THEN %(now)s END
       FROM (SELECT n, {_WHO} AS who, {_WHAT} AS what FROM generate_series(1, %(waiting)s) n) r
 """
 _LETTERS = f"""
@@ -95,12 +97,12 @@ _LETTERS = f"""
     SELECT n, (%(queues)s::text[])[r.what], (%(tasks)s::text[])[r.what], r.who, 6, jsonb_build_object('id', n), 'failed', 2, r.at, r.at, false,
            left(md5(r.what || '-' || n / 100 %% 2), 16)
       FROM (SELECT n, {_WHO} AS who, {_WHAT} AS what,
-                   now() - ((%(attempts)s - n) * %(days)s * 86400.0 / %(attempts)s) * interval '1 second' AS at
+                   %(now)s - ((%(attempts)s - n) * %(days)s * 86400.0 / %(attempts)s) * interval '1 second' AS at
               FROM generate_series(100, %(letters)s * 100, 100) n) r
 """
 _ACTS = """
     INSERT INTO youtility_tasks_taskauditlog (at, actor, act, target, tenant_id, reason, after)
-    SELECT now() - (%(acts)s - n) * interval '1 second', CASE WHEN n = 7 THEN 'rare' ELSE 'person ' || n %% 40 END,
+    SELECT %(now)s - (%(acts)s - n) * interval '1 second', CASE WHEN n = 7 THEN 'rare' ELSE 'person ' || n %% 40 END,
            CASE WHEN n = 7 THEN 'weigh tenant' ELSE (ARRAY['retry', 'cancel', 'pause', 'resume'])[1 + n %% 4] END,
            'job ' || n || ' (send_ticket_email)', CASE WHEN n %% 10 < 3 THEN 1 ELSE 1 + n %% %(tenants)s END, '',
            jsonb_build_object('jobs', jsonb_build_array(n)) FROM generate_series(1, %(acts)s) n
@@ -129,52 +131,123 @@ _EDGES = """
 """
 
 
-def fill(house: House, size: Size) -> None:
-    """Put it all there, as the database's superuser and without triggers; then what is added up, counted and analysed."""
+Session = psycopg.Connection[Any]
+Step = tuple[str, Callable[[Session], Any]]
+_NOTES = """
+    CREATE UNLOGGED TABLE IF NOT EXISTS ground_step (name text PRIMARY KEY, seconds double precision);
+    CREATE UNLOGGED TABLE IF NOT EXISTS ground_index (of_table text, name text, made_by text, dropped_by text, is_key boolean)
+"""
+"""What of the ground is there, so that a making that was cut off is gone on with."""
+_INDEXES = """
+    INSERT INTO ground_index
+    SELECT i.indrelid::regclass, i.indexrelid::regclass,
+           CASE WHEN c.oid IS NULL THEN replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ')
+                ELSE format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', i.indrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) END,
+           CASE WHEN c.oid IS NULL THEN format('DROP INDEX %%s', i.indexrelid::regclass)
+                ELSE format('ALTER TABLE %%s DROP CONSTRAINT %%I', i.indrelid::regclass, c.conname) END,
+           c.oid IS NOT NULL
+      FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid
+     WHERE i.indrelid = ANY (%(bare)s::regclass[]) AND (c.oid IS NULL OR i.indrelid = 'youtility_tasks_history'::regclass)
+    RETURNING dropped_by
+"""
+_BARE = ["youtility_tasks_history", "procrastinate_jobs", "youtility_tasks_taskauditlog"]
+"""Filled without their indexes, which are made after: a tenth of the time."""
+
+
+def fill(house: House, size: Size, say: Callable[[str], Any] = lambda _: None) -> None:
+    """Put it all there, as the database's superuser and without triggers; then what is added up, counted and analysed.
+
+    A step is one transaction, so what was cut off goes on where it was when it is called again for the same size.
+    """
     from youtility_tasks import registry
 
     tasks = sorted(registry.registered().values(), key=lambda each: each.name)[:32]
-    call: dict[str, Any] = {
-        **{name: getattr(size, name) for name in ("attempts", "waiting", "tenants", "letters", "acts", "days")},
-        "tasks": [each.name for each in tasks], "queues": [each.queue_name for each in tasks], "crowd": CROWD, "steps": STEPS,
-    }  # fmt: skip
     with psycopg.connect(house.url, autocommit=True, cursor_factory=psycopg.ClientCursor) as session:
         session.execute("SET session_replication_role = replica; SET synchronous_commit = off; SET work_mem = '256MB'")
-        session.execute(_TENANTS, call)
-        for day in range(size.days, -2, -1):
-            session.execute("SELECT youtility_tasks_add_history_day_v1((now() - %s * interval '1 day')::date)", [day])
-        for first in range(1, size.attempts + 1, _BATCH):
-            session.execute(_HISTORY, {**call, "first": first, "last": min(first + _BATCH - 1, size.attempts)})
-        for statement in (_WAITING, _LETTERS, _ACTS):
-            session.execute(statement, call)
-        session.execute(
-            "SELECT setval(pg_get_serial_sequence('procrastinate_jobs', 'id'), %s)",
-            [size.attempts + size.waiting + 5_000],
-        )
-        _by_orm(size, tasks)
-        session.execute("ANALYZE youtility_tasks_history")
-        for statement in (_OCCURRENCES, _STEPS, _EDGES):
-            session.execute(statement, call)
-        _add_up(session, size.days)
-        session.execute("VACUUM ANALYZE")
+        session.execute("SET maintenance_work_mem = '512MB'; SET client_min_messages = warning; SET timezone = 'UTC'")
+        session.execute(_NOTES)
+        begun = "INSERT INTO ground_step VALUES (%s, extract(epoch FROM now())) ON CONFLICT DO NOTHING"
+        session.execute(begun, ["begun"])
+        call: dict[str, Any] = {
+            **{name: getattr(size, name) for name in ("attempts", "waiting", "tenants", "letters", "acts", "days")},
+            "tasks": [each.name for each in tasks], "queues": [each.queue_name for each in tasks], "crowd": CROWD, "steps": STEPS, "bare": _BARE,
+            "now": made_at(session),
+        }  # fmt: skip
+        done = {name for (name,) in session.execute("SELECT name FROM ground_step").fetchall()}
+        todo = [(name, do) for name, do in _steps(size, tasks, call) if name not in done]
+        for name, do in todo:
+            began = time.monotonic()
+            with session.transaction():
+                do(session)
+                session.execute("INSERT INTO ground_step VALUES (%s, %s)", [name, time.monotonic() - began])
+            say(f"{name}: {time.monotonic() - began:.1f} s")
+        if todo:
+            session.execute("VACUUM ANALYZE")
         session.execute("SELECT youtility_tasks_count_queues_v1()")
 
 
-def _add_up(session: psycopg.Connection[Any], days: int) -> None:
-    """As upkeep adds up what has ended, a day at a time; nothing is left for it to do."""
-    names = '{"tasks": [], "queues": [], "tenants": [], "most": 0, "minute_days": 8, "hour_days": 400}'
-    for day in range(days, -1, -1):
-        which = (
-            f"h.finished_at >= now() - interval '{day + 1} days' AND h.finished_at < now() - interval '{day} days'"
-            if day
-            else "h.finished_at >= now() - interval '1 day'"
+def made_at(session: Session) -> datetime:
+    """The instant at which the ground is true."""
+    found = session.execute("SELECT to_timestamp(seconds) FROM ground_step WHERE name = 'begun'").fetchone()
+    assert found is not None
+    return cast(datetime, found[0])
+
+
+def _steps(size: Size, tasks: list[Any], call: dict[str, Any]) -> Iterator[Step]:
+    def run(statement: str, **more: Any) -> Callable[[Session], Any]:
+        return lambda session: session.execute(statement, {**call, **more})
+
+    def strip(session: Session) -> None:
+        for (drop,) in session.execute(_INDEXES, call).fetchall():
+            session.execute(drop)
+
+    def dress(table: str) -> Callable[[Session], Any]:
+        def make(session: Session) -> None:
+            which = "SELECT made_by FROM ground_index WHERE of_table = %s ORDER BY NOT is_key"
+            for (statement,) in session.execute(which, [table]).fetchall():
+                session.execute(statement)
+
+        return make
+
+    yield "tenants", run(_TENANTS)
+    for day in range(size.days, -2, -1):
+        yield (
+            f"day {day}",
+            run("SELECT youtility_tasks_add_history_day_v1((%(now)s - %(day)s * interval '1 day')::date)", day=day),
         )
-        with session.transaction():
-            session.execute("SELECT youtility_tasks_add_attempts_v1(%s, %s::jsonb, false)", [which, names])
-    session.execute(
-        "UPDATE youtility_tasks_metricsmark SET upto = (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint, open = '{}', past_at = NULL,"
-        " past_id = NULL, folded_at = clock_timestamp(), last_id = (SELECT max(id) FROM youtility_tasks_history)"
+    yield "indexes away", strip
+    for first in range(1, size.attempts + 1, _BATCH):
+        yield f"attempts from {first}", run(_HISTORY, first=first, last=min(first + _BATCH - 1, size.attempts))
+    yield "waiting jobs", run(_WAITING)
+    yield "dead letters", run(_LETTERS)
+    yield "acts", run(_ACTS)
+    yield (
+        "numbers of jobs",
+        run("SELECT setval(pg_get_serial_sequence('procrastinate_jobs', 'id'), %(attempts)s + %(waiting)s + 5000)"),
     )
+    for table in _BARE:
+        yield f"indexes of {table}", dress(table)
+    yield "what is counted by thousands", lambda _: _by_orm(size, tasks)
+    yield "analyse", run("ANALYZE youtility_tasks_history; ANALYZE procrastinate_jobs")
+    yield "occurrences", run(_OCCURRENCES)
+    yield "steps", run(_STEPS)
+    yield "edges", run(_EDGES)
+    for day in range(size.days, -1, -1):
+        yield f"sums of day {day}", run(_ADD_UP, day=day)
+    yield "nothing is left to add up", run(_ADDED_UP)
+
+
+_ADD_UP = """
+    SELECT youtility_tasks_add_attempts_v1(
+               format('h.finished_at >= %%L AND h.finished_at < %%L', date_trunc('day', %(now)s) - %(day)s * interval '1 day',
+                      date_trunc('day', %(now)s) - (%(day)s - 1) * interval '1 day'),
+               '{"tasks": [], "queues": [], "tenants": [], "most": 0, "minute_days": 8, "hour_days": 400}', false)
+"""
+"""As upkeep adds up what has ended."""
+_ADDED_UP = """
+    UPDATE youtility_tasks_metricsmark SET upto = (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint, open = '{}', past_at = NULL,
+           past_id = NULL, folded_at = clock_timestamp(), last_id = (SELECT max(id) FROM youtility_tasks_history)
+"""
 
 
 def _by_orm(size: Size, tasks: list[Any]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import json
 import re
 import shutil
@@ -18,13 +19,17 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 MOST_MS, MOST_STATEMENTS = 300.0, 12
+MOST_A_SECOND = 0.5
+"""Statements that all parts of a page that come by themselves send in a second, for one who looks."""
 PEOPLE = ("ops", "big", "small")
+SMALL = 1_000
+"""Rows of a table that is no large one, whatever its name."""
 LARGE = ("procrastinate_jobs", "youtility_tasks_history", "youtility_tasks_taskperformancemetrics", "youtility_tasks_metricssum", "youtility_tasks_taskauditlog",
          "youtility_tasks_scheduledtaskexecution", "youtility_tasks_workflowstep", "youtility_tasks_taskdependency")  # fmt: skip
 """Tables that grow with the work, and so with time; their partitions begin with the same name."""
@@ -56,6 +61,8 @@ class Told:
     statements: list[str] = field(default_factory=list)
     read_whole: list[str] = field(default_factory=list)
     """Of its statements those that read all of a large table, with that table."""
+    slowest: list[str] = field(default_factory=list)
+    """Of one that takes long: its slowest statement, and where in its plan the time goes."""
 
     def figures(self) -> dict[str, Any]:
         """For the reader."""
@@ -64,6 +71,7 @@ class Told:
             "p95_ms": round(sorted(self.ms)[max(0, -(-len(self.ms) * 95 // 100) - 1)], 1),
             "statements": len(self.statements),
             **({"read_whole": self.read_whole} if self.read_whole else {}),
+            **({"slowest": self.slowest} if self.slowest else {}),
             **({"status": self.status} if self.status != 200 else {}),
         }
 
@@ -100,7 +108,7 @@ def requests(size: Any, rows: Mapping[str, Any]) -> list[Asked]:
         "holidays": (("big",), ["schedules/holidays/"]),
         "workflows": (everybody, ["workflows/", "workflows/?part=lines", "workflows/?status=failed", "workflows/?name=flow 3", "workflows/?template=none"]),
         "workflow": (everybody, ["workflows/WORKFLOW/", "workflows/WORKFLOW/?part=steps"]),
-        "workflow_states": (everybody, ["workflows/WORKFLOW/states/"]),
+        "workflow_states": (everybody, ["STATES"]),
         "workflow_templates": (everybody, ["workflows/templates/"]),
         "workflow_template": (big, [f"workflows/templates/{rows['template']}/"]),
         "catalog": (everybody, ["catalog/", "catalog/?queue=email"]),
@@ -112,6 +120,13 @@ def requests(size: Any, rows: Mapping[str, Any]) -> list[Asked]:
         "audit": (everybody, ["audit/", "audit/?act=pause", "audit/?actor=person 3", "audit/?actor=rare", "audit/?act=weigh tenant", "audit/?actor=nobody", "audit/?before=200"]),
         "choose": (everybody, ["choose/"]),
         "pulse": (everybody, ["PULSE"]),
+        "api": (everybody, [f"api/{each}" for each in (
+            "jobs/", "jobs/?status=failed", "jobs/?status=cancelled", f"jobs/?task={task}", "jobs/?search=no-such-thing", f"jobs/?since={rows['hour_ago']}Z",
+            "dead-letters/", "dead-letters/groups/", "dead-letters/redrives/", "operations/", "queues/", "limits/", "tasks/", "schedules/", "workflows/",
+            "audit/", f"metrics/summary/?since={rows['month_ago']}Z", "jobs/WAITING/", "jobs/WAITING/why/",
+        )]),
+        "api_of_tenants": (("big", "small"), ["api/templates/"]),
+        "api_of_all": (ops, ["api/workers/", "api/tenants/"]),
     }  # fmt: skip
     return [Asked(name, path, people) for name, (people, paths) in ask.items() for path in paths]
 
@@ -202,19 +217,61 @@ def explained(house: Any, **settings: str) -> Iterator[None]:
         house.rows(f"ALTER DATABASE {house.name} RESET ALL")
 
 
-def read_whole(plan: Mapping[str, Any], large: Sequence[str] = LARGE) -> list[str]:
+def small_tables(house: Any, rows: int) -> frozenset[str]:
+    """Those that hold no more than so many rows: a day of the history that has hardly begun is read whole, and rightly."""
+    found = house.rows("SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples BETWEEN 0 AND %s", rows)
+    return frozenset(name for (name,) in found)
+
+
+def read_whole(plan: Mapping[str, Any], small: Collection[str] = (), large: Sequence[str] = LARGE) -> list[str]:
     """The large tables of which a plan reads every row."""
     found: list[str] = []
 
     def look(node: Mapping[str, Any]) -> None:
         name = str(node.get("Relation Name", ""))
-        if node["Node Type"] in ("Seq Scan", "Sample Scan") and name.startswith(tuple(large)):
+        if node["Node Type"] in ("Seq Scan", "Sample Scan") and name.startswith(tuple(large)) and name not in small:
             found.append(re.sub(r"_(default|p?\d.*)$", "", name))
         for each in node.get("Plans", ()):
             look(each)
 
     look(plan["Plan"])
     return sorted(set(found))
+
+
+def outline(plan: Mapping[str, Any]) -> list[str]:
+    """A statement, and the nodes of its plan in which a fifth of its time or more is spent, with what they read."""
+    whole = plan["Plan"]["Actual Total Time"]
+    found = [f"{whole:.0f} ms: {' '.join(plan['Query Text'].split())[:300]}"]
+
+    def look(node: Mapping[str, Any], depth: int) -> None:
+        spent = node["Actual Total Time"] * node["Actual Loops"]
+        if spent < whole / 5:
+            return
+        what = " ".join(str(node[name]) for name in ("Node Type", "Index Name", "Relation Name") if name in node)
+        rows = f"{node['Actual Rows'] * node['Actual Loops']:.0f} rows, {node.get('Rows Removed by Filter', 0)} removed"
+        found.append(
+            f"{'  ' * depth}{what}: {spent:.0f} ms, {rows}, {node.get('Shared Hit Blocks', 0)} + {node.get('Shared Read Blocks', 0)} blocks"
+        )
+        for each in node.get("Plans", ()):
+            look(each, depth + 1)
+
+    look(plan["Plan"], 1)
+    return found
+
+
+@dataclass(frozen=True)
+class Ticking:
+    """What a page asks for every few seconds, with a token that stands in it."""
+
+    page: str
+    token: str
+    address: str
+
+
+_TOKENS = {
+    "PULSE": Ticking("jobs/", r'name="token" value="([^"]+)"', "live/pulse/"),
+    "STATES": Ticking("workflows/WORKFLOW/", r'id="steps" data-token="([^"]+)"', "live/workflow/"),
+}
 
 
 @dataclass
@@ -227,14 +284,20 @@ class Company:
     browsers: dict[str, Any]
     asked: list[Asked]
     watch: Watch = field(default_factory=Watch)
+    counted: float = 0.0
+    small: Collection[str] = ()
+    """Tables that may be read whole."""
 
     def get(self, who: str, path: str) -> tuple[Any, float]:
-        """The answer, and the server's time in ms."""
+        """The answer, and the server's time in ms. Jobs are counted as upkeep counts them, beside it."""
+        if time.monotonic() > self.counted + 10:
+            self.house.rows("SELECT youtility_tasks_count_queues_v1()")
+            self.counted = time.monotonic()
         path = re.sub(
             r"WAITING|DEAD|ENDED|OPERATION|SCHEDULE|WORKFLOW", lambda found: str(self.rows[who][found[0]]), path
         )
-        if path == "PULSE":
-            path = f"live/pulse/?token={self.rows[who]['pulse']}"
+        if kind := _TOKENS.get(path):
+            path = f"{kind.address}?token={self.rows[who][path]}"
         began = time.perf_counter()
         answer = self.browsers[who].get(f"/tasks/{path}")
         return answer, (time.perf_counter() - began) * 1_000
@@ -247,17 +310,42 @@ class Company:
         connection.close()
         with self.watch.on(), explained(self.house, **settings):
             for who, each in asked:
-                if each.page == "pulse":
-                    said = self.get(who, "jobs/")[0].content.decode()
-                    (self.rows[who]["pulse"],) = re.findall(r'name="token" value="([^"]+)"', said)
+                if kind := _TOKENS.get(each.path):
+                    said = self.get(who, kind.page)[0].content.decode()
+                    (self.rows[who][each.path],) = re.findall(kind.token, said)
                 self.watch.plans.clear()
                 self.watch.statements.clear()
                 answer, _ = self.get(who, each.path)
                 told = found[who, each.path] = Told(answer.status_code, statements=list(self.watch.statements))
                 for plan in self.watch.plans:
-                    if whole := read_whole(plan):
+                    if whole := read_whole(plan, self.small):
                         told.read_whole.append(f"{', '.join(whole)}: {' '.join(plan['Query Text'].split())[:300]}")
             connection.close()
+        return found
+
+    def live(self, who: str, path: str) -> dict[str, tuple[int, int]]:
+        """What a page asks for again by itself while somebody looks: each part with its seconds and its statements."""
+        found: dict[str, tuple[int, int]] = {}
+        unread, read = [path], set()
+        with self.watch.on():
+            while unread:
+                shown = self.get(who, unread.pop())[0].content.decode()
+                token = re.search(r'(?:name="token" value|data-token)="([^"]+)"', shown)
+                given = f"?token={token[1]}" if token else ""
+                for tag in re.findall(r"<\w+ [^>]*(?:data-live|hx-trigger=\"load)[^>]*>", shown):
+                    part = re.search(r'hx-get="/tasks/([^"]*)"', tag) or re.search(r'"states": "/tasks/([^"]*)"', shown)
+                    if part is None or "schedules/preview" in part[1]:
+                        continue
+                    address = html.unescape(part[1])
+                    every = re.search(r'data-live="(\d+)"', tag)
+                    if every:
+                        self.watch.statements.clear()
+                        answer, _ = self.get(who, address + given if address.startswith("live/") else address)
+                        assert answer.status_code == 200, (address, answer.status_code)
+                        found[address] = int(every[1]), len(self.watch.statements)
+                    if address not in read:
+                        read.add(address)
+                        unread += [] if every and "load" not in tag else [address]
         return found
 
     def everything(self, beginning: str = "") -> list[tuple[str, Asked]]:
@@ -276,7 +364,30 @@ class Company:
         for _ in range(rounds):
             for who, each in asked:
                 found[who, each.path].ms.append(self.get(who, each.path)[1])
+        self._explain(
+            [(who, each) for who, each in asked if statistics.median(found[who, each.path].ms) > MOST_MS / 2], found
+        )
         return found
+
+    def _explain(self, slow: Sequence[tuple[str, Asked]], found: Mapping[tuple[str, str], Told]) -> None:
+        """EXPLAIN (ANALYZE, BUFFERS) of what is slow."""
+        from django.db import connection
+
+        connection.close()
+        measured = {
+            "auto_explain.log_analyze": "on",
+            "auto_explain.log_buffers": "on",
+            "auto_explain.log_nested_statements": "off",
+        }
+        with self.watch.on(), explained(self.house, **measured):
+            for who, each in slow:
+                self.watch.plans.clear()
+                self.get(who, each.path)
+                if self.watch.plans:
+                    found[who, each.path].slowest = outline(
+                        max(self.watch.plans, key=lambda plan: plan["Plan"]["Actual Total Time"])
+                    )
+            connection.close()
 
 
 @contextlib.contextmanager
@@ -290,11 +401,17 @@ def company(house: Any, size: Any) -> Iterator[Company]:
     from youtility_tasks.tenancy import roles
 
     ContentType.objects.clear_cache()
-    with house.settled(membership_resolver=None, allow_unsafe_database=True, api_statement_s=600):
+    with house.settled(
+        membership_resolver=None,
+        allow_unsafe_database=True,
+        api_statement_s=600,
+        api_rate_per_s=1_000.0,
+        api_burst=100_000,
+    ):
         roles.act_as("web")
         browsers = {}
         for who, tenant in (("ops", None), ("big", 1), ("small", size.small)):
-            user = User.objects.create_user(f"{who} person")
+            user, _ = User.objects.get_or_create(username=f"{who} person")
             if tenant is None:
                 user.user_permissions.add(
                     Permission.objects.get(codename="ops", content_type__app_label="youtility_tasks")
@@ -309,33 +426,52 @@ def company(house: Any, size: Any) -> Iterator[Company]:
 
 
 @contextlib.contextmanager
-def built(attempts: int, waiting: int, tenants: int) -> Iterator[Company]:
-    """A company on a server of its own, which is thrown away after."""
+def built(attempts: int, waiting: int, tenants: int, keep: Path | None = None) -> Iterator[tuple[Any, Any]]:
+    """A filled house on a server of its own, and its size. It is thrown away after, or stays in a folder: there one that was made
+    before is taken, and one that was cut off while it was made is gone on with."""
+    from django.core.management import call_command
+
     from tests.benchmarks.console_ground import Size, fill
     from tests.conftest import Cluster, make_template
     from tests.tenancy.ground import House
     from youtility_tasks.standalone.server import Server
     from youtility_tasks.tenancy import apply
 
-    folder = Path(tempfile.mkdtemp(prefix="yt-console-"))
+    folder = keep or Path(tempfile.mkdtemp(prefix="yt-console-"))
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o755)
     server = Server(folder, options=[word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")])
     size = Size.of(attempts, waiting, tenants)
+    deed = folder / "house.json"
+    """What a house is found again by, and for what size it was begun."""
+    wanted = {"attempts": attempts, "waiting": waiting, "tenants": tenants}
     try:
         with server.in_use():
             cluster = Cluster(server.conninfo("postgres"), server, "console_template")
-            make_template(cluster)
-            house = House(cluster, cluster.copy(cluster.template))
+            if deed.exists():
+                found = json.loads(deed.read_text(encoding="ascii"))
+                if found["size"] != wanted:
+                    raise SystemExit(
+                        f"{folder} holds {found['size']}, not {wanted}: name another folder, or remove it."
+                    )
+                house = House(cluster, **found["house"])
+                with house.settled():  # what has changed since
+                    call_command("migrate", verbosity=0)
+                    apply.make_true()
+            else:
+                make_template(cluster)
+                house = House(cluster, cluster.copy(cluster.template))
+                with house.settled():
+                    apply.make_true()
+                named = {"name": house.name, "prefix": house.prefix, "tenant_key": house.tenant_key}
+                deed.write_text(json.dumps({"size": wanted, "house": named}), encoding="ascii")
             with house.settled():
-                apply.make_true()
-                began = time.monotonic()
-                fill(house, size)
-                sys.stderr.write(f"filled in {time.monotonic() - began:.0f} s\n")
-            with company(house, size) as found:
-                yield found
+                fill(house, size, lambda said: sys.stderr.write(said + "\n"))
+            yield house, size
     finally:
         server.stop()
-        shutil.rmtree(folder)
+        if keep is None:
+            shutil.rmtree(folder)
 
 
 def main() -> None:
@@ -345,6 +481,8 @@ def main() -> None:
     parser.add_argument("--tenants", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--only", default="", help="a regular expression of addresses")
+    parser.add_argument("--keep", type=Path, help="a folder for the database, which is taken again the next time")
+    parser.add_argument("--fill-only", action="store_true", help="with --keep: make the database and measure nothing")
     given = parser.parse_args()
 
     import os
@@ -356,8 +494,12 @@ def main() -> None:
 
     from youtility_tasks.management.ending import terminable
 
-    with terminable(), built(given.attempts, given.waiting, given.tenants) as found:
-        told = found.look(given.only, rounds=given.rounds)
+    with terminable(), built(given.attempts, given.waiting, given.tenants, given.keep) as (house, size):
+        if given.fill_only:
+            return
+        with company(house, size) as found:
+            found.small = small_tables(house, SMALL)
+            told = found.look(given.only, rounds=given.rounds)
     figures = {f"{who} {path}": each.figures() for (who, path), each in told.items()}
     wrong = {
         name: each

@@ -97,6 +97,24 @@ def test_what_is_new_is_said_and_moves_nothing(
     assert mine.page.url.endswith("jobs/?queue=maintenance")
 
 
+def test_a_tab_that_nobody_sees_asks_for_nothing(screen: Callable[..., Screen], some: dict[str, list[int]]) -> None:
+    mine = screen("viewer", "jobs/")
+    mine.page.clock.install()
+    mine.go("jobs/")
+    mine.page.locator(".u-over").wait_for()
+    mine.page.clock.run_for(2_000)
+    asked: list[str] = []
+    mine.page.on("request", lambda request: asked.append(request.url))
+
+    mine.page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    mine.page.clock.run_for(300_000)
+    assert asked == []
+
+    mine.page.evaluate("Object.defineProperty(document, 'hidden', {value: false, configurable: true})")
+    with mine.page.expect_request("**/live/pulse/*"):
+        mine.page.clock.run_for(5_000)
+
+
 def test_a_bar_of_the_chart_narrows_the_list_to_its_time_by_mouse_and_by_keyboard(
     screen: Callable[..., Screen], some: dict[str, list[int]]
 ) -> None:

@@ -63,6 +63,60 @@ def test_workflows_look_well(screen: Callable[..., Screen], shots: Path, run: Ru
     operator.shoot(shots, f"template-{width}{'-dark' if dark else ''}")
 
 
+def check_path(operator: Screen) -> None:
+    """The critical path, to the signal that is waited for, stands out of the graph; alone by a key; and is told in words."""
+    graph, page = operator.page.locator("#graph"), operator.page
+    on_it = graph.locator(".node.is-critical > text:not(.says)")
+    assert on_it.all_text_contents() == ["collect", "rounds", "report", "approve"]
+    assert graph.locator(".edge.is-critical").count() == 3
+    thick, thin = (
+        graph.locator(f".edge{which} > path").first.evaluate("(line) => parseFloat(getComputedStyle(line).strokeWidth)")
+        for which in (".is-critical", ":not(.is-critical)")
+    )
+    assert thick > 2 * thin
+    told = page.get_by_role("region", name="Critical path").get_by_role("rowheader")
+    assert told.all_text_contents() == ["collect", "rounds", "report", "approve"]
+    graph.focus()
+    operator.press("c")
+    faint = graph.locator(".node:not(.is-critical)").first
+    assert faint.evaluate("(node) => getComputedStyle(node).opacity") == "0.25"
+    assert page.get_by_role("button", name="Critical path").get_attribute("aria-pressed") == "true"
+    operator.press("c")
+    assert faint.evaluate("(node) => getComputedStyle(node).opacity") == "1"
+
+
+def check_map(operator: Screen) -> None:
+    """The map is there while not all of the graph is seen, shows which part is, and moves it by keys and by a click."""
+    graph, small = operator.page.locator("#graph"), operator.page.locator(".minimap")
+    seen = small.locator(".seen")
+
+    def at() -> tuple[float, ...]:
+        box = [float(str(seen.get_attribute(each))) for each in ("x", "y", "width", "height")]
+        view = str(graph.locator("svg").first.get_attribute("viewBox")).split()
+        assert box == pytest.approx([float(each) for each in view], abs=0.1)
+        return tuple(box)
+
+    graph.focus()
+    operator.press("0")
+    assert small.is_hidden()
+    for _ in range(6):
+        operator.press("+")
+    assert small.is_visible()
+    assert small.locator("rect:not(.seen)").count() == graph.locator(".node").count()
+    assert small.locator("rect.is-failed").count() == 1
+    before = at()
+    operator.press("m", "ArrowRight")
+    assert at()[0] == pytest.approx(before[0] + before[2] / 2, abs=1)
+    box = small.bounding_box()
+    assert box is not None
+    small.click(position={"x": 3, "y": box["height"] / 2})
+    assert at()[0] < before[0]
+    operator.check_accessible()
+    graph.focus()
+    operator.press("0")
+    assert small.is_hidden()
+
+
 def test_the_graph_moves_by_keys_and_keeps_up_with_the_run(screen: Callable[..., Screen], run: Run, acme: int) -> None:
     operator = screen("operator", f"workflows/{run.id}/")
     graph = operator.page.locator("#graph")
@@ -72,7 +126,7 @@ def test_the_graph_moves_by_keys_and_keeps_up_with_the_run(screen: Callable[...,
     assert graph.locator(".edge.is-failure").count() == 1
 
     def view() -> str:
-        return str(graph.locator("svg").get_attribute("viewBox"))
+        return str(graph.locator("svg").first.get_attribute("viewBox"))
 
     seen = [view()]
     graph.focus()
@@ -82,6 +136,8 @@ def test_the_graph_moves_by_keys_and_keeps_up_with_the_run(screen: Callable[...,
         seen.append(view())
     assert operator.page.get_by_role("button", name="Follow what runs").get_attribute("aria-pressed") == "true"
 
+    check_path(operator)
+    check_map(operator)
     operator.page.locator(".waits").get_by_role("link", name="Send the signal").click()
     operator.page.get_by_label("Payload").fill('{"by": "phone"}')
     operator.page.get_by_label("Reason").fill("she said so")

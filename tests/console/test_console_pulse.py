@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from youtility_tasks import members, tenant
-from youtility_tasks.console import pulse
+from youtility_tasks.console import live, pulse
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +108,7 @@ def test_a_token_holds_for_its_session_and_a_short_time_alone(visitor, acme: int
     assert said(yours, given) == "" and said(Client(), given) == ""
     assert said(mine, given[:-1] + ("A" if given[-1] != "A" else "B")) == "" and said(mine, "") == ""
     assert mine.post(ADDRESS, {"token": given}).status_code == 204
-    clock["s"] = pulse.LASTS_S + 1
+    clock["s"] = live.LASTS_S + 1
     assert mine.get(ADDRESS, {"token": given}).status_code == 204
 
 
@@ -134,4 +134,4 @@ def test_neither_the_session_nor_the_key_stands_in_a_token(visitor, acme: int) -
     browser = visitor("viewer")
     key = browser.cookies[settings.SESSION_COOKIE_NAME].value
 
-    assert key not in str(signing.loads(token(browser), salt=pulse._SALT))
+    assert key not in str(signing.loads(token(browser), salt=live._SALT))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.benchmarks import console_speed
 from tests.benchmarks.console_ground import Size, fill
-from tests.benchmarks.console_speed import MOST_STATEMENTS, Company, company
+from tests.benchmarks.console_speed import MOST_A_SECOND, MOST_STATEMENTS, Company, company
 from tests.tenancy.ground import House
 from youtility_tasks.console.table import PAGES
 from youtility_tasks.tenancy import apply
@@ -50,6 +50,19 @@ def test_pages_send_few_statements_and_each_finds_what_it_reads_by_index(busy: C
     assert {name: told.status for name, told in found.items() if told.status != 200} == {}
     assert {name: told.statements for name, told in found.items() if len(told.statements) > MOST_STATEMENTS} == {}
     assert {name: told.read_whole for name, told in found.items() if told.read_whole} == {}
+
+
+def test_what_a_page_asks_for_by_itself_is_a_statement_every_two_seconds_in_all(busy: Company) -> None:
+    seen, over = set(), {}
+    for who, each in busy.everything():
+        if "?" in each.path or each.path in ("PULSE", "STATES") or (who, each.page) in seen:
+            continue
+        seen.add((who, each.page))
+        parts = busy.live(who, each.path)
+        if sum(count / every for every, count in parts.values()) > MOST_A_SECOND:
+            over[who, each.path] = parts
+
+    assert over == {}
 
 
 def test_a_scan_of_a_large_table_is_seen(busy: Company) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.console.conftest import MOST, Pages
@@ -89,12 +91,35 @@ def test_a_run_says_what_it_waits_for_and_hostile_names_are_text(pages: Callable
 
 
 def test_the_states_are_one_small_answer(pages: Callable[[str], Pages], run: Run) -> None:
-    page = pages("viewer").get(f"workflows/{run.id}/states/", since="2001-01-01T00:00:00")
+    viewer = pages("viewer")
+    token = _token(viewer, run)
 
+    with CaptureQueriesContext(connection) as captured:
+        page = viewer.get("live/workflow/", since="2001-01-01T00:00:00", token=token)
+
+    assert len(captured.captured_queries) == 1
     told = json.loads(page.content)
     assert told["status"] == "running"
     assert sorted(each["status"] for each in told["moved"]) == ["skipped", "succeeded", "waiting"]
     assert page["Content-Type"] == "application/json"
+
+
+def test_the_token_of_the_states_is_for_its_session_and_for_nothing_else(
+    pages: Callable[[str], Pages], run: Run
+) -> None:
+    viewer = pages("viewer")
+    token = _token(viewer, run)
+
+    assert pages("operator").get("live/workflow/", token=token).status_code == 204
+    assert viewer.get("live/workflow/", token=token[:-2] + "xx").status_code == 204
+    assert viewer.get("live/pulse/", token=token).status_code == 204
+    assert viewer.get("live/workflow/", token=token).status_code == 200
+
+
+def _token(pages: Pages, run: Run) -> str:
+    found = re.search(r'id="steps" data-token="([^"]+)"', pages.get(f"workflows/{run.id}/").content.decode())
+    assert found is not None
+    return found[1]
 
 
 def test_a_signal_is_sent_with_a_payload_and_a_reason(pages: Callable[[str], Pages], run: Run) -> None:
@@ -161,7 +186,6 @@ def test_a_template_is_drawn_and_started(pages: Callable[[str], Pages], acme: in
 MATRIX = [
     ("workflows/", {"viewer": 200, "operator": 200, "admin": 200, "other_admin": 200, "ops": 200, "nobody": 403}),
     ("workflows/{id}/", {"viewer": 200, "operator": 200, "admin": 200, "other_admin": 404, "ops": 200, "nobody": 403}),
-    ("workflows/{id}/states/", {"viewer": 200, "operator": 200, "other_admin": 404, "ops": 200, "nobody": 403}),
     ("workflows/templates/", {"viewer": 200, "operator": 200, "other_admin": 200, "ops": 200, "nobody": 403}),
     ("acts/cancel-workflow/?workflow={id}", {"viewer": 403, "operator": 200, "admin": 200, "other_admin": 404, "ops": 200, "nobody": 403}),
     ("acts/signal-workflow/?workflow={id}&signal=approve", {"viewer": 403, "operator": 200, "admin": 200, "other_admin": 404, "ops": 403, "nobody": 403}),
@@ -188,7 +212,7 @@ def test_pages_of_workflows_take_few_statements(
     pages: Callable[[str], Pages], run: Run, django_assert_max_num_queries: Any
 ) -> None:
     viewer = pages("viewer")
-    for path in ("workflows/", f"workflows/{run.id}/", f"workflows/{run.id}/states/", "workflows/templates/"):
+    for path in ("workflows/", f"workflows/{run.id}/", "workflows/templates/"):
         with django_assert_max_num_queries(MOST):
             viewer.get(path)
 

@@ -50,6 +50,29 @@ def test_every_migration_can_be_taken_back_and_done_again_under_live_jobs(fresh_
     assert fresh_database.rows("SELECT task_name, tenant_id, claim_number FROM procrastinate_jobs") == [("t", 0, 0)]
 
 
+def test_an_index_of_the_history_is_of_every_day_also_when_its_making_was_cut_off(fresh_database: Any) -> None:
+    fresh_database.rows("SELECT youtility_tasks_add_history_day_v1(current_date)")
+    without = "SELECT relname FROM pg_class c JOIN pg_inherits ON inhrelid = oid WHERE inhparent = 'youtility_tasks_history'::regclass AND NOT EXISTS ("
+    without += "SELECT FROM pg_index x JOIN pg_inherits a ON a.inhrelid = x.indexrelid WHERE x.indrelid = c.oid AND x.indisvalid AND a.inhparent = %s::regclass)"
+    name = "youtility_tasks_history_failed"
+    assert fresh_database.rows(without, name) == []
+
+    fresh_database.rows(f"DROP INDEX {name}")
+    fresh_database.rows(
+        f"CREATE INDEX {name} ON ONLY youtility_tasks_history (task_name, finished_at) WHERE status = 'failed'"
+    )
+    fresh_database.rows(
+        "CREATE INDEX youtility_tasks_history_default_failed ON youtility_tasks_history_default (job_id)"
+    )
+    assert len(fresh_database.rows(without, name)) == 2
+    fresh_database.rows("DELETE FROM django_migrations WHERE name = '0045_console_indexes'")
+    manage(fresh_database, "migrate")
+    fresh_database.rows("SELECT youtility_tasks_add_history_day_v1(current_date + 1)")
+
+    assert fresh_database.rows(without, name) == []
+    assert fresh_database.rows("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", name) == [(True,)]
+
+
 def test_a_job_of_the_priority_that_is_refused_from_now_on_is_raised_by_one(fresh_database: Any) -> None:
     manage(fresh_database, "migrate", "youtility_tasks", "0009_strays")
     fresh_database.rows(

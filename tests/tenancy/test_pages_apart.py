@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,7 +72,7 @@ def _client(user: User) -> Client:
 
 
 PATHS = (
-    "schedules/", "schedules/{schedule}/", "workflows/", "workflows/{run}/", "workflows/{run}/states/", "workflows/templates/", "catalog/",
+    "schedules/", "schedules/{schedule}/", "workflows/", "workflows/{run}/", "workflows/templates/", "catalog/",
     "catalog/note/",
 )  # fmt: skip
 
@@ -90,9 +91,14 @@ def test_a_member_sees_their_own_rows_with_contents_and_no_others(
         page = ann.get(_at(path, rows[A]))
         assert page.status_code == 200, (path, page.content[:2_000])
         assert f"of {B}" not in page.content.decode(), path
-    for path in ("schedules/{schedule}/", "workflows/{run}/", "workflows/{run}/states/"):
-        assert CANARY in ann.get(_at(path, rows[A])).content.decode() or path.endswith("states/")
+    for path in ("schedules/{schedule}/", "workflows/{run}/"):
+        assert CANARY in ann.get(_at(path, rows[A])).content.decode()
         assert ann.get(_at(path, rows[B])).status_code == 404, path
+    (token,) = re.findall(
+        r'id="steps" data-token="([^"]+)"', ann.get(_at("workflows/{run}/", rows[A])).content.decode()
+    )
+    told = ann.get("/tasks/live/workflow/", {"token": token, "since": "2001-01-01T00:00:00"}).json()
+    assert told["status"] and told["moved"]
     for act in (
         "change-schedule/?schedule={schedule}",
         "run-schedule/?schedule={schedule}",

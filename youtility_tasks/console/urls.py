@@ -72,6 +72,7 @@ urlpatterns = [
     path("views/save/", saving.save, name="save_view"),
     path("views/forget/", saving.forget, name="forget_view"),
     path("live/pulse/", pulse.pulse, name="pulse"),
+    path("live/workflow/", workflows.workflow_states, name="workflow_states"),
     path("sign-in/", signing.sign_in, name="sign_in"),
     path("sign-out/", signing.sign_out, name="sign_out"),
 ]

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from youtility_tasks.errors import UnknownTemplate
 from youtility_tasks.models import TaskWorkflow
 from youtility_tasks.models.workflows import FLOW_STATUSES
 from youtility_tasks.status import LABELS
-from youtility_tasks.workflows import drawing, looking
+from youtility_tasks.workflows import critical, drawing, looking
 from youtility_tasks.workflows import runs as house
+from youtility_tasks.workflows.critical import Leg
 from youtility_tasks.workflows.drawing import Drawn
+from youtility_tasks.workflows.graph import StepKind
 from youtility_tasks.workflows.looking import Wanted
 
+from . import live
 from .table import page
 from .visit import Shown, Visit
+from .words import Words
 
 _PAGE = 30
 _MOST_LINES = 400
+_MOST_LEGS = 30
 _ENDED = ("succeeded", "failed", "cancelled", "skipped")
 _LOOK_BACK = timedelta(seconds=5)
 """What a transaction has written that ended after the look before: its instants lie before that."""
@@ -93,11 +99,10 @@ def _seconds(row: TaskWorkflow) -> float | None:
 @page("workflows/<tasks_id:workflow_id>/", tab="workflows")
 def workflow(visit: Visit, workflow_id: int) -> Shown:
     """One run: its graph, its steps, and what the open ones wait for."""
-    run = house.find(workflow_id)
+    run = house.find(workflow_id, with_contents=visit.sees_contents)
     steps = drawing.steps(run)
     has_errors = any(each.error_class or each.status == "failed" for each in steps)
     said = looking.errors(run) if visit.sees_contents and has_errors else {}
-    begun_with, reason = looking.contents(run) if visit.sees_contents else (None, "")
     counts = Counter(each.shown for each in steps)
     context: dict[str, Any] = {
         "run": run,
@@ -112,24 +117,47 @@ def workflow(visit: Visit, workflow_id: int) -> Shown:
         ][:60],
         "signals": looking.signals(run) if any(each.kind == "signal" for each in steps) else [],
         "awaited": [each for each in steps if each.kind == "signal" and each.status == "blocked"][:20],
-        "context": begun_with,
-        "reason": reason,
+        "context": run.context if visit.sees_contents else None,
+        "reason": run.reason if visit.sees_contents else "",
         "is_open": run.status in ("blocked", "running"),
         "may_retry": run.status in ("succeeded", "failed", "cancelled") and run.parent_step_id is None,
         "works": visit.sees_contents,
         "here_whole": visit.here(part=None),
+        "token": live.token(visit, "workflow", run=run.pk, root=run.root_id),
     }
+    legs = critical.path(run, steps)
+    context |= _legs(legs)
     if visit.part != "steps":
-        picture = drawing.picture(steps)
+        picture = drawing.picture(steps, [(each.step.id, each.after.id if each.after else None) for each in legs])
         context["left_out"] = picture["left_out"]
         context["picture"] = {
             **picture,
-            "states": visit.to("workflow_states", run.pk),
+            "states": visit.to("workflow_states"),
             "status": run.status,
             "job": _job_address(visit),
             "at": _stamp(datetime.now(UTC) - _AT_FIRST),
         }
     return Shown("workflow.html", run.name, context)
+
+
+def _legs(legs: list[Leg]) -> dict[str, Any]:
+    """The critical path as a table; of a long one the legs that took longest, in their order."""
+    longest = set(sorted((each.total_s, each.step.id) for each in legs)[-_MOST_LEGS:])
+    whole = sum(each.total_s for each in legs if each.step.depth == 0) or 1.0
+    lines = [
+        {
+            "leg": each,
+            "shown": each.step.shown,
+            "indent": min(each.step.depth, 8),
+            "ran": f"{100 * (each.run_s or 0) / whole:.2f}",
+            "inside": each.run_s is None and each.step.kind in (StepKind.FAN_OUT, StepKind.SUB),
+            "waited": f"{100 * (each.total_s - (each.run_s or 0)) / whole:.2f}",
+            "percent": round(100 * each.total_s / whole),
+        }
+        for each in legs
+        if (each.total_s, each.step.id) in longest
+    ]
+    return {"legs": lines, "legs_count": len(legs), "legs_left": len(legs) - len(lines), "legs_s": whole if legs else 0}
 
 
 def _job_address(visit: Visit) -> str:
@@ -173,13 +201,15 @@ def _step(each: Drawn, said: str) -> dict[str, Any]:
     }
 
 
-@page("workflows/<tasks_id:workflow_id>/states/", takes=("since",), tab="workflows")
-def workflow_states(visit: Visit, workflow_id: int) -> HttpResponse:
+def _states(request: HttpRequest, said: Mapping[str, Any]) -> HttpResponse:
     """What has moved since an instant, for the graph."""
-    run = house.find(workflow_id)
-    since = visit.words.instant("since") or datetime.now(UTC)
-    moved, at = drawing.states(run, since - _LOOK_BACK)
-    return JsonResponse({"status": run.status, "at": _stamp(max(at, since)), "moved": moved})
+    since = Words(request.GET).instant("since") or datetime.now(UTC)
+    with live.entered(said):
+        status, moved, at = drawing.states(said["run"], said["root"], since - _LOOK_BACK)
+    return JsonResponse({"status": status, "at": _stamp(max(at, since)), "moved": moved})
+
+
+workflow_states = live.view("workflow", _states)
 
 
 def _stamp(instant: datetime) -> str:

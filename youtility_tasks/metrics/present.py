@@ -75,7 +75,7 @@ class LastError:
 
 
 def last_errors(task_names: Collection[str], *, tenant_id: int | None = None) -> dict[str, LastError]:
-    """Of each task that failed among its last 500 attempts of a day the latest failure; of one tenant or of all."""
+    """Of each task that failed within a day the latest failure; of one tenant or of all."""
     rows = queries.fetch("last_errors", {"task_names": list(task_names), "tenant_id": tenant_id})
     return {row[0]: LastError(*row) for row in rows}
 

@@ -3,6 +3,8 @@
 import re
 from importlib import resources
 
+from django.db import migrations
+
 
 def frozen(name: str) -> str:
     """The text of `migrations/sql/<name>`."""
@@ -32,3 +34,36 @@ def reworded(function: str, changes: list[tuple[str, str]]) -> str:
         f"DO $reworded$\nDECLARE\n    body text := pg_get_functiondef('{function}'::regproc);\nBEGIN\n{steps}\n"
         "    EXECUTE body;\nEND $reworded$;\n"
     )
+
+
+def in_every_day(name: str, what: str) -> migrations.RunPython:
+    """An index of the history, built without stopping those who write: a partitioned table's own cannot be. For a step that is not atomic.
+
+    A day that is added meanwhile gets it with the parent's definition; what a step that was cut off has left is made anew.
+    """
+
+    def build(apps: object, editor: object) -> None:
+        with editor.connection.cursor() as cursor:  # type: ignore[attr-defined]
+            cursor.execute(f"CREATE INDEX IF NOT EXISTS {name} ON ONLY youtility_tasks_history {what}")
+            cursor.execute(_WITHOUT, [name])
+            for day, own in cursor.fetchall():
+                cursor.execute(f"DROP INDEX IF EXISTS {own}")
+                cursor.execute(f"CREATE INDEX CONCURRENTLY {own} ON {day} {what}")
+                cursor.execute(f"ALTER INDEX {name} ATTACH PARTITION {own}")
+
+    def drop(apps: object, editor: object) -> None:
+        editor.execute(f"DROP INDEX IF EXISTS {name}")  # type: ignore[attr-defined]
+
+    return migrations.RunPython(build, drop)
+
+
+_WITHOUT = """
+    SELECT p.inhrelid::regclass::text, c.relname || replace(i.relname, 'youtility_tasks_history', '')
+      FROM pg_class i
+      JOIN pg_inherits p ON p.inhparent = 'youtility_tasks_history'::regclass
+      JOIN pg_class c ON c.oid = p.inhrelid
+     WHERE i.oid = %s::regclass
+       AND NOT EXISTS (SELECT FROM pg_inherits a JOIN pg_index x ON x.indexrelid = a.inhrelid WHERE a.inhparent = i.oid AND x.indrelid = c.oid)
+     ORDER BY 1
+"""
+"""The days that have not got an index yet, and what theirs is called."""

@@ -1,4 +1,5 @@
 -- What a person should look at, that no count of a queue shows: one row a thing, with how many and since when.
+-- Of dead letters by the time of the statement: the clock of each row serves no index.
 SELECT 'paused', c.id::text, 1::bigint, coalesce(c.paused_at, c.changed_at),
        jsonb_build_object('queue', nullif(c.queue_name, ''), 'task', nullif(c.task_name, ''), 'tenant', c.tenant_id,
                           'by', c.paused_by, 'reason', c.reason, 'until', c.paused_until)
@@ -22,7 +23,7 @@ UNION ALL
 (SELECT 'failing', j.task_name, count(*), min(j.failed_at), jsonb_build_object('queue', min(j.queue_name), 'fingerprint', min(j.fingerprint),
         'kinds', count(DISTINCT j.fingerprint), 'last', max(j.failed_at))
   FROM procrastinate_jobs j
- WHERE j.status = 'failed' AND j.failed_at > clock_timestamp() - %(lately_s)s * interval '1 second'
+ WHERE j.status = 'failed' AND j.failed_at > statement_timestamp() - %(lately_s)s * interval '1 second'
    AND (%(tenant_id)s::integer IS NULL OR j.tenant_id = %(tenant_id)s::integer)
  GROUP BY j.task_name
  ORDER BY count(*) DESC

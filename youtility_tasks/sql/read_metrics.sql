@@ -75,30 +75,34 @@ WITH mark AS MATERIALIZED (
      WHERE (%(tenant_id)s::integer IS NULL OR r.tenant_id = %(tenant_id)s::integer)
        AND (%(queue_name)s::text IS NULL OR r.queue_name = %(queue_name)s::text)
        AND (%(task_name)s::text IS NULL OR r.task_name = %(task_name)s::text)
-), sums AS (
-    SELECT k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, sum(k.attempt_count)::bigint AS attempt_count,
+), sums AS MATERIALIZED (
+    SELECT row_number() OVER () AS n, k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, sum(k.attempt_count)::bigint AS attempt_count,
            sum(k.retried_count)::bigint AS retried_count, sum(k.dead_letter_count)::bigint AS dead_letter_count,
            sum(k.wait_sum_ms) AS wait_sum_ms, min(k.wait_min_ms) AS wait_min_ms, max(k.wait_max_ms) AS wait_max_ms,
            sum(k.run_sum_ms) AS run_sum_ms, min(k.run_min_ms) AS run_min_ms, max(k.run_max_ms) AS run_max_ms,
            sum(k.cpu_sum_ms) AS cpu_sum_ms, max(k.cpu_max_ms) AS cpu_max_ms, max(k.peak_memory_max_kib) AS peak_memory_max_kib
-      FROM keyed k GROUP BY 1, 2, 3, 4, 5
+      FROM keyed k GROUP BY k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome
+), numbered AS MATERIALIZED (
+    -- A group is one number from here on, and with the bucket still one: of a month there are a million buckets, and of each all names were compared.
+    SELECT s.n * 1024 AS n, k.wait_buckets, k.wait_counts, k.run_buckets, k.run_counts
+      FROM keyed k
+      JOIN sums s ON (k.step, coalesce(k.queue_name, ''), coalesce(k.task_name, ''), coalesce(k.tenant_id, -1), k.outcome)
+                   = (s.step, coalesce(s.queue_name, ''), coalesce(s.task_name, ''), coalesce(s.tenant_id, -1), s.outcome)
 ), waits AS (
-    SELECT b.step, b.queue_name, b.task_name, b.tenant_id, b.outcome, array_agg(b.bucket) AS buckets, array_agg(b.n) AS counts
-      FROM (SELECT k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, u.bucket, sum(u.n)::bigint AS n
-              FROM keyed k CROSS JOIN LATERAL unnest(k.wait_buckets, k.wait_counts) u(bucket, n) GROUP BY 1, 2, 3, 4, 5, 6) b
-     GROUP BY 1, 2, 3, 4, 5
+    SELECT b.n >> 10 AS n, array_agg(((b.n & 1023) - 64)::smallint) AS buckets, array_agg(b.count) AS counts
+      FROM (SELECT k.n + u.bucket + 64 AS n, sum(u.count)::bigint AS count
+              FROM numbered k CROSS JOIN LATERAL unnest(k.wait_buckets, k.wait_counts) u(bucket, count) GROUP BY 1) b
+     GROUP BY 1
 ), runs AS (
-    SELECT b.step, b.queue_name, b.task_name, b.tenant_id, b.outcome, array_agg(b.bucket) AS buckets, array_agg(b.n) AS counts
-      FROM (SELECT k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, u.bucket, sum(u.n)::bigint AS n
-              FROM keyed k CROSS JOIN LATERAL unnest(k.run_buckets, k.run_counts) u(bucket, n) GROUP BY 1, 2, 3, 4, 5, 6) b
-     GROUP BY 1, 2, 3, 4, 5
+    SELECT b.n >> 10 AS n, array_agg(((b.n & 1023) - 64)::smallint) AS buckets, array_agg(b.count) AS counts
+      FROM (SELECT k.n + u.bucket + 64 AS n, sum(u.count)::bigint AS count
+              FROM numbered k CROSS JOIN LATERAL unnest(k.run_buckets, k.run_counts) u(bucket, count) GROUP BY 1) b
+     GROUP BY 1
 )
 SELECT s.step, s.queue_name, s.task_name, s.tenant_id, s.outcome, s.attempt_count, s.retried_count, s.dead_letter_count,
        s.wait_sum_ms, s.wait_min_ms, s.wait_max_ms, w.buckets, w.counts, s.run_sum_ms, s.run_min_ms, s.run_max_ms, r.buckets, r.counts,
        s.cpu_sum_ms, s.cpu_max_ms, s.peak_memory_max_kib
   FROM sums s
-  LEFT JOIN waits w ON (w.step, coalesce(w.queue_name, ''), coalesce(w.task_name, ''), coalesce(w.tenant_id, -1), w.outcome)
-                     = (s.step, coalesce(s.queue_name, ''), coalesce(s.task_name, ''), coalesce(s.tenant_id, -1), s.outcome)
-  LEFT JOIN runs r ON (r.step, coalesce(r.queue_name, ''), coalesce(r.task_name, ''), coalesce(r.tenant_id, -1), r.outcome)
-                    = (s.step, coalesce(s.queue_name, ''), coalesce(s.task_name, ''), coalesce(s.tenant_id, -1), s.outcome)
+  LEFT JOIN waits w USING (n)
+  LEFT JOIN runs r USING (n)
  ORDER BY s.step, s.queue_name, s.task_name, s.tenant_id, s.outcome

@@ -3,5 +3,5 @@
 SELECT count(*), avg(h.run_ms), count(*) FILTER (WHERE h.wait_ms >= 500),
        extract(epoch FROM max(h.finished_at) - min(h.finished_at))::double precision
   FROM (SELECT a.queue_name, a.outcome, a.run_ms, a.wait_ms, a.finished_at FROM youtility_tasks_history a
-         WHERE a.finished_at >= clock_timestamp() - interval '1 hour' ORDER BY a.finished_at DESC LIMIT %(most)s) h
+         WHERE a.finished_at >= statement_timestamp() - interval '1 hour' ORDER BY a.finished_at DESC LIMIT %(most)s) h
  WHERE h.queue_name = %(queue_name)s AND h.outcome <> 'cancelled'

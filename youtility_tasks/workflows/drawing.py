@@ -132,8 +132,11 @@ def _in_order(first: int, inside: Mapping[int, list[Drawn]], flow_of: Mapping[in
             waiting += [(each, depth + 1) for each in reversed(inside[inner])]
 
 
-def picture(found: Sequence[Drawn]) -> dict[str, Any]:
-    """Nodes and edges as a script draws them. A crowd is one node; `left_out` says how many nodes were too many."""
+def picture(found: Sequence[Drawn], path: Sequence[tuple[int, int | None]] = ()) -> dict[str, Any]:
+    """Nodes and edges as a script draws them. A crowd is one node; `left_out` says how many nodes were too many.
+
+    `path`: the steps of the critical path, each with the one before it; its nodes and edges are told apart.
+    """
     node_of: dict[int, str] = {}
     nodes: dict[str, dict[str, Any]] = {}
     for crowd in _crowds(found):
@@ -153,7 +156,9 @@ def picture(found: Sequence[Drawn]) -> dict[str, Any]:
             "ids": [each.id for each in crowd] if len(crowd) == 1 else [],
         }
         node_of.update((each.id, key) for each in crowd)
-        nodes.update((f"s{item.id}", _item(item, key)) for item in _drawn_items(crowd))
+        for item in _drawn_items(crowd):
+            node_of[item.id] = f"s{item.id}"
+            nodes[node_of[item.id]] = _item(item, key)
     kept = dict(list(nodes.items())[:MOST_NODES])
     edges = {
         (node_of[before.id], node_of[each.id], kind) for each in found for before, kind in each.before
@@ -167,7 +172,18 @@ def picture(found: Sequence[Drawn]) -> dict[str, Any]:
         "nodes": list(kept.values()),
         "edges": sorted([a, b, kind] for a, b, kind in edges if a in kept and b in kept),
         "left_out": len(nodes) - len(kept),
+        "path": _path(path, {step: node for step, node in node_of.items() if node in kept}),
     }
+
+
+def _path(path: Sequence[tuple[int, int | None]], node_of: Mapping[int, str]) -> dict[str, list[Any]]:
+    nodes = list(dict.fromkeys(node_of[step] for step, _ in path if step in node_of))
+    edges = [
+        [node_of[before], node_of[step]]
+        for step, before in path
+        if step in node_of and before is not None and before in node_of
+    ]
+    return {"nodes": nodes, "edges": edges}
 
 
 def _drawn_items(crowd: Sequence[Drawn]) -> list[Drawn]:
@@ -204,14 +220,15 @@ def _of_many(counts: Mapping[str, int]) -> str:
     return "succeeded" if counts.get("succeeded") else "skipped"
 
 
-def states(run: TaskWorkflow, since: datetime) -> tuple[list[dict[str, Any]], datetime]:
-    """The steps that have moved since an instant, or whose turn it is, and when that was asked, by the database's clock. One query."""
-    rows = queries.fetch("flow_states", {"root_id": run.root_id, "since": since, "most": MOST_NODES})
+def states(run_id: int, root_id: int, since: datetime) -> tuple[str, list[dict[str, Any]], datetime]:
+    """How a run stands (empty: as before), the steps that have moved since an instant, or whose turn it is, and when that was asked, by the
+    database's clock. One query."""
+    rows = queries.fetch("flow_states", {"run_id": run_id, "root_id": root_id, "since": since, "most": MOST_NODES})
     moved = [
         {"id": pk, "status": shown(kind, status, job_status), "open": open_items, "failed": failed_items}
-        for pk, kind, status, job_status, open_items, failed_items, _ in rows
+        for _, pk, kind, status, job_status, open_items, failed_items, _ in rows
     ]
-    return moved, rows[0][-1] if rows else since
+    return (rows[0][0], moved, rows[0][-1]) if rows else ("", moved, since)
 
 
 # -- what it waits for

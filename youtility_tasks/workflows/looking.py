@@ -64,12 +64,6 @@ def counts(workflow_ids: Sequence[int]) -> dict[int, Counter[str]]:
     return found
 
 
-def contents(run: TaskWorkflow) -> tuple[Any, str]:
-    """What it was started with, and why it was cancelled: its tenant's own."""
-    found = TaskWorkflow.objects.filter(pk=run.pk).values_list(*TENANTS_OWN).first()
-    return found or ({}, "")
-
-
 def errors(run: TaskWorkflow, *, limit: int = 200) -> dict[int, str]:
     """Step -> the first words of what its error said: its tenant's own."""
     found = WorkflowStep.objects.filter(tenant_id=run.tenant_id, workflow__root_id=run.root_id)

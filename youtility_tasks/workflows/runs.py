@@ -110,10 +110,13 @@ def current_workflow() -> Run | None:
     return None if around is None or around.workflow_id is None else Run(around.workflow_id)
 
 
-def find(workflow_id: object) -> TaskWorkflow:
-    """The run of this id, for the current tenant or (without one) for an operator. Raises WorkflowNotFound."""
+def find(workflow_id: object, *, with_contents: bool = False) -> TaskWorkflow:
+    """The run of this id, for the current tenant or (without one) for an operator; `with_contents`: with what is its tenant's own, in the same
+    statement. Raises WorkflowNotFound."""
     known_as = workflow_id if isinstance(workflow_id, int) and not isinstance(workflow_id, bool) else 0
-    visible = TaskWorkflow.objects.for_tenant(current_tenant()).defer(*TENANTS_OWN)  # which an operator may not read
+    visible = TaskWorkflow.objects.for_tenant(current_tenant())
+    if not with_contents:
+        visible = visible.defer(*TENANTS_OWN)  # which an operator may not read
     found = visible.filter(pk=known_as).first() if 0 < known_as <= _LARGEST_ID else None
     if found is None:
         raise WorkflowNotFound(workflow_id)

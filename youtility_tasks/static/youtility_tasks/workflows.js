@@ -10,7 +10,9 @@
   let picture = JSON.parse(source.textContent);
   const nodes = new Map();
   const stepNode = new Map();
-  let svg, world, size = { width: 1, height: 1 }, view = { x: 0, y: 0, width: 1, height: 1 };
+  const edges = new Map();
+  let onPath = new Set();
+  let svg, world, map, size = { width: 1, height: 1 }, view = { x: 0, y: 0, width: 1, height: 1 };
   let follows = false, drawnAt = performance.now();
 
   function make(name, attributes, parent, text) {
@@ -49,21 +51,27 @@
     frame.replaceChildren();
     nodes.clear();
     stepNode.clear();
+    edges.clear();
     const whole = graph.graph();
     size = { width: Math.max(whole.width || 1, 1), height: Math.max(whole.height || 1, 1) };
     const wanted = size.height * (frame.clientWidth || 1) / Math.max(size.width, 700) + 24;
     frame.style.height = `${Math.min(Math.max(wanted, 180), 480, window.innerHeight * .7)}px`;
     svg = make("svg", { role: "group", "aria-label": `${picture.nodes.length} nodes, ${picture.edges.length} edges` }, frame);
-    const marker = make("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, make("defs", {}, svg));
-    make("path", { d: "M0 0 8 4 0 8z" }, marker);
+    const defs = make("defs", {}, svg);
+    for (const [id, width] of [["arrow", 7], ["arrow-critical", 4.5]]) {
+      make("path", { d: "M0 0 8 4 0 8z" }, make("marker", { id, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: width, markerHeight: width, orient: "auto" }, defs));
+    }
     world = make("g", {}, svg);
     for (const edge of graph.edges()) {
       const { points, x, y } = graph.edge(edge);
       const group = make("g", { class: `edge is-${edge.name}` }, world);
-      make("path", { d: `M${points.map((each) => `${each.x.toFixed(1)} ${each.y.toFixed(1)}`).join("L")}`, "marker-end": "url(#arrow)" }, group);
+      const line = make("path", { d: `M${points.map((each) => `${each.x.toFixed(1)} ${each.y.toFixed(1)}`).join("L")}`, "marker-end": "url(#arrow)" }, group);
+      edges.set(`${edge.v} ${edge.w} ${edge.name}`, { ends: `${edge.v} ${edge.w}`, kind: edge.name, group, line });
       if (x !== undefined) make("text", { x: x.toFixed(1), y: (y + 3).toFixed(1), "text-anchor": "middle" }, group, edge.name);
     }
     for (const each of picture.nodes) drawNode(each, graph.node(each.id));
+    map = drawMap();
+    mark();
     fit();
   }
 
@@ -71,6 +79,7 @@
     const left = at.x - at.width / 2, top = at.y - at.height / 2;
     const parent = node.job && picture.job ? make("a", { href: picture.job.replace("/0/", `/${node.job}/`) }, world) : world;
     const group = make("g", { class: "node" }, parent);
+    make("rect", { class: "ring", x: left - 4, y: top - 4, width: at.width + 8, height: at.height + 8, rx: 11 }, group);
     if (node.of > 1) make("rect", { class: "behind", x: left + 5, y: top + 5, width: at.width, height: at.height, rx: 8 }, group);
     make("rect", { x: left, y: top, width: at.width, height: at.height, rx: 8 }, group);
     make("text", { x: at.x, y: at.y - 3, "text-anchor": "middle" }, group, cut(node.name, 34));
@@ -83,20 +92,85 @@
 
   function say(id) {
     const { node, group, line, title } = nodes.get(id);
-    group.setAttribute("class", `node is-${node.status || "planned"}${node.of > 1 ? " is-many" : ""}`);
+    const state = `is-${node.status || "planned"}${onPath.has(id) ? " is-critical" : ""}`;
+    group.setAttribute("class", `node ${state}${node.of > 1 ? " is-many" : ""}`);
     line.textContent = cut(says(node), 46);
-    title.textContent = `${node.name}: ${says(node)}`;
+    title.textContent = `${node.name}: ${says(node)}${onPath.has(id) ? " · on the critical path" : ""}`;
+    map?.dots.get(id)?.setAttribute("class", state);
+  }
+
+  // -- the critical path, as the server tells it
+  function mark() {
+    onPath = new Set(picture.path?.nodes);
+    const legs = new Set((picture.path?.edges || []).map((each) => each.join(" ")));
+    for (const { ends, group, line, kind } of edges.values()) {
+      const is = legs.has(ends);
+      group.setAttribute("class", `edge is-${kind}${is ? " is-critical" : ""}`);
+      line.setAttribute("marker-end", is ? "url(#arrow-critical)" : "url(#arrow)");
+    }
+    for (const id of nodes.keys()) say(id);
+    const button = document.querySelector('[data-graph="path"]');
+    if (button) button.hidden = !onPath.size;
+  }
+  function showPath(wanted) {
+    const is = wanted && onPath.size > 0;
+    svg.classList.toggle("only-path", is);
+    document.querySelector('[data-graph="path"]')?.setAttribute("aria-pressed", String(is));
+    if (is) { setFollow(false); fit(around([...onPath].map((id) => nodes.get(id)).filter(Boolean))); }
+  }
+
+  // -- the whole, small, with what of it is seen; there while not all is
+  function drawMap() {
+    const box = document.createElement("div");
+    box.className = "minimap";
+    box.tabIndex = 0;
+    box.setAttribute("role", "application");
+    box.setAttribute("aria-label", "Map of the graph: arrows move the part that is shown");
+    const most = frame.clientWidth < 600 ? 110 : 190;
+    const ratio = Math.min(most / size.width, most * .6 / size.height);
+    box.style.width = `${Math.max(size.width * ratio, 24)}px`;
+    box.style.height = `${Math.max(size.height * ratio, 24)}px`;
+    const small = make("svg", { viewBox: `0 0 ${size.width} ${size.height}`, "aria-hidden": "true" }, box);
+    const dots = new Map();
+    for (const [id, { at }] of nodes) dots.set(id, make("rect", { x: at.x - at.width / 2, y: at.y - at.height / 2, width: at.width, height: at.height, rx: 8 }, small));
+    const seen = make("rect", { class: "seen" }, small);
+    const go = (event) => {
+      const { left, top, width, height } = box.getBoundingClientRect();
+      view.x = (event.clientX - left) / width * size.width - view.width / 2;
+      view.y = (event.clientY - top) / height * size.height - view.height / 2;
+      setFollow(false);
+      look();
+    };
+    box.addEventListener("pointerdown", (event) => { event.stopPropagation(); box.setPointerCapture(event.pointerId); go(event); });
+    box.addEventListener("pointermove", (event) => { event.stopPropagation(); if (box.hasPointerCapture(event.pointerId)) go(event); });
+    box.addEventListener("keydown", (event) => {
+      const x = { ArrowLeft: -1, ArrowRight: 1 }[event.key] || 0, y = { ArrowUp: -1, ArrowDown: 1 }[event.key] || 0;
+      if (!x && !y) return;
+      event.preventDefault();
+      event.stopPropagation();
+      pan(x * view.width / 2, y * view.height / 2);
+    });
+    frame.append(box);
+    return { box, dots, seen };
+  }
+  function showSeen() {
+    const isWhole = view.x <= 1 && view.y <= 1 && view.x + view.width >= size.width - 1 && view.y + view.height >= size.height - 1;
+    map.box.hidden = isWhole && !map.box.contains(document.activeElement);
+    for (const each of ["x", "y", "width", "height"]) map.seen.setAttribute(each, view[each].toFixed(1));
   }
 
   // -- what of it is seen
-  function look() { svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`); }
+  function look() {
+    svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
+    showSeen();
+  }
   function fit(box) {
     const ratio = (frame.clientWidth || 2) / (frame.clientHeight || 1);
-    const around = box || { x: 0, y: 0, width: size.width, height: size.height };
-    let width = Math.max(around.width, around.height * ratio);
+    const wanted = box || { x: 0, y: 0, width: size.width, height: size.height };
+    let width = Math.max(wanted.width, wanted.height * ratio);
     width = Math.max(width, Math.min(frame.clientWidth, 900));
     const height = width / ratio;
-    view = { width, height, x: around.x + around.width / 2 - width / 2, y: around.y + around.height / 2 - height / 2 };
+    view = { width, height, x: wanted.x + wanted.width / 2 - width / 2, y: wanted.y + wanted.height / 2 - height / 2 };
     look();
   }
   function zoom(by, at = { x: .5, y: .5 }) {
@@ -113,9 +187,12 @@
   function followRunning() {
     const running = [...nodes.values()].filter(({ node }) => node.status === "doing" || node.status === "todo" || node.status === "waiting");
     if (!running.length) return;
-    const left = Math.min(...running.map(({ at }) => at.x - at.width / 2)), right = Math.max(...running.map(({ at }) => at.x + at.width / 2));
-    const top = Math.min(...running.map(({ at }) => at.y - at.height / 2)), bottom = Math.max(...running.map(({ at }) => at.y + at.height / 2));
-    fit({ x: left - 40, y: top - 40, width: right - left + 80, height: bottom - top + 80 });
+    fit(around(running));
+  }
+  function around(some) {
+    const left = Math.min(...some.map(({ at }) => at.x - at.width / 2)), right = Math.max(...some.map(({ at }) => at.x + at.width / 2));
+    const top = Math.min(...some.map(({ at }) => at.y - at.height / 2)), bottom = Math.max(...some.map(({ at }) => at.y + at.height / 2));
+    return { x: left - 40, y: top - 40, width: right - left + 80, height: bottom - top + 80 };
   }
   function setFollow(wanted) {
     follows = wanted;
@@ -162,6 +239,8 @@
     else if (event.key === "-") zoom(.8);
     else if (event.key === "0") fit();
     else if (event.key === "f") setFollow(!follows);
+    else if (event.key === "c") showPath(!svg.classList.contains("only-path"));
+    else if (event.key === "m" && !map.box.hidden) map.box.focus();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -172,6 +251,7 @@
       case "out": zoom(.8); break;
       case "fit": setFollow(false); fit(); break;
       case "follow": setFollow(!follows); break;
+      case "path": showPath(!svg.classList.contains("only-path")); break;
     }
   });
 
@@ -179,8 +259,9 @@
   async function refresh() {
     const address = new URL(picture.states, location.href);
     address.searchParams.set("since", picture.at);
+    address.searchParams.set("token", document.getElementById("steps")?.dataset.token || "");
     const answer = await fetch(address, { credentials: "same-origin" });
-    if (!answer.ok) return;
+    if (answer.status !== 200) return; // the token is too old: the steps bring another one
     const told = await answer.json();
     picture.at = told.at;
     let isStale = false;
@@ -193,7 +274,7 @@
       node.status = each.status;
       say(id);
     }
-    if (told.status !== picture.status) { picture.status = told.status; isStale = true; htmx.trigger("#steps", "moved"); drawnAt = -Infinity; }
+    if (told.status && told.status !== picture.status) { picture.status = told.status; isStale = true; htmx.trigger("#steps", "moved"); drawnAt = -Infinity; }
     if (isStale && performance.now() - drawnAt > 15000) await again();
     if (follows) followRunning();
   }
@@ -208,7 +289,8 @@
     const isSame = fresh.nodes.length === picture.nodes.length && fresh.nodes.every((each) => nodes.has(each.id));
     picture = fresh;
     if (!isSame) { draw(); return; }
-    for (const each of fresh.nodes) { nodes.get(each.id).node = each; say(each.id); }
+    for (const each of fresh.nodes) nodes.get(each.id).node = each;
+    mark();
   }
   frame.addEventListener("live", () => { if (picture.states) refresh().catch(() => { /* the next time, then */ }); });
   new ResizeObserver(() => {
