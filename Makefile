@@ -63,5 +63,5 @@ django: .venv/dev           ## Django's own tests of task backends on ours, our 
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/bin/python
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,faces,reports,mqtt,storage,graphql,web,otel]'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,celery,faces,reports,mqtt,storage,graphql,web,otel]'
 	touch $@ .venv/demo

@@ -153,6 +153,13 @@ class Settings:
     api_statement_s: float = 5.0
     """Longest statement of a request; past it the answer is 503."""
 
+    celery_bridge_default: str = "postgres"
+    """Where calls of a task go that has no route: "postgres", or "celery" while an application moves."""
+    celery_app: str | None = None
+    """Dotted name of the Celery application ("project.celery.app"), for processes that do not import it. None: Celery's current one."""
+    celery_bridge_ignore: Mapping[str, Sequence[str]] | None = None
+    """Task name -> keys of its result that are different each time, and so are not compared: {"make_report": ["id", "path"]}."""
+
     procrastinate_events: bool = False
     """Write procrastinate's event rows and notifications for jobs enqueued here: three rows a job, a third of the
     database's work, that only its own admin and shell read."""
@@ -254,6 +261,7 @@ class Settings:
                 f"YOUTILITY_TASKS: membership_resolver is {self.membership_resolver!r}; right is a dotted name such as "
                 "'people.tasks.memberships_of'."
             )
+        _check_bridge(self)
         moved = self.celery_queues
         if moved is not None and not (
             isinstance(moved, Mapping) and all(isinstance(each, str) for each in (*moved, *moved.values()))
@@ -314,6 +322,25 @@ def _check_tenant_databases(given: Settings) -> None:
         raise ConfigurationError(
             f"YOUTILITY_TASKS: database is {given.database!r}, which tenant_databases does not have; right is one of "
             f"{', '.join(spread)}.{did_you_mean(given.database, list(spread))}"
+        )
+
+
+def _check_bridge(given: Settings) -> None:
+    if given.celery_bridge_default not in ("postgres", "celery"):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: celery_bridge_default is {given.celery_bridge_default!r}; right is 'postgres' or 'celery'."
+        )
+    if given.celery_app is not None and (not isinstance(given.celery_app, str) or "." not in given.celery_app):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: celery_app is {given.celery_app!r}; right is a dotted name such as 'project.celery.app'."
+        )
+    ignored = given.celery_bridge_ignore
+    if ignored is not None and not (
+        isinstance(ignored, Mapping) and all(_are_names(each) for each in ignored.values())
+    ):
+        raise ConfigurationError(
+            f"YOUTILITY_TASKS: celery_bridge_ignore is {ignored!r}; right is a dict of task name -> keys, for example "
+            "{'make_report': ['id', 'path']}."
         )
 
 

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from . import failpoints, queries, running
+from . import failpoints, queries, rehearsal, running
 from .conf import settings
 from .errors import EffectInTransaction, NotJson, NotReady
 from .models import TaskEffect
@@ -74,6 +74,8 @@ def once_many(keys: Iterable[str] | Mapping[str, int | None], *, bu_id: int | No
     sites = keys if isinstance(keys, Mapping) else dict.fromkeys(keys, bu_id)
     if not sites:
         return set()
+    if rehearsal.now is not None:
+        return rehearsal.now.enter(((_checked(key), None) for key in sites), is_done=True)
     wanted = {**_who(), "keys": [_checked(key) for key in sites], "bu_ids": list(sites.values())}
     return {key for (key,) in queries.fetch("effect_once", wanted)}
 
@@ -88,6 +90,8 @@ def promise_many(promises: Iterable[tuple[str, Mapping[str, Any], int | None]]) 
     listed = list(promises)
     if not listed:
         return set()
+    if rehearsal.now is not None:
+        return rehearsal.now.enter(((_checked(key), payload) for key, payload, _ in listed), is_done=False)
     wanted = {
         **_who(),
         "keys": [_checked(key) for key, _, _ in listed],
@@ -99,6 +103,8 @@ def promise_many(promises: Iterable[tuple[str, Mapping[str, Any], int | None]]) 
 
 def pending(prefix: str, *, limit: int = 200) -> list[Pending]:
     """The current tenant's promised effects whose key begins with `prefix` and that nobody is doing now, oldest first."""
+    if rehearsal.now is not None:
+        return _rehearsed(prefix)[:limit]
     waiting = TaskEffect.objects.filter(tenant_id=_tenant(), key__startswith=prefix).exclude(status=TaskEffect.DONE)
     mine = Q(status=TaskEffect.PENDING) | Q(lease_until__lt=Now())
     around = running.current.get()
@@ -113,11 +119,16 @@ def pending(prefix: str, *, limit: int = 200) -> list[Pending]:
 def keep_answer(key: str, answer: Mapping[str, Any]) -> None:
     """Keep what the effect of a key entered by `once` has answered, in the same transaction, for whoever asks again."""
     text = _as_json(key, answer)
+    if rehearsal.now is not None:
+        rehearsal.now.effects[_checked(key)] = dict(answer)
+        return
     TaskEffect.objects.filter(tenant_id=_tenant(), key=_checked(key)).update(payload=json.loads(text))
 
 
 def answer(key: str) -> dict[str, Any]:
     """What `keep_answer` has kept; empty when it has kept nothing."""
+    if rehearsal.now is not None:
+        return rehearsal.now.effects.get(key) or {}
     kept = TaskEffect.objects.filter(tenant_id=_tenant(), key=key).values_list("payload", flat=True).first()
     return kept if isinstance(kept, dict) else {}
 
@@ -137,6 +148,8 @@ def perform(
     the next attempt, and the error goes on. Raises NotReady while another job holds the reservation (for at most LEASE_S seconds), and
     EffectInTransaction inside a transaction, whose rollback could not take the effect back.
     """
+    if rehearsal.now is not None:
+        return _rehearse(rehearsal.now, key, payload, then)
     if queries.in_transaction():
         raise EffectInTransaction(
             f"effects.perform({key!r}) inside a transaction: a rollback could not unsend it. "
@@ -174,12 +187,16 @@ def is_done(key: str) -> bool:
 
 def done_among(keys: Iterable[str]) -> set[str]:
     """Which of the keys are done by the current tenant, asked at once."""
+    if rehearsal.now is not None:
+        return rehearsal.now.done.intersection(keys)
     done = TaskEffect.objects.filter(tenant_id=_tenant(), key__in=list(keys), status=TaskEffect.DONE)
     return set(done.values_list("key", flat=True))
 
 
 def unfinished(prefix: str) -> list[Pending]:
     """Every promised effect of the current tenant that is not done, also those that are being done now; oldest first."""
+    if rehearsal.now is not None:
+        return _rehearsed(prefix)
     waiting = TaskEffect.objects.filter(tenant_id=_tenant(), key__startswith=prefix).exclude(status=TaskEffect.DONE)
     return [
         Pending(row.key, row.payload or {}, message_id(row.key), row.bu_id)
@@ -189,17 +206,24 @@ def unfinished(prefix: str) -> list[Pending]:
 
 def payload_of(key: str) -> dict[str, Any] | None:
     """What the current tenant promised with a key, done or not; None when the key is unknown."""
+    if rehearsal.now is not None:
+        return (rehearsal.now.effects[key] or {}) if key in rehearsal.now.effects else None
     row = TaskEffect.objects.filter(tenant_id=_tenant(), key=key).only("payload").first()
     return None if row is None else row.payload or {}
 
 
 def skip(key: str, reason: str) -> None:
     """Mark an effect done without doing it, and say why."""
+    if rehearsal.now is not None:
+        rehearsal.now.done.add(_checked(key))
+        return
     queries.run("effect_skip", {**_who(), "key": _checked(key), "note": clean_text(reason)})
 
 
 def forget(keys: Iterable[str]) -> int:
     """Drop keys, in the transaction that deletes the rows they stand for; how many there were."""
+    if rehearsal.now is not None:
+        return sum(rehearsal.now.effects.pop(key, rehearsal) is not rehearsal for key in list(keys))
     return TaskEffect.objects.filter(tenant_id=_tenant(), key__in=list(keys)).delete()[0]
 
 
@@ -207,6 +231,27 @@ def message_id(key: str) -> str:
     """The id under which an effect is repeated if it must be: a function of tenant and key alone (RFC 5322 form)."""
     digest = hashlib.sha256(f"{_tenant()}:{key}".encode()).hexdigest()
     return f"<{digest[:40]}@youtility-tasks>"
+
+
+def _rehearsed(prefix: str) -> list[Pending]:
+    ledger = rehearsal.now
+    if ledger is None:
+        return []
+    open_keys = [key for key in ledger.effects if key.startswith(prefix) and key not in ledger.done]
+    return [Pending(key, ledger.effects[key] or {}, message_id(key), None) for key in open_keys]
+
+
+def _rehearse(
+    ledger: rehearsal.Rehearsal, key: str, payload: Mapping[str, Any] | None, then: Callable[[], object] | None
+) -> bool:
+    """`perform` in a rehearsal: nothing is done, and the task goes on as if it were."""
+    ledger.enter([(_checked(key), payload)], is_done=False)
+    if key in ledger.done:
+        return False
+    ledger.done.add(key)
+    if then is not None:
+        then()
+    return True
 
 
 def _checked(key: str) -> str:

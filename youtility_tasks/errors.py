@@ -39,6 +39,7 @@
     │   ├── Expired                 nobody began the job by its `expires_at`; it was not run
     │   ├── NotReady                retried: what it needs is not visible yet
     │   │   └── UnknownSecretKey    a sealed argument's key is not in the settings here; retried until it is
+    │   ├── KeptBack                a shadow of the bridge wanted to do something seen outside (a PermissionError, too)
     │   ├── TryAgain                retried after so many seconds as it says, whatever the task's policy says
     │   └── Transient               retried: somebody else's fault (SMTP, broker, lock)
     │       ├── SoftTimeLimit       the time limit passed while the task ran
@@ -57,6 +58,9 @@
     │   │   ├── WrongCron / UnknownZone / NeverFires
     │   │   ├── WrongCall           its task cannot be enqueued with its arguments
     │   │   └── UnknownSchedule / ScheduleExists
+    │   ├── WrongRoute              a route of the bridge that cannot be meant; nothing was changed
+    │   │   └── RouteChanged        somebody else has changed it since it was looked at
+    │   ├── BrokerAway              Celery's broker does not answer; nothing was moved
     │   ├── WrongSpan               numbers of a span of time that there is not, or that are kept no longer
     │   └── WrongControl            a limit or a pause that cannot be meant; nothing was changed
     │       ├── UnknownTarget       it names a queue, a task or a tenant that does not exist
@@ -373,6 +377,10 @@ class BrokenSecret(BadInput):
         )
 
 
+class KeptBack(TaskError, PermissionError):
+    """A shadow of the bridge wanted to do something that is seen outside: it was not done. Libraries clean up after it as after a refusal of the system's."""
+
+
 class TryAgain(TaskError):
     """The task asks for another attempt after so many seconds, whatever its policy says; it counts its attempts itself.
 
@@ -481,6 +489,24 @@ class NothingToLift(WrongControl):
 
     def __init__(self, what: str, target: object) -> None:
         super().__init__(f"There is no {what} of {target}. `manage_task_queue limits` lists what is set.")
+
+
+class WrongRoute(Refused):
+    """A route of the bridge from Celery that cannot be meant; nothing was changed."""
+
+
+class RouteChanged(WrongRoute):
+    """A route was changed by somebody else since it was looked at."""
+
+    def __init__(self, task_name: str, seen: int, version: int, is_now: str, by: str) -> None:
+        super().__init__(
+            f"The route of {task_name!r} is {is_now} in version {version} by now (by {by or 'nobody'}), and you have seen version {seen}. "
+            "Nothing was changed; look at it again."
+        )
+
+
+class BrokerAway(Refused):
+    """Celery's broker does not answer, or is none that waiting messages can be moved in; nothing was moved."""
 
 
 class NoResult(YoutilityTaskError):

@@ -21,6 +21,10 @@ looked for."""
 OF_SCHEDULES = ("after_tick",)
 """after_tick: a tick's row is written, its job is not. Reached only where there are schedules."""
 
+OF_BRIDGE = ("bridge_taken", "bridge_written", "bridge_cancelled", "bridge_sent")
+"""Of a move between Celery and PostgreSQL: messages are taken, and have no job; a job is written, and its message not forgotten; jobs
+have left the queue, and no message is sent; one is sent, and its row still there."""
+
 ACTIONS = ("raise", "kill", "stop")
 
 
@@ -41,9 +45,9 @@ def parse(text: str) -> dict[str, Action]:
     for part in filter(None, (each.strip() for each in text.split(","))):
         point, _, action = part.partition("=")
         name, _, once = action.partition(":")
-        if point not in (*POINTS, *OF_SCHEDULES) or name not in ACTIONS:
+        if point not in (*POINTS, *OF_SCHEDULES, *OF_BRIDGE) or name not in ACTIONS:
             raise ValueError(
-                f"{VARIABLE}: {part!r} is no failpoint; right is one of {', '.join((*POINTS, *OF_SCHEDULES))}, "
+                f"{VARIABLE}: {part!r} is no failpoint; right is one of {', '.join((*POINTS, *OF_SCHEDULES, *OF_BRIDGE))}, "
                 f"then = and one of {', '.join(ACTIONS)}."
             )
         armed[point] = Action(name, once)

@@ -42,6 +42,7 @@ NEEDS: Mapping[str, Role | None] = {
     **dict.fromkeys(("limit", "rename tenant", "grant role", "revoke role"), Role.ADMIN),
     **dict.fromkeys(("create token", "revoke token"), Role.ADMIN),
     **dict.fromkeys(("add tenant", "deactivate tenant", "weigh tenant"), None),
+    **dict.fromkeys(("route", "move"), None),
     **dict.fromkeys(("quiet worker", "drain worker", "resume worker"), None),
 }
 """Act -> the role that a person needs for it in the tenant concerned; None: the permission OPS, as for all tenants at once."""

@@ -60,6 +60,11 @@ def no_tenant() -> Iterator[None]:
         _current.reset(token)
 
 
+def whose(tenant_id: int) -> contextlib.AbstractContextManager[object]:
+    """Work for the tenant of a row inside the block; 0: for no tenant in particular."""
+    return tenant(tenant_id) if tenant_id != ALL else no_tenant()
+
+
 @contextlib.contextmanager
 def nobody() -> Iterator[None]:
     """Work for nobody inside the block: a web request of somebody who belongs to no tenant."""

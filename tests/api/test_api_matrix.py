@@ -15,6 +15,7 @@ from youtility_tasks.api.endpoints import ENDPOINTS, Endpoint
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.models import (
     ApiToken,
+    BridgeRoute,
     Job,
     QueueControl,
     Redrive,
@@ -69,6 +70,7 @@ MAY: dict[str, frozenset[str]] = {
     ),
     **dict.fromkeys(("change_tenant", "list_members", "grant_role", "revoke_role"), ADMINISTER),
     **dict.fromkeys(("get_worker", "quiet_worker", "drain_worker", "resume_worker"), OPS),
+    **dict.fromkeys(("get_move", "get_parity", "route_task", "roll_back_task"), OPS),
     **dict.fromkeys(("list_workers", "add_tenant", "weigh_tenant", "deactivate_tenant"), OPS),
 }
 """Endpoint -> who gets past the door for Acme. Written down once more, so that a slip in the table of endpoints is seen."""
@@ -98,6 +100,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "weigh_tenant": {"weight": 3},
     "grant_role": {"user": "nobody", "role": "viewer"},
     "revoke_role": {"user": "viewer"},
+    "route_task": {"side": "canary", "percent": 10},
 }
 
 
@@ -117,7 +120,7 @@ def target(person, add_task, enqueue) -> dict[str, Any]:
         redrive = dead_letters.redrive(Letters(task_name="add"), rate_per_s=1)
     return {
         "job_id": job_id, "operation_id": operation.pk, "schedule_id": schedule.pk, "workflow_id": run.id, "queue": "email", "tenant_id": ACME, "redrive_id": redrive.pk,
-        "day": "2027-08-15", "worker_id": TaskWorker.objects.create(id=14, host="north", pid=11, token="t", queue_name="email", status="running").pk,
+        "day": "2027-08-15", "task": "add", "worker_id": TaskWorker.objects.create(id=14, host="north", pid=11, token="t", queue_name="email", status="running").pk,
     }  # fmt: skip
 
 
@@ -132,6 +135,7 @@ def everything() -> list[Any]:
         Tenant,
         TenantMembership,
         TaskWorker,
+        BridgeRoute,
     )
     return [list(model.objects.order_by("pk").values()) for model in models] + [ApiToken.objects.count()]
 

@@ -28,6 +28,7 @@ WITHOUT_A_TENANT = {
     *("procrastinate_workers", "procrastinate_periodic_defers", "django_migrations"),
     *(
         "youtility_tasks_apiallowance",
+        "youtility_tasks_bridgeroute",
         "youtility_tasks_keys",
         "youtility_tasks_owed",
         "youtility_tasks_metricsmark",

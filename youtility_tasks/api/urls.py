@@ -18,6 +18,7 @@ from . import (
     installation,
     jobs,
     metrics,
+    moving,
     operations,
     queues,
     schedules,
@@ -43,6 +44,7 @@ _ROOMS = (
     dead_letters,
     installation,
     metrics,
+    moving,
 )
 """Which put themselves into the table."""
 

@@ -13,7 +13,7 @@ from youtility_tasks.context import TaskContext
 from youtility_tasks.errors import ConfigurationError, NotOfCelery
 from youtility_tasks.workers import run
 
-from . import absent, config, exceptions, known, tracing, validating
+from . import absent, config, exceptions, in_celery, known, tracing, validating
 from .app import current_app
 from .task import Task
 
@@ -21,7 +21,7 @@ _OF_HOUSE = ("tenant", "isolated", "record_at_once")
 """Options of our own that a declaration may name besides."""
 _CONTEXT = Parameter("context", Parameter.POSITIONAL_ONLY)
 
-on_declared: list[Callable[[Task], None]] = []
+on_declared: list[Callable[[Task], None]] = [in_celery.offer]
 """Called with each task as it is declared; the side of Celery makes one of its own of it."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import NotOfCelery
 
-from . import absent
+from . import absent, extra
 
 _CANVAS = frozenset({"s", "si", "signature", "subtask", "chunks", "map", "starmap", "apply"})
 _BUILT_IN = frozenset({"celery.map", "celery.starmap"})
@@ -45,8 +45,9 @@ def ready() -> None:
 
 
 def find(name: str) -> Task | None:
-    """The tasks behind `add.map(...)` and `add.starmap(...)`; None for any other name."""
-    found: Task | None = _module("built_in").find(name) if name in _BUILT_IN else None
+    """The tasks behind `add.map(...)` and `add.starmap(...)`, and those of shadows; None for any other name."""
+    module = "built_in" if name in _BUILT_IN else "shadow" if name.startswith(extra.SHADOWS) else None
+    found: Task | None = None if module is None else _module(module).find(name)
     return found
 
 

@@ -70,6 +70,7 @@ TABS = (
     Tab("workflows", "Workflows", "w"),
     Tab("workers", "Workers", "p", for_tenants=False),
     Tab("tenants", "Tenants", "t", for_tenants=False),
+    Tab("move", "Move", "m", for_tenants=False),
     Tab("catalog", "Catalog", "c"),
     Tab("audit", "Audit", "a"),
 )

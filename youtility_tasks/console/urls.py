@@ -18,6 +18,7 @@ from . import (
     job_acts,
     jobs,
     jobs_acts,
+    moving,
     operations,
     overview,
     pulse,
@@ -56,6 +57,7 @@ _ROOMS = (
     workers,
     worker_acts,
     tenants,
+    moving,
     audit,
 )
 """Which put themselves into the tables."""

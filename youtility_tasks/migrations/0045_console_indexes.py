@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     atomic = False
 
-    dependencies = [("youtility_tasks", "0044_traces")]
+    dependencies = [("youtility_tasks", "0042_bridge_sides")]
 
     operations = [
         in_every_day("youtility_tasks_history_failed", "(task_name, finished_at) WHERE status = 'failed'"),

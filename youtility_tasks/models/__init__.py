@@ -2,6 +2,7 @@
 
 from .audit import TaskAuditLog
 from .bridge import BridgeCall
+from .bridge_sides import BridgeMove, BridgeRoute, BridgeRun
 from .controls import QueueControl
 from .effects import TaskEffect
 from .history import TaskExecutionHistory
@@ -24,6 +25,9 @@ __all__ = [
     "ApiAllowance",
     "ApiToken",
     "BridgeCall",
+    "BridgeMove",
+    "BridgeRoute",
+    "BridgeRun",
     "Job",
     "MetricsMark",
     "MetricsSum",

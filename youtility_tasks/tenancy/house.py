@@ -84,6 +84,12 @@ _OCCURRENCE = (
     "tick_count", "by_hand",
 )  # fmt: skip
 _HOLIDAY = ("tenant_id", "site_id", "day", "name")
+_BRIDGE_ROUTE = ("task_name", "side", "percent", "sticks_to", "version", "changed_at", "changed_by", "reason")
+_BRIDGE_RUN = (
+    "tenant_id", "task_name", "side", "celery_id", "attempt", "outcome", "wait_ms", "run_ms", "result", "digest", "kept_back",
+    "error_class", "error_message", "finished_at",
+)  # fmt: skip
+_BRIDGE_MOVE = ("tenant_id", "task_name", "celery_id", "queue_name", "message", "at")
 _VIEW = ("tenant_id", "user_key", "name", "query", "created_at")
 _REDRIVE = (
     "tenant_id", "task_name", "queue_name", "fingerprint", "failed_since", "failed_until", "rate_per_s", "edits", "edited", "key",
@@ -462,6 +468,41 @@ TABLES = (
         {
             **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _HOLIDAY, "UPDATE": _HOLIDAY, "DELETE": ALL_COLUMNS}),
             OPS: READ,
+        },
+        (
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+        ),
+    ),
+    Table(
+        # By no tenant's id: whoever calls a task asks where it goes. An operator changes it.
+        "youtility_tasks_bridgeroute",
+        {
+            **each_of((*USERS, WORKER), READ),
+            OPS: {**READ, "INSERT": _BRIDGE_ROUTE, "UPDATE": _BRIDGE_ROUTE, "DELETE": ALL_COLUMNS},
+        },
+    ),
+    Table(
+        "youtility_tasks_bridgerun",
+        {
+            WORKER: {"SELECT": ("id", "finished_at"), "DELETE": ALL_COLUMNS},
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _BRIDGE_RUN}),
+            OPS: {
+                "SELECT": ("id", *(each for each in _BRIDGE_RUN if each not in {"result", "error_message"})),
+                "DELETE": ALL_COLUMNS,
+            },
+        },
+        (
+            Policy("yt_worker", (WORKER,), "ALL", "true"),
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "ALL", "true"),
+        ),
+    ),
+    Table(
+        "youtility_tasks_bridgemove",
+        {
+            **each_of(USERS, {"SELECT": ALL_COLUMNS, "INSERT": _BRIDGE_MOVE, "DELETE": ALL_COLUMNS}),
+            OPS: {"SELECT": ("id", *(each for each in _BRIDGE_MOVE if each != "message"))},
         },
         (
             Policy("yt_own", USERS, "ALL", own("tenant_id")),

@@ -88,6 +88,12 @@ def _forget_heartbeats(now: datetime, leave: Callable[[], bool]) -> tuple[int, b
     return forgotten, forgotten < prune.BATCH
 
 
+def _forget_runs(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    kept = {"now": now, "days": settings().history_retention_days, "most": prune.BATCH}
+    forgotten = queries.run("prune_bridge_runs", kept)
+    return forgotten, forgotten < prune.BATCH
+
+
 def _forget_calls(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     kept = {"now": now, "days": settings().history_retention_days, "most": prune.BATCH}
     forgotten = queries.run("prune_bridge_calls", kept)
@@ -105,6 +111,7 @@ DUTIES = (
     Duty("remove old metrics", 3_600, rollup.remove_old),
     Duty("forget what is not undone", 600, _forget_operations),
     Duty("forget heartbeats", 3_600, _forget_heartbeats),
+    Duty("forget runs of Celery's", 3_600, _forget_runs),
     Duty("forget ids of Celery", 3_600, _forget_calls),
     Duty("remove old occurrences", 3_600, _remove_old_occurrences),
     Duty("end overdue workflows", 15, sweep.end_overdue),

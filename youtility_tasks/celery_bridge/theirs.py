@@ -1,0 +1,49 @@
+"""How a call that Celery has stands: from the result backend of the real application."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from youtility_tasks.errors import JobRevoked, NoResult
+
+from . import extra, old_side, states, tracing
+from .looking import Look
+
+_UNDER_WAY = frozenset({states.PENDING, "RECEIVED"})
+
+
+def look(known_as: str) -> Look | None:
+    """How the call of this id stands there; None if that backend knows nothing of it, or there is none.
+
+    Raises what Celery raises when its backend is away.
+    """
+    if not extra.is_there():
+        return None
+    try:
+        meta = old_side.application().backend.get_task_meta(known_as)
+    except (AttributeError, NotImplementedError):  # no backend is configured
+        return None
+    state, result = str(meta.get("status")), meta.get("result")
+    if state in _UNDER_WAY:
+        return None
+    name = str(meta.get("name") or "")
+    if state == states.SUCCESS:
+        return Look(state, result, task_name=name, date_done=_instant(meta.get("date_done")))
+    failure: NoResult | None = None
+    if state == states.FAILURE:
+        kind = type(result)
+        failure = tracing.raised(known_as, name, f"{kind.__module__}.{kind.__qualname__}", str(result))
+    elif state == states.REVOKED:
+        failure = JobRevoked(known_as, name, str(result))
+    if failure is None:
+        return Look(state, result, task_name=name, is_running=state == states.STARTED)
+    told = meta.get("traceback")
+    return Look(
+        state, None, failure, str(told) if told else None, task_name=name, date_done=_instant(meta.get("date_done"))
+    )
+
+
+def _instant(said: Any) -> datetime | None:
+    found = datetime.fromisoformat(said) if isinstance(said, str) else said
+    return found if isinstance(found, datetime) else None

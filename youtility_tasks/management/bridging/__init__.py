@@ -1,0 +1,9 @@
+"""The verbs of `celery_bridge`, one a module: its words, calls to the bridge, and how the answer is shown."""
+
+from __future__ import annotations
+
+from youtility_tasks.management.verbs import Verb
+
+from . import move, parity, rollback, route, status
+
+VERBS: tuple[Verb, ...] = (status, route, rollback, move, parity)
