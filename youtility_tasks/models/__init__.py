@@ -2,6 +2,7 @@
 
 from .audit import TaskAuditLog
 from .bridge import BridgeCall
+from .bridge_schedules import BridgeSchedule
 from .controls import QueueControl
 from .effects import TaskEffect
 from .history import TaskExecutionHistory
@@ -24,6 +25,7 @@ __all__ = [
     "ApiAllowance",
     "ApiToken",
     "BridgeCall",
+    "BridgeSchedule",
     "Job",
     "MetricsMark",
     "MetricsSum",
