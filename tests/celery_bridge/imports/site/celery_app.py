@@ -14,7 +14,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = {
     "every quarter": {"task": "site.sweep", "schedule": crontab(minute="*/15"), "options": {"expires": 60}},
     "each ninety seconds": {"task": "site.sweep", "schedule": timedelta(seconds=90), "kwargs": {"floor": 3}},
-    "too often": {"task": "site.sweep", "schedule": 0.5},
 }
 
 
