@@ -256,8 +256,7 @@ def test_somebody_unknown_who_waits_on_lists_is_named_and_can_be_let_be(
         stranger.kill()
 
 
-@pytest.mark.parametrize("point", ["adopt_taken", "adopt_written"])
-@pytest.mark.parametrize("where", ["list", "unacked"])
+@pytest.mark.parametrize(("point", "where"), [("adopt_taken", "list"), ("adopt_written", "unacked")])
 def test_a_kill_between_any_two_steps_leaves_each_message_one_job(
     point: str, where: str, send: Any, app: Any, programs: Programs, shared: None
 ) -> None:
