@@ -20,6 +20,9 @@ after_finish_sent: the database has answered, and the worker has not taken note.
 looked for."""
 OF_SCHEDULES = ("after_tick",)
 """after_tick: a tick's row is written, its job is not. Reached only where there are schedules."""
+OF_IMPORTS = ("beat_held", "beat_handed_over", "adopt_taken", "adopt_written")
+"""beat_held: no Beat fires the rows any more, and nobody does. beat_handed_over: one is ours, not committed. adopt_taken: messages are off Celery's
+queue, and no job is written. adopt_written: their jobs are committed, and the messages still held. Reached only by commands of the bridge."""
 
 OF_BRIDGE = ("bridge_taken", "bridge_written", "bridge_cancelled", "bridge_sent")
 """Of a move between Celery and PostgreSQL: messages are taken, and have no job; a job is written, and its message not forgotten; jobs
@@ -45,9 +48,9 @@ def parse(text: str) -> dict[str, Action]:
     for part in filter(None, (each.strip() for each in text.split(","))):
         point, _, action = part.partition("=")
         name, _, once = action.partition(":")
-        if point not in (*POINTS, *OF_SCHEDULES, *OF_BRIDGE) or name not in ACTIONS:
+        if point not in (*POINTS, *OF_SCHEDULES, *OF_IMPORTS, *OF_BRIDGE) or name not in ACTIONS:
             raise ValueError(
-                f"{VARIABLE}: {part!r} is no failpoint; right is one of {', '.join((*POINTS, *OF_SCHEDULES, *OF_BRIDGE))}, "
+                f"{VARIABLE}: {part!r} is no failpoint; right is one of {', '.join((*POINTS, *OF_SCHEDULES, *OF_IMPORTS, *OF_BRIDGE))}, "
                 f"then = and one of {', '.join(ACTIONS)}."
             )
         armed[point] = Action(name, once)

@@ -110,9 +110,7 @@ class Programs:
 
     def __init__(self, broker: Redis, env: Mapping[str, str], folder: Path) -> None:
         self.broker, self.folder = broker, folder
-        mine = {"CELERY_BROKER": broker.url(0), "CELERY_RESULTS": broker.url(1)}
-        # Not those of this process, which pytest has put into the environment.
-        self.env = {**env, **mine, "DJANGO_SETTINGS_MODULE": "tests.celery_bridge.settings"}
+        self.env = {"CELERY_BROKER": broker.url(0), "CELERY_RESULTS": broker.url(1), **env}
         self._started: list[Program] = []
 
     def worker(

@@ -25,6 +25,7 @@ class Rule(Why):
     every_s: _Seconds | None = Field(None, description="By elapsed time.")
     at: Instant | None = Field(None, description="Once; with every_s: a tick from which it counts.")
     zone: str | None = Field(None, max_length=64, description="Asia/Kolkata; empty: the tenant's.")
+    until: Instant | None = Field(None, description="No tick from then on.")
     days: Days | None = None
     working_weekdays: str | None = Field(None, min_length=1, max_length=7, description="12345 is Monday to Friday.")
     site_id: Annotated[int, Field(ge=-(2**63), le=2**63 - 1)] | None = Field(
@@ -38,6 +39,9 @@ class Rule(Why):
     missed_most: Annotated[int, Field(ge=1, le=1_000)] | None = None
     grace_s: Annotated[int, Field(ge=1, le=30 * 86_400)] | None = Field(None, description="Older, a tick is missed.")
     overlap: Overlap | None = None
+    expire_s: Annotated[int, Field(ge=1, le=366 * 86_400)] | None = Field(
+        None, description="A job of it that nobody has begun so long after its tick is not run."
+    )
     queue: Name | None = None
     priority: Annotated[int, Field(ge=1, le=10)] | None = None
     tick_argument: str | None = Field(None, max_length=64, description="Argument that is given the tick, in seconds.")
@@ -71,6 +75,7 @@ class ScheduleFacts(Given):
     every_s: int | None
     at: str | None
     zone: str
+    until: str | None
     days: str
     working_weekdays: str
     site_id: int | None
@@ -81,6 +86,7 @@ class ScheduleFacts(Given):
     missed_most: int
     grace_s: int
     overlap: str
+    expire_s: int | None
     version: int
     is_paused: bool
     paused_until: str | None

@@ -173,7 +173,7 @@ def _said(body: Rule) -> dict[str, Any]:
     }
 
 
-_MAY_BE_NULL = {"quiet", "priority", "site_id", "queue"}
+_MAY_BE_NULL = {"quiet", "priority", "site_id", "queue", "until", "expire_s"}
 
 
 def _row(schedule_id: int, place: Any) -> ScheduledTask:

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     atomic = False
 
-    dependencies = [("youtility_tasks", "0042_bridge_sides")]
+    dependencies = [("youtility_tasks", "0043_beat")]
 
     operations = [
         in_every_day("youtility_tasks_history_failed", "(task_name, finished_at) WHERE status = 'failed'"),

@@ -2,6 +2,7 @@
 
 from .audit import TaskAuditLog
 from .bridge import BridgeCall
+from .bridge_schedules import BridgeSchedule
 from .bridge_sides import BridgeMove, BridgeRoute, BridgeRun
 from .controls import QueueControl
 from .effects import TaskEffect
@@ -28,6 +29,7 @@ __all__ = [
     "BridgeMove",
     "BridgeRoute",
     "BridgeRun",
+    "BridgeSchedule",
     "Job",
     "MetricsMark",
     "MetricsSum",

@@ -38,6 +38,7 @@ class Days(models.TextChoices):
     """On which days a schedule has ticks."""
 
     EVERY = "every_day", "every day"
+    WEEKDAYS = "weekdays", "certain weekdays"
     WORKING = "working_days", "working days"
     NO_HOLIDAYS = "no_holidays", "every day but holidays"
     FIRST_WORKING = "first_working_day", "the first working day of the month"
@@ -99,6 +100,7 @@ class ScheduledTask(models.Model):
     every_s = models.BigIntegerField(null=True, blank=True, help_text="interval: seconds")
     at = models.DateTimeField(null=True, blank=True, help_text="once: when; interval: a tick from which it counts")
     zone = models.CharField(max_length=64, default="", blank=True, help_text="empty: the tenant's")
+    until = models.DateTimeField(null=True, blank=True, help_text="no tick from then on")
     days = models.CharField(max_length=32, choices=Days, default=Days.EVERY)
     working_weekdays = models.CharField(max_length=7, default="12345", help_text="1 is Monday")
     site_id = models.BigIntegerField(null=True, blank=True, help_text="its holidays count beside the tenant's")
@@ -111,6 +113,9 @@ class ScheduledTask(models.Model):
     missed_most = models.PositiveIntegerField(default=1, help_text="missed=all: at most so many")
     grace_s = models.PositiveIntegerField(default=60, help_text="seconds after which a tick is missed")
     overlap = models.CharField(max_length=16, choices=Overlap, default=Overlap.ALLOW)
+    expire_s = models.PositiveIntegerField(
+        null=True, blank=True, help_text="a job of it that nobody has begun so many seconds after its tick is not run"
+    )
 
     is_paused = models.BooleanField(default=False)
     paused_at = models.DateTimeField(null=True, blank=True)

@@ -15,6 +15,8 @@ class Days(StrEnum):
     """The days on which a schedule has ticks."""
 
     EVERY = "every_day"
+    WEEKDAYS = "weekdays"
+    """`working_weekdays`, be they holidays or not."""
     WORKING = "working_days"
     NO_HOLIDAYS = "no_holidays"
     """Every day; a tick on a holiday is skipped."""
@@ -36,7 +38,7 @@ class Calendar:
         match self.days:
             case Days.EVERY | Days.NO_HOLIDAYS:
                 return True
-            case Days.WORKING:
+            case Days.WORKING | Days.WEEKDAYS:
                 return day.isoweekday() in self.working_weekdays
             case Days.LAST_WORKING:
                 return self.is_working(day) and not self._works_beyond(day, _DAY)

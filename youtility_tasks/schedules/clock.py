@@ -61,6 +61,8 @@ class Rule:
     timing: Cron | Interval | Once
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     calendar: Calendar = EVERY_DAY
+    until: datetime | None = None
+    """No tick from then on."""
 
     def wall(self, instant: datetime) -> datetime:
         """What the zone's clock shows then, with its offset."""
@@ -74,6 +76,11 @@ def next_after(rule: Rule, after: datetime) -> datetime | None:
 
 def ticks(rule: Rule, after: datetime) -> Iterator[datetime]:
     """Every tick later than `after`, in order and without doubles, in UTC."""
+    found, until = _ticks(rule, after), rule.until
+    return found if until is None else itertools.takewhile(lambda tick: tick < until, found)
+
+
+def _ticks(rule: Rule, after: datetime) -> Iterator[datetime]:
     after = after.astimezone(UTC)
     match rule.timing:
         case Once(at):

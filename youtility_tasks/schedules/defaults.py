@@ -192,6 +192,7 @@ def _all_of(each: Declared) -> dict[str, Any]:
         "args": {}, "tick_argument": "", "queue": "", "priority": None, "zone": "", "days": fresh.days,
         "working_weekdays": fresh.working_weekdays, "site_id": None, "quiet": None, "jitter_s": fresh.jitter_s,
         "missed": fresh.missed, "missed_most": fresh.missed_most, "grace_s": fresh.grace_s, "overlap": fresh.overlap,
+        "until": None, "expire_s": None,
     }  # fmt: skip
     return {**rest, **each.said}
 

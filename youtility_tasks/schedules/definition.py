@@ -28,8 +28,8 @@ from . import clock, firing
 from .reading import Reading, read
 
 SAID = (
-    "task_name", "args", "tick_argument", "queue_name", "priority", "kind", "cron", "every_s", "at", "zone", "days",
-    "working_weekdays", "site_id", "quiet_from", "quiet_to", "jitter_s", "missed", "missed_most", "grace_s", "overlap",
+    "task_name", "args", "tick_argument", "queue_name", "priority", "kind", "cron", "every_s", "at", "zone", "until", "days",
+    "working_weekdays", "site_id", "quiet_from", "quiet_to", "jitter_s", "missed", "missed_most", "grace_s", "overlap", "expire_s",
 )  # fmt: skip
 """The columns that are what a schedule says; every other one is how it goes on."""
 OPTIONS = ("task", "cron", "queue", "quiet", *(each for each in SAID if each not in {"task_name", "queue_name", "kind", "cron", "quiet_from", "quiet_to"}))  # fmt: skip
@@ -37,6 +37,7 @@ OPTIONS = ("task", "cron", "queue", "quiet", *(each for each in SAID if each not
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 LONGEST_JITTER_S = 86_400
 LONGEST_GRACE_S = 30 * 86_400
+LONGEST_EXPIRY_S = 366 * 86_400
 MOST_MISSED = 1_000
 _NUMBERS = {
     "jitter_s": (0, LONGEST_JITTER_S, "seconds"),
@@ -71,6 +72,10 @@ def apply(row: ScheduledTask, said: Mapping[str, Any]) -> None:
                 if not isinstance(value, Mapping):
                     raise WrongSchedule(f"args is {value!r:.80}; right is a dict of arguments by name.")
                 row.args = dict(value)
+            case "until":
+                row.until = None if value is None else _instant(word, value)
+            case "expire_s":
+                row.expire_s = None if value is None else _whole(word, value, 1, LONGEST_EXPIRY_S, "seconds")
             case "site_id" | "priority":
                 setattr(row, word, None if value is None else _whole(word, value, -(2**63), 2**63 - 1, ""))
             case _ if word in _NUMBERS:
@@ -114,7 +119,8 @@ def said_of(row: ScheduledTask) -> str:
         case _:
             when = f"Once at {row.at.isoformat() if row.at else None}"
     on = "" if row.days == Days.EVERY else f" on {Days(row.days).label}"
-    return f"{when}{on} in {row.zone or 'the zone of its tenant'}"
+    until = f", until {row.until.isoformat()}" if row.until else ""
+    return f"{when}{on} in {row.zone or 'the zone of its tenant'}{until}"
 
 
 def as_document(row: ScheduledTask, *, but_not: Collection[str] = ()) -> dict[str, Any]:
@@ -165,12 +171,8 @@ def _timing(row: ScheduledTask, said: Mapping[str, Any]) -> None:
         raise WrongSchedule(
             f"Both cron and {' and '.join(sorted(given.keys() - {'cron'}))} are given; right is cron, or every_s (from `at` on), or at."
         )
-    if "at" in given and not (isinstance(given["at"], datetime) and given["at"].utcoffset() is not None):
-        raise WrongSchedule(f"at is {given['at']!r}; right is a datetime with its zone.")
-    if "at" in given and not _EARLIEST <= given["at"] < clock.LAST:
-        raise WrongSchedule(
-            f"at is {given['at'].isoformat()}; right is from the year {_EARLIEST.year} to {clock.LAST.year - 1}."
-        )
+    if "at" in given:
+        _instant("at", given["at"])
     if "cron" in given:
         if not isinstance(given["cron"], str) or len(given["cron"]) > 200:
             raise WrongCron(given["cron"], "it is no text of at most 200 characters")
@@ -182,6 +184,16 @@ def _timing(row: ScheduledTask, said: Mapping[str, Any]) -> None:
         row.at = given["at"]
     else:
         row.kind, row.cron, row.every_s, row.at = Kind.ONCE, "", None, given["at"]
+
+
+def _instant(word: str, value: Any) -> datetime:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise WrongSchedule(f"{word} is {value!r}; right is a datetime with its zone.")
+    if not _EARLIEST <= value < clock.LAST:
+        raise WrongSchedule(
+            f"{word} is {value.isoformat()}; right is from the year {_EARLIEST.year} to {clock.LAST.year - 1}."
+        )
+    return value
 
 
 def _text(word: str, value: Any, longest: int) -> str:

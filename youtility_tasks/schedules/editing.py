@@ -39,8 +39,13 @@ def create(name: str, task: str, *, reason: str = "", **said: Any) -> ScheduledT
     return make(name, {"task": task, **said}, reason=reason)
 
 
-def make(name: str, said: dict[str, Any], *, reason: str = "", declared: Any = None) -> ScheduledTask:
-    """`create`, for what is declared as well: `declared` is what its declaration says."""
+def make(
+    name: str, said: dict[str, Any], *, reason: str = "", declared: Any = None, since: datetime | None = None
+) -> ScheduledTask:
+    """`create`, for what is declared as well: `declared` is what its declaration says.
+
+    `since`: another scheduler has fired what was due up to then; what has been due since is ours, by its policy for missed ticks.
+    """
     definition.check_name(name)
     with acting() as (tenant_id, now):
         before = ScheduledTask.objects.using(settings().database).filter(tenant_id=tenant_id, name=name).first()
@@ -50,11 +55,12 @@ def make(name: str, said: dict[str, Any], *, reason: str = "", declared: Any = N
         if not any(said.get(word) is not None for word in ("cron", "every_s", "at")):
             raise WrongSchedule("When? Give cron='0 2 * * *', every_s=3600, or at=<a datetime> for once.")
         definition.apply(row, said)
-        reading = definition.check(row, now)
+        since = now if since is None else min(since, now)
+        reading = definition.check(row, since)
         if before is not None:  # its occurrences and versions go on
             row.pk, row.version, row.created_at, row.removed_at = before.pk, before.version, before.created_at, None
         row.declared, row.changed_by, row.changed_at = declared, audit.actor(), now
-        row.settled_to, row.next_at = now, clock.next_after(reading.rule, now)
+        row.settled_to, row.next_at = since, clock.next_after(reading.rule, since)
         row.save(using=settings().database, force_insert=before is None)
         row.refresh_from_db()
         _enter("create schedule", row, reason, before=None)

@@ -10,7 +10,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -191,7 +191,12 @@ def call_of(
     task = registry.resolve(row.task_name)
     if task is None:
         raise UnknownTask(row.task_name, registry.registered())
-    wanted = task.using(run_after=run_after, priority=row.priority, queue_name=row.queue_name or None)
+    wanted = task.using(
+        run_after=run_after,
+        priority=row.priority,
+        queue_name=row.queue_name or None,
+        expires_at=None if row.expire_s is None else tick + timedelta(seconds=row.expire_s),
+    )
     positional, named = (row.args.get("args", []), row.args.get("kwargs", {})) if task.verbatim else ([], row.args)
     if row.tick_argument:
         named = {**named, row.tick_argument: int(tick.timestamp())}

@@ -67,11 +67,11 @@ def read(row: ScheduledTask) -> Reading:
     zone = zone_named(row.zone or tenant_zone(row.tenant_id))
     days = Days(row.days)
     weekdays = frozenset(int(each) for each in row.working_weekdays if each in "1234567")
-    holidays = {} if days is Days.EVERY else _holidays(row)
+    holidays = {} if days in (Days.EVERY, Days.WEEKDAYS) else _holidays(row)
     quiet = None
     if row.quiet_from is not None and row.quiet_to is not None:
         quiet = QuietHours(row.quiet_from, row.quiet_to)
-    return Reading(row, Rule(_timing(row), zone, Calendar(days, weekdays, holidays)), quiet)
+    return Reading(row, Rule(_timing(row), zone, Calendar(days, weekdays, holidays), row.until), quiet)
 
 
 def _timing(row: ScheduledTask) -> Cron | Interval | Once:

@@ -74,7 +74,7 @@ _CONTROL = (
     "paused_by", "reason", "changed_at", "changed_by", "tokens", "refilled_at",
 )  # fmt: skip
 _SCHEDULE = (
-    "tenant_id", "name", "task_name", "args", "tick_argument", "queue_name", "priority", "kind", "cron", "every_s", "at", "zone",
+    "tenant_id", "name", "task_name", "args", "tick_argument", "queue_name", "priority", "kind", "cron", "every_s", "at", "zone", "until", "expire_s",
     "days", "working_weekdays", "site_id", "quiet_from", "quiet_to", "jitter_s", "missed", "missed_most", "grace_s", "overlap",
     "is_paused", "paused_at", "paused_until", "paused_by", "pause_reason", "live_jobs", "declared", "version", "created_at",
     "changed_at", "changed_by", "removed_at", "settled_to", "next_at",
@@ -90,6 +90,7 @@ _BRIDGE_RUN = (
     "error_class", "error_message", "finished_at",
 )  # fmt: skip
 _BRIDGE_MOVE = ("tenant_id", "task_name", "celery_id", "queue_name", "message", "at")
+_BRIDGE_SCHEDULE = ("tenant_id", "source", "source_key", "name", "status", "schedule_id", "said", "was", "changed_at")
 _VIEW = ("tenant_id", "user_key", "name", "query", "created_at")
 _REDRIVE = (
     "tenant_id", "task_name", "queue_name", "fingerprint", "failed_since", "failed_until", "rate_per_s", "edits", "edited", "key",
@@ -510,6 +511,26 @@ TABLES = (
         ),
     ),
     Table(
+        # Of what Celery's Beat held before us, and still would: a tenant may see its own, set-up and whoever moves schedules all of it.
+        "youtility_tasks_bridgeschedule",
+        {
+            **each_of(
+                USERS,
+                {
+                    "SELECT": ALL_COLUMNS,
+                    "INSERT": _BRIDGE_SCHEDULE,
+                    "UPDATE": _BRIDGE_SCHEDULE,
+                    "DELETE": ALL_COLUMNS,
+                },
+            ),
+            OPS: {"SELECT": ("id", *(each for each in _BRIDGE_SCHEDULE if each not in {"said", "was"}))},
+        },
+        (
+            Policy("yt_own", USERS, "ALL", own("tenant_id")),
+            Policy("yt_ops", (OPS,), "SELECT", "true"),
+        ),
+    ),
+    Table(
         "youtility_tasks_savedview",
         each_of(
             (*USERS, OPS),
@@ -706,6 +727,8 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_sealed_keys_v1": (OPS,),
     "get_queue_statistics": (*USERS, OPS, OWNER),
     "youtility_tasks_stop_stragglers_v1": (WORKER,),
+    "youtility_tasks_import_attempts_v1": USERS,
+    "youtility_tasks_used_attempts_v1": USERS,
     "cleanup_old_tasks": (WORKER, OPS),
 }
 DEFINERS = frozenset(
@@ -741,6 +764,8 @@ DEFINERS = frozenset(
         "youtility_tasks_prune_metrics_v1",
         "youtility_tasks_guard_v1",
         "youtility_tasks_owe_v1",
+        "youtility_tasks_import_attempts_v1",
+        "youtility_tasks_used_attempts_v1",
         "cleanup_old_tasks",
     }
 )

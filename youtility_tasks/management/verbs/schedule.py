@@ -63,6 +63,7 @@ def add_arguments(parser: CommandParser) -> None:
         "--at", type=arguments.aware, metavar="INSTANT", help="once; with --every: a tick from which it counts"
     )
     said.add_argument("--zone", metavar="ZONE", help="Asia/Kolkata; empty: the tenant's")
+    said.add_argument("--until", type=arguments.aware, metavar="INSTANT", help="no tick from then on")
     said.add_argument("--days", choices=Days.values)
     said.add_argument("--working-weekdays", metavar="DIGITS", help="12345 is Monday to Friday (the default)")
     said.add_argument("--site", type=int, metavar="ID", help="whose holidays count beside the tenant's")
@@ -75,6 +76,9 @@ def add_arguments(parser: CommandParser) -> None:
     )
     said.add_argument("--grace", type=_span_s, metavar="SPAN", help="a tick is missed when it is older (default: 60s)")
     said.add_argument("--overlap", choices=Overlap.values)
+    said.add_argument(
+        "--expire", type=_span_s, metavar="SPAN", help="a job that nobody has begun so long after its tick is not run"
+    )
     said.add_argument("--queue", metavar="QUEUE", help="another queue than the task's")
     said.add_argument("--priority", type=arguments.priority, metavar="1..10")
     said.add_argument("--tick-argument", metavar="NAME", help="argument that is given the tick, in seconds since 1970")
@@ -179,6 +183,7 @@ def _said(options: Namespace) -> dict[str, Any]:
         "task": options.task, "args": options.json_args, "cron": options.cron, "every_s": options.every, "at": options.at,
         "zone": options.zone, "days": options.days, "working_weekdays": options.working_weekdays,
         "jitter_s": options.jitter, "grace_s": options.grace, "overlap": options.overlap,
+        "until": options.until, "expire_s": options.expire,
         "queue": options.queue, "priority": options.priority, "tick_argument": options.tick_argument,
     }  # fmt: skip
     said = {word: value for word, value in given.items() if value is not None}

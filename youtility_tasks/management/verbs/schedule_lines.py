@@ -112,9 +112,12 @@ def _when(row: ScheduledTask) -> str:
             when = f"once at {row.at:%Y-%m-%d %H:%M:%S}Z"
     quiet = f", quiet {row.quiet_from:%H:%M}-{row.quiet_to:%H:%M}" if row.quiet_from and row.quiet_to else ""
     days = "" if row.days == Days.EVERY else f", {Days(row.days).label}"
-    return f"{when}{days}{quiet}"
+    until = f", until {row.until:%Y-%m-%d %H:%M:%S}Z" if row.until else ""
+    return f"{when}{days}{quiet}{until}"
 
 
 def _policies(row: ScheduledTask) -> str:
     missed = f"all:{row.missed_most}" if row.missed == Missed.ALL else row.missed
-    return f"missed {missed}, overlap {row.overlap}" + (f", jitter {span(row.jitter_s)}" if row.jitter_s else "")
+    jitter = f", jitter {span(row.jitter_s)}" if row.jitter_s else ""
+    expire = f", expires after {span(row.expire_s)}" if row.expire_s else ""
+    return f"missed {missed}, overlap {row.overlap}{jitter}{expire}"
