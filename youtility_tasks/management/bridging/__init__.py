@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from youtility_tasks.management.verbs import Verb
 
-from . import move, parity, rollback, route, status
+from . import adopt, move, parity, results, rollback, route, status
 
-VERBS: tuple[Verb, ...] = (status, route, rollback, move, parity)
+VERBS: tuple[Verb, ...] = (status, route, rollback, move, adopt, results, parity)

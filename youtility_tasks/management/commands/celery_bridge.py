@@ -4,6 +4,8 @@ status        of each task: its route, what ended and waits on each side, the la
 route         send the calls of tasks to celery, shadow, canary P% or postgres
 rollback      send them back to Celery: one task, or all
 move          what waits on one side to the other, each call once; ends what a killed move has left
+adopt         what waits in Redis becomes jobs, once no worker consumes it
+results       what django-celery-results has kept becomes history
 parity        whether it is safe to switch: exit status 0 if it is
 
 `celery_bridge VERB --help` shows its words and lines to copy. Each takes --json: one JSON document on stdout, also for a refusal.
