@@ -283,6 +283,7 @@ def test_a_workers_statement_whose_wait_is_cancelled_is_asked_again(
             with pytest.raises(LinkDown, match="standby was cancelled") if looks else contextlib.nullcontext():
                 assert await link.ask("a write")
             canceller.join()
+        link.close()
 
     asyncio.run(ask())
 
