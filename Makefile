@@ -7,6 +7,10 @@ ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost
     tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 
+# Where the surroundings say that Python shall keep no bytecode, as images do, each of the hundreds of processes that tests start
+# would compile this package anew, and each of those that run them, all tests.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo up test tables volumes check fix bench fuzz upstream django deploy dashboards
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it

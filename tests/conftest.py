@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from django.test import TransactionTestCase
 from hypothesis import settings
 from procrastinate.contrib.django import app
 
+from tests import seconds
 from tests.prepared import in_memory, start_from_copy
 from youtility_tasks import registry, task
 from youtility_tasks.standalone.database import from_url
@@ -59,22 +59,20 @@ def _empty_the_database(self: TransactionTestCase) -> None:
 TransactionTestCase._fixture_teardown = _empty_the_database
 
 
-_SECONDS = {"play": 20, "crew": 4, "run": 2, "fresh_database": 2, "house": 1, "transactional_db": 0.1}
-"""What a test with that fixture costs, roughly."""
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Side by side, the files that take longest go first: one that comes last would be waited for alone."""
-    if not hasattr(config, "workerinput"):
-        return
-    cost: Counter[Path] = Counter()
-    for item in items:
-        own = item.get_closest_marker("timeout")  # a test that asks for more than the usual 120 s takes long
-        fixtures = getattr(item, "fixturenames", ())
-        cost[item.path] += max((_SECONDS[name] for name in fixtures if name in _SECONDS), default=0.02)
-        cost[item.path] += own.args[0] / 6 if own is not None else 0
-    items.sort(key=lambda item: -cost[item.path])
+    if hasattr(config, "workerinput"):
+        of_file = seconds.expected(items)
+        items.sort(key=lambda item: -of_file[item.path])
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    seconds.count(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    seconds.keep(session)
 
 
 def require_program(name: str, *, package: str) -> str:

@@ -68,6 +68,13 @@ class Aviary:
     def manage(self, *words: str, stdin: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
         return self.run("-m", "django", "manage_task_queue", *words, stdin=stdin, **settings)
 
+    def look_around(self, *questions: list[str]) -> list[str]:
+        """What `manage_task_queue` answers to each of these, in one process."""
+        done = self.run("-m", "tests.acceptance.app.looks_around", stdin=json.dumps(questions))
+        assert done.returncode == 0, done.stderr
+        told: list[str] = json.loads(done.stdout)
+        return told
+
     def read_pages(self) -> str:
         """Every page of the admin, as somebody who may see all; what they show is remembered."""
         done = self.run("-m", "tests.acceptance.app.reads_pages")
@@ -149,12 +156,11 @@ def test_a_canary_is_nowhere_to_be_read(aviary: Aviary, cluster: Cluster) -> Non
     sync = told_everything(aviary, "--json-logs")
 
     # People look, and act.
-    for number, job_id in enumerate([*of_text[1:4], *sync]):
-        shown = aviary.manage("show", str(job_id), "--args", *(["--json"] if number % 2 else [])).stdout
+    shows = [["show", str(job_id), "--args"] for job_id in (*of_text[1:4], *sync)]
+    for shown in aviary.look_around(*(words + ["--json"] * (n % 2) for n, words in enumerate(shows))):
         assert "[secret]" in shown
-    for words in (["jobs"], ["dead-letters"], ["stats"], ["doctor"], ["workers"], ["show", str(sync[2]), "--args"]):
-        aviary.manage(*words)
-        aviary.manage(*words, "--json")
+    lists = [["jobs"], ["dead-letters"], ["stats"], ["doctor"], ["workers"], ["show", str(sync[2]), "--args"]]
+    assert all(aviary.look_around(*lists, *([*words, "--json"] for words in lists)))
     pages = aviary.read_pages()
     assert "/admin/youtility_tasks/taskexecutionhistory/?q=1: " in pages and "a bug [secret]" in pages
     assert all(f"/admin/youtility_tasks/job/{job_id}/change/: " in pages for job_id in sync[2:])

@@ -10,8 +10,8 @@ import pytest
 
 from task_catalog.facility.clients import create_client
 from task_catalog.facility.models import Bt
-from task_catalog.facility.sentinels import ensure_sentinels
 from tests.catalog.closing.smtp_sink import Sink, SinkController
+from tests.catalog.none_rows import put_none_rows
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def now() -> datetime:
 @pytest.fixture
 def none_rows(db: None) -> None:
     """A database that holds the NONE rows and no client."""
-    ensure_sentinels()
+    put_none_rows()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from django.db.models.deletion import RestrictedError
 from task_catalog import entities
 from task_catalog.facility.models import Asset, Bt, Job, Jobneed, Location, People, QuestionSetBelonging, Ticket, Wom
 from task_catalog.facility.sentinels import ensure_sentinels
+from tests.catalog.none_rows import put_none_rows
 from youtility_tasks import errors
 
 
@@ -68,3 +69,17 @@ def test_the_none_rows_cannot_be_deleted_while_something_points_at_them(acme):
     with pytest.raises(IntegrityError), transaction.atomic():
         Bt.objects.filter(pk=entities.none_id())._raw_delete("default")
         transaction.get_connection().check_constraints()
+
+
+def test_the_rows_of_other_tests_are_these(db):
+    """They are put there as one statement, which is kept from when `ensure_sentinels` made them."""
+    rows = []
+    for _ in range(2):
+        with transaction.atomic():
+            put_none_rows()
+            assert ensure_sentinels() == 0
+            rows.append([list(table.objects.values()) for table in (Asset, Bt, Job, Jobneed, People, Ticket, Wom)])
+            transaction.set_rollback(True)
+
+    assert rows[0] == rows[1]
+    assert all(len(found) == 1 for found in rows[0])

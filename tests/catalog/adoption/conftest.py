@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from task_catalog.facility.sentinels import ensure_sentinels
 from tests.catalog.adoption.estate import Estate
 from tests.catalog.closing.frozen import FrozenClock
 from tests.catalog.closing.world import NOON
+from tests.catalog.none_rows import put_none_rows
 from tests.catalog.permits.quick_pdf import QuickPdf
 
 
@@ -31,7 +31,7 @@ def catalog_settings(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def acme(db: None) -> Estate:
-    ensure_sentinels()
+    put_none_rows()
     return Estate("acme", ctzoffset=330)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from task_catalog.facility.sentinels import ensure_sentinels
 from tests.catalog.closing.frozen import FrozenClock
 from tests.catalog.closing.world import START, Company
+from tests.catalog.none_rows import put_none_rows
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def clock_at(settings: Any) -> Iterator[Callable[[datetime], None]]:
 @pytest.fixture
 def acme(transactional_db: None) -> Company:
     """A client in India."""
-    ensure_sentinels()
+    put_none_rows()
     return Company("acme", ctzoffset=330)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from task_catalog.facility.sentinels import ensure_sentinels
+from tests.catalog.none_rows import put_none_rows
 from tests.catalog.permits.quick_pdf import QuickPdf
 from tests.catalog.permits.world import Contractor
 
@@ -36,7 +36,7 @@ def real_pdf() -> None:
 @pytest.fixture
 def acme(transactional_db: None) -> Contractor:
     """A client in India."""
-    ensure_sentinels()
+    put_none_rows()
     return Contractor("acme", ctzoffset=330)
 
 

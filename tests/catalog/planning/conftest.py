@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from task_catalog.facility.models import Bt
-from task_catalog.facility.sentinels import ensure_sentinels
+from tests.catalog.none_rows import put_none_rows
 from tests.catalog.planning.frozen import FrozenClock
 from tests.catalog.planning.roads import Roads
 from tests.catalog.planning.world import MORNING, Planner
@@ -35,7 +35,7 @@ def clock_at(settings: Any, no_mail_server: Callable[[int], None]) -> Iterator[C
 @pytest.fixture
 def acme(db: None) -> Planner:
     """A client in India."""
-    ensure_sentinels()
+    put_none_rows()
     return Planner("acme", ctzoffset=330)
 
 
@@ -54,7 +54,7 @@ def globex(acme: Planner) -> Planner:
 @pytest.fixture
 def greenwich(db: None) -> Planner:
     """A client whose wall clock is UTC."""
-    ensure_sentinels()
+    put_none_rows()
     return Planner("greenwich", ctzoffset=0)
 
 
