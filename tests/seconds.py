@@ -17,7 +17,7 @@ _ROOT = Path(__file__).parents[1]
 _KEPT = Path(__file__).with_suffix(".json")
 _LEAST = 2
 """What takes less is not worth a line."""
-_OF_FIXTURES = {"play": 20, "crew": 4, "run": 2, "fresh_database": 2, "house": 1, "transactional_db": 0.1}
+_OF_FIXTURES = {"play": 20, "screen": 4, "crew": 4, "run": 2, "fresh_database": 2, "house": 1, "transactional_db": 0.1}
 
 _is_wanted = bool(os.environ.pop("KEEP_SECONDS", ""))  # taken away: tests run pytest, too
 _taken: Counter[str] = Counter()
