@@ -37,6 +37,7 @@ def admin(crew: Crew, django_db_setup: None, django_db_blocker: Any) -> Iterator
 
 
 def test_workers_know_of_a_schedule_at_once_and_of_each_change(crew: Crew, admin: Api) -> None:
+    crew.env = {**crew.env, "TEST_APPS": "task_catalog task_catalog.facility"}
     crew.start(schedule_poll_s=600.0)
 
     def occurrences(*, outcome: str, since: int = 0) -> list[Any]:

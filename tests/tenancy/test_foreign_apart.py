@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from tests.acceptance.app import plain
-from tests.acceptance.crew import Crew, Queue, until
+from tests.acceptance.crew import Crew, until
+from tests.tenancy.crews import crew_of
 from tests.tenancy.ground import A, B, House
 from youtility_tasks import tasks_api, tenant, tenants
 from youtility_tasks.tenancy import roles
@@ -31,7 +31,7 @@ def web(house: House, django_db_blocker: Any) -> Iterator[House]:
 
 @pytest.fixture
 def crew(web: House, tmp_path: Path) -> Iterator[Crew]:
-    made = Crew(Queue(web.url), {**os.environ, "DATABASE_URL": web.url}, tmp_path)
+    made = crew_of(web, tmp_path)
     made.start(**web.settings)
     yield made
     made.close()

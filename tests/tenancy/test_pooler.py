@@ -16,8 +16,8 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from psycopg.errors import QueryCanceled
 
-from tests.acceptance.crew import Crew, Queue
 from tests.poolers.bouncer import Pgbouncer, a_bouncer
+from tests.tenancy.crews import crew_of
 from tests.tenancy.ground import A, B, House, become
 from youtility_tasks.conf import PARTS
 from youtility_tasks.models import Job, TaskEffect, Tenant
@@ -200,7 +200,7 @@ def test_a_token_for_the_session_would_be_the_next_clients(house: House, pooler:
 
 def test_workers_go_around_it_and_their_tasks_through_it(house: House, pooler: Pgbouncer, tmp_path: Path) -> None:
     house.rows("DELETE FROM procrastinate_jobs")
-    crew = Crew(Queue(house.url), {**os.environ, "DATABASE_URL": pooler.url}, tmp_path)
+    crew = crew_of(house, tmp_path, way=pooler.url)
     try:
         crew.start(**{**house.settings, "direct_database": house.url})
         ids = {each: crew.queue.put("looks_around", tenant_id=each) for each in (A, B, 0)}

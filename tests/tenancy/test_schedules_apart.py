@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from tests.acceptance.crew import Crew, Queue
+from tests.acceptance.crew import Crew
 from tests.faults.test_schedules import fired, put
 from tests.tenancy.attacks.ways import refused
+from tests.tenancy.crews import crew_of
 from tests.tenancy.ground import A, B, House
 from youtility_tasks import queries, schedules, tenant, tenants
 from youtility_tasks.schedules import defaults
@@ -31,7 +31,7 @@ def unblocked(django_db_blocker: Any) -> Iterator[None]:
 
 @pytest.fixture
 def crew(house: House, tmp_path: Path) -> Iterator[Crew]:
-    made = Crew(Queue(house.url), {**os.environ, "DATABASE_URL": house.url}, tmp_path)
+    made = crew_of(house, tmp_path)
     yield made
     made.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.acceptance.app.mutants import Mutant
-from tests.acceptance.crew import Crew, Queue, until
+from tests.acceptance.crew import Crew, until
+from tests.tenancy.crews import crew_of
 from tests.tenancy.ground import A, B, House
 
 
@@ -19,7 +19,7 @@ from tests.tenancy.ground import A, B, House
 def crew(house: House, tmp_path: Path) -> Iterator[Crew]:
     house.rows("DELETE FROM procrastinate_jobs")
     house.rows("DELETE FROM youtility_tasks_history")
-    made = Crew(Queue(house.url), {**os.environ, "DATABASE_URL": house.url}, tmp_path)
+    made = crew_of(house, tmp_path)
     yield made
     made.close()
 
