@@ -78,7 +78,12 @@ def met(mails: list[dict[str, Any]], words: dict[str, set[str]]) -> list[tuple[s
         text = " ".join([mail["subject"], mail["text"], *mail["recipients"]])
         for client_id, own in words.items():
             if client_id != mail["tenant"]:
-                found += [(mail["tenant"], word) for word in own if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)]
+                inside = [
+                    word for word in own if word in text
+                ]  # to make a pattern of each takes a thousand times as long
+                found += [
+                    (mail["tenant"], word) for word in inside if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)
+                ]
     return found
 
 
