@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from ._sql import frozen
+from ._sql import compiled_anew, frozen
 
 
 class Migration(migrations.Migration):
@@ -11,4 +11,8 @@ class Migration(migrations.Migration):
     """
 
     dependencies = [("youtility_tasks", "0046_bounds_of_acts")]
-    operations = [migrations.RunSQL(frozen("0044_traces.sql"), frozen("0044_traces.reverse.sql"))]
+    operations = [
+        migrations.RunSQL(
+            f"{frozen('0044_traces.sql')}\n{compiled_anew()}", f"{frozen('0044_traces.reverse.sql')}\n{compiled_anew()}"
+        )
+    ]

@@ -36,6 +36,27 @@ def reworded(function: str, changes: list[tuple[str, str]]) -> str:
     )
 
 
+def compiled_anew() -> str:
+    """For after a change of columns: makes sessions that are there compile anew what works with rows of jobs or of runs.
+
+    `unnest` of an array of rows is no plan that the server throws away for it: each claim of a worker would fail until it connects anew. A
+    function that is put in its own place is compiled again.
+    """
+    return """DO $do$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT p.oid::regprocedure::text FROM pg_proc p
+                 WHERE p.proname LIKE 'youtility\\_tasks\\_%' AND p.prokind = 'f'
+                   AND (p.prosrc ~ '\\m(procrastinate_jobs|youtility_tasks_taskworkflow)(\\[\\])?( :=|;)'
+                        OR p.prorettype IN ('procrastinate_jobs'::regtype, 'youtility_tasks_taskworkflow'::regtype)
+                        OR 'procrastinate_jobs[]'::regtype = ANY (p.proargtypes)) LOOP
+        EXECUTE pg_get_functiondef(name::regprocedure);
+    END LOOP;
+END $do$;
+"""
+
+
 def in_every_day(name: str, what: str) -> migrations.RunPython:
     """An index of the history, built without stopping those who write: a partitioned table's own cannot be. For a step that is not atomic.
 
