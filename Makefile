@@ -1,7 +1,7 @@
 # Each target is one or two commands that you could type yourself.
 PYTHON ?= python3
 # Tests that watch a clock: two at a time, one for each processor. And those that measure, or need both: one by one.
-IN_PAIRS = tests/verify tests/acceptance/test_limits.py tests/faults/test_database.py tests/faults/test_rates.py \
+IN_PAIRS = tests/celery_bridge/proof tests/verify tests/acceptance/test_limits.py tests/faults/test_database.py tests/faults/test_rates.py \
     tests/faults/test_schedules.py tests/faults/test_seams.py
 ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost.py tests/benchmarks/test_measuring.py \
     tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
@@ -11,7 +11,7 @@ SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder
 # would compile this package anew, and each of those that run them, all tests.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo up test tables volumes check fix bench fuzz upstream django deploy dashboards
+.PHONY: demo up test tables volumes moves check fix bench fuzz upstream django deploy dashboards
 
 demo: .venv/demo            ## play a company day on the bundled PostgreSQL and reconcile it
 	.venv/bin/youtility-tasks play_company_day --console
@@ -31,6 +31,9 @@ tables: .venv/dev           ## all rooms of the catalogue on other applications'
 
 volumes: .venv/dev          ## every volume benchmark in its short form (`test` does one of each)
 	ALL_VOLUMES=1 .venv/bin/python -m pytest -q tests/benchmarks/test_volumes.py
+
+moves: .venv/dev            ## whole moves from Celery with bugs planted in them, each of which must be found (three minutes)
+	ALL_MOVES=1 .venv/bin/python -m pytest -q tests/celery_bridge/proof
 
 check: .venv/dev            ## format, lint, types, and who may import whom
 	.venv/bin/ruff format --check . && .venv/bin/ruff check .

@@ -131,3 +131,18 @@ def test_holidays_and_the_zone_of_a_tenant(manage, tasks, acme):
     assert manage("tenants", "zone", acme, "Asia/Kolkata", "--json").json["tenant"]["zone"] == "Asia/Kolkata"
     refused = manage("tenants", "zone", acme, "Asia/Kolkatta", "--json")
     assert refused.code == 1 and "Did you mean 'Asia/Kolkata'?" in json.loads(refused.out)["error"]["message"]
+
+
+def test_until_ends_the_ticks_of_a_schedule_or_a_pause_of_it(manage, tasks, acme):
+    added = manage(
+        "schedule", "add", "nightly", "--tenant", acme, "--task", "polish_floor", "--cron", "30 2 * * *",
+        "--until", "2999-01-01T00:00:00Z",
+    )  # fmt: skip
+    paused = manage("schedule", "pause", "nightly", "--tenant", acme, "--until", "2031-01-01T00:00:00Z")
+    refused = manage("schedule", "run", "nightly", "--tenant", acme, "--until", "2031-01-01T00:00:00Z")
+
+    assert (added.code, paused.code) == (0, 0), added.err + paused.err
+    with tenant(acme):
+        row = schedules.get("nightly")
+    assert (row.until.year, row.paused_until.year) == (2999, 2031)
+    assert refused.code == 2 and "--until to add, set and preview, too" in refused.err

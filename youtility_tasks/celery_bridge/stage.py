@@ -63,10 +63,16 @@ def rehearsing() -> Iterator[Rehearsal]:
     playing = Rehearsal()
     with contextlib.ExitStack() as stack:
         stack.enter_context(_folder_of_its_own())
+        aliases = [
+            each for each in sorted({*connections, settings().database}) if connections[each].vendor == "postgresql"
+        ]
+        for alias in aliases:
+            connections[
+                alias
+            ].ensure_connection()  # before others may only read: what is noted afterwards goes through it
         stack.enter_context(_only_reads_elsewhere())
-        for alias in sorted({*connections, settings().database}):
-            if connections[alias].vendor == "postgresql":
-                stack.enter_context(_rolled_back(alias, playing))
+        for alias in aliases:
+            stack.enter_context(_rolled_back(alias, playing))
         stack.enter_context(_no_mail(playing))
         before, rehearsal.now = rehearsal.now, playing
         try:

@@ -227,3 +227,13 @@ def test_results_are_compared_without_what_differs_each_time(settings: Any) -> N
 def test_a_call_of_celerys_has_one_number_that_no_job_has() -> None:
     assert old_side.number_of("a") == old_side.number_of("a") != old_side.number_of("b")
     assert -(2**62) <= old_side.number_of("a") < 0
+
+
+def test_a_shadow_that_opens_its_process_s_first_connection_leaves_it_able_to_write(acme: int) -> None:
+    connections["default"].close()  # as in a process that was forked for it
+
+    with stage.rehearsing():
+        Tenant.objects.filter(pk=acme).update(name="from a shadow")
+
+    Tenant.objects.filter(pk=acme).update(name="noted afterwards")
+    assert Tenant.objects.get(pk=acme).name == "noted afterwards"

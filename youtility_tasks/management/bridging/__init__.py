@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from youtility_tasks.management.verbs import Verb
 
-from . import adopt, move, parity, results, rollback, route, status
+from . import adopt, move, parity, results, rollback, route, status, verify
 
-VERBS: tuple[Verb, ...] = (status, route, rollback, move, adopt, results, parity)
+VERBS: tuple[Verb, ...] = (status, route, rollback, move, adopt, results, parity, verify)

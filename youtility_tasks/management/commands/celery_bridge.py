@@ -7,6 +7,7 @@ move          what waits on one side to the other, each call once; ends what a k
 adopt         what waits in Redis becomes jobs, once no worker consumes it
 results       what django-celery-results has kept becomes history
 parity        whether it is safe to switch: exit status 0 if it is
+verify        the whole move, proven on a Redis, a Celery and a database of its own
 
 `celery_bridge VERB --help` shows its words and lines to copy. Each takes --json: one JSON document on stdout, also for a refusal.
 Exit status: 0 done (or safe), 1 refused or not found (or not safe), 2 bad usage.

@@ -63,7 +63,9 @@ def add_arguments(parser: CommandParser) -> None:
         "--at", type=arguments.aware, metavar="INSTANT", help="once; with --every: a tick from which it counts"
     )
     said.add_argument("--zone", metavar="ZONE", help="Asia/Kolkata; empty: the tenant's")
-    said.add_argument("--until", type=arguments.aware, metavar="INSTANT", help="no tick from then on")
+    said.add_argument(
+        "--until", type=arguments.aware, metavar="INSTANT", help="no tick from then on; pause: until then"
+    )
     said.add_argument("--days", choices=Days.values)
     said.add_argument("--working-weekdays", metavar="DIGITS", help="12345 is Monday to Friday (the default)")
     said.add_argument("--site", type=int, metavar="ID", help="whose holidays count beside the tenant's")
@@ -82,7 +84,6 @@ def add_arguments(parser: CommandParser) -> None:
     said.add_argument("--queue", metavar="QUEUE", help="another queue than the task's")
     said.add_argument("--priority", type=arguments.priority, metavar="1..10")
     said.add_argument("--tick-argument", metavar="NAME", help="argument that is given the tick, in seconds since 1970")
-    parser.add_argument("--until", type=arguments.aware, metavar="INSTANT", help="pause: until then")
     parser.add_argument("--minutes", type=arguments.minutes, metavar="N", help="pause: for so long")
     parser.add_argument("-n", type=arguments.count, default=5, metavar="N", help="preview, show: so many (default: 5)")
     parser.add_argument("--reason", help="kept in the audit log")
@@ -100,8 +101,8 @@ def _run(options: Namespace) -> Answer:
         raise BadUsage(f"{act} takes no {', '.join(sorted(said))}: that is for add, set and preview.")
     if (act in _NEEDS_NAME) != (name is not None) and act not in ("preview", "holidays"):
         raise BadUsage(f"Right is: schedule {act}{' NAME' if act in _NEEDS_NAME else ''}.")
-    if (options.until or options.minutes) and act != "pause":
-        raise BadUsage("--until and --minutes belong to pause.")
+    if act != "pause" and (options.minutes or (options.until and act not in _CHANGES)):
+        raise BadUsage("--until and --minutes belong to pause; --until to add, set and preview, too.")
     match act:
         case "list":
             return schedule_lines.listing(schedules.listing(all_tenants=_all(options)), metrics.database_clock())
@@ -183,7 +184,7 @@ def _said(options: Namespace) -> dict[str, Any]:
         "task": options.task, "args": options.json_args, "cron": options.cron, "every_s": options.every, "at": options.at,
         "zone": options.zone, "days": options.days, "working_weekdays": options.working_weekdays,
         "jitter_s": options.jitter, "grace_s": options.grace, "overlap": options.overlap,
-        "until": options.until, "expire_s": options.expire,
+        "until": options.until if options.act in _CHANGES else None, "expire_s": options.expire,
         "queue": options.queue, "priority": options.priority, "tick_argument": options.tick_argument,
     }  # fmt: skip
     said = {word: value for word, value in given.items() if value is not None}

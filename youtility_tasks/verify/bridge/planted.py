@@ -1,0 +1,52 @@
+"""Bugs that a test plants in a run's own processes, to see that the verdict finds them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from youtility_tasks.verify.planted import VARIABLE, is_planted
+
+NO_LEDGER = "an effect does not ask the ledger"
+MOVE_COPIES = "a move leaves the message where it was"
+MOVE_LOSES = "a move forgets the message without a job"
+BEAT_FIRES_ON = "the hand-over begins before what Beat has fired"
+BUGS = (NO_LEDGER, MOVE_COPIES, MOVE_LOSES, BEAT_FIRES_ON)
+
+__all__ = ["BUGS", "VARIABLE", "begin", "is_planted"]
+
+
+def begin() -> None:
+    """Put into this process what the environment names."""
+    if is_planted(MOVE_COPIES):
+        _copy()
+    if is_planted(MOVE_LOSES):
+        _lose()
+    if is_planted(BEAT_FIRES_ON):
+        _fire_again()
+
+
+def _copy() -> None:
+    from youtility_tasks.celery_bridge.broker import Broker
+
+    Broker.settle = Broker.put_back  # type: ignore[method-assign]
+
+
+def _lose() -> None:
+    from youtility_tasks.celery_bridge import moving
+
+    def nothing(message: Any, done: Any) -> None:
+        done.moved[message.task_name] += 1
+
+    moving._written = nothing
+
+
+def _fire_again() -> None:
+    from youtility_tasks.celery_bridge import handover
+
+    right = handover.since
+
+    def earlier(entry: Any, now: datetime) -> datetime:
+        return right(entry, now) - timedelta(seconds=5)
+
+    handover.since = earlier
