@@ -60,10 +60,12 @@ def table(text: str, play: Any) -> list[list[Any]]:
 def give(cast: Any, words: list[str]) -> tuple[int, str]:
     """A line of a block: its exit status, and what it said."""
     if words[0] == "redis-cli":
-        program = shutil.which("redis-cli")
-        if program is None:
-            return 0, "0"
-        done = subprocess.run([program, "-p", str(cast.port), *words[1:]], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            [shutil.which("redis-cli") or "redis-cli", "-p", str(cast.port), *words[1:]],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
         return done.returncode, done.stdout.strip()
     if words[1:3] == ["celery_bridge", "verify"]:
         return command([*words[1:], "--help"])

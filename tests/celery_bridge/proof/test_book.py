@@ -17,6 +17,7 @@ MAY_SAY_NO = ("parity", "adopt", "doctor", "cancel", "check")
 @pytest.mark.timeout(300)
 def test_every_command_of_the_book_runs_in_its_order(databases: tuple[str, str]) -> None:
     require_program("redis-server", package="redis-server")
+    require_program("redis-cli", package="redis-tools")
 
     with run.launched(
         "tests.celery_bridge.proof.reading",

@@ -83,7 +83,7 @@ def _acting(task: Task, function: Callable[..., Any]) -> Callable[..., Any]:
         _leave_effect(task, key, side)
         if key.endswith("+"):
             call(ledger, task, f"{key}child", current_tenant())
-        if "slow" in key:
+        if key.startswith("slow"):
             time.sleep(SLOW_S)
         became = _really(function, given, named)
         ledger.write(Kind.END, key=key, side=side, task=task.name, became=became)

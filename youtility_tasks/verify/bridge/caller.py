@@ -33,7 +33,7 @@ def main() -> None:
             names = rng.sample(acting.tasks(), len(acting.tasks()))
         task = names.pop()
         number += 1
-        tail = "+" if number % 7 == 0 else "-slow" if number % 20 == 0 else ""
+        tail = "+" if number % 7 == 0 else ""
         with (
             contextlib.suppress(Exception),  # the ledger has been told
             tenant(tenants[number % len(tenants)]),

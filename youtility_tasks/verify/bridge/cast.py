@@ -98,10 +98,6 @@ class Cast:
         """What it has logged in this life."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
 
-    def pids(self, name: str) -> set[int]:
-        """Its processes."""
-        return {each.pid for each in self._family(name)}
-
     @contextlib.contextmanager
     def killed(self, name: str, *, for_s: float = 0.0) -> Iterator[None]:
         """SIGKILL for it and all below it; after the block the ledger is told whose work that may have cost. `for_s`: a fault that goes on."""
@@ -115,6 +111,25 @@ class Cast:
         ended = time.monotonic_ns() + int(for_s * 1e9)
         pids = "*" if name == "redis" else sorted(each.pid for each in family)
         self.ledger.write(Kind.NEMESIS, fault=f"kill {name}", to=ended, pids=pids, **{"from": began})
+
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """SIGSTOP for it and all below it: what it is to do waits. For less than a lease."""
+        began = time.monotonic_ns() - int(_AROUND_S * 1e9)
+        family = self._family(name)
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.suspend()
+        try:
+            yield
+        finally:
+            for each in family:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    each.resume()
+            pids = sorted(each.pid for each in family)
+            self.ledger.write(
+                Kind.NEMESIS, fault=f"freeze {name}", to=time.monotonic_ns(), pids=pids, **{"from": began}
+            )
 
     def stop(self, name: str, *, within_s: float = 40) -> None:
         """SIGTERM, and its end."""

@@ -9,6 +9,9 @@ from typing import Any
 
 from youtility_tasks.verify.entries import Entry, entries
 
+BEAT_NAME = "each second"
+"""The schedule that Beat hands over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from youtility_tasks.verify.planted import VARIABLE, is_planted
@@ -10,7 +9,7 @@ from youtility_tasks.verify.planted import VARIABLE, is_planted
 NO_LEDGER = "an effect does not ask the ledger"
 MOVE_COPIES = "a move leaves the message where it was"
 MOVE_LOSES = "a move forgets the message without a job"
-BEAT_FIRES_ON = "the hand-over begins before what Beat has fired"
+BEAT_FIRES_ON = "the hand-over leaves the schedule on in Beat"
 BUGS = (NO_LEDGER, MOVE_COPIES, MOVE_LOSES, BEAT_FIRES_ON)
 
 __all__ = ["BUGS", "VARIABLE", "begin", "is_planted"]
@@ -42,11 +41,13 @@ def _lose() -> None:
 
 
 def _fire_again() -> None:
-    from youtility_tasks.celery_bridge import handover
+    from youtility_tasks.celery_bridge import handover, holding
 
-    right = handover.since
+    right = handover._carry_out
 
-    def earlier(entry: Any, now: datetime) -> datetime:
-        return right(entry, now) - timedelta(seconds=5)
+    def leave_on(step: Any) -> None:
+        right(step)
+        holding.rows().filter(pk=step.entry.key).update(enabled=True, start_time=None)
+        holding.tell()
 
-    handover.since = earlier
+    handover._carry_out = leave_on

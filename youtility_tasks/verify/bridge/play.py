@@ -13,13 +13,15 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import django
 
-BEAT_NAME = "each second"
+from .evidence import BEAT_NAME
+
 ETA_S = 8.0
 """How far ahead the calls are due that are adopted at the end."""
 _ETAS = 6
@@ -31,6 +33,7 @@ def main(target: str) -> None:
     django.setup()
     from youtility_tasks.verify.ledger import Ledger
 
+    from . import gathering
     from .cast import Cast
     from .settings import VISIBILITY_S
 
@@ -40,7 +43,7 @@ def main(target: str) -> None:
     with contextlib.closing(Cast(dict(os.environ), ledger.folder, ledger)) as cast, contextlib.closing(ledger):
         play = Play(cast, float(os.environ["YOUTILITY_VERIFY_PACE_S"]), VISIBILITY_S)
         play.all()
-        play.evidence(int(os.environ["YOUTILITY_VERIFY_SEED"])).save(Path(target))
+        gathering.evidence(play, int(os.environ["YOUTILITY_VERIFY_SEED"])).save(Path(target))
 
 
 class Play:
@@ -59,7 +62,7 @@ class Play:
         self.medium = [each.name for each in self.tasks if each.queue_name in (queues.EMAIL, queues.REPORTS)]
         self.low = [each.name for each in self.tasks if each.name not in {*self.urgent, *self.medium}]
         self.moved = {"postgres": 0, "celery": 0}
-        self.adopted = self.rollbacks = 0
+        self.adopted = self.rollbacks = self.bursts = 0
         self.counted, self.last_at = 0, 0.0
 
     def all(self) -> None:
@@ -101,22 +104,25 @@ class Play:
             "route", *(each for each in self.names if each not in self.names[::3]), "canary", "40%", "--by", "proof_key"
         )
         self._wait(2)
-        self._until_one_is_slow("celery")
+        self._one_is_at_work("celery", self.names[0])
         with self.cast.killed("celery"):
             self.cast.celery()
         self._until_runs("ours", 5)
-        self.roll_back("--all", "--move")
+        with self._waiting("ours", self.names):
+            self.roll_back("--all", "--move")
         self._wait(1)
 
     def wave_of_urgent(self) -> None:
         """Wave 2: what somebody waits for. One half is rolled back, our workers are killed, and it is cut over again."""
         self._say("wave 2: urgent")
-        self.manage("route", *self.urgent, "postgres", "--move", "--reason", "wave 2")
+        with self._waiting("celery", self.urgent):
+            self.manage("route", *self.urgent, "postgres", "--move", "--reason", "wave 2")
         self._wait(1)
-        self._until_one_is_slow("ours")
+        self._one_is_at_work("ours", self.urgent[0])
         with self.cast.killed("ours"):
             self.cast.ours()
-        self.roll_back(*self.urgent[::2], "--move")
+        with self._waiting("ours", self.urgent):
+            self.roll_back(*self.urgent[::2], "--move")
         self._wait(1)
         self.manage("route", *self.urgent, "postgres", "--move", "--reason", "wave 2 again")
 
@@ -195,6 +201,21 @@ class Play:
 
     # -- what the steps are made of
 
+    @contextlib.contextmanager
+    def _waiting(self, side: str, names: list[str]) -> Iterator[None]:
+        """Freeze a side for the length of the block, and call these tasks: a move has something to do however fast the machine is."""
+        from youtility_tasks import tenant
+
+        from . import acting
+
+        tenant_id = min(map(int, acting.company()))
+        with self.cast.frozen(side), tenant(tenant_id):
+            for name in names:
+                self.bursts += 1
+                task = next(each for each in self.tasks if each.name == name)
+                acting.call(self.ledger, task, f"burst-{self.bursts:04d}", tenant_id)
+            yield
+
     def manage(self, *words: str, command: str = "celery_bridge") -> dict[str, Any]:
         """A command as an operator gives it; its answer."""
         from django.core.management import call_command
@@ -215,49 +236,6 @@ class Play:
         self._say(f"rollback {self.rollbacks + 1}")
         self.manage("rollback", *words, "--reason", "the plan says so")
         self.rollbacks += 1
-
-    def evidence(self, seed: int) -> Any:
-        """All that is left behind."""
-        from django.db import connection
-        from django_celery_beat.models import PeriodicTask
-
-        from youtility_tasks.celery_bridge import broker, moving, parity, routes
-        from youtility_tasks.models import BridgeRun
-
-        from . import acting
-        from .evidence import Evidence
-        from .handed_out import lost_by_celery
-        from .tasks import TICK
-
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT key, side FROM {acting.TABLE} ORDER BY key, side")  # noqa: S608 - a name of ours
-            effects = list(cursor.fetchall())
-        with broker.opened() as opened:
-            in_redis = {f"{name} in Redis": each.queued + each.held for name, each in opened.waiting().items()}
-        reports = parity.reports(self.names, least=1)
-        return Evidence(
-            seed=seed, tasks=self.names, ledger=self.ledger.read(), effects=effects, tick=TICK,
-            beat=self._beat(PeriodicTask.objects.get(name=BEAT_NAME)), shadows=BridgeRun.objects.filter(side="shadow").count(),
-            moved=self.moved, adopted=self.adopted, rollbacks=self.rollbacks,
-            routes={each.task_name: str(each) for each in routes.listing() if each.task_name in self.names},
-            waiting={**in_redis, **{f"{name} here": n for name, n in moving.left_here(self.names).items()}},
-            lost_by_celery=lost_by_celery(self.ledger.folder / "appendonlydir"),
-            parity=[each.task_name for each in reports if each.pairs.outcomes_differ or each.pairs.results_differ],
-        )  # fmt: skip
-
-    def _beat(self, row: Any) -> Any:
-        from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution
-
-        from .evidence import Beat
-
-        ours = ScheduledTask.objects.get(name=BEAT_NAME)
-        ticks = ScheduledTaskExecution.objects.filter(schedule_id=ours.pk).order_by("tick_at")
-        fired = [each.tick_at.timestamp() for each in ticks if each.outcome == "fired"]
-        noted = [(each.tick_at.timestamp(), each.tick_count) for each in ticks if each.outcome != "fired"]
-        return Beat(
-            counted=self.counted, counted_at_end=row.total_run_count, last_at=self.last_at, ours=fired, noted=noted,
-            settled_to=max([*fired, *(at + n - 1 for at, n in noted)], default=self.last_at),
-        )  # fmt: skip
 
     def _make_company(self) -> None:
         from django.utils.module_loading import import_string
@@ -311,21 +289,24 @@ class Play:
 
         self._until(enough, f"{number} calls have run on the side {side}", within_s=90)
 
-    def _until_one_is_slow(self, name: str) -> None:
-        """Until a call that takes long is at work there, its effect written: now is the time to kill."""
-        pids: set[int] = set()
+    def _one_is_at_work(self, side: str, name: str) -> None:
+        """Make a call that takes long, and wait until it is at work there, its effect written: now is the time to kill."""
+        from django.db import connection
+
+        from youtility_tasks import tenant
+
+        from . import acting
+
+        key, tenant_id = f"slow-{side}", min(map(int, acting.company()))
+        with tenant(tenant_id):
+            acting.call(self.ledger, next(each for each in self.tasks if each.name == name), key, tenant_id)
 
         def is_at_work() -> bool:
-            pids.update(self.cast.pids(name))
-            now = time.monotonic_ns()
-            ends = {(each.key, each.pid) for each in self.ledger.read() if each.kind == "end"}
-            return any(
-                each.kind == "begin" and "slow" in each.key and each.pid in pids and (each.key, each.pid) not in ends
-                and 0.2e9 < now - each.at < 1.2e9
-                for each in self.ledger.read()
-            )  # fmt: skip
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT 1 FROM {acting.TABLE} WHERE key = %s", [key])  # noqa: S608 - a name of ours
+                return cursor.fetchone() is not None
 
-        self._until(is_at_work, f"a slow call runs in {name}", within_s=60)
+        self._until(is_at_work, f"a slow call runs in {side}", within_s=60)
 
     def _until(self, see: Any, what: str, *, within_s: float = 40) -> None:
         from youtility_tasks.verify.crew import until

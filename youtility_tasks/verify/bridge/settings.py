@@ -20,7 +20,7 @@ YOUTILITY_TASKS: dict[str, Any] = {  # type: ignore[no-redef]
     "allow_unsafe_database": True,
     # The product's own waits, shortened; their order is kept.
     "heartbeat_interval_s": 0.5,
-    "lease_s": 3.0,
+    "lease_s": 6.0,
     "rescue_interval_s": 0.5,
     "poll_interval_s": 1.0,
     "shutdown_grace_s": 8.0,
