@@ -26,6 +26,7 @@ ETA_S = 8.0
 """How far ahead the calls are due that are adopted at the end."""
 _ETAS = 6
 _REST_S = 60.0
+_STANDS_STILL_S = 8.0
 
 
 def main(target: str) -> None:
@@ -133,6 +134,7 @@ class Play:
         with self.cast.killed("redis", for_s=self.visibility_s):
             self._wait(0.3)
             self.cast.redis()
+        self._see_that_celery_works()
         self.beat_begins()
         self.manage("route", *self.medium, "postgres", "--drain", "--timeout", "5s", "--reason", "wave 3")
 
@@ -288,6 +290,26 @@ class Play:
             return len(ends) >= number
 
         self._until(enough, f"{number} calls have run on the side {side}", within_s=90)
+
+    def _see_that_celery_works(self) -> None:
+        """A worker of Celery's may stand still after Redis was away (its acknowledgements fail, and it reads no more): then it is started anew, as
+        whoever watches it would do."""
+        from youtility_tasks.verify.crew import NotInTime
+
+        since = time.monotonic_ns()
+
+        def works() -> bool:
+            return any(
+                each.kind == "end" and each.data.get("side") == "celery" and each.at > since
+                for each in self.ledger.read()
+            )
+
+        try:
+            self._until(works, "Celery works again", within_s=_STANDS_STILL_S)
+        except NotInTime:
+            self._say("Celery's worker stands still: started anew")
+            with self.cast.killed("celery"):
+                self.cast.celery()
 
     def _one_is_at_work(self, side: str, name: str) -> None:
         """Make a call that takes long, and wait until it is at work there, its effect written: now is the time to kill."""
