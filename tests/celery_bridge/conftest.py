@@ -35,7 +35,16 @@ def module_database(cluster: Any, template: str) -> Iterator[str]:
 def programs(redis_server: Redis, module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Programs]:
     """Starts Celery workers, Beat and commands: `programs.worker("tests.celery_bridge.app.celery_app")`."""
     folder: Path = tmp_path_factory.mktemp("programs")
-    env = {**os.environ, "DATABASE_URL": module_database, "TEST_DIARY": str(folder / "diary")}
+    ours = os.environ.get(
+        "DJANGO_SETTINGS_MODULE", ""
+    )  # pytest has put its own there; a run inside a run has named one of the bridge's
+    settings = ours if ours.startswith("tests.celery_bridge") else "tests.celery_bridge.settings"
+    env = {
+        **os.environ,
+        "DATABASE_URL": module_database,
+        "TEST_DIARY": str(folder / "diary"),
+        "DJANGO_SETTINGS_MODULE": settings,
+    }
     made = Programs(redis_server, env, folder)
     yield made
     made.close()

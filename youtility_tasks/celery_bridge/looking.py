@@ -39,6 +39,8 @@ class Look:
     retries: int = 0
     args: Any = None
     kwargs: Any = None
+    revoke: Callable[[bool, Any], None] | None = None
+    """Of one that is not ours: takes it back there, given `terminate` and `signal`."""
 
 
 @dataclass(frozen=True, slots=True)

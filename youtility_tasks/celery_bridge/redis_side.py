@@ -127,7 +127,11 @@ class Broker:
         waiting = [
             each["addr"]
             for each in self.client.client_list()
-            if each.get("cmd") == "brpop" and each.get("db") == db and each["addr"] not in own
+            # "b": it waits at this moment. Whoever has done so last, and rests, shows that command as well.
+            if each.get("cmd") == "brpop"
+            and "b" in each.get("flags", "")
+            and each.get("db") == db
+            and each["addr"] not in own
         ]
         return Consumers(busy, listening - len(answers or {}), waiting if len(waiting) > listening else [])
 

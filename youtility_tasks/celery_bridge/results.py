@@ -219,6 +219,9 @@ class AsyncResult:
             raise JobNotFound(self.id)
         if known.state in states.READY_STATES or known.failure is not None:
             return
+        if known.revoke is not None:
+            known.revoke(terminate, signal)
+            return
         if known.job_id is None:
             raise Refused(
                 f"{self.id} ({known.task_name}) cannot be revoked: the tasks before it have not ended. Cancel the whole canvas: "

@@ -14,20 +14,25 @@ _UNDER_WAY = frozenset({states.PENDING, "RECEIVED"})
 
 
 def look(known_as: str) -> Look | None:
-    """How the call of this id stands there; None if that backend knows nothing of it, or there is none.
+    """How the call of this id stands there; None if there is no backend. One that it does not know is PENDING, as Celery says.
 
     Raises what Celery raises when its backend is away.
     """
     if not extra.is_there():
         return None
+    app = old_side.application()
     try:
-        meta = old_side.application().backend.get_task_meta(known_as)
+        meta = app.backend.get_task_meta(known_as)
     except (AttributeError, NotImplementedError):  # no backend is configured
         return None
     state, result = str(meta.get("status")), meta.get("result")
-    if state in _UNDER_WAY:
-        return None
     name = str(meta.get("name") or "")
+
+    def revoke(terminate: bool, signal: Any) -> None:
+        app.control.revoke(known_as, terminate=terminate, **({} if signal is None else {"signal": signal}))
+
+    if state in _UNDER_WAY:
+        return Look(states.PENDING, task_name=name, revoke=revoke)
     if state == states.SUCCESS:
         return Look(state, result, task_name=name, date_done=_instant(meta.get("date_done")))
     failure: NoResult | None = None
@@ -37,7 +42,7 @@ def look(known_as: str) -> Look | None:
     elif state == states.REVOKED:
         failure = JobRevoked(known_as, name, str(result))
     if failure is None:
-        return Look(state, result, task_name=name, is_running=state == states.STARTED)
+        return Look(state, result, task_name=name, is_running=state == states.STARTED, revoke=revoke)
     told = meta.get("traceback")
     return Look(
         state, None, failure, str(told) if told else None, task_name=name, date_done=_instant(meta.get("date_done"))

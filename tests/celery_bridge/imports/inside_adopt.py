@@ -254,6 +254,7 @@ def test_somebody_unknown_who_waits_on_lists_is_named_and_can_be_let_be(
         assert take(app, ignore_clients=[address]).jobs == {"site.sweep": 1}
     finally:
         stranger.kill()
+    until(lambda: not waits())  # Redis sees it a moment later
 
 
 @pytest.mark.parametrize(("point", "where"), [("adopt_taken", "list"), ("adopt_written", "unacked")])

@@ -54,7 +54,7 @@ def test_ends_of_celery_are_ended_attempts_of_their_days_and_tenants() -> None:
     good = result("11111111-aaaa", days_ago=40, gave={"swept": [1, 2]})
     failure = {"exc_type": "ValueError", "exc_message": ["nobody is there"], "exc_module": "builtins"}
     result("22222222-bbbb", "FAILURE", task="site.greet", days_ago=3, gave=failure, traceback="Traceback ...")
-    result("33333333-cccc", "REVOKED", gave=None)
+    result("33333333-cccc", "REVOKED", days_ago=9, gave=None)
     for word in ("STARTED", "RETRY", "PENDING"):
         result(f"open-{word}", word)
     result("nameless", task=None)

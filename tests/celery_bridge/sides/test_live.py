@@ -98,6 +98,10 @@ def test_what_is_written_for_celery_goes_on_in_its_workers_and_its_result_is_fou
     with tenant(acme):
         there = small.bound.delay(1)
         assert there.get(timeout=20) == {"number": 1, "retries": 2, "id": there.id}
+        late = small.bound.apply_async([3], countdown=2)
+        assert late.state == "PENDING"
+        late.revoke()
+        until(lambda: late.state == "REVOKED", why="Celery's worker has heard of it")
     routes.change([small.bound.name], "postgres")
     with tenant(acme):
         here = small.bound.delay(2)

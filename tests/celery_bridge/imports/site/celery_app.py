@@ -37,10 +37,5 @@ def doze(seconds: float) -> float:
     return seconds
 
 
-@app.task(name="site.shared")
-def shared(when: str, note: str = "") -> str:
-    return note
-
-
 @app.task(name="site.unknown")
 def unknown() -> None: ...
