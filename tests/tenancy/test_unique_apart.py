@@ -101,7 +101,7 @@ def attack(house: House, job_id: int) -> None:
     # A key of A's that names B's job: neither the job's end nor its cancel may show in it.
     with house.connect("web", A) as session:
         session.execute(
-            f"INSERT INTO {KEYS} (tenant_id, task_name, key, job_id, held_until) VALUES ({A}, 't', 'k', {job_id}, 'infinity')"
+            f"INSERT INTO {KEYS} (tenant_id, task_name, key, job_id, held_until) VALUES ({A}, 't', 'k', {job_id}, '9000-01-01')"
         )
         session.commit()
     with tenant(B):

@@ -169,7 +169,7 @@ def test_one_key_of_many_is_found_by_its_own_index(report_task: Task) -> None:
     task.enqueue(site_id=-1)
     execute(
         "INSERT INTO youtility_tasks_uniquekey (tenant_id, task_name, key, job_id, held_until)"
-        " SELECT 0, 'report', 'k' || n, n, 'infinity' FROM generate_series(1, 2000) n"
+        " SELECT 0, 'report', 'k' || n, n, '9000-01-01' FROM generate_series(1, 2000) n"
     )
 
     def read() -> int:

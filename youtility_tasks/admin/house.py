@@ -12,6 +12,10 @@ from youtility_tasks import orders
 from youtility_tasks.models import (
     ApiAllowance,
     BridgeCall,
+    BridgeMove,
+    BridgeRoute,
+    BridgeRun,
+    BridgeSchedule,
     QueueCounter,
     TaskWorker,
     UniqueKey,
@@ -89,4 +93,28 @@ class UniqueKeyAdmin(ToLookAt):
 @admin.register(BridgeCall)
 class BridgeCallAdmin(ToLookAt):
     list_display = ["celery_id", "task_name", "tenant_id", "side", "job_id", "workflow_id", "step", "at"]
+    ordering = ["-id"]
+
+
+@admin.register(BridgeRoute)
+class BridgeRouteAdmin(ToLookAt):
+    list_display = ["task_name", "side", "percent", "sticks_to", "version", "changed_by", "changed_at", "reason"]
+    ordering = ["task_name"]
+
+
+@admin.register(BridgeRun)
+class BridgeRunAdmin(ToLookAt):
+    list_display = ["task_name", "tenant_id", "celery_id", "attempt", "outcome", "wait_ms", "run_ms", "finished_at"]
+    ordering = ["-id"]
+
+
+@admin.register(BridgeMove)
+class BridgeMoveAdmin(ToLookAt):
+    list_display = ["celery_id", "task_name", "tenant_id", "queue_name", "at"]
+    ordering = ["-id"]
+
+
+@admin.register(BridgeSchedule)
+class BridgeScheduleAdmin(ToLookAt):
+    list_display = ["name", "tenant_id", "source", "status", "schedule_id", "changed_at"]
     ordering = ["-id"]

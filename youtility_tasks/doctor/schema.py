@@ -79,6 +79,7 @@ FUNCTIONS = (
     "youtility_tasks_has_begun_v1",
     "youtility_tasks_history_days_v1",
     "youtility_tasks_history_gaps_v1",
+    "youtility_tasks_import_attempts_v1",
     "youtility_tasks_is_guarded_v1",
     "youtility_tasks_keep_audit_v1",
     "youtility_tasks_keep_days_v1",
@@ -125,6 +126,7 @@ FUNCTIONS = (
     "youtility_tasks_turns_v1",
     "youtility_tasks_unpark_v1",
     "youtility_tasks_unregister_v1",
+    "youtility_tasks_used_attempts_v1",
     "youtility_tasks_wake_v1",
 )
 SUPERSEDED = (
@@ -156,6 +158,8 @@ INDEXES = (
     "youtility_tasks_jobs_worker",
     "youtility_tasks_audit_xid",
     "youtility_tasks_batch_xid",
+    "youtility_tasks_history_called_off",
+    "youtility_tasks_history_failed",
     "youtility_tasks_history_job",
     "youtility_tasks_history_tenant",
     "youtility_tasks_history_task",
