@@ -117,6 +117,8 @@ def requests(size: Any, rows: Mapping[str, Any]) -> list[Asked]:
         "worker": (ops, ["workers/9001/"]),
         "tenants": (ops, ["tenants/", "tenants/?search=Client 1"]),
         "tenant": (ops, ["tenants/1/", f"tenants/{size.small}/"]),
+        "move": (ops, ["move/", "move/?moving=1"]),
+        "move_of_task": (ops, [f"move/{task}/"]),
         "audit": (everybody, ["audit/", "audit/?act=pause", "audit/?actor=person 3", "audit/?actor=rare", "audit/?act=weigh tenant", "audit/?actor=nobody", "audit/?before=200"]),
         "choose": (everybody, ["choose/"]),
         "pulse": (everybody, ["PULSE"]),

@@ -123,6 +123,7 @@ def test_every_endpoint_answers_where_roles_keep_tenants_apart(web: House, ann: 
         "operation_id": 1,
         "worker_id": 1,
         "queue": "email",
+        "task": "send_ticket_email",
         "tenant_id": A,
         "day": "2027-08-15",
     }
