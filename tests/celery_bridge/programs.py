@@ -8,25 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import redis
 
+from tests.acceptance.crew import until
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-
-Seen = TypeVar("Seen")
-
-
-def until(see: Callable[[], Seen], *, within_s: float = 20, why: str = "") -> Seen:
-    """Wait for `see()` to be true; its value. Fails after `within_s`."""
-    deadline = time.monotonic() + within_s
-    while not (seen := see()):
-        assert time.monotonic() < deadline, f"not within {within_s} s: {why or see}; last seen: {seen!r}"
-        time.sleep(0.02)
-    return seen
 
 
 class Redis:

@@ -72,7 +72,7 @@ def test_watching_shows_it_again_until_somebody_stops_it(manage, monkeypatch):
         if len(slept) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("youtility_tasks.management.commands.manage_task_queue.time.sleep", sleep)
+    monkeypatch.setattr("youtility_tasks.management.verb_command.time.sleep", sleep)
 
     said = manage("stats", "--watch", "5")
 

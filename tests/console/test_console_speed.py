@@ -48,9 +48,7 @@ def test_pages_send_few_statements_and_each_finds_what_it_reads_by_index(busy: C
     found = busy.plans(asked, enable_seqscan="off")
 
     assert {name: told.status for name, told in found.items() if told.status != 200} == {}
-    # The page of the move from Celery, which one looks at for some weeks, compares two sides: two statements more.
-    most = {name: MOST_STATEMENTS + 2 * name[1].startswith("move/") for name in found}
-    assert {name: told.statements for name, told in found.items() if len(told.statements) > most[name]} == {}
+    assert {name: told.statements for name, told in found.items() if len(told.statements) > MOST_STATEMENTS} == {}
     assert {name: told.read_whole for name, told in found.items() if told.read_whole} == {}
 
 

@@ -111,17 +111,19 @@ class Report:
 
 def reports(task_names: Collection[str], *, since: datetime | None = None, least: int = LEAST) -> list[Report]:
     """One for each of these tasks, by name; of all tenants. Raises WrongSpan for a span that has not begun."""
-    now = metrics.database_clock()
-    begins_at = since or now - SPAN
+    asked = {
+        "task_names": sorted(task_names), "since": since, "span_s": SPAN.total_seconds(), "grace_s": GRACE_S,
+    }  # fmt: skip
+    rows = queries.fetch("bridge_compared", asked)
+    if not rows:
+        return []
+    begins_at, now = rows[0][:2]
     if begins_at >= now:
         raise WrongSpan(f"Parity since {begins_at.isoformat()}, which is not past yet; right is an instant before now.")
-    asked = {"task_names": sorted(task_names), "since": begins_at, "grace_s": GRACE_S}
-    celery = {row[0]: Crowd(*row[1:]) for row in queries.fetch("bridge_celery_side", asked)}
-    pairs = {row[0]: Pairs(*row[1:]) for row in queries.fetch("bridge_pairs", asked)}
     ours = {each.task_name: _crowd(each) for each in metrics.summary(since=begins_at, until=now, by="task")}
     return [
-        _report(name, begins_at, least, celery.get(name, Crowd()), ours.get(name, Crowd()), pairs.get(name, Pairs()))
-        for name in sorted(task_names)
+        _report(name, begins_at, least, Crowd(*said[:8]), ours.get(name, Crowd()), Pairs(*said[8:]))
+        for _, _, name, *said in rows
     ]
 
 
