@@ -21,6 +21,7 @@ from typing import Any
 
 import psycopg
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from youtility_tasks import audit, failpoints, history, membership, queries, registry, tenants
@@ -96,7 +97,8 @@ def left_here(task_names: Collection[str]) -> dict[str, int]:
     for tenant_id in _everybody():
         with tenants.whose(tenant_id):
             live = Job.objects.filter(task_name__in=list(task_names), status__in=[JobStatus.TODO, JobStatus.DOING])
-            counts.update(live.filter(tenant_id=tenant_id).values_list("task_name", flat=True))
+            of_task = live.filter(tenant_id=tenant_id).order_by().values_list("task_name")
+            counts.update(dict(of_task.annotate(n=Count("pk"))))
     return dict(counts)
 
 
