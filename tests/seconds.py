@@ -40,7 +40,7 @@ def count(report: pytest.TestReport) -> None:
 
 def keep(session: pytest.Session) -> None:
     """Write them down, where that is asked for; a file that did not run, or not all of it, keeps its number."""
-    if not _is_wanted or session.testsfailed or session.config.getoption("lf", False):
+    if not _is_wanted or session.config.getoption("lf", False):
         return
     kept = {name: seconds for name, seconds in json.loads(_KEPT.read_text()).items() if (_ROOT / name).exists()}
     kept.update({name: round(seconds) for name, seconds in _taken.items()})

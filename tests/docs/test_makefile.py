@@ -1,10 +1,11 @@
-"""What `make demo` does on a machine whose Python is not fit for it: it says why, and the next try begins anew."""
+"""What `make demo` says where Python is not fit for it, and what `make test` needs of the files it runs."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,9 @@ def test_an_unfit_python_leaves_nothing_behind_that_the_next_try_would_use(
     assert made.returncode != 0
     assert says in made.stderr
     assert not (tmp_path / ".venv").exists()
+
+
+def test_no_two_files_of_tests_have_the_same_name() -> None:
+    """Of two in folders that are no packages pytest takes the first, and says of the other that it cannot be collected."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []

@@ -398,6 +398,7 @@ def test_a_trace_goes_along_with_the_token(
 
     found = own_house.rows("SELECT trace FROM procrastinate_jobs WHERE id = ANY (%s)", [int(each.id) for each in made])
     assert found == [(said,)] * 5
+    own_house.rows("DELETE FROM procrastinate_jobs WHERE task_name = 'count_up'")
 
 
 def test_a_job_costs_no_round_trip_more(inside: House, enqueued_task: Task) -> None:

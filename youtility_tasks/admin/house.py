@@ -97,7 +97,7 @@ class BridgeCallAdmin(ToLookAt):
 
 
 @admin.register(BridgeRoute)
-class BridgeRouteAdmin(ToLookAt):
+class BridgeRouteAdmin(OfTheHouse):
     list_display = ["task_name", "side", "percent", "sticks_to", "version", "changed_by", "changed_at", "reason"]
     ordering = ["task_name"]
 
