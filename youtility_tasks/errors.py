@@ -21,6 +21,7 @@
     │   ├── NaiveDatetime
     │   ├── NoTenant / UnknownTenant
     │   ├── TenantElsewhere         the tenant is on another database than the one that this worker serves
+    │   ├── TenantOfAnotherJob      a job of one tenant was about to work for another
     │   ├── WrongTransaction        the caller's transaction is on another database than the tenant
     │   ├── UnknownTask
     │   ├── NotOfCelery             an option or attribute of Celery's that is not here (an AttributeError, too)
@@ -230,6 +231,16 @@ class TenantElsewhere(EnqueueError):
         super().__init__(
             f"Tenant {tenant_id} is on the database {alias!r}, and this worker serves {bound!r}; right is a job of that tenant, "
             "enqueued from outside of a worker. Nothing was written. YOUTILITY_TASKS['tenant_databases'] says who is where."
+        )
+
+
+class TenantOfAnotherJob(EnqueueError):
+    """A job of one tenant was about to work for another: what it enqueued and wrote there would belong to that one."""
+
+    def __init__(self, job_id: int, task_name: str, of_tenant: int, asked_for: int) -> None:
+        super().__init__(
+            f"Job {job_id} of task {task_name!r} belongs to tenant {of_tenant}, and was about to work for tenant {asked_for}; right is a "
+            "task declared with tenant='all', whose jobs may enter each tenant. Nothing was written."
         )
 
 

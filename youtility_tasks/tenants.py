@@ -11,9 +11,9 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 
-from . import databases
+from . import databases, running
 from .conf import settings
-from .errors import TenantElsewhere, UnknownTenant
+from .errors import TenantElsewhere, TenantOfAnotherJob, UnknownTenant
 from .models import Tenant
 
 ALL = 0
@@ -29,10 +29,14 @@ def tenant(tenant_id: int) -> Iterator[int]:
     """Work for one tenant inside the block: `with tenant(7): task.enqueue(...)`.
 
     Blocks nest; the inner one wins until it ends. Raises UnknownTenant for anything that is not a positive integer;
-    whether the tenant exists is asked by the first statement that writes for it.
+    whether the tenant exists is asked by the first statement that writes for it. Raises TenantOfAnotherJob inside a job of
+    another tenant: only a sweep's enters each.
     """
     if isinstance(tenant_id, bool) or not isinstance(tenant_id, int) or not 0 < tenant_id <= _LARGEST:
         raise UnknownTenant(f"A tenant is named by its id, a whole number from 1 to {_LARGEST}; given: {tenant_id!r}.")
+    job = running.current.get()
+    if job is not None and job.tenant_id not in (ALL, tenant_id):
+        raise TenantOfAnotherJob(job.job_id, job.task_name, job.tenant_id, tenant_id)
     token = _current.set(tenant_id)
     try:
         with _where_it_lives(tenant_id):
