@@ -19,8 +19,11 @@ class Play:
 
     def take(self) -> list[str]:
         """Claim all that may run; the names of the steps, in order. Items are named after their fan-out and place."""
-        for job in self.desk.claim(10_000):
-            self.held[self._name(job.id)] = job
+        claimed = {job.id: job for job in self.desk.claim(10_000)}
+        named = rows(
+            "SELECT s.name, s.job_id FROM youtility_tasks_workflowstep s WHERE s.job_id = ANY (%s)", list(claimed)
+        )
+        self.held |= {str(name): claimed[job_id] for name, job_id in named}
         return sorted(self.held)
 
     def end(self, *names: str, verdict: str = "succeeded", **more: Any) -> None:
@@ -54,11 +57,6 @@ class Play:
         """Until nothing may run."""
         while names := self.take():
             self.run(*names)
-
-    @staticmethod
-    def _name(job_id: int) -> str:
-        ((name,),) = rows("SELECT s.name FROM youtility_tasks_workflowstep s WHERE s.job_id = %s", job_id)
-        return str(name)
 
 
 def jobs_of(run: Run) -> int:
