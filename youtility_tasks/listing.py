@@ -107,9 +107,23 @@ def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
 
 def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = live(wanted)
+    if wanted.until is not None:
+        found = found.filter(pk__lte=_newest_id_of(wanted.until, wanted.tenant_id))
     if wanted.looks_inside:
         found = looking_inside(newest(found, "pk"), wanted)
     return lines(found, limit)
+
+
+_LONGEST_TRANSACTION = timedelta(hours=1)
+"""In which a job is enqueued. What one that lasts longer enqueues after it is missed by `until`, in this list alone."""
+
+
+def _newest_id_of(until: datetime, tenant_id: int | None) -> Coalesce:
+    """No job that was enqueued before then has a larger id, so what a crowd has enqueued since is not walked past: ids rise with time, and
+    this is that of a job that was enqueued later, and has ended. The largest of all, if none has."""
+    later = until + _LONGEST_TRANSACTION
+    ended = TaskExecutionHistory.objects.for_tenant(tenant_id).filter(finished_at__gte=later, enqueued_at__gte=later)
+    return Coalesce(Subquery(ended.order_by("finished_at").values("job_id")[:1]), _LARGEST_ID)
 
 
 def lines(found: JobQuerySet, limit: int) -> list[JobLine]:
@@ -126,13 +140,15 @@ def live(wanted: JobFilter) -> JobQuerySet:
     found = found.touched_since(wanted.since).enqueued_before(wanted.until).before(wanted.before_id)
     found = found.of_fingerprint(wanted.fingerprint).failed_between(wanted.failed_since, wanted.failed_until)
     found = found.of_worker(wanted.worker_id)
+    if wanted.error:
+        found = found.with_an_ended_attempt()
     if wanted.search:
-        keyed = _locked(wanted.search, wanted.tenant_id) | _unique(wanted.search, wanted.tenant_id)
+        keyed = _keyed(wanted.tenant_id, lock=wanted.search, key=wanted.search)
         found = found.filter(_known_as(wanted.search, "pk") | keyed)
     if wanted.lock:
-        found = found.filter(_locked(wanted.lock, wanted.tenant_id))
+        found = found.filter(_keyed(wanted.tenant_id, lock=wanted.lock))
     if wanted.unique_key:
-        found = found.filter(_unique(wanted.unique_key, wanted.tenant_id))
+        found = found.filter(_keyed(wanted.tenant_id, key=wanted.unique_key))
     if wanted.statuses:
         found = found.filter(status__in=wanted.statuses)
     return _named(found, wanted, "pk")
@@ -205,22 +221,26 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     # A final attempt that failed made a dead letter, which is in the queue's table until somebody acts on it.
     gone = {JobStatus.SUCCEEDED, JobStatus.CANCELLED, JobStatus.ABORTED}
     statuses = gone & set(wanted.statuses) if wanted.statuses else gone
-    if not statuses or wanted.worker_id is not None:
-        return []
+    if wanted.error:
+        statuses = statuses - {JobStatus.SUCCEEDED}  # which has none
+    if not statuses or wanted.worker_id is not None or wanted.lock or wanted.unique_key:
+        return []  # what has ended is held by nobody, and holds nothing
+    if wanted.fingerprint is not None or wanted.failed_since is not None or wanted.failed_until is not None:
+        return []  # of dead letters alone
     found = TaskExecutionHistory.objects.filter(is_final=True, status__in=statuses).for_tenant(wanted.tenant_id)
     found = found.of_queue(wanted.queue_name).of_task(wanted.task_name).ended_since(wanted.since)
-    found = found.enqueued_before(wanted.until).before(wanted.before_id)
+    found = found.before(wanted.before_id)
     if wanted.search:
         found = found.filter(_known_as(wanted.search, "job_id"))
-    if wanted.lock or wanted.unique_key:
-        return []  # what has ended holds none
     # One that was taken back into the queue, by an undo, has not ended. Asked of each row: of NOT EXISTS the planner makes a join of
     # the whole history with the whole queue. And by "is not this one": of IS NULL it expects one row in 200, and reads all to sort them.
     back = Coalesce(Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1]), 0)
     found = _named(found, wanted, "job_id").annotate(back=back).exclude(back=F("job_id"))
+    parts = found.by_end(wanted.until)
     if wanted.looks_inside:
-        found = looking_inside(newest(found, "job_id"), wanted, ended=True)
-    return [_of_attempt(row) for row in found.defer(*_unread()).order_by("-job_id")[:limit]]
+        parts = [looking_inside(newest(each, "job_id"), wanted, ended=True) for each in parts]
+    rows = [row for each in parts for row in each.defer(*_unread())[:limit]]
+    return [_of_attempt(row) for row in sorted(rows, key=lambda row: -row.job_id)[:limit]]
 
 
 def _of_attempt(row: TaskExecutionHistory) -> JobLine:
@@ -260,19 +280,17 @@ def _known_as(text: str, id_column: str) -> Q:
     return found
 
 
-def _locked(text: str, tenant_id: int | None) -> Q:
-    """By its lock. Status by status, as each index of locks is of one."""
-    locks = _locks(text, tenant_id)
-    return _any_of(Q(status=each, lock__in=locks) for each in (JobStatus.TODO, JobStatus.DOING, JobStatus.FAILED))
-
-
-def _unique(text: str, tenant_id: int | None) -> Q:
-    """By its unique key or its queueing lock."""
-    queueing = [
-        Q(status=each, queueing_lock__in=_locks(text, tenant_id)) for each in (JobStatus.TODO, JobStatus.FAILED)
-    ]
-    live = Q(status__in=[JobStatus.TODO, JobStatus.DOING], unique_key=text)
-    return _any_of([live, Q(status=JobStatus.FAILED, unique_key=text), *queueing])
+def _keyed(tenant_id: int | None, *, lock: str = "", key: str = "") -> Q:
+    """By its lock, or by its unique key or queueing lock. Status by status, as each index of those is of one; dead letters are walked, once."""
+    locks = {"lock__in": _locks(lock, tenant_id)} if lock else {}
+    queueing = {"queueing_lock__in": _locks(key, tenant_id)} if key else {}
+    unique = {"unique_key": key} if key else {}
+    found = [Q(status=JobStatus.FAILED) & _any_of(Q(**each) for each in (locks, queueing, unique) if each)]
+    if locks:
+        found += [Q(status=each, **locks) for each in (JobStatus.TODO, JobStatus.DOING)]
+    if key:
+        found += [Q(status=JobStatus.TODO, **queueing), Q(status__in=[JobStatus.TODO, JobStatus.DOING], **unique)]
+    return _any_of(found)
 
 
 def _any_of(each: Iterable[Q]) -> Q:

@@ -73,7 +73,7 @@ _HISTORY = f"""
            CASE WHEN r.ended IN ('retry', 'failed') THEN 'builtins.ValueError' ELSE '' END,
            CASE WHEN r.ended IN ('retry', 'failed') THEN 'no such site: ' || r.n ELSE '' END,
            CASE WHEN r.ended IN ('retry', 'failed') THEN 'Traceback (most recent call last):' || chr(10) || '  File "/srv/tasks.py", line 7, in work' ELSE '' END
-      FROM (SELECT n, CASE WHEN n %% 100 = 99 THEN n + 1 ELSE n END AS job_id, {_WHO} AS who, {_WHAT} AS what,
+      FROM (SELECT n, CASE WHEN n %% 100 = 99 THEN n + 1 ELSE n END + %(shift)s AS job_id, {_WHO} AS who, {_WHAT} AS what,
                    %(now)s - ((%(attempts)s - n) * %(days)s * 86400.0 / %(attempts)s) * interval '1 second' AS at,
                    CASE WHEN n %% 100 = 0 THEN 'failed' WHEN n %% 100 = 99 THEN 'retry' WHEN n %% 100 = 50 THEN 'cancelled' ELSE 'succeeded' END AS ended,
                    exp(random() * 8) AS wait_ms, exp(2 + random() * 6) AS run_ms
@@ -171,7 +171,7 @@ def fill(house: House, size: Size, say: Callable[[str], Any] = lambda _: None) -
         call: dict[str, Any] = {
             **{name: getattr(size, name) for name in ("attempts", "waiting", "tenants", "letters", "acts", "days")},
             "tasks": [each.name for each in tasks], "queues": [each.queue_name for each in tasks], "crowd": CROWD, "steps": STEPS, "bare": _BARE,
-            "now": made_at(session),
+            "now": made_at(session), "shift": 0,
         }  # fmt: skip
         done = {name for (name,) in session.execute("SELECT name FROM ground_step").fetchall()}
         todo = [(name, do) for name, do in _steps(size, tasks, call) if name not in done]
@@ -183,7 +183,38 @@ def fill(house: House, size: Size, say: Callable[[str], Any] = lambda _: None) -
             say(f"{name}: {time.monotonic() - began:.1f} s")
         if todo:
             session.execute("VACUUM ANALYZE")
+        _freshen(session, size, call, say)
+        days = sum(1 for _ in iter(lambda: session.execute(_SUM_A_DAY).fetchone(), (None,)))
+        if days:
+            session.execute("VACUUM ANALYZE youtility_tasks_metricssum")
+            say(f"{days} days of sums")
         session.execute("SELECT youtility_tasks_count_queues_v1()")
+
+
+def _freshen(session: Session, size: Size, call: dict[str, Any], say: Callable[[str], Any]) -> None:
+    """Let the work go on until now, if it was made a while ago: attempts end as before, and what waits has waited no longer."""
+    until = datetime.now(UTC)
+    newest = "SELECT to_timestamp(max(seconds)) FROM ground_step WHERE name = ANY (%s)"
+    ((since,),) = session.execute(newest, [["begun", "fresh"]]).fetchall()
+    if until - since < _STALE:
+        return
+    began = time.monotonic()
+    each_s = size.days * 86_400 / size.attempts
+    first, last = (size.attempts + int((instant - call["now"]).total_seconds() / each_s) for instant in (since, until))
+    # Above the ids of what waits, and below none: those jobs came and went meanwhile.
+    more = {**call, "first": first + 1, "last": last, "shift": size.waiting + 1_000_000, "since": since, "until": until}
+    with session.transaction():
+        for statement in (_DAYS_SINCE, _HISTORY, _WAITS_NO_LONGER, _ADD_UP_SINCE, _ADDED_UP):
+            session.execute(statement, more)
+        session.execute(
+            "INSERT INTO ground_step VALUES ('fresh', %s) ON CONFLICT (name) DO UPDATE SET seconds = excluded.seconds",
+            [until.timestamp()],
+        )
+    session.execute("VACUUM FULL ANALYZE procrastinate_jobs")
+    session.execute(
+        "ANALYZE youtility_tasks_history, youtility_tasks_metricssum, youtility_tasks_taskperformancemetrics"
+    )
+    say(f"{last - first} attempts of {until - since}: {time.monotonic() - began:.1f} s")
 
 
 def made_at(session: Session) -> datetime:
@@ -244,6 +275,21 @@ _ADD_UP = """
                '{"tasks": [], "queues": [], "tenants": [], "most": 0, "minute_days": 8, "hour_days": 400}', false)
 """
 """As upkeep adds up what has ended."""
+_SUM_A_DAY = "SELECT youtility_tasks_sum_day_v1(now() - interval '400 days', now() - interval '30 minutes')"
+"""As upkeep does, until there is none."""
+_STALE = timedelta(hours=1)
+_DAYS_SINCE = """
+    SELECT youtility_tasks_add_history_day_v1(d::date) FROM generate_series(%(since)s::date, %(until)s::date + 1, interval '1 day') d
+"""
+_WAITS_NO_LONGER = """
+    UPDATE procrastinate_jobs SET enqueued_at = enqueued_at + (%(until)s - %(since)s), scheduled_at = scheduled_at + (%(until)s - %(since)s),
+           claimed_at = claimed_at + (%(until)s - %(since)s) WHERE status <> 'failed'
+"""
+_ADD_UP_SINCE = """
+    SELECT youtility_tasks_add_attempts_v1(
+               format('h.finished_at > %%L AND h.job_id > %%s', %(since)s - interval '1 second', %(shift)s + %(first)s - 1),
+               '{"tasks": [], "queues": [], "tenants": [], "most": 0, "minute_days": 8, "hour_days": 400}', false)
+"""
 _ADDED_UP = """
     UPDATE youtility_tasks_metricsmark SET upto = (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint, open = '{}', past_at = NULL,
            past_id = NULL, folded_at = clock_timestamp(), last_id = (SELECT max(id) FROM youtility_tasks_history)

@@ -16,6 +16,8 @@ from youtility_tasks.tenancy import apply
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
 SIZE = Size.of(20_000, 5_000, 20, days=2)
+OF_TENANTS = ("api/jobs/WAITING/", "jobs/?q=error:ValueError")
+"""What asks more of a tenant's person than of an operator."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_pages_send_few_statements_and_each_finds_what_it_reads_by_index(busy: C
     asked = []
     for who, each in busy.everything():
         seen[who, each.page] = seen.get((who, each.page), 0) + 1
-        if who == "ops" or (who == "big" and seen[who, each.page] == 1):
+        if who == "ops" or (who == "big" and (seen[who, each.page] == 1 or each.path in OF_TENANTS)):
             asked.append((who, each))
 
     busy.get("ops", "")  # the first look is entered in the audit log

@@ -6,12 +6,12 @@ import dataclasses
 from typing import Any
 
 from youtility_tasks import acts, dead_letters, history, holds, listing, notes, registry, search, submission, tenants
+from youtility_tasks import why as whys
 from youtility_tasks.documents import jobs as documents
 from youtility_tasks.errors import JobNotFound, SearchRefused, UnknownTask, WrongArguments
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import current_tenant
 from youtility_tasks.visits import For
-from youtility_tasks.why import why
 
 from . import letter_words, words
 from .endpoints import endpoint
@@ -98,14 +98,14 @@ def get_job(query: OfTenant, place: Any, job_id: int) -> dict[str, Any]:
     return {
         "job": job,
         "attempts": [documents.attempt(each) for each in known.attempts],
-        "why": documents.why(why(job_id)) if waits else None,
+        "why": documents.why(whys.of(known)) if waits else None,
     }
 
 
 @endpoint("GET", "jobs/<id:job_id>/why/", gives=WhyDocument, refusals=(404,))
 def why_job(query: OfTenant, place: Any, job_id: int) -> dict[str, Any]:
     """Why a job does not run, and when it may."""
-    return documents.why(why(job_id))
+    return documents.why(whys.why(job_id))
 
 
 @endpoint("POST", "jobs/<id:job_id>/cancel/", body=Why, gives=ActedDocument, refusals=(404, 409))

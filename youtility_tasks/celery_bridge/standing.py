@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count
-
 from youtility_tasks import metrics, queries, registry
 from youtility_tasks.errors import BrokerAway, ConfigurationError
-from youtility_tasks.models import Job
 from youtility_tasks.status import JobStatus
 
 from . import broker as brokers
@@ -57,19 +54,23 @@ class Status:
     """Calls that wait in Celery of tasks that are not registered here."""
     moving: int
     """Messages on their way to us, which a move that was killed has left: the next one ends it."""
+    is_part: bool = False
+    """More jobs may wait here than were counted."""
 
 
 def status(
-    task_names: Collection[str] | None = None, *, since: datetime | None = None, least: int = parity.LEAST
+    task_names: Collection[str] | None = None,
+    *,
+    since: datetime | None = None,
+    least: int = parity.LEAST,
+    most: int | None = None,
 ) -> Status:
-    """How these tasks stand (None: every registered one); asks Celery's broker, and does without it when it is away."""
+    """How these tasks stand (None: every registered one); asks Celery's broker, and does without it when it is away. With `most` the
+    newest so many waiting jobs are counted, for a page."""
     found = routes.listing() if task_names is None else [routes.find(name) for name in sorted(task_names)]
     names = [each.task_name for each in found]
     there, why, moving = _there()
-    shadows = [extra.SHADOWS + name for name in names]
-    live = Job.objects.filter(task_name__in=[*names, *shadows], status__in=[JobStatus.TODO, JobStatus.DOING])
-    counted = live.order_by().values_list("task_name", "status").annotate(n=Count("pk"))
-    here = Counter({(name, word): n for name, word, n in counted})
+    here = Counter({(name, word): n for name, word, n in queries.fetch("bridge_waiting", {"most": most})})
     errors = _last_errors(names)
     reports = {each.task_name: each for each in parity.reports(names, since=since, least=least)}
     known = registry.registered()
@@ -85,6 +86,7 @@ def status(
         why,
         {name: n.queued + n.held for name, n in sorted((there or {}).items()) if registry.find(name) is None},
         moving,
+        most is not None and here.total() >= most,
     )  # fmt: skip
 
 

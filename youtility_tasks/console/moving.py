@@ -20,19 +20,21 @@ from .table import page
 from .visit import Shown, Visit
 
 _LONGEST = 128
+_COUNTED = 100_000
+"""Waiting jobs that a page counts by task, the newest; whoever drains a side counts all."""
 
 
 @page("move/", scope=For.OPS, takes=("search", "moving"))
 def move(visit: Visit) -> Shown:
     """All tasks, or those that are on their way."""
     search, is_short = visit.words.text("search", longest=_LONGEST), bool(visit.words.choice("moving", ("1",)))
-    found = standing.status()
+    found = standing.status(most=_COUNTED)
     listed = [standing.one(each) for each in found.tasks if search.lower() in each.route.task_name.lower()]
     if is_short:
         listed = [each for each in listed if each["route"]["version"]]
     context = {
         "tasks": listed, "celery": found.celery, "unregistered": found.unregistered, "moving": found.moving,
-        "search": search, "is_short": is_short, "least": parity.LEAST,
+        "search": search, "is_short": is_short, "least": parity.LEAST, "counted": _COUNTED if found.is_part else None,
     }  # fmt: skip
     return Shown("move.html", "Move", context)
 
@@ -42,9 +44,15 @@ def move_of_task(visit: Visit, task_name: str) -> Shown:
     """One task: criterion by criterion, and the newest pairs that differ."""
     if registry.find(task_name) is None:
         raise Problem(404, "no-such-task", "No such task", str(UnknownTask(task_name, registry.registered())))
-    found = standing.status([task_name], since=visit.words.instant("since"))
+    found = standing.status([task_name], since=visit.words.instant("since"), most=_COUNTED)
     report = parity.with_differing(found.tasks[0].report)
-    context = {"task": standing.one(found.tasks[0]), "report": parity.document(report), "celery": found.celery}
+    counted = _COUNTED if found.is_part else None
+    context = {
+        "task": standing.one(found.tasks[0]),
+        "report": parity.document(report),
+        "celery": found.celery,
+        "counted": counted,
+    }
     return Shown("move_of_task.html", f"Move of {task_name}", context)
 
 

@@ -67,7 +67,7 @@ def tenant(visit: Visit, tenant_number: int) -> Shown:
         "tenant.html", found.name,
         {
             "tenant": documents.tenant(found),
-            "queues": metrics.queue_numbers(tenant_id=found.pk),
+            "queues": metrics.glance(tenant_id=found.pk).queues,
             "controls": [queue_documents.control(each) for each in its],
             "members": members.listing(found.pk),
         },

@@ -15,7 +15,7 @@ from youtility_tasks.errors import WrongSpan, did_you_mean
 from .present import database_clock
 from .sums import Sums
 
-MINUTE_S, HOUR_S = 60, 3_600
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 HOUR = timedelta(seconds=HOUR_S)
 MOST_STEPS = 5_000
 _ALL_TENANTS = -1
@@ -241,10 +241,15 @@ def _read(
     only: tuple[int | None, str | None, str | None],
     by: set[GroupBy],
 ) -> dict[_Key, Sums]:
-    """`hours`: from when to when whole hours are read; before and after them minutes."""
+    """`hours`: from when to when whole hours are read, of those whole days where a day lies in one step; before and after them minutes."""
     tenant_id, queue_name, task_name = only
     level = 2 if task_name is not None or "task" in by else 1 if queue_name is not None or "queue" in by else 0
     is_of_all = tenant_id is None and "tenant" not in by
+    days = _ceil(hours[0], DAY_S), _floor(hours[1], DAY_S)
+    is_one_step = since + timedelta(seconds=step_s) >= until
+    is_by_day = is_one_step or (step_s % DAY_S == 0 and since == _floor(since, DAY_S))
+    if not is_by_day or days[0] >= days[1] or not (is_of_all or tenant_id is not None):
+        days = hours[1], hours[1]
     rows = queries.fetch(
         "read_metrics",
         {
@@ -252,6 +257,8 @@ def _read(
             "until": until,
             "hours_from": hours[0],
             "hours_to": hours[1],
+            "days_from": days[0],
+            "days_to": days[1],
             "late_s": settings().metrics_late_hours * HOUR_S,
             "step_s": step_s,
             "tenant_id": tenant_id,

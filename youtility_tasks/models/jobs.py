@@ -48,7 +48,7 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The dead letters of one error; None means any, NO_FINGERPRINT those of which nobody has said an error."""
         if fingerprint is None:
             return self
-        return self.filter(fingerprint="" if fingerprint == NO_FINGERPRINT else fingerprint)
+        return self.filter(status=JobStatus.FAILED, fingerprint="" if fingerprint == NO_FINGERPRINT else fingerprint)
 
     def failed_between(self, since: datetime | None, until: datetime | None) -> JobQuerySet:
         """What failed for good from then on, and up to then; None is open. Of what a stock worker gave up no time is known."""
@@ -64,6 +64,12 @@ class JobQuerySet(models.QuerySet["Job"]):
     def enqueued_before(self, instant: datetime | None) -> JobQuerySet:
         """The jobs that were enqueued before then; None means any."""
         return self if instant is None else self.filter(enqueued_at__lt=instant)
+
+    def with_an_ended_attempt(self) -> JobQuerySet:
+        """The jobs of which an attempt may have ended: dead letters, those that are tried again, and those that run."""
+        return self.filter(
+            Q(status=JobStatus.FAILED) | Q(status=JobStatus.DOING) | Q(status=JobStatus.TODO, claim_number__gt=0)
+        )
 
     def due_later(self) -> JobQuerySet:
         """The jobs that are not due yet, by the database's clock."""

@@ -54,15 +54,15 @@ class TaskPerformanceMetrics(models.Model):
 
 
 class MetricsSum(models.Model):
-    """The attempts of several names at once that ended in a minute or an hour: what charts of a long time are made of.
+    """The attempts of several names at once that ended in a minute, an hour or a day: what charts of a long time are made of.
 
-    Of all tenants minutes and hours by task, by queue and of everything; of each tenant hours by queue and of everything. Its columns are
-    those of TaskPerformanceMetrics.
+    Of all tenants minutes and hours by task, by queue and of everything; of each tenant hours by queue and of everything; of days that are
+    over all of these and each tenant's tasks. Its columns are those of TaskPerformanceMetrics.
     """
 
     tenant_id = models.IntegerField(help_text="-1: of all tenants and sweeps; 0: a sweep's")
     level = models.SmallIntegerField(help_text="2: of one task in one queue; 1: of one queue; 0: of everything")
-    resolution_s = models.SmallIntegerField(help_text="60 or 3600")
+    resolution_s = models.SmallIntegerField(help_text="60, 3600, or 0: a day in UTC, whose seconds no smallint holds")
     begins_at = models.DateTimeField()
     queue_name = models.CharField(max_length=128, blank=True, help_text="empty: any")
     task_name = models.CharField(max_length=128, blank=True, help_text="empty: any")

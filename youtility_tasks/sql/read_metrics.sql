@@ -1,10 +1,15 @@
--- Ended attempts by step and by what is asked for: whole hours, minutes before and after them, and what is in none of those yet.
+-- Ended attempts by step and by what is asked for: whole days, hours before and after them and where a day is not added up, minutes before and
+-- after those, and what is in none of them yet.
 -- Where names do not tell apart, from the sums over them, as they were added up with them. One statement, so that an attempt is in the numbers or in the history for it, and never in both.
-WITH mark AS MATERIALIZED (
-    SELECT m.base_id, m.upto::text::xid8 AS upto, ARRAY(SELECT o::text::xid8 FROM unnest(m.open) o) AS open,
-           m.folded_at - %(late_s)s * interval '1 second' AS live_from
-      FROM youtility_tasks_metricsmark m
-    UNION ALL SELECT 0, '0'::xid8, '{}', clock_timestamp() - %(late_s)s * interval '1 second' WHERE NOT EXISTS (SELECT FROM youtility_tasks_metricsmark)
+WITH days AS MATERIALIZED (
+    -- Of whom nothing ended on a day, or whose day is not added up yet, has none here; its hours are read, and of the first there are none.
+    SELECT DISTINCT m.begins_at FROM youtility_tasks_metricssum m
+     WHERE m.tenant_id = %(sums_of)s AND m.level = %(level)s AND m.resolution_s = 0 AND m.begins_at >= %(days_from)s AND m.begins_at < %(days_to)s
+), hours AS MATERIALIZED (
+    SELECT %(hours_from)s::timestamptz AS since, %(days_from)s::timestamptz AS until
+    UNION ALL SELECT %(days_to)s, %(hours_to)s
+    UNION ALL SELECT g.at, g.at + interval '24 hours' FROM generate_series(%(days_from)s, %(days_to)s::timestamptz - interval '24 hours', interval '24 hours') g(at)
+               WHERE NOT EXISTS (SELECT FROM days d WHERE d.begins_at = g.at)
 ), keyed AS MATERIALIZED (
     -- date_part, not extract, which counts in numeric: of a hundred thousand minutes that is felt.
     SELECT floor(date_part('epoch', r.begins_at - %(since)s::timestamptz) / %(step_s)s)::integer AS step,
@@ -18,16 +23,24 @@ WITH mark AS MATERIALIZED (
                m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
                m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
                m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
-          FROM youtility_tasks_taskperformancemetrics m
-         WHERE NOT %(hours_summed)s AND m.resolution_s = 3600 AND m.begins_at >= %(hours_from)s AND m.begins_at < %(hours_to)s
+          FROM youtility_tasks_metricssum m
+         WHERE m.tenant_id = %(sums_of)s AND m.level = %(level)s AND m.resolution_s = 0
+           AND m.begins_at >= %(days_from)s AND m.begins_at < %(days_to)s
         UNION ALL
         SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
                m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
                m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
                m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
-          FROM youtility_tasks_metricssum m
+          FROM hours b CROSS JOIN youtility_tasks_taskperformancemetrics m
+         WHERE NOT %(hours_summed)s AND m.resolution_s = 3600 AND m.begins_at >= b.since AND m.begins_at < b.until
+        UNION ALL
+        SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
+               m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
+               m.run_count, m.run_sum_ms, m.run_max_ms, m.run_min_ms, m.run_buckets, m.run_counts,
+               m.cpu_sum_ms, m.cpu_max_ms, m.peak_memory_max_kib
+          FROM hours b CROSS JOIN youtility_tasks_metricssum m
          WHERE %(hours_summed)s AND m.tenant_id = %(sums_of)s AND m.level = %(level)s
-           AND m.resolution_s = 3600 AND m.begins_at >= %(hours_from)s AND m.begins_at < %(hours_to)s
+           AND m.resolution_s = 3600 AND m.begins_at >= b.since AND m.begins_at < b.until
         UNION ALL
         SELECT m.begins_at, m.tenant_id, m.queue_name, m.task_name, m.outcome, m.attempt_count, m.retried_count, m.dead_letter_count,
                m.wait_count, m.wait_sum_ms, m.wait_max_ms, m.wait_min_ms, m.wait_buckets, m.wait_counts,
@@ -68,9 +81,7 @@ WITH mark AS MATERIALIZED (
                CASE WHEN h.run_ms IS NULL THEN '{}' ELSE ARRAY[youtility_tasks_bucket_v1(h.run_ms)] END,
                CASE WHEN h.run_ms IS NULL THEN '{}' ELSE ARRAY[1::bigint] END,
                coalesce(h.cpu_ms, 0), h.cpu_ms, h.peak_memory_kib
-          FROM youtility_tasks_history h
-         WHERE h.finished_at >= %(since)s AND h.finished_at >= (SELECT k.live_from FROM mark k) AND h.finished_at < %(until)s AND h.id > (SELECT k.base_id FROM mark k)
-           AND (h.written_in >= (SELECT k.upto FROM mark k) OR h.written_in = ANY ((SELECT k.open FROM mark k)::xid8[]))
+          FROM youtility_tasks_fresh_attempts_v1(%(since)s, %(until)s, %(late_s)s) h
       ) r
      WHERE (%(tenant_id)s::integer IS NULL OR r.tenant_id = %(tenant_id)s::integer)
        AND (%(queue_name)s::text IS NULL OR r.queue_name = %(queue_name)s::text)

@@ -71,6 +71,10 @@ def _fold(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     return rollup.fold(leave, most_calls=_CALLS_A_RUN)
 
 
+def _sum_day(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
+    return rollup.sum_day(now)
+
+
 def _count_queues(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
     queries.fetch("count_queues", {})
     return 0, True  # every ten seconds: not worth a line in the log
@@ -103,6 +107,7 @@ def _forget_calls(now: datetime, leave: Callable[[], bool]) -> tuple[int, bool]:
 DUTIES = (
     Duty("count queues", 10, _count_queues),
     Duty("fold metrics", 15, _fold),
+    Duty("sum days", 600, _sum_day),
     Duty("make history days", 600, _make_days),
     Duty("remove old", 3_600, _remove_old),
     Duty("stop jobs of tenants that left", 60, suspension.stop_stragglers),

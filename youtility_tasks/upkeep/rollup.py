@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from procrastinate.contrib.django import app
@@ -15,6 +15,8 @@ from youtility_tasks.metrics import HOUR_S
 
 BATCH = 20_000
 """Attempts that one transaction adds, and rows that one removes."""
+_DAY_IS_OVER = timedelta(minutes=30)
+"""After it: what ended in its last minutes has been added up, or the day would be summed twice."""
 
 
 def fold(leave: Callable[[], bool] = lambda: False, *, batch: int = BATCH, most_calls: int = 50) -> tuple[int, bool]:
@@ -34,6 +36,16 @@ def fold(leave: Callable[[], bool] = lambda: False, *, batch: int = BATCH, most_
             count += added
             most_calls -= 1
     return count, is_all
+
+
+def sum_day(now: datetime) -> tuple[int, bool]:
+    """Add up one day of hours that is over, the newest first, so that a month is read from days; how many, and whether that was all.
+
+    Many may call it at once: one does it. What is added to an hour of it later takes the day's sums away, and the next call makes them anew.
+    """
+    oldest = now - timedelta(days=settings().metrics_hour_days)
+    ((day,),) = queries.fetch("sum_day", {"since": oldest, "until": now - _DAY_IS_OVER})
+    return (0, True) if day is None else (1, False)
 
 
 def remove_old(now: datetime, leave: Callable[[], bool] = lambda: False, *, most_calls: int = 50) -> tuple[int, bool]:
