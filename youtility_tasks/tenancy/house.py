@@ -46,7 +46,7 @@ _JOB_METADATA = (
     "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
     "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
     "rescue_count", "unique_key", "done_key", "noted", "parked_by", "expires_at", "step_id", "fingerprint", "attempts_before",
-    "progress",
+    "progress", "trace",
 )  # fmt: skip
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
@@ -59,6 +59,7 @@ _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_u
 _FLOW_METADATA = (
     "id", "tenant_id", "root_id", "parent_step_id", "name", "key", "template_name", "template_version", "status", "returns", "deadline_s",
     "deadline_at", "created_at", "started_at", "ended_at", "cancelled_at", "is_overdue", "noted", "open_count", "failed_count",
+    "trace",
 )  # fmt: skip
 _STEP_METADATA = (
     "id", "tenant_id", "workflow_id", "name", "kind", "status", "needs_all", "edge_count", "pending", "met", "task_name", "queue_name",
