@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from . import foreign, payload, queries, registry, tasks_api
+from . import foreign, payload, queries, registry, tasks_api, tracing
 from .declaration import Task
 from .models import Job, TaskExecutionHistory
 from .models.history import TENANTS_OWN
@@ -69,6 +69,14 @@ def story(job_id: int, *, tenant_id: int | None = None) -> JobStory | None:
     if job is not None and attempts and attempts[-1].is_final and attempts[-1].claim_number >= job.claim_number:
         job = job if job.status == JobStatus.FAILED else None
     return JobStory(job_id, job, attempts) if job is not None or attempts else None
+
+
+def trace_of(known: JobStory) -> str | None:
+    """The id of a job's trace while the job has its row (dead letters do); without the setting `tracing` None, and nobody is asked."""
+    if known.job is None or not tracing.is_on():
+        return None
+    found = queries.fetch("trace_of_job", {"job_id": known.job_id})
+    return tracing.of_job(known.job_id, *found[0]) if found else None
 
 
 def last_attempt(job_id: int, *, tenant_id: int | None = None) -> TaskExecutionHistory | None:

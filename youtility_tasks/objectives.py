@@ -20,16 +20,11 @@ class Objective:
     start_within_s: float
     """From the moment a job is due until it begins."""
     finish_within_s: float
-    """From the moment a job is due until it has ended."""
+    """From the moment a job is due until it has ended, attempts after the first included."""
     success_share: float
     """Of the jobs that end: so many, of one, succeed."""
     on_time_share: float = 0.99
     """Of the jobs: so many, of one, start and finish in time."""
-
-    @property
-    def run_within_s(self) -> float:
-        """What is left of a job's time when it begins at the last moment."""
-        return self.finish_within_s - self.start_within_s
 
 
 _OTHERS = Objective(start_within_s=300, finish_within_s=3_600, success_share=0.98)
@@ -76,7 +71,7 @@ def _changed(name: str, objective: Objective, given: object) -> Objective:
                 f"YOUTILITY_TASKS['objectives'][{name!r}][{word!r}] is {number!r}; right is {says}."
             )
     changed = replace(objective, **given)
-    if changed.run_within_s <= 0:
+    if changed.finish_within_s <= changed.start_within_s:
         raise ConfigurationError(
             f"YOUTILITY_TASKS['objectives'][{name!r}] would finish within {changed.finish_within_s:g} s and start within "
             f"{changed.start_within_s:g} s; right is finish_within_s above start_within_s."

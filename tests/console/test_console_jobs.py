@@ -358,6 +358,29 @@ def test_what_is_live_sends_a_statement_every_two_seconds_at_most(visitor, work:
     assert len(seen) >= 6, seen
 
 
+def test_a_jobs_trace_is_on_its_page_and_in_the_documents_where_tracing_is_on(
+    visitor, work: dict[str, Any], settings: Any
+) -> None:
+    mine, trace = work["mine"], "4bf92f3577b34da6a3ce929d0e0e4736"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET trace = %s WHERE id = %s",
+            [f"00-{trace}-00f067aa0ba902b7-01", mine["failed"]],
+        )
+    browser = visitor("viewer")
+    assert (
+        trace not in browser.get(f"/tasks/jobs/{mine['failed']}/").content.decode()
+    )  # nobody asks without the setting
+
+    settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "tracing": "youtility_tasks.tracing.setup.from_environment"}
+
+    assert trace in browser.get(f"/tasks/jobs/{mine['failed']}/").content.decode()
+    assert browser.get(f"/tasks/api/jobs/{mine['failed']}/").json()["job"]["trace_id"] == trace
+    waiting, ended = (browser.get(f"/tasks/api/jobs/{mine[each]}/").json()["job"] for each in ("waiting", "ended"))
+    assert re.fullmatch("[0-9a-f]{32}", waiting["trace_id"])  # of its own
+    assert ended["trace_id"] is None  # its row is gone
+
+
 def test_who_acted_on_a_job_is_told_beside_it(visitor, work: dict[str, Any]) -> None:
     browser, mine = visitor("operator"), work["mine"]
     browser.post("/tasks/acts/cancel-job/", {"job": mine["waiting"], "reason": "not wanted"})

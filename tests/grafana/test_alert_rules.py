@@ -18,6 +18,11 @@ BEGAN = 'youtility_promises_judged_total{queue="email", promise="start", within_
 LATE = 'youtility_promises_broken_total{queue="email", promise="start", within_s="60"}'
 BEATS = f'youtility_task_attempts_total{{task="{HEARTBEAT}", queue="maintenance", outcome="succeeded"}}'
 
+OLDEST = 'youtility_queue_oldest_seconds{queue="email"}'
+RUNS = 'youtility_queue_jobs{queue="email", status="doing"}'
+WENT_WELL = ENDED = 'youtility_task_attempts_total{task="mails", queue="email", outcome="succeeded"}'
+RETRIED = 'youtility_task_attempts_total{task="mails", queue="email", outcome="retry"}'
+
 Series = dict[str, str]
 Told = set[tuple[str, str]]
 
@@ -115,6 +120,34 @@ CASES: list[tuple[str, Series, str, Told, str, str]] = [
     (
         "a queue whose worker is back within its time",
         {'youtility_workers{queue="email", status="running"}': "1+0x5 0 1+0x10"}, "6m", set(), "NoWorkers", "1m",
+    ),
+    (
+        "a queue was paused and forgotten: nothing begins, and no share of late jobs tells of it",
+        {OLDEST: "0+60x30", RUNS: "0+0x30", ENDED: "5+0x30"}, "12m", {("JobsWait", "page")}, "JobsWait|StartsLate", "1m",
+    ),
+    (
+        "all slots are taken for long by jobs that run: a ticket once the oldest should have ended",
+        {OLDEST: "0+60x40", RUNS: "4+0x40", ENDED: "5+0x40"}, "30m", {("JobsWait", "ticket")}, "JobsWait", "1m",
+    ),
+    (
+        "a job waits for its lock while others go by between two looks",
+        {OLDEST: "0+30x20", RUNS: "0+0x20", ENDED: "0+3x20"}, "12m", set(), "JobsWait", "1m",
+    ),
+    (
+        "the mail server is away: attempts fail long before the first job has",
+        {RETRIED: "0+0x20 0+10x20", WENT_WELL: "0+10x20 200+0x20"}, "34m", {("AttemptsFail", "page")}, "AttemptsFail|JobsFail", "1m",
+    ),
+    (
+        "the mail server is back, which ends it though the quarter of an hour was bad",
+        {RETRIED: "0+10x14 140+0x20", WENT_WELL: "0+0x14 0+10x20"}, "21m", set(), "AttemptsFail", "1m",
+    ),
+    (
+        "a third of the attempts is tried again, as tasks do that wait for something",
+        {RETRIED: "0+10x40", WENT_WELL: "0+20x40"}, "34m", set(), "AttemptsFail", "1m",
+    ),
+    (
+        "five of five fail: too few to wake somebody",
+        {RETRIED: "0+0x20 1 2 3 4 5+0x20", WENT_WELL: "0+0x40"}, "27m", set(), "AttemptsFail", "1m",
     ),
     (
         "dead letters grow",
@@ -225,6 +258,11 @@ MUTANTS = [
     ("at the least", "min_over_time", "max_over_time", "now and then"),
     ("beside live ones", " and max by (table) (min_over_time(youtility_table_dead_rows[30m])) > 0.5 * max by (table) (youtility_table_live_rows)", "", "very many live"),
     ("for so long", "for: 2m", "for: 0m", "back within"),
+    ("nothing runs", 'and max by (queue) (youtility_queue_jobs{queue=\\"email\\", status=\\"doing\\"}) == 0 ', "", "all slots"),
+    ("nothing has ended", ' unless sum by (queue) (max without (instance, pod) (increase(youtility_task_attempts_total{queue=\\"email\\"}[5m]))) > 0', "", "between two looks"),
+    ("lately", ' and sum by (queue) (max without (instance, pod) (rate(youtility_task_attempts_total{outcome=~\\"retry|failed|timed_out|crashed|lost\\"}[5m]))) / sum by (queue) (max without (instance, pod) (rate(youtility_task_attempts_total[5m]))) > 0.5', "", "server is back"),
+    ("half of them", "> 0.5 and sum", "> 0.2 and sum", "a third"),
+    ("many", ">= 9.5", ">= 0.5", "five of five"),
 ]  # fmt: skip
 
 

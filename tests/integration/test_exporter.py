@@ -22,7 +22,7 @@ from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
 from tests.acceptance.crew import until
-from tests.integration.attempts import ended
+from tests.integration.attempts import ended, mutant
 from tests.integration.desk import execute, rows
 from tests.integration.scraping import Values, forget_connection, get, some_of_everything, value, values
 from tests.integration.sessions import aside
@@ -147,7 +147,7 @@ def promise(found: Values, name: str, within_s: str = "") -> tuple[float, float]
     return value(found, "promises_judged_total", **labels), value(found, "promises_broken_total", **labels)
 
 
-def test_a_promise_is_judged_by_what_began_late_ran_long_or_failed(scrape: Any) -> None:
+def test_a_promise_is_judged_by_what_began_late_ended_late_or_failed(scrape: Any) -> None:
     ended(5, wait_ms=60_000, run_ms=540_000)  # the last moment
     ended(2, wait_ms=66_000, run_ms=600_000)  # 10 % more
     ended(3, outcome="retry", wait_ms=1, run_ms=None)
@@ -161,11 +161,75 @@ def test_a_promise_is_judged_by_what_began_late_ran_long_or_failed(scrape: Any) 
     found = values(scrape())
 
     assert promise(found, "start", "60") == (15, 2)
-    assert promise(found, "finish", "540") == (12, 2)
+    assert promise(found, "finish", "600") == (12, 2)
     assert promise(found, "success") == (12, 5)
     assert {dict(labels)["queue"] for name, labels in found if name == "youtility_promises_judged_total"} == {
         *queues.configured()
     }
+
+
+def test_once_counting_takes_long_a_scrape_says_what_upkeep_has_counted(scrape: Any) -> None:
+    job = "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('email', 'add', '{}'), ('else', 'add', '{}')"
+    execute("TRUNCATE youtility_tasks_snapshotmark, youtility_tasks_queuesnapshot, procrastinate_jobs CASCADE")
+    execute(job)
+    execute("SELECT youtility_tasks_count_queues_v1()")
+    execute(job)
+
+    def due() -> tuple[float, float]:
+        found = values(scrape())
+        assert value(found, "queue_oldest_seconds", queue="email") > 0
+        return tuple(value(found, "queue_jobs", queue=queue, status="todo") for queue in ("email", "other"))  # type: ignore[return-value]
+
+    assert due() == (2, 2)
+    execute("UPDATE youtility_tasks_snapshotmark SET took_ms = 101")
+    assert due() == (1, 1)
+    execute("UPDATE youtility_tasks_snapshotmark SET taken_at = now() - interval '61 seconds'")
+    assert due() == (2, 2)  # nobody has counted lately
+
+
+def attempt(job_id: int, number: int, *, due_ago_s: float, ended_ago_s: float, outcome: str = "succeeded") -> None:
+    """One of several; it began 1 s before its end."""
+    execute(
+        "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at, scheduled_at,"
+        " finished_at, status, outcome, is_final, wait_ms, run_ms)"
+        " SELECT %s, 'add', 'email', 7, 5, %s, 1, now() - interval '2 hours', now() - %s * interval '1 second', now() - %s * interval '1 second',"
+        " %s, %s, %s, 1000 * (%s - %s) - 1000, 1000",
+        *(job_id, number, due_ago_s, ended_ago_s, "succeeded" if outcome == "succeeded" else "failed", outcome, outcome != "retry"),
+        *(due_ago_s, ended_ago_s),
+    )  # fmt: skip
+
+
+def retried_jobs_are_judged(scrape: Any) -> None:
+    """Late: due 700 s before its second attempt ended. In time: 500 s; and one that failed an hour ago and was given new attempts."""
+    for job_id, due_ago_s in ((1, 700), (2, 500)):
+        attempt(job_id, 1, due_ago_s=due_ago_s, ended_ago_s=due_ago_s - 5, outcome="retry")
+        attempt(job_id, 2, due_ago_s=5, ended_ago_s=0)
+    attempt(3, 1, due_ago_s=3_605, ended_ago_s=3_600, outcome="retry")
+    attempt(3, 2, due_ago_s=3_590, ended_ago_s=3_580, outcome="failed")
+    attempt(3, 1, due_ago_s=100, ended_ago_s=90, outcome="retry")
+    attempt(3, 2, due_ago_s=5, ended_ago_s=0)
+    rollup.fold()
+
+    assert promise(values(scrape()), "finish", "600") == (4, 1)
+
+
+def test_a_job_that_was_tried_again_ends_late_by_when_it_was_due_first(scrape: Any) -> None:
+    retried_jobs_are_judged(scrape)
+
+
+@pytest.mark.parametrize(
+    ("guard", "instead"),
+    [
+        ("WHEN h.attempt > 1 THEN", "WHEN h.attempt > 9 THEN"),
+        ("ORDER BY f.finished_at DESC LIMIT 1", "ORDER BY f.finished_at LIMIT 1"),
+        ("f.attempt = 1 AND", "true AND"),
+        ("CASE WHEN h.is_final AND h.status", "CASE WHEN h.status"),
+    ],
+    ids=["of the first attempt", "of this set of attempts", "of the first alone", "at the end alone"],
+)
+def test_without_a_guard_another_moment_is_taken(scrape: Any, guard: str, instead: str) -> None:
+    with mutant(guard, instead, "youtility_tasks_add_attempts_v1"), pytest.raises(AssertionError):
+        retried_jobs_are_judged(scrape)
 
 
 def test_another_promise_is_another_series(scrape: Any, settings: Any) -> None:

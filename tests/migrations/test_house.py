@@ -65,6 +65,7 @@ def test_an_index_of_the_history_is_of_every_day_also_when_its_making_was_cut_of
         "CREATE INDEX youtility_tasks_history_default_failed ON youtility_tasks_history_default (job_id)"
     )
     assert len(fresh_database.rows(without, name)) == 2
+    manage(fresh_database, "migrate", "youtility_tasks", "0045_console_indexes")  # whatever came after it
     fresh_database.rows("DELETE FROM django_migrations WHERE name = '0045_console_indexes'")
     manage(fresh_database, "migrate")
     fresh_database.rows("SELECT youtility_tasks_add_history_day_v1(current_date + 1)")

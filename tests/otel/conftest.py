@@ -11,7 +11,7 @@ import pytest
 
 from tests.acceptance.crew import Crew, Queue
 from tests.otel.mail_server import MailServer
-from tests.otel.stage import Receiver, Stage, web
+from tests.otel.stage import Receiver, Stage, development, web
 
 TRACING = "youtility_tasks.tracing.setup.from_environment"
 
@@ -37,10 +37,14 @@ def stage(cluster: Any, template: str, tmp_path_factory: pytest.TempPathFactory)
     )
     made = Stage(crew, receiver, server.keeps.mails)
     settings = {"tracing": TRACING, "attempt_watchers": ["tests.otel.reporting.watch"]}
-    webs = {**env, "DJANGO_SETTINGS_MODULE": crew.settings_module, "TEST_SETTINGS": json.dumps({"tracing": TRACING})}
+    made.webs = {
+        **env,
+        "DJANGO_SETTINGS_MODULE": crew.settings_module,
+        "TEST_SETTINGS": json.dumps({"tracing": TRACING}),
+    }
     try:
         crew.start("--json-logs", queues=("email",), max_crashes=1, **settings)
-        with web(made, webs):
+        with web(made, made.webs):
             yield made
     finally:
         crew.close()
@@ -48,3 +52,10 @@ def stage(cluster: Any, template: str, tmp_path_factory: pytest.TempPathFactory)
         receiver.server.shutdown()
         receiver.server.server_close()
         cluster.drop(name)
+
+
+@pytest.fixture
+def runserver(stage: Stage) -> Iterator[Stage]:
+    """The same stage, whose pages Django's own server shows."""
+    with development(stage) as shown:
+        yield shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -105,6 +106,8 @@ class Stage:
     crew: Crew
     receiver: Receiver
     mails: list[Any]
+    webs: dict[str, str] = field(default_factory=dict)
+    """The environment of a web process."""
     port: int = 0
     web_log: Path = field(default_factory=Path)
 
@@ -145,3 +148,27 @@ def web(stage: Stage, env: dict[str, str]) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+@contextmanager
+def development(stage: Stage) -> Iterator[Stage]:
+    """The same pages as `youtility-tasks up` serves them."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    program = [sys.executable, "-m", "django", "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"]
+    with (stage.crew.folder / "runserver").open("wb") as log:
+        process = subprocess.Popen(program, cwd=REPOSITORY, env=stage.webs, stdout=log, stderr=log)
+    try:
+        until(lambda: answers(port), why="the server answers")
+        yield Stage(stage.crew, stage.receiver, stage.mails, port=port)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True

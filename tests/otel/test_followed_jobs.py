@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.acceptance.crew import until
 from tests.otel.stage import CANARY, Span, Stage
+from youtility_tasks import tracing
 
 
 def named(spans: list[Span], name: str) -> list[Span]:
@@ -78,7 +79,16 @@ def test_a_job_that_no_trace_has_enqueued_has_one_of_its_own_for_all_its_attempt
     attempts = stage.receiver.of_job(job_id, 2)
 
     assert len({each.trace for each in attempts}) == 1 and [each.parent for each in attempts] == ["", ""]
+    ((enqueued_at,),) = stage.crew.queue.rows("SELECT enqueued_at FROM procrastinate_jobs WHERE id = %s", job_id)
+    assert tracing.of_job(job_id, None, enqueued_at.timestamp()) == attempts[0].trace  # as its page says
     assert [each.said["youtility.outcome"] for each in attempts] == ["retry", "failed"]
+
+
+def test_the_server_of_development_joins_a_request_and_its_job_too(stage: Stage, runserver: Stage) -> None:
+    job_id = runserver.get("welcome")["job"]
+
+    (first, *_) = stage.receiver.of_job(job_id)
+    until(lambda: named(stage.receiver.of_trace(first.trace), "GET welcome/"), why="the request's span")
 
 
 def test_the_worker_tells_of_an_attempt_whose_process_died(stage: Stage) -> None:

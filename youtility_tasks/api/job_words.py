@@ -94,6 +94,9 @@ class JobFacts(Given):
     done_key: str | None = None
     attempts_before: int | None = Field(None, description="Used up before somebody gave it new ones.")
     fingerprint: str | None = Field(None, description="Of a dead letter: alike for errors that are alike.")
+    trace_id: str | None = Field(
+        None, description="Of OpenTelemetry, where it is on, while the job waits or runs, or is a dead letter."
+    )
     holds: list[Key] = Field(description="The keys under which later calls are answered with this job.")
     checkpoint: Any = Field(None, description="Where its next attempt goes on; null to an operator.")
     args: dict[str, Any] | None = Field(None, description="Marked arguments are redacted; null to an operator.")

@@ -44,7 +44,7 @@ FUNCTIONS = (
     "youtility_tasks_error_place_v1",
     "youtility_tasks_error_words_v1",
     "youtility_tasks_export_present_v1",
-    "youtility_tasks_export_totals_v1",
+    "youtility_tasks_export_totals_v2",
     "youtility_tasks_few_controls_v1",
     "youtility_tasks_fingerprint_v1",
     "youtility_tasks_finish_v2",

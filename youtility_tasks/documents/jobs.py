@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Model
 
-from youtility_tasks import notes, registry
+from youtility_tasks import history, notes, registry
 from youtility_tasks.acts import Acted
 from youtility_tasks.declaration import LEAST_URGENT, Task
 from youtility_tasks.errors import Refused
@@ -61,7 +61,7 @@ def most_attempts(task_name: str) -> int | None:
 def story(known: JobStory, keys: Iterable[Held]) -> dict[str, Any]:
     """One job, in its queue or ended, without its arguments; and the keys that it holds."""
     held = [{"key": each.key, "while": each.while_, "until": instant(each.until)} for each in keys]
-    return {**_facts(known), "holds": held}
+    return {**_facts(known), "trace_id": history.trace_of(known), "holds": held}
 
 
 def _facts(known: JobStory) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _attempts(totals: list[tuple[Any, ...]]) -> Families:
     runs: dict[tuple[str, ...], Histogram] = defaultdict(Histogram)
     by_outcome: Counter[tuple[str, str]] = Counter()
     by_wait: dict[str, Histogram] = defaultdict(Histogram)
-    by_run: dict[str, Histogram] = defaultdict(Histogram)
+    took: dict[str, Histogram] = defaultdict(Histogram)
     for (
         tenant,
         queue,
@@ -119,18 +119,20 @@ def _attempts(totals: list[tuple[Any, ...]]) -> Families:
         run_sum,
         run_buckets,
         run_counts,
+        took_buckets,
+        took_counts,
     ) in totals:
         counts[(task, queue, outcome, tenant) if shows_tenants else (task, queue, outcome)] += count
         waits[task, queue].add(wait_buckets, wait_counts, wait_sum, None, None)
         runs[task, queue].add(run_buckets, run_counts, run_sum, None, None)
         by_outcome[queue, outcome] += count
         by_wait[queue].add(wait_buckets, wait_counts, wait_sum, None, None)
-        by_run[queue].add(run_buckets, run_counts, run_sum, None, None)
+        took[queue].add(took_buckets, took_counts, 0, None, None)
     labels = ["task", "queue", "outcome", *(["tenant"] if shows_tenants else [])]
     yield _counter("task_attempts", "Attempts that ended.", labels, counts)
     yield _histogram("task_wait_seconds", "From when a job was due to when an attempt began.", waits)
     yield _histogram("task_run_seconds", "From when an attempt began to when it ended.", runs)
-    yield from promises.families(by_outcome, by_wait, by_run)
+    yield from promises.families(by_outcome, by_wait, took)
 
 
 def _histogram(name: str, says: str, found: dict[tuple[str, ...], Histogram]) -> HistogramMetricFamily:

@@ -24,22 +24,22 @@ def bucket_of(within_s: float) -> int:
 
 
 def families(
-    counts: Counter[tuple[str, str]], waits: dict[str, Histogram], runs: dict[str, Histogram]
+    counts: Counter[tuple[str, str]], waits: dict[str, Histogram], took: dict[str, Histogram]
 ) -> Iterator[Metric]:
-    """Of each configured queue, from its (queue, outcome) counts and its histograms."""
+    """Of each configured queue, from its (queue, outcome) counts, and histograms of waits and of times from due to ended."""
     judged = CounterMetricFamily(
         "youtility_promises_judged",
-        "Attempts that a queue's promise speaks of: began (start), ran (finish), ended for good (success).",
+        "What a queue's promise speaks of: attempts that began (start), jobs that ended (finish), attempts that ended for good (success).",
         labels=["queue", "promise", "within_s"],
     )
     broken = CounterMetricFamily(
         "youtility_promises_broken",
-        "Those of them that began late, ran for longer than what is left then, or failed.",
+        "Those of them that began late, ended late, retries included, or failed.",
         labels=["queue", "promise", "within_s"],
     )
     for queue, promised in sorted(objectives.all_of_them().items()):
-        within = {"start": f"{promised.start_within_s:g}", "finish": f"{promised.run_within_s:g}"}
-        for promise, (all_of_them, bad) in _judge(queue, promised, counts, waits, runs).items():
+        within = {"start": f"{promised.start_within_s:g}", "finish": f"{promised.finish_within_s:g}"}
+        for promise, (all_of_them, bad) in _judge(queue, promised, counts, waits, took).items():
             # Another promise counts anew, as another series: the same one would fall or leap, which is an alert.
             judged.add_metric([queue, promise, within.get(promise, "")], all_of_them)
             broken.add_metric([queue, promise, within.get(promise, "")], bad)
@@ -52,12 +52,12 @@ def _judge(
     promised: Objective,
     counts: Counter[tuple[str, str]],
     waits: dict[str, Histogram],
-    runs: dict[str, Histogram],
+    took: dict[str, Histogram],
 ) -> dict[str, tuple[int, int]]:
     bad = sum(counts[queue, each] for each in _BROKEN)
     return {
         "start": _beyond(waits.get(queue, Histogram()), promised.start_within_s),
-        "finish": _beyond(runs.get(queue, Histogram()), promised.run_within_s),
+        "finish": _beyond(took.get(queue, Histogram()), promised.finish_within_s),
         "success": (bad + counts[queue, Outcome.SUCCEEDED], bad),
     }
 

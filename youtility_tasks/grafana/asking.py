@@ -31,8 +31,8 @@ def most(metric: str, *by: str) -> str:
 
 
 def quantile(share: float, histogram: str, *by: str) -> str:
-    """A percentile of a histogram, over five minutes."""
-    return f"histogram_quantile({share}, {rate(histogram, '5m', 'le', *by)})"
+    """A percentile of a histogram, over five minutes; nothing (not NaN, which no comparison lets through) of what has not run in them."""
+    return f"histogram_quantile({share}, {rate(histogram, '5m', 'le', *by)}) >= 0"
 
 
 def _sum(expression: str, by: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from .rules import DEAD_ROWS, NOTIFICATIONS
 
 _QUEUE = '{queue=~"$queue"}'
 _TASK = '{task=~"$task"}'
-_TENANT = '{tenant=~"$tenant"}'
+_TENANT = '{tenant!="", tenant=~"$tenant"}'
 _WAIT, _RUN = "youtility_task_wait_seconds_bucket", "youtility_task_run_seconds_bucket"
 
 
@@ -28,7 +28,7 @@ def _overview() -> Board:
         "youtility-overview",
         "Tasks: overview",
         [
-            _number("Numbers", "min(youtility_up)", says="1: the database answers the exporter."),
+            _number("Database answers", "min(youtility_up)", says="1: the database answers the exporter."),
             _number("Due now", asking.total('youtility_queue_jobs{status="todo"}')),
             _number("Running", asking.total('youtility_queue_jobs{status="doing"}')),
             _number("Dead letters", asking.total("youtility_dead_letters"), red_from=1),

@@ -30,10 +30,12 @@ LEAST = 3
 """Of fewer in the long window nobody is told: one failure of one job is all of them."""
 _HIGHEST = 0.9
 """No pace asks for more than this share to be broken, or a lenient promise could never page."""
+_VALUE = "{{ $value | humanizePercentage }}"
+"""Of the long window."""
 _SAYS = {
-    "start": ("StartsLate", "begin later than {start_within_s:g} s after they are due"),
-    "finish": ("FinishesLate", "run for longer than {run_within_s:g} s, so that {finish_within_s:g} s are over when they end"),
-    "success": ("JobsFail", "fail"),
+    "start": ("StartsLate", "began later than {start_within_s:g} s after they were due"),
+    "finish": ("FinishesLate", "ended later than {finish_within_s:g} s after they were due"),
+    "success": ("JobsFail", "failed"),
 }  # fmt: skip
 
 
@@ -52,7 +54,6 @@ def alerts(queue: str, promised: Objective) -> Iterator[Alert]:
         says = words.format(
             start_within_s=promised.start_within_s,
             finish_within_s=promised.finish_within_s,
-            run_within_s=promised.run_within_s,
         )
         for severity, paces in (("page", PAGES), ("ticket", TICKETS)):
             yield Alert(
@@ -60,7 +61,7 @@ def alerts(queue: str, promised: Objective) -> Iterator[Alert]:
                 " or ".join(f"({_burns(queue, promise, 1 - share, pace)})" for pace in paces),
                 hold="2m" if severity == "page" else "15m",
                 severity=severity,
-                summary=f"More jobs of {queue} {says} than it promises ({1 - share:.2%} of them)",
+                summary=f"{_VALUE} of the jobs of {queue} {says}, lately; promised are at most {1 - share:.2%} over 30 days",
                 page=f"queues/{queue}/",
                 labels={"queue": queue, "promise": promise},
             )

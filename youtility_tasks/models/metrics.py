@@ -115,6 +115,8 @@ class MetricsTotal(models.Model):
     run_sum_ms = models.FloatField()
     run_buckets = ArrayField(models.SmallIntegerField())
     run_counts = ArrayField(models.BigIntegerField())
+    took_buckets = ArrayField(models.SmallIntegerField(), default=list)
+    took_counts = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
         constraints = [

@@ -55,6 +55,7 @@ TEMPLATES = [
     }
 ]
 ROOT_URLCONF = "youtility_tasks.standalone.urls"
+WSGI_APPLICATION = "youtility_tasks.standalone.wsgi.application"  # also of `runserver`: it begins tracing before it makes the application
 STATIC_URL = "static/"
 
 TASKS = {

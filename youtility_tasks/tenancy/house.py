@@ -46,7 +46,7 @@ _JOB_METADATA = (
     "id", "queue_name", "task_name", "priority", "lock", "queueing_lock", "status", "scheduled_at", "attempts",
     "abort_requested", "worker_id", "tenant_id", "enqueued_at", "claim_number", "claimed_at", "failed_at", "crash_count",
     "rescue_count", "unique_key", "done_key", "noted", "parked_by", "expires_at", "step_id", "fingerprint", "attempts_before",
-    "progress",
+    "progress", "trace",
 )  # fmt: skip
 _ATTEMPT_METADATA = (
     "id", "job_id", "task_name", "queue_name", "tenant_id", "priority", "attempt", "claim_number", "worker_id", "host", "pid",
@@ -59,6 +59,7 @@ _EFFECT_METADATA = ("id", "tenant_id", "task_name", "status", "job_id", "lease_u
 _FLOW_METADATA = (
     "id", "tenant_id", "root_id", "parent_step_id", "name", "key", "template_name", "template_version", "status", "returns", "deadline_s",
     "deadline_at", "created_at", "started_at", "ended_at", "cancelled_at", "is_overdue", "noted", "open_count", "failed_count",
+    "trace",
 )  # fmt: skip
 _STEP_METADATA = (
     "id", "tenant_id", "workflow_id", "name", "kind", "status", "needs_all", "edge_count", "pending", "met", "task_name", "queue_name",
@@ -714,13 +715,14 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_keep_days_v1": (OWNER,),
     "youtility_tasks_queue_sums_v1": (OPS, EXPORTER),
     "youtility_tasks_export_totals_v1": (OPS, EXPORTER),
+    "youtility_tasks_export_totals_v2": (OPS, EXPORTER),
     "youtility_tasks_export_present_v1": (OPS, EXPORTER),
     "youtility_tasks_fold_v1": (WORKER,),
     "youtility_tasks_sum_day_v1": (WORKER,),
     "youtility_tasks_fresh_attempts_v1": (*USERS, OPS),
     "youtility_tasks_count_queues_v1": (WORKER,),
     "youtility_tasks_counted_v1": (*USERS, OPS, OWNER),
-    "youtility_tasks_glance_v1": (*USERS, OPS),
+    "youtility_tasks_glance_v1": (*USERS, OPS, OWNER),
     "youtility_tasks_fold_past_v1": (WORKER,),
     "youtility_tasks_prune_metrics_v1": (WORKER, OPS),
     "youtility_tasks_add_attempts_v1": (OWNER,),
@@ -759,6 +761,7 @@ DEFINERS = frozenset(
         "youtility_tasks_keep_tenant_v1",
         "youtility_tasks_enter_v1",
         "youtility_tasks_export_totals_v1",
+        "youtility_tasks_export_totals_v2",
         "youtility_tasks_export_present_v1",
         "youtility_tasks_fold_v1",
         "youtility_tasks_sum_day_v1",

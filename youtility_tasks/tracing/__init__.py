@@ -71,6 +71,14 @@ def carried() -> Mapping[str, str]:
     return {"trace": carrying.of_now()}
 
 
+def of_job(job_id: int, carried_along: str | None, enqueued_at: float) -> str:
+    """The id of the trace that a job's attempts belong to: what it carries, or what they begin if it carries none (`enqueued_at` in s)."""
+    from . import carrying  # with the setting alone
+
+    under = carrying.read(carried_along)
+    return f"{under.trace_id if under else carrying.trace_of_job(job_id, enqueued_at):032x}"
+
+
 @contextlib.contextmanager
 def flushing() -> Iterator[None]:
     """At the end of the block the spans that wait are sent, for a moment: the process is about to leave without a word."""

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--console", default="/tasks", metavar="URL", help="of the pages, that alerts link to: https://example.org/tasks")  # fmt: skip
         parser.add_argument("--runbooks", default="grafana/runbooks", metavar="URL", help="of the folder of the runbooks")  # fmt: skip
         parser.add_argument("--heartbeat", metavar="TASK", help="a task that runs each minute: tell when it does not")
-        parser.add_argument("--times-faster", type=words.whole(1, 600), default=1, metavar="N", help="for a rehearsal of alerts: each window, wait and limit of time is N times shorter, those of promises aside")  # fmt: skip
+        parser.add_argument("--times-faster", type=words.whole(1, 600), default=1, metavar="N", help="for a rehearsal of alerts: each window, wait and limit of time is N times shorter, those of promises aside; workers add up their attempts every 15 s at the soonest (upkeep_interval_s), so 5 is as much as one on a real house bears")  # fmt: skip
         parser.add_argument("--check", action="store_true", help="write nothing; status 1 if a file differs")
 
     def handle(self, *args: Any, **options: Any) -> None:
