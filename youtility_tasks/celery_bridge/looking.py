@@ -55,6 +55,11 @@ class Place:
 elsewhere: list[Callable[[str], Look | None]] = []
 """Asked in turn for an id that is none of ours; the side of Celery puts its result backend here."""
 
+members_elsewhere: list[Callable[[str], list[str]]] = []
+"""The same for the members of a group that was saved there."""
+behind_elsewhere: list[Callable[[str], list[str]]] = []
+"""The same for what has begun behind such a call."""
+
 
 def look(known_as: str) -> Look | None:
     """How the call of this id stands, as the current tenant may see it; None if nobody knows it."""
@@ -122,6 +127,14 @@ def of_story(known: JobStory | None, known_as: str) -> Look | None:
         args=call.args if call else [],
         kwargs=call.kwargs if call else dict(known.args) if args is None else {},
     )
+
+
+def behind(known_as: str) -> list[str]:
+    """The ids of what begins when the call of this id has succeeded."""
+    place = place_of(known_as)
+    if place is None:
+        return [each for ask in behind_elsewhere for each in ask(known_as)]
+    return neighbours(place, behind=True)
 
 
 def neighbours(place: Place, *, behind: bool) -> list[str]:

@@ -22,7 +22,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import ConfigurationError, NotOfCelery
 
-from . import extra, known
+from . import extra, joining, known
 
 TENANT, SENT = "youtility_tenant", "youtility_sent"
 """Headers of a message: the tenant's id, and when it was sent (seconds since 1970)."""
@@ -54,6 +54,7 @@ def application() -> Any:
         raise ConfigurationError(
             f"YOUTILITY_TASKS: celery_app is {named!r}, which is {found!r:.80} and no Celery application."
         )
+    joining.settle()
     return found
 
 

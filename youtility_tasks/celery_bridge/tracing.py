@@ -219,19 +219,26 @@ def _place(said: str | None, flow: int | None) -> str | None:
     return f"{flow}{said}" if said and said.startswith(":") else said
 
 
-def takes_whole_failure(task: Task) -> bool:
-    """Whether an errback takes (request, exc, traceback), and not the id of the task that failed alone."""
-    kinds = [each.kind for each in task.signature_of_run.parameters.values()]
-    return Parameter.VAR_POSITIONAL in kinds or sum(each in _BY_POSITION for each in kinds) > 1
+def takes_whole_failure(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> bool:
+    """Whether an errback takes (request, exc, traceback), and not the id of the task that failed alone: by what its signature leaves open."""
+    try:
+        bound = task.signature_of_run.bind_partial(*args, **(kwargs or {})).arguments
+    except TypeError:
+        bound = {}
+    parameters = task.signature_of_run.parameters.values()
+    is_open = sum(each.kind in _BY_POSITION and each.name not in bound for each in parameters)
+    return is_open > 1 or any(each.kind is Parameter.VAR_POSITIONAL for each in parameters)
 
 
 def _of_failure(task: Task, call: Call) -> list[Any]:
     """The arguments of an errback."""
-    whose, named = _place(call.failed[0], _flow()), call.failed[1]
-    if not takes_whole_failure(task):
+    failed, flow, said = call.failed, _flow(), call.failure
+    error = raised(str(_place(failed[0], flow)), failed[1], said.get("class", ""), said.get("message", ""))
+    # Of a chord it is the body that has not come to run, as in Celery; the error says which member it is for.
+    step, named = call.headers.get("errors_of") or failed
+    whose = _place(step, flow)
+    if not takes_whole_failure(task, call.args, call.kwargs):
         return [whose, *call.args]
-    said = call.failure
-    error = raised(str(whose), named, said.get("class", ""), said.get("message", ""))
     return [Request(id=whose, task=named, called_directly=False), error, said.get("traceback", ""), *call.args]
 
 

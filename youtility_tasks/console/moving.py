@@ -31,7 +31,7 @@ def move(visit: Visit) -> Shown:
     if is_short:
         listed = [each for each in listed if each["route"]["version"]]
     context = {
-        "tasks": listed, "celery": found.celery, "unregistered": found.unregistered, "moving": found.moving,
+        "tasks": listed, "celery": found.celery, "unregistered": found.unregistered, "moving": found.moving, "theirs_alone": found.theirs_alone,
         "search": search, "is_short": is_short, "least": parity.LEAST,
     }  # fmt: skip
     return Shown("move.html", "Move", context)

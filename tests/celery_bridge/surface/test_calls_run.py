@@ -86,7 +86,7 @@ def test_the_options_of_a_call_mean_what_they_mean_in_celery(app: Any) -> None:
     later = timezone.now() + dt.timedelta(hours=1)
     by_eta = job(app.add.apply_async((1, 2), eta=later, expires=later, queue="email", priority=0, retry=False).id)
     by_countdown = job(app.add.apply_async((1, 2), countdown=3600).id)
-    naive = job(app.add.apply_async((1, 2), eta=timezone.make_naive(later)).id)
+    naive = job(app.add.apply_async((1, 2), eta=later.replace(tzinfo=None)).id)
 
     assert (by_eta.scheduled_at, by_eta.expires_at, by_eta.queue_name, by_eta.priority) == (later, later, "email", 10)
     assert abs((by_countdown.scheduled_at - later).total_seconds()) < 60
