@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .results import AsyncResult, EagerResult, allow_join_result
     from .signatures import Signature, maybe_signature, signature, subtask
     from .task import Task, current_task
+    from .utils import uuid
 
 __all__ = [
     "AsyncResult",
@@ -42,6 +43,7 @@ __all__ = [
     "signature",
     "states",
     "subtask",
+    "uuid",
     "xmap",
     "xstarmap",
 ]
@@ -67,6 +69,7 @@ _HOME = {
     "shared_task": "app",
     "signature": "canvas",
     "subtask": "canvas",
+    "uuid": "utils",
     "xmap": "canvas",
     "xstarmap": "canvas",
 }

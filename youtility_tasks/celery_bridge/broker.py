@@ -84,6 +84,8 @@ class Message:
     """Of one that a worker holds."""
     headers: dict[str, Any] = field(default_factory=dict)
     """The application's own."""
+    queue: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +224,14 @@ def read(raw: str, tag: str = "") -> Message | None:
             return None
         args, kwargs, embed = json.loads(body)
         follows = any(embed.get(each) for each in ("callbacks", "errbacks", "chain", "chord"))
-        said = headers.get(old_side.TENANT)
+        said, properties = headers.get(old_side.TENANT), message.get("properties") or {}
         return Message(
             celery_id=str(headers["id"]), task_name=str(headers["task"]), args=list(args), kwargs=dict(kwargs),
             tenant_id=said if isinstance(said, int) and said > 0 else 0, retries=int(headers.get("retries") or 0),
             eta=_instant(headers.get("eta")), expires=_instant(headers.get("expires")),
             is_canvas=follows or bool(headers.get("group")), raw=raw, tag=tag,
             headers={name: each for name, each in headers.items() if name not in _OF_CELERY and not name.startswith("youtility_")},
+            queue=str((properties.get("delivery_info") or {}).get("routing_key") or ""), priority=int(properties.get("priority") or 0),
         )  # fmt: skip
     except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):
         return None

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +15,7 @@ from django.apps import apps
 
 from . import extra
 
+logger = logging.getLogger(__name__)
 _joined: list[tuple[Any, list[str] | None]] = []
 _seen: list[int] = [0]
 """How many tasks were declared when they were given last."""
@@ -31,6 +34,23 @@ def register(app: Any, names: Iterable[str] | None = None) -> list[str]:
     _seen[0] = 0
     signals.import_modules.connect(_loaded, sender=app, weak=False, dispatch_uid="youtility_tasks.joining")
     return settle() if apps.ready else []
+
+
+def load_all() -> None:
+    """Import what a worker of these applications imports (`include`, `imports`, modules of other names), so that whoever means all tasks knows them."""
+    before = os.environ.get("CELERY_SKIP_CHECKS")
+    os.environ["CELERY_SKIP_CHECKS"] = "1"  # Django's own, which this process has made
+    try:
+        for app, _ in _joined:
+            try:
+                app.loader.import_default_modules()
+            except Exception:  # a module that cannot be loaded must not be in the way of a rollback
+                logger.warning("not all modules of the Celery application could be loaded", exc_info=True)
+    finally:
+        if before is None:
+            del os.environ["CELERY_SKIP_CHECKS"]
+        else:
+            os.environ["CELERY_SKIP_CHECKS"] = before
 
 
 def settle() -> list[str]:

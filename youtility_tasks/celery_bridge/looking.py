@@ -175,9 +175,15 @@ def _is_bare(kwargs: dict[str, Any]) -> bool:
 
 def _failure(known: JobStory, known_as: str, state: str) -> NoResult | None:
     """Why there is no result and will be none; None for a job that ended well, or has not ended."""
+    last = known.attempts[-1] if known.attempts else None
+    kept = last.result if last is not None else None
+    if known.status is JobStatus.SUCCEEDED and isinstance(kept, dict) and kept.keys() == {"_dropped"}:
+        return NoResult(
+            f"Job {known_as} ({known.task_name}) ended well, and {kept['_dropped']}. Let it store that and return its id, or raise "
+            "YOUTILITY_TASKS['max_result_bytes']."
+        )
     if known.status in (JobStatus.TODO, JobStatus.DOING, JobStatus.SUCCEEDED):
         return None
-    last = known.attempts[-1] if known.attempts else None
     said = last.error_message if last else ""
     if known.status is JobStatus.FAILED:
         return tracing.raised(known_as, known.task_name, last.error_class if last else "", said)

@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from youtility_tasks import audit, failpoints, history, membership, queries, registry, tenants
 from youtility_tasks.conf import settings
+from youtility_tasks.declaration import Task
 from youtility_tasks.errors import EnqueueError
 from youtility_tasks.models import BridgeCall, BridgeMove, Job, Tenant
 from youtility_tasks.secrets import sealing
@@ -31,7 +32,7 @@ from youtility_tasks.status import JobStatus
 from youtility_tasks.tenancy import roles
 
 from . import broker as brokers
-from . import claims, here, in_celery, known, messages, old_side
+from . import claims, config, here, in_celery, known, messages, old_side
 from .alone import alone
 from .broker import Broker, Message
 
@@ -190,7 +191,9 @@ def _written(message: Message, done: Moved) -> str | None:
     task = registry.get(message.task_name)
     said: dict[str, Any] = {"task_id": message.celery_id, "eta": message.eta, "expires": message.expires}
     if known.of(task) is not None:
-        said["headers"] = message.headers
+        is_elsewhere = message.queue != (config.conf["task_default_queue"] or "celery")
+        said |= {"headers": message.headers, "queue": message.queue if is_elsewhere else None}
+        said["priority"] = min(message.priority, 9) or None  # Celery writes 0 where nobody says anything
     try:
         with tenants.whose(message.tenant_id), transaction.atomic(using=settings().database):
             row = claims.hold_for_move(message.celery_id, task.name, message.tenant_id)
@@ -306,11 +309,19 @@ def _write_message(broker: Broker, job: Job, done: Moved) -> None:
         eta=_utc(job.scheduled_at),
         expires=_utc(job.expires_at),
         headers=(kwargs.get("$celery") or {}).get("headers") or {},
+        queue=(kwargs.get("$celery") or {}).get("queue"),
+        priority=_urgency_said(task, job),
     )
     BridgeMove.objects.using(database).create(
         tenant_id=job.tenant_id, task_name=task.name, celery_id=celery_id, queue_name=key, message=raw
     )
     done.moved[task.name] += 1
+
+
+def _urgency_said(task: Task, job: Job) -> int | None:
+    """Celery's priority of a call that has been given one; None: the task's. A job's column is 11 less ours, and ours is Celery's and 1."""
+    ours = 11 - job.priority
+    return ours - 1 if known.of(task) is not None and ours != task.priority else None
 
 
 def _utc(instant: datetime | None) -> str | None:

@@ -71,7 +71,7 @@ class Signal:
 
     def _heard(self, receiver: Receiver, sender: Any) -> tuple[Receiver, Any]:
         """What is connected to Celery's signal, and for whom. A task is known by its name: in Celery's workers another object has it."""
-        if not type(sender).__module__.startswith(__package__):
+        if not any(each.__module__.startswith(__package__) for each in type(sender).__mro__):
             return receiver, sender
         whose = sender  # its name is asked for when there is one: it may be declared later
 

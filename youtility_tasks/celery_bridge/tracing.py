@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -10,9 +11,10 @@ from dataclasses import dataclass, replace
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-from youtility_tasks import running
+from youtility_tasks import payload, running
+from youtility_tasks.conf import settings
 from youtility_tasks.context import TaskContext
-from youtility_tasks.errors import AbortRequested, BadInput, Expired, JobFailed, TryAgain
+from youtility_tasks.errors import AbortRequested, BadInput, Expired, JobFailed, NotJson, TryAgain
 from youtility_tasks.workers.run import Assignment
 
 from . import exceptions, known, plain, request, retrying, saying, signals, states
@@ -88,7 +90,22 @@ def run(task: Task, context: TaskContext, args: Sequence[Any], kwargs: Mapping[s
     if now.retries:
         _changed_by_retry(now)
     kept = attempt(task, now)
-    return None if now.ignore_result and not call.headers.get("step") else plain.packed(kept)
+    return None if now.ignore_result and not call.headers.get("step") else _fit(task, kept, call)
+
+
+def _fit(task: Task, returned: Any, call: Call) -> Any:
+    """What the history keeps. As in Celery, a result that is no JSON is the task's failure; and so is one of a canvas that would be cut short
+    before another task takes it. Raises NotJson, TooLarge, TooDeep."""
+    packed, limits, what = plain.packed(returned), settings(), f"What {task.name!r} returned"
+    if call.headers.get("step"):
+        payload.check(what, packed, max_bytes=limits.max_result_bytes, max_depth=limits.max_args_depth, root="result")
+        return packed
+    try:
+        json.dumps(packed)
+    except (TypeError, ValueError, RecursionError) as error:
+        payload.check(what, packed, max_bytes=sys.maxsize, max_depth=limits.max_args_depth, root="result")
+        raise NotJson(f"{what}: {error}") from error
+    return packed
 
 
 def attempt(task: Task, now: Request) -> Any:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import psycopg
 import pytest
 from celery import Celery, chain
+from django.core.management import call_command
 from django.db import connections, transaction
 from django.utils import timezone
 
 from tests.celery_bridge.programs import Redis
-from youtility_tasks import Task, errors, failpoints, queries, tenant
-from youtility_tasks.celery_bridge import adopt, broker, claims, moving, routes
+from youtility_tasks import Task, errors, failpoints, queries, registry, tenant
+from youtility_tasks.celery_bridge import adopt, broker, claims, known, moving, routes, shared_task
 from youtility_tasks.celery_bridge.moving import Moved
 from youtility_tasks.celery_bridge.sources import Tenants
 from youtility_tasks.models import BridgeCall, BridgeMove, Job, TaskAuditLog, TaskExecutionHistory
@@ -92,6 +94,26 @@ def test_what_waits_here_becomes_messages_and_its_jobs_say_so(
     assert not [key for key in redis_server.client().keys("youtility_tasks:*")]
     ended = TaskExecutionHistory.objects.filter(outcome="cancelled")
     assert {each.error_message for each in ended} == {"moved to Celery"}
+
+
+def test_a_call_keeps_the_queue_and_the_priority_that_it_was_given(
+    in_celery: None, celery_app: Celery, redis_server: Redis, settings: Any
+) -> None:
+    settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "celery_queues": {"mail": "email"}}
+    bridged = shared_task(name="bridge_given")(lambda number: number)
+    routes.change(["bridge_given"], "celery")
+    try:
+        with tenant(7):
+            bridged.apply_async((1,), queue="mail", priority=6)
+        for _ in range(2):
+            assert moving.to_postgres(["bridge_given"]).count == 1
+            job = Job.objects.get(status="todo")
+            assert (job.queue_name, job.priority) == ("email", 11 - 7)
+            assert moving.to_celery(["bridge_given"]).count == 1
+            assert redis_server.client().llen("mail\x06\x166") == 1
+    finally:
+        registry.forget("bridge_given")
+        known.tasks.pop("bridge_given")
 
 
 def test_there_and_back_again_a_call_keeps_its_id(here: None, redis_server: Redis, books_task: Task) -> None:
@@ -290,6 +312,20 @@ def test_where_keys_have_a_prefix_messages_move_there_and_back(
     client = redis_server.client()
     assert (client.llen("shop:celery"), numbers_here()) == (1, [])
     assert {key for key in client.keys("*") if not key.startswith(b"shop:")} == set()
+
+
+def test_a_rollback_of_all_that_was_killed_is_ended_by_the_same_command(
+    here: None, books_task: Task, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The routes lead to Celery by then, and yet there is something to do."""
+    routes.change(NAMES, "postgres")
+    call(books_task, 1, 2)
+    interrupted("bridge_cancelled", lambda _: call_command("celery_bridge", "rollback", "--all", "--move"), monkeypatch)
+    assert (routes.find("bridge_books").side, numbers_there(redis_server)) == ("celery", [])
+
+    call_command("celery_bridge", "rollback", "--all", "--move", stdout=StringIO())
+
+    assert (numbers_here(), numbers_there(redis_server)) == ([], [1, 2])
 
 
 # -- beside an adoption

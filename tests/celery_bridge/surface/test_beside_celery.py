@@ -24,6 +24,7 @@ app = Celery("proj")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.task_routes = {"shop.*": {"queue": "left"}, "shop.tasks.sell": {"queue": "right"}}
 app.autodiscover_tasks()
+app.autodiscover_tasks(related_name="jobs")
 register(app)
 """,
     "proj/settings.py": """
@@ -35,6 +36,19 @@ YOUTILITY_TASKS = {"celery_bridge_default": "celery", "celery_queues": {"left": 
 INSTALLED_APPS = [*INSTALLED_APPS, "shop"]
 """,
     "shop/__init__.py": "",
+    "shop/jobs.py": """
+from youtility_tasks.celery_bridge import shared_task
+
+
+@shared_task
+def cut(n):
+    return n
+
+
+@shared_task(name="called otherwise")
+def other(n):
+    return n
+""",
     "shop/tasks.py": """
 from youtility_tasks import task
 from youtility_tasks.celery_bridge import Task, current_task, shared_task
@@ -112,10 +126,11 @@ from datetime import datetime
 from celery import group
 from proj.celery import app
 from youtility_tasks import registry
-from youtility_tasks.celery_bridge import current_app, options
+from youtility_tasks.celery_bridge import current_app, joining, options
 from shop import tasks
 current_app.register_task(tasks.Counts())
-app.loader.import_default_modules()
+by_path = [registry.find("shop.jobs.cut") is None, registry.resolve("shop.jobs.cut").name]
+joining.load_all()
 price, sell = app.tasks["shop.tasks.price"], app.tasks["shop.tasks.sell"]
 failed = app.tasks["shop.tasks.fails"].apply(link_error=app.signature("shop.tasks.told"))
 known = registry.registered()
@@ -126,6 +141,7 @@ print(json.dumps({
     "ours": ["ours" in app.tasks, app.tasks["ours"].acks_late], "fenced": [price.is_fenced, app.tasks["ours"].is_fenced],
     "queues": [known[each].queue_name for each in ("shop.tasks.price", "shop.tasks.sell")],
     "began": tasks.began == [[failed.id, failed.id]],
+    "by path": by_path, "all": "shop.jobs.cut" in app.tasks,
     "told": tasks.heard == [[failed.id, "as asked"]], "counts": app.tasks["shop.counts"].apply((1,)).get(), "map": app.tasks["celery.map"].__module__,
     "due": options.of_call(known["shop.tasks.sell"], {"eta": datetime(2030, 1, 1, 9)}, as_step=False).task.run_after.isoformat(),
 }))
@@ -166,6 +182,10 @@ def test_the_applications_own_base_is_there_in_celerys_workers(seen: dict[str, A
 def test_an_errback_and_a_task_of_a_class_are_called_there_as_they_are_written(seen: dict[str, Any]) -> None:
     assert (seen["told"], seen["counts"]) == (True, 2)
     assert seen["map"] == "celery.app.builtins"  # what Celery has itself stays its own
+
+
+def test_tasks_of_modules_with_other_names_are_found_by_their_path(seen: dict[str, Any]) -> None:
+    assert (seen["by path"], seen["all"]) == ([True, "shop.jobs.cut"], True)
 
 
 def test_receivers_of_one_task_and_the_current_task_are_known_there(seen: dict[str, Any]) -> None:

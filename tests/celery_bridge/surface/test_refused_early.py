@@ -14,19 +14,19 @@ from youtility_tasks.celery_bridge.config import conf, queue_for
 pytestmark = pytest.mark.django_db
 
 
-def _replaces(self: Any, n: int) -> Any:
+def replaces(self: Any, n: int) -> Any:
     return self.replace(shared_task.s(n)) if n else "text".replace("t", "x")
 
 
-def _asks_inside(self: Any) -> Any:
+def asks_inside(self: Any) -> Any:
     return [self.backend for _ in range(1)] or (lambda: self.backend)()
 
 
 @pytest.mark.parametrize(
     ("body", "options", "way_out"),
     [
-        (_replaces, {"bind": True}, "chain"),
-        (_asks_inside, {"bind": True}, "history.story"),
+        (replaces, {"bind": True}, "chain"),
+        (asks_inside, {"bind": True}, "history.story"),
         (print, {"base": type("Slow", (Task,), {"rate_limit": "1/m"})}, "manage_task_queue limits"),
         (print, {"base": type("Pickled", (Task,), {"serializer": "pickle"})}, "JSON"),
         (print, {"base": type("Theirs", (), {})}, "celery_bridge import Task"),
