@@ -145,7 +145,7 @@ def resolve(task_name: str) -> Task | None:
         return known
     try:
         plain = _plain(task_name)
-        return None if plain is None else adopt(plain)
+        return _registry.get(task_name) if plain is None else adopt(plain)  # its module may have declared one of ours
     except Exception:  # whatever a module does while it is loaded must not end the worker that looks for a name
         logger.warning("no task could be loaded task=%s", task_name, exc_info=True)
         return None

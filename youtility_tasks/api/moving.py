@@ -65,6 +65,7 @@ class Celery(Given):
     is_there: bool
     why: str
     unregistered: dict[str, int]
+    theirs_alone: list[str] = Field(description="Tasks that Celery has and we have not.")
     moving: int
 
 

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .app import Celery, current_app, get_task_logger, shared_task
     from .canvas import chain, chord, chunks, group, xmap, xstarmap
     from .groups import GroupResult, ResultSet
-    from .in_celery import register
+    from .joining import register
     from .results import AsyncResult, EagerResult, allow_join_result
     from .signatures import Signature, maybe_signature, signature, subtask
     from .task import Task, current_task
+    from .utils import uuid
 
 __all__ = [
     "AsyncResult",
@@ -42,6 +43,7 @@ __all__ = [
     "signature",
     "states",
     "subtask",
+    "uuid",
     "xmap",
     "xstarmap",
 ]
@@ -63,10 +65,11 @@ _HOME = {
     "get_task_logger": "app",
     "group": "canvas",
     "maybe_signature": "canvas",
-    "register": "in_celery",
+    "register": "joining",
     "shared_task": "app",
     "signature": "canvas",
     "subtask": "canvas",
+    "uuid": "utils",
     "xmap": "canvas",
     "xstarmap": "canvas",
 }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dis
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from youtility_tasks.errors import NotOfCelery, did_you_mean
 
@@ -80,6 +83,12 @@ OF_BRIDGED: Mapping[str, str] = {
 }
 """Attributes of a task of Celery's form."""
 
+REPLACED: Mapping[str, str] = {
+    "replace": "start the other canvas and return its id, or write the whole one before: `chain(this.s(), that.s())`",
+    "add_to_chord": "let one task return the list and another one start the group of it",
+}
+"""Methods of a task of Celery's form that change the canvas it is in."""
+
 DECLARED: Mapping[str, str] = {
     "rate_limit": "set it at run time, for all workers together: `manage_task_queue limits`",
     "exchange": "name a queue: `queue=`",
@@ -124,3 +133,39 @@ def refuse_option(task_name: str, name: str, known: Iterable[str]) -> NotOfCeler
 def refuse_attribute(whose: str, name: str, absent: Mapping[str, str]) -> NotOfCelery | None:
     """The error for an attribute that only Celery has; None for a name that means nothing there, either."""
     return None if name not in absent else NotOfCelery(f"{whose} has no {name!r} here; instead, {absent[name]}.")
+
+
+def refuse_replaced(task_name: str, name: str) -> NotOfCelery:
+    """The error for a body that would change the canvas it is in."""
+    return NotOfCelery(f"Task {task_name!r}: self.{name} cannot be had here; instead, {REPLACED[name]}.")
+
+
+def refuse_in_body(task_name: str, function: Callable[..., Any], *, is_bound: bool) -> None:
+    """Raise NotOfCelery for a body that asks its `self` for what a task has not: told as its module is imported, and not at three in the morning."""
+    code = getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
+    if code is None or not is_bound or not code.co_argcount:
+        return
+    for name in _asked_of(code, code.co_varnames[0]):
+        way_out = REPLACED.get(name) or OF_BRIDGED.get(name)
+        if way_out:
+            raise NotOfCelery(
+                f"Task {task_name!r} asks for self.{name}, which cannot be had here; instead, {way_out}. Or leave this one task to Celery "
+                "until it is written anew: `from celery import shared_task as celerys`, and `@celerys`."
+            )
+
+
+def _asked_of(code: Any, own: str) -> Iterator[str]:
+    """The names of attributes that code asks of a variable, in functions within it, too."""
+    before: Any = None
+    for each in dis.get_instructions(code):
+        loaded = getattr(before, "argval", None)
+        is_own = own in (loaded[-1:] if isinstance(loaded, tuple) else (loaded,))
+        if is_own and before.opname.startswith(("LOAD_FAST", "LOAD_DEREF")) and each.opname in _OF_AN_OBJECT:
+            yield str(each.argval)
+        before = each
+    for inner in code.co_consts:
+        if own in getattr(inner, "co_freevars", ()):
+            yield from _asked_of(inner, own)
+
+
+_OF_AN_OBJECT = ("LOAD_ATTR", "LOAD_METHOD")

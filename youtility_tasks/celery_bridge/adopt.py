@@ -23,7 +23,8 @@ from youtility_tasks.models import BridgeCall
 from youtility_tasks.schedules.firing import tenant_of
 from youtility_tasks.tenancy import roles
 
-from . import here, known, messages, options, plain, positions, sources
+from . import here, known, messages, moving, options, plain, positions, sources
+from .alone import alone
 from .messages import Message
 from .redis_side import Broker, Consumers, QueueConsumed
 from .request import HEADERS
@@ -88,13 +89,17 @@ def adopt(
 
     Raises QueueConsumed while a living worker consumes one of them: it holds messages in its memory, which would run there as well.
     """
-    with contextlib.closing(Broker(app)) as broker:
+    with contextlib.ExitStack() as until:
+        broker = until.enter_context(contextlib.closing(Broker(app)))
+        if not dry_run:
+            until.enter_context(alone())
         chosen = list(queues) if queues is not None else broker.queues()
         done = Adopted(chosen, broker.consumers(chosen))
         if not dry_run:
             _refuse_consumed(chosen, done.consumers, set(ignore_clients))
         work = _Work(broker, tenants, None if tasks is None else _names(tasks), done, dry_run=dry_run)
         if not dry_run:
+            moving.settle(app)
             work.resume()
         for queue in chosen:
             for key in broker.layout.lists(queue):

@@ -54,6 +54,8 @@ class Celery:
     ) -> None:  # fmt: skip
         self.main = main or "__main__"
         self.conf = config.conf
+        if main is not None:
+            self.conf.is_whole = True
         self.on_after_configure, self.on_after_finalize = _Once("on_after_configure"), _Once("on_after_finalize")
         self._task_class = task_cls
         self.conf.update({key: value for key, value in settings.items() if key in config.DEFAULTS})

@@ -214,9 +214,12 @@ def _translated(said: _Said, app: Any, tenants: Tenants, now: datetime) -> Entry
             f"its args are {said.args!r:.80} and kwargs {said.kwargs!r:.80}; right are a list and an object"
         )
     args, kwargs = positions.by_name(task, list(said.args), dict(said.kwargs))
+    bridged = known.of(task)
+    if bridged is not None:
+        bridged.checked(args, kwargs)
     headers = options.get("headers") or {}
     lost = sorted(set(headers) - {TENANT_HEADER, "periodic_task_name"})
-    if lost and known.of(task) is not None:
+    if lost and bridged is not None:
         kwargs = {**kwargs, HEADERS: {"headers": {name: headers[name] for name in lost}}}
     elif lost:
         raise WrongSchedule(
@@ -235,6 +238,13 @@ def _translated(said: _Said, app: Any, tenants: Tenants, now: datetime) -> Entry
     over = "its `expires` is past" if words["until"] is not None and words["until"] <= now else ""
     if said.has_run and said.entry.once:
         over = "it was to run once, and has"
+    elif (
+        not entry.is_enabled
+        and isinstance(words.get("at"), datetime)
+        and words.get("every_s") is None
+        and words["at"] <= now
+    ):
+        over = "it is disabled, and its time has passed"
     return replace(
         entry,
         task_name=task.name,

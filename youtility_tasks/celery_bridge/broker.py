@@ -9,24 +9,25 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from youtility_tasks.errors import BrokerAway
 
 from . import old_side
+from .messages import Layout, unwrapped
+from .messages import Message as Adoptable
+from .redis_side import queues_of
 
 MOVING = "youtility_tasks:moving"
 """The list of messages that were taken and have no job yet: each with the list it came from."""
 _SENT = "youtility_tasks:sent:"
-_SEPARATOR = "\x06\x16"
 _A_LOOK = 1_000
-MOST_LOOKED_AT = 20_000
-"""Messages of one list that are counted; of a longer one the rest is told as a number."""
 
 _OF_CELERY = frozenset(
     {
@@ -83,6 +84,8 @@ class Message:
     """Of one that a worker holds."""
     headers: dict[str, Any] = field(default_factory=dict)
     """The application's own."""
+    queue: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,55 +100,75 @@ class Waiting:
 class Broker:
     """The lists and the hash, through the application's own connection."""
 
-    def __init__(self, app: Any, channel: Any) -> None:
-        self.app, self._channel, self.redis = app, channel, channel.client
+    def __init__(self, app: Any, connection: Any) -> None:
+        import redis
+
+        self.app, self.layout = app, Layout.of(connection.transport_options or {})
+        # Not kombu's client, which adds its prefix to some commands and not to others.
+        self.redis: Any = redis.Redis(connection_pool=connection.default_channel.pool)
+        self._moving, self._sent = self.layout.prefix + MOVING, self.layout.prefix + _SENT
 
     def lists(self) -> list[str]:
         """Every list that may hold messages: those of the application's queues, and of all that anybody has bound, by priority."""
-        names = {str(name) for name in self.app.amqp.queues} | {self.app.conf.task_default_queue}
-        for key in self.redis.keys("_kombu.binding.*"):
-            if not any(word in text(key) for word in ("pidbox", "celeryev")):
-                names |= {text(each).split(_SEPARATOR)[-1] for each in self.redis.smembers(key)}
-        return [self._channel._q_for_pri(name, step) for name in sorted(names) for step in self._channel.priority_steps]
+        return [key for name in queues_of(self.app, self.redis, self.layout) for key in self.layout.lists(name)]
 
-    def waiting(self) -> dict[str, Waiting]:
-        """How many calls of each task wait in lists, and how many workers hold."""
+    def waiting(self, *, most: int | None = None) -> dict[str, Waiting]:
+        """How many calls of each task wait in lists, and how many workers hold. Of a list longer than `most` so many are looked at, those
+        that are taken next, and the rest is taken to be like them."""
         queued: Counter[str] = Counter()
         for key in self.lists():
-            for start in range(0, MOST_LOOKED_AT, _A_LOOK):
-                found = self.redis.lrange(key, start, start + _A_LOOK - 1)
+            length = 0 if most is None else self.redis.llen(key)
+            if most is not None and length > most:
+                looked = Counter(_task_of(text(each)) for each in self.redis.lrange(key, -most, -1))
+                queued.update({name: round(n * length / most) for name, n in looked.items()})
+                continue
+            # From the end that is taken next, by numbers from there: what is sent meanwhile moves nothing that was not looked at yet.
+            for start in itertools.count(0, _A_LOOK):
+                found = self.redis.lrange(key, -(start + _A_LOOK), -(start + 1))
                 queued.update(_task_of(text(each)) for each in found)
                 if len(found) < _A_LOOK:
                     break
         held: Counter[str] = Counter(_task_of(raw) for _, raw in self._held())
-        moving = Counter(_task_of(text(each).partition("\n")[2]) for each in self.redis.lrange(MOVING, 0, -1))
+        moving = Counter(_task_of(text(each).partition("\n")[2]) for each in self.redis.lrange(self._moving, 0, -1))
         return {name: Waiting(queued[name] + moving[name], held[name]) for name in {*queued, *held, *moving} if name}
 
     def take(self, task_names: Collection[str]) -> int:
         """Take all that waits of these tasks into MOVING; how many."""
         names = sorted(task_names)
-        return sum(int(self.redis.eval(_TAKE, 2, key, MOVING, *names)) for key in self.lists())
+        return sum(int(self.redis.eval(_TAKE, 2, key, self._moving, *names)) for key in self.lists())
 
     def taken(self) -> list[bytes]:
         """What is in MOVING, oldest first."""
-        return list(self.redis.lrange(MOVING, 0, -1))
+        return list(self.redis.lrange(self._moving, 0, -1))
 
     def settle(self, item: bytes) -> None:
         """It has its job: forget it."""
-        self.redis.lrem(MOVING, 1, item)
+        self.redis.lrem(self._moving, 1, item)
 
     def put_back(self, item: bytes) -> None:
         """Back to the front of its list, unless somebody has."""
         key, _, raw = item.partition(b"\n")
-        self.redis.eval(_PUT_BACK, 2, MOVING, key, item, raw)
+        self.redis.eval(_PUT_BACK, 2, self._moving, key, item, raw)
+
+    def adopting(self) -> list[str]:
+        """The lists of what an adoption holds that was killed."""
+        return [text(key) for key in self.redis.scan_iter(match=f"{self.layout.holding('')}*", count=_A_LOOK)]
+
+    def give_back(self, holding: str, raw: bytes, message: Adoptable) -> None:
+        """What it held goes back to the front of its list, unless somebody has brought it there."""
+        source, plain = holding.removeprefix(self.layout.holding("")), raw
+        key = self.layout.prefix + source
+        if source == self.layout.unacked:
+            key, plain = self.layout.list_of(message.queue, message.priority), unwrapped(raw)
+        self.redis.eval(_PUT_BACK, 2, holding, key, raw, plain)
 
     def send_once(self, number: int, key: str, raw: str) -> None:
         """Append a message to a list; a second time with the same number nothing is done, until `forget`."""
-        self.redis.eval(_SEND_ONCE, 2, f"{_SENT}{number}", key, raw)
+        self.redis.eval(_SEND_ONCE, 2, f"{self._sent}{number}", key, raw)
 
     def forget(self, number: int) -> None:
         """Nobody will send that number again."""
-        self.redis.delete(f"{_SENT}{number}")
+        self.redis.delete(f"{self._sent}{number}")
 
     def held(self) -> list[Message]:
         """What workers hold, as far as it can be read."""
@@ -154,25 +177,25 @@ class Broker:
 
     def drop_held(self, tag: str) -> None:
         """It will not be delivered again if its worker dies."""
-        self.redis.eval(_DROP_HELD, 2, self._channel.unacked_key, self._channel.unacked_index_key, tag)
+        self.redis.eval(_DROP_HELD, 2, self.layout.unacked_key, self.layout.unacked_index_key, tag)
 
     def list_of(self, queue_name: str, priority: int) -> str:
         """The list of a queue for a priority."""
-        return str(self._channel._q_for_pri(queue_name, priority))
+        return self.layout.list_of(queue_name, priority)
 
     def _held(self) -> Iterator[tuple[str, str]]:
-        for tag, value in self.redis.hscan_iter(self._channel.unacked_key, count=_A_LOOK):
+        for tag, value in self.redis.hscan_iter(self.layout.unacked_key, count=_A_LOOK):
             with contextlib.suppress(ValueError, LookupError, TypeError):
                 yield text(tag), json.dumps(json.loads(text(value))[0])
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[Broker]:
-    """The broker of the real application. Raises BrokerAway."""
+def opened(app: Any = None) -> Iterator[Broker]:
+    """The broker of this application, else of the project's. Raises BrokerAway."""
     import redis
     from kombu.exceptions import OperationalError
 
-    app = old_side.application()
+    app = old_side.application() if app is None else app
     connection = app.connection_for_write()
     try:
         if connection.transport.driver_type != "redis":
@@ -181,7 +204,7 @@ def opened() -> Iterator[Broker]:
                 "them end where they are: `celery_bridge route ... --drain`."
             )
         connection.ensure_connection(max_retries=1, timeout=5)
-        yield Broker(app, connection.default_channel)
+        yield Broker(app, connection)
     except (redis.RedisError, OperationalError, OSError) as error:
         raise BrokerAway(
             f"Celery's broker does not answer ({type(error).__name__}: {error}). Run it again when it does."
@@ -201,13 +224,14 @@ def read(raw: str, tag: str = "") -> Message | None:
             return None
         args, kwargs, embed = json.loads(body)
         follows = any(embed.get(each) for each in ("callbacks", "errbacks", "chain", "chord"))
-        said = headers.get(old_side.TENANT)
+        said, properties = headers.get(old_side.TENANT), message.get("properties") or {}
         return Message(
             celery_id=str(headers["id"]), task_name=str(headers["task"]), args=list(args), kwargs=dict(kwargs),
             tenant_id=said if isinstance(said, int) and said > 0 else 0, retries=int(headers.get("retries") or 0),
             eta=_instant(headers.get("eta")), expires=_instant(headers.get("expires")),
             is_canvas=follows or bool(headers.get("group")), raw=raw, tag=tag,
             headers={name: each for name, each in headers.items() if name not in _OF_CELERY and not name.startswith("youtility_")},
+            queue=str((properties.get("delivery_info") or {}).get("routing_key") or ""), priority=int(properties.get("priority") or 0),
         )  # fmt: skip
     except (ValueError, LookupError, TypeError, AttributeError, binascii.Error):
         return None
@@ -215,7 +239,7 @@ def read(raw: str, tag: str = "") -> Message | None:
 
 def _instant(said: Any) -> datetime | None:
     found = datetime.fromisoformat(said) if said else None
-    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=old_side.application().timezone)
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _task_of(raw: str) -> str:

@@ -123,8 +123,12 @@ class group(_Canvas):
         return self
 
     def link(self, callback: Any) -> Any:
-        """Have this begin with the end of each member."""
-        return [each.link(callback) for each in self.tasks]
+        """Have this begin, without a result, when the first member has succeeded; as Celery does. After all of them: `group(...) | callback`."""
+        if not self.tasks:
+            return callback
+        linked = maybe_signature(callback).clone()
+        linked.set_immutable(True)
+        return self.tasks[0].link(linked)
 
     def link_error(self, errback: Any) -> Any:
         """Have this begin with the failure of each member."""
@@ -132,7 +136,10 @@ class group(_Canvas):
 
     def apply(self, args: Any = (), kwargs: Any = None, **options: Any) -> GroupResult:
         """Run it here and now."""
-        results = [each.apply(args, kwargs, **_of_leaf(options)) for each in self.tasks]
+        results: list[Any] = []
+        for each in self.tasks:
+            made = each.apply(args, kwargs, **_of_leaf(options))
+            results += made.results if isinstance(each, group) else [made]  # as in Celery, one group
         return GroupResult(str(uuid.uuid4()), results)
 
     def __len__(self) -> int:
@@ -195,7 +202,8 @@ class chord(_Canvas):
         return self.body.link_error(errback)
 
     def __or__(self, other: Any) -> Any:
-        return self.before(other) if isinstance(other, Signature) else NotImplemented
+        is_call = isinstance(other, Mapping) and "task" in other
+        return self.before(maybe_signature(other)) if is_call else NotImplemented
 
     def __repr__(self) -> str:
         return f"chord(({', '.join(map(repr, self.tasks))}), {self.body!r})"

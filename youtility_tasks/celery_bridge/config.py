@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -40,12 +41,15 @@ _LOWEST = 9
 class Conf(Mapping[str, Any]):
     """`app.conf`: `app.conf.task_always_eager = True`, `app.conf.update(...)`, `app.conf["timezone"]`."""
 
+    is_whole: bool
+    """An application of ours was made, and what it does not say nobody does."""
     before_schedules: list[Callable[[], None]]
     """Called before `beat_schedule` is told: who enters some into it."""
 
     def __init__(self) -> None:
         object.__setattr__(self, "_said", {})
         object.__setattr__(self, "_namespace", "CELERY")
+        object.__setattr__(self, "is_whole", False)
         object.__setattr__(self, "before_schedules", [])
 
     def __getitem__(self, name: str) -> Any:
@@ -55,6 +59,9 @@ class Conf(Mapping[str, Any]):
                 add()
         if name in said:
             return said[name]
+        theirs = None if object.__getattribute__(self, "is_whole") else _application()
+        if theirs is not None and name in theirs.conf:
+            return theirs.conf[name]
         namespace = object.__getattribute__(self, "_namespace")
         key = f"{namespace}_{name}".upper() if namespace else name
         if hasattr(django_settings, key):
@@ -72,7 +79,10 @@ class Conf(Mapping[str, Any]):
             return None
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.update({name: value})
+        if name == "is_whole":
+            object.__setattr__(self, name, value)
+        else:
+            self.update({name: value})
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
@@ -114,12 +124,24 @@ def _check(name: str, value: Any) -> None:
         flaw = "only JSON is read: name 'json', too"
     elif name == "task_default_rate_limit" and value:
         flaw = "a rate is set for all workers together, at run time: `manage_task_queue limits`"
+    elif name == "task_routes":
+        flaw = _flaw_of_routes(value)
+    elif name == "task_annotations":
+        flaw = _flaw_of_annotations(value)
     if flaw:
         raise NotOfCelery(f"The setting {name} = {value!r:.80} of Celery cannot be had here; instead, {flaw}.")
 
 
 conf = Conf()
-"""Of the Celery application of this process; without one, of Django's settings."""
+"""Of the Celery application of this process, of ours or of Celery's own; without one, of Django's settings."""
+
+
+def _application() -> Any:
+    """The real Celery application that this process has made; None if it has made none."""
+    state = sys.modules.get("celery._state")
+    made = None if state is None else state._tls.current_app or state.default_app
+    is_stopgap = made is not None and made.main == "default" and not made.set_as_current
+    return None if is_stopgap else made
 
 
 def queue_for(task_name: str, wanted: str | None) -> str:
@@ -155,21 +177,58 @@ def priority_for(task_name: str, wanted: Any) -> int | None:
 
 
 def _route(task_name: str) -> Mapping[str, Any]:
-    """What `task_routes` says of a task: by its name, or by a pattern."""
-    routes = conf["task_routes"]
-    for each in routes if isinstance(routes, list | tuple) else [routes]:
-        if isinstance(each, Mapping):
-            for pattern, route in each.items():
-                if pattern == task_name or (isinstance(pattern, str) and fnmatch.fnmatch(task_name, pattern)):
-                    return route if isinstance(route, Mapping) else {"queue": route}
+    """What `task_routes` says of a task: by its name, else by the first pattern."""
+    for each in _listed(conf["task_routes"]):
+        pairs = _pairs(each)
+        exact = [route for name, route in pairs if name == task_name]
+        for route in exact or [route for name, route in pairs if _matches(name, task_name)]:
+            return route if isinstance(route, Mapping) else {"queue": route}
     return {}
 
 
 def annotated(task_name: str) -> dict[str, Any]:
     """What `task_annotations` says of a task."""
-    said = conf["task_annotations"]
     found: dict[str, Any] = {}
-    for each in said if isinstance(said, list | tuple) else [said]:
-        if isinstance(each, Mapping):
-            found |= {**each.get("*", {}), **each.get(task_name, {})}
+    for each in _listed(conf["task_annotations"]):
+        found |= {**each.get("*", {}), **each.get(task_name, {})}
     return found
+
+
+_OF_ROUTES = frozenset({"queue", "priority", "routing_key", "exchange", "exchange_type", "delivery_mode"})
+
+
+def _flaw_of_routes(value: Any) -> str | None:
+    for each in _listed(value):
+        if not isinstance(each, Mapping | list | tuple):
+            return "a router in code is not asked: name the queue in the declaration (`queue=`), at the call, or by a pattern (`{'feed.*': {'queue': 'feeds'}}`)"
+        for _, route in _pairs(each):
+            if not isinstance(route, Mapping):
+                continue
+            if route.get("queue") is None and (route.get("exchange") or route.get("routing_key")):
+                return "a route names a queue: `{'queue': ...}`"
+            if more := sorted(set(route) - _OF_ROUTES):
+                return f"a route says the queue and the priority: declare {', '.join(more)} with the task"
+    return None
+
+
+def _flaw_of_annotations(value: Any) -> str | None:
+    for each in _listed(value):
+        if not isinstance(each, Mapping) or not all(isinstance(said, Mapping) for said in each.values()):
+            return "annotations are `{'name of a task, or *': {'attribute': value}}`: declare the rest with the task, or in its base"
+        if any(str(name).startswith("@") for said in each.values() for name in said):
+            return "nothing is wrapped around a method (`@...`): write a base (`base=`) that overrides it"
+    return None
+
+
+def _listed(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list | tuple) else [] if value is None else [value]
+
+
+def _pairs(routes: Any) -> list[tuple[Any, Any]]:
+    return list(routes.items() if isinstance(routes, Mapping) else routes)
+
+
+def _matches(pattern: Any, task_name: str) -> bool:
+    if isinstance(pattern, re.Pattern):
+        return pattern.match(task_name) is not None
+    return "*" in pattern and fnmatch.fnmatchcase(task_name, pattern)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature
 from typing import Any
@@ -35,6 +36,11 @@ def declare(
         said.pop("bind", False),
         said.pop("name", None),
     )
+    if not (isinstance(base, type) and issubclass(base, Task)):
+        raise NotOfCelery(
+            f"{function.__qualname__} has base={base!r:.80}, which is no Task of this package, so that its calls would go past their routes; "
+            "instead, change the import of that class, too: `from youtility_tasks.celery_bridge import Task`."
+        )
     if inspect.iscoroutinefunction(function):
         raise NotOfCelery(
             f"{function.__qualname__} is a coroutine function, which Celery does not run, either; instead, declare it with "
@@ -66,10 +72,12 @@ def enter(made: Task, name: str, options: Mapping[str, Any], function: Callable[
     """Make a task known by this name, to us and to our queue."""
     config.conf.check()
     made.name = name
-    for key, value in {**config.annotated(name), **options}.items():
+    made.said = {key: value for key, value in options.items() if key not in _OF_HOUSE}
+    for key, value in {**options, **config.annotated(name)}.items():
         if key not in _OF_HOUSE:
-            setattr(made, key, value)
-    _refuse(made, options)
+            setattr(made, key, types.MethodType(value, made) if inspect.isfunction(value) else value)
+    _refuse(made)
+    absent.refuse_in_body(name, function, is_bound=made.bind or inspect.ismethod(function))
     taken = inspect.signature(function)
     made.signature_of_run = taken.replace(parameters=list(taken.parameters.values())[1 if made.bind else 0 :])
     limit = made.soft_time_limit or made.time_limit
@@ -101,14 +109,19 @@ def name_of(function: Callable[..., Any], main: str) -> str:
     return f"{module}.{function.__name__}"
 
 
-def _refuse(made: Task, options: Mapping[str, Any]) -> None:
+def _refuse(made: Task) -> None:
+    """Raise NotOfCelery for what the declaration, its base or the settings say of the task and cannot be had."""
+
+    def said(key: str) -> Any:
+        return made.__dict__.get(key, getattr(type(made), key, None))
+
     for key, way_out in absent.DECLARED.items():
-        value = options.get(key, type(made).__dict__.get(key))
+        value = said(key)
         if value not in (None, False):
             raise NotOfCelery(
                 f"Task {made.name!r}: {key}={value!r:.80} of Celery cannot be had here; instead, {way_out}."
             )
-    serializer = options.get("serializer", type(made).__dict__.get("serializer"))
+    serializer = said("serializer")
     if serializer not in (None, "json"):
         raise NotOfCelery(
             f"Task {made.name!r}: serializer={serializer!r:.80} of Celery cannot be had here; instead, arguments and results are JSON: pass "

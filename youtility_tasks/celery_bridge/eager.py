@@ -70,7 +70,7 @@ def apply(
 
 def _tell(errback: Any, task: Task, now: Request, error: Exception, said: str) -> None:
     theirs = errback.type
-    if theirs is not None and tracing.takes_whole_failure(theirs):
+    if theirs is not None and tracing.takes_whole_failure(theirs, errback.args, errback.kwargs):
         errback.clone(args=(now, error, said)).apply()
     else:
         errback.clone(args=(now.id,)).apply()

@@ -84,11 +84,11 @@ _OURS: dict[str, type[BaseException]] = {
 def __getattr__(name: str) -> Any:
     if name in _OURS:
         return _OURS[name]
-    if name not in _EITHERS:
+    if name.startswith("__") or find_spec("celery") is None:
+        if name in _EITHERS:
+            return _EITHERS[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if find_spec("celery") is None:
-        return _EITHERS[name]
-    return getattr(importlib.import_module("celery.exceptions"), name)
+    return getattr(importlib.import_module("celery.exceptions"), name)  # others, too: only Celery raises them
 
 
 def time_is_up() -> type[errors.SoftTimeLimit]:

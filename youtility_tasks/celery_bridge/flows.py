@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
@@ -177,10 +177,10 @@ class _Maker:
             name = f"group{self.groups}"
         members = [
             self.add(
-                each, before, name=f"{name}.{n}", args=given[0], kwargs=given[1], inherited=said,
+                each, before, name=f"{name}.{n}", args=given[0], kwargs=given[1], inherited=mine,
                 group={"group": f":{name}", "group_index": n},
             )
-            for n, each in enumerate(tasks)
+            for n, (each, mine) in enumerate(_unrolled(tasks, said))
         ]  # fmt: skip
         return _Done(members=members, group=name, steps=[step for each in members for step in each.steps])
 
@@ -251,6 +251,15 @@ class _Maker:
         return f":{before.step.name}" if before is not None else self.parent
 
 
+def _unrolled(tasks: Sequence[Any], said: Mapping[str, Any]) -> Iterator[tuple[Any, Mapping[str, Any]]]:
+    """The members of a group with the options that they inherit: as in Celery, those of a group within it are its own."""
+    for each in tasks:
+        if each.get("subtask_type") == "group":
+            yield from _unrolled(each["kwargs"]["tasks"], options.merged(said, each["options"]))
+        else:
+            yield each, said
+
+
 def _edges(before: _Before) -> tuple[dict[Step, EdgeKind] | None, Any]:
     if before is None:
         return None, None
@@ -268,7 +277,12 @@ def _references(before: _Before) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(before, _Failed):
         whose = before.of or [before.step]
         told = [[f"$error{n}", f":{each.name}", each.task.name if each.task else ""] for n, each in enumerate(whose)]
-        return {f"$error{n}": each.error for n, each in enumerate(whose)}, {"errors": told}
+        asked = (
+            {}
+            if not before.of
+            else {"errors_of": [f":{before.step.name}", before.step.task.name if before.step.task else ""]}
+        )
+        return {f"$error{n}": each.error for n, each in enumerate(whose)}, {"errors": told, **asked}
     refs: dict[str, Any] = {}
 
     def number(step: Step) -> int:

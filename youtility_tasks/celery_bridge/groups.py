@@ -143,7 +143,10 @@ class GroupResult(ResultSet):
     def restore(cls, id: str, backend: Any = None, app: Any = None) -> GroupResult | None:
         """The group of this id; None if there is none."""
         run, _, name = str(id).partition(":")
-        ids = looking.members(int(run), name) if run.isdecimal() and len(run) < 19 and name else []
+        if run.isdecimal() and len(run) < 19 and name:
+            ids = looking.members(int(run), name)
+        else:
+            ids = [each for ask in looking.members_elsewhere for each in ask(str(id))]
         return cls(str(id), [AsyncResult(each) for each in ids]) if ids else None
 
     def as_tuple(self) -> tuple[Any, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from youtility_tasks.declaration import Task
 from youtility_tasks.errors import BadInput, NoTenant
 from youtility_tasks.tenancy import token
 
-from . import claims, extra, positions, runs
+from . import bases, claims, extra, positions, runs
 from .old_side import number_of, tenant_of
 
 _HARD_AFTER_S = 10
@@ -24,12 +25,8 @@ _NO_LIMIT_S = 3_600.0
 logger = logging.getLogger(__name__)
 
 
-def register(app: Any, names: Iterable[str] | None = None) -> list[str]:
-    """Give a Celery application our tasks (all, or those named): its workers run what is still sent to them. The names that are new to it.
-
-    A task that the application has by that name stays as it is, and its runs are noted all the same.
-    """
-    extra.must_be_there()
+def give(app: Any, names: Iterable[str] | None = None) -> list[str]:
+    """See `joining.register`."""
     runs.watch()
     wanted = registry.registered() if names is None else {name: registry.get(name) for name in names}
     known = {name for name in app.tasks if not name.startswith("celery.")}
@@ -53,45 +50,59 @@ def _make(app: Any, task: Task) -> None:
     in_celery.is_fenced = True
 
 
-_OF_CELERYS = (
-    "max_retries", "default_retry_delay", "autoretry_for", "dont_autoretry_for", "retry_kwargs", "retry_backoff", "retry_backoff_max",
-    "retry_jitter", "time_limit", "soft_time_limit", "ignore_result", "acks_late", "throws", "typing", "expires", "queue", "priority",
-    "track_started",
-)  # fmt: skip
-"""Options of a declaration in Celery's form that a task of Celery's own takes as they are."""
-_HOOKS = ("before_start", "on_success", "on_retry", "on_failure", "after_return")
+_offered: dict[str, Any] = {}
+"""What stands behind each of Celery's tasks that were made of ours."""
 
 
 def offer(made: Any) -> None:
     """Make a task of Celery's form one of the real Celery too, in a process that has loaded it, under the same name: Celery's workers, which
-    run the same code, go on with it. Its body runs in its message's tenant, `self` is Celery's own."""
-    if "celery" not in sys.modules or not extra.is_there():
-        return
+    run the same code, go on with it, as its declaration, its base and Celery's settings say. Its body runs in its message's tenant,
+    `self` is Celery's own."""
+    if "celery" not in sys.modules or not extra.is_there() or made.name.startswith("celery."):
+        return  # those it has itself
     import celery
+    from celery._state import get_current_task
 
     runs.watch()
-    kind, options = type(made), {name: getattr(made, name) for name in _OF_CELERYS}
-    given = {name: each for name, each in options.items() if each is not None or name == "max_retries"}
-    bases = [each for each in kind.__mro__ if each.__module__.partition(".")[0] != __package__.partition(".")[0]]
-    given |= {
-        name: each.__dict__[name]
-        for each in reversed(bases)
-        for name in _HOOKS
-        if name in each.__dict__ and each is not object
-    }
+    is_new = made.name not in _offered
+    _offered[made.name] = made
+    if not is_new:
+        return  # a module that is loaded anew: what it says now is run
+    kind, base = type(made), bases.for_celery(type(made))
 
-    def body(self: Any, *args: Any, **kwargs: Any) -> Any:
-        fence(self.request)
-        tenant_id = tenant_of(self.request)
-        before = running.current.set(running.Running(number_of(self.request.id or ""), made.name))
-        try:
-            with tenants.whose(tenant_id), token.living(_NO_LIMIT_S):
-                return kind.run(self, *args, **kwargs) if made.bind else kind.run(*args, **kwargs)
-        finally:
-            running.current.reset(before)
+    def bound(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return _body(self, made.name, args, kwargs)
 
+    def plain(*args: Any, **kwargs: Any) -> Any:
+        return _body(get_current_task(), made.name, args, kwargs)
+
+    body = bound if made.bind or bases.has_own_run(kind) else plain
+    # By its arguments Celery knows whether an errback takes (request, exc, traceback), and never of a bound one.
+    plain.__signature__ = made.signature_of_run  # type: ignore[attr-defined]
     body.__name__, body.__doc__, body.__module__ = kind.__name__, made.__doc__, kind.__module__
-    celery.shared_task(name=made.name, bind=True, is_fenced=True, **{**given, "typing": False})(body)
+    given = {**made.said, **({} if base is None else {"base": base}), "name": made.name, "house": made.house}
+    celery.shared_task(**{**given, "bind": body is bound, "is_fenced": True, "typing": False})(body)
+
+
+def _body(theirs: Any, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    """One run of a task of Celery's form in a Celery worker, in its message's tenant."""
+    kind = type(_offered[name])
+    fence(theirs.request)
+    before = running.current.set(running.Running(number_of(theirs.request.id or ""), name))
+    try:
+        with tenants.whose(tenant_of(_message(theirs.request))), token.living(_NO_LIMIT_S):
+            is_plain = isinstance(inspect.getattr_static(kind, "run"), staticmethod)
+            return kind.run(*args, **kwargs) if is_plain else kind.run(theirs, *args, **kwargs)
+    finally:
+        running.current.reset(before)
+
+
+def _message(request: Any) -> Any:
+    """What says for whom a body runs: its own message, or that of the task that calls it (`celery.map`)."""
+    from celery._state import get_current_worker_task
+
+    around = get_current_worker_task() if request.called_directly else None
+    return request if around is None else around.request
 
 
 def run(theirs: Any, task: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

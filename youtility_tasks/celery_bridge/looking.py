@@ -55,6 +55,11 @@ class Place:
 elsewhere: list[Callable[[str], Look | None]] = []
 """Asked in turn for an id that is none of ours; the side of Celery puts its result backend here."""
 
+members_elsewhere: list[Callable[[str], list[str]]] = []
+"""The same for the members of a group that was saved there."""
+behind_elsewhere: list[Callable[[str], list[str]]] = []
+"""The same for what has begun behind such a call."""
+
 
 def look(known_as: str) -> Look | None:
     """How the call of this id stands, as the current tenant may see it; None if nobody knows it."""
@@ -124,6 +129,14 @@ def of_story(known: JobStory | None, known_as: str) -> Look | None:
     )
 
 
+def behind(known_as: str) -> list[str]:
+    """The ids of what begins when the call of this id has succeeded."""
+    place = place_of(known_as)
+    if place is None:
+        return [each for ask in behind_elsewhere for each in ask(known_as)]
+    return neighbours(place, behind=True)
+
+
 def neighbours(place: Place, *, behind: bool) -> list[str]:
     """The ids of the steps that wait for this one's success (`behind`), or whose success it waits for."""
     if place.workflow_id is None:
@@ -162,9 +175,15 @@ def _is_bare(kwargs: dict[str, Any]) -> bool:
 
 def _failure(known: JobStory, known_as: str, state: str) -> NoResult | None:
     """Why there is no result and will be none; None for a job that ended well, or has not ended."""
+    last = known.attempts[-1] if known.attempts else None
+    kept = last.result if last is not None else None
+    if known.status is JobStatus.SUCCEEDED and isinstance(kept, dict) and kept.keys() == {"_dropped"}:
+        return NoResult(
+            f"Job {known_as} ({known.task_name}) ended well, and {kept['_dropped']}. Let it store that and return its id, or raise "
+            "YOUTILITY_TASKS['max_result_bytes']."
+        )
     if known.status in (JobStatus.TODO, JobStatus.DOING, JobStatus.SUCCEEDED):
         return None
-    last = known.attempts[-1] if known.attempts else None
     said = last.error_message if last else ""
     if known.status is JobStatus.FAILED:
         return tracing.raised(known_as, known.task_name, last.error_class if last else "", said)

@@ -8,32 +8,32 @@ one has left; one runs at a time. What is part of a canvas, or in its retries, e
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import time
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 
 from youtility_tasks import audit, failpoints, history, membership, queries, registry, tenants
 from youtility_tasks.conf import settings
-from youtility_tasks.errors import EnqueueError, Refused
+from youtility_tasks.declaration import Task
+from youtility_tasks.errors import EnqueueError
 from youtility_tasks.models import BridgeCall, BridgeMove, Job, Tenant
 from youtility_tasks.secrets import sealing
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenancy import roles
 
 from . import broker as brokers
-from . import claims, here, in_celery, known, old_side
+from . import claims, config, here, in_celery, known, messages, old_side
+from .alone import alone
 from .broker import Broker, Message
 
 _BATCH = 200
@@ -77,10 +77,11 @@ def wait_until_drained(task_names: Collection[str], *, of_celery: bool, timeout_
     """Wait until nothing of these tasks waits or runs on that side; what still does after `timeout_s`, by task (empty: nothing)."""
     until = time.monotonic() + timeout_s
     while True:
+        began = time.monotonic()
         left = left_in_celery(task_names) if of_celery else left_here(task_names)
         if not left or time.monotonic() >= until:
             return left
-        time.sleep(_LOOK_S)
+        time.sleep(max(_LOOK_S, 4 * (time.monotonic() - began)))  # long lists are a long look for Redis, too
 
 
 def left_in_celery(task_names: Collection[str]) -> dict[str, int]:
@@ -107,7 +108,8 @@ def _move(to: str, task_names: Collection[str], reason: str) -> Moved:
     done, names = Moved(to), {registry.get(name).name for name in task_names}
     with roles.acting_here("ops"):  # who cannot enter it afterwards does not begin
         pass
-    with _alone(), brokers.opened() as broker:
+    with alone(), brokers.opened() as broker:
+        _give_back(broker)
         _settle(broker, done)
         if to == claims.POSTGRES:
             broker.take(names)
@@ -125,6 +127,28 @@ def _move(to: str, task_names: Collection[str], reason: str) -> Moved:
             audit.write("move", f"to {to}: {', '.join(sorted(names))}", reason=reason, after=after)
     logger.info("moved by hand to=%s count=%s left=%s", to, done.count, sum(done.left.values()))
     return done
+
+
+def settle(app: Any) -> None:
+    """End what a move that was killed has left, before what is left in Redis is taken for all there is. The caller is `alone`."""
+    with brokers.opened(app) as broker:
+        _settle(broker, Moved(claims.POSTGRES))
+
+
+def _give_back(broker: Broker) -> None:
+    """What an adoption that was killed still holds goes back to its list, unless it has its job: no worker of Celery's sees it there."""
+    for holding in broker.adopting():
+        for raw in broker.redis.lrange(holding, 0, -1):
+            said = messages.read(raw)
+            if any(_is_here(said.celery_id, tenant_id) for tenant_id in _everybody()):
+                broker.redis.lrem(holding, 1, raw)
+            else:
+                broker.give_back(holding, raw, said)
+
+
+def _is_here(celery_id: str, tenant_id: int) -> bool:
+    with tenants.whose(tenant_id):
+        return claims.known(celery_id, tenant_id) == claims.POSTGRES
 
 
 def _settle(broker: Broker, done: Moved) -> None:
@@ -167,7 +191,9 @@ def _written(message: Message, done: Moved) -> str | None:
     task = registry.get(message.task_name)
     said: dict[str, Any] = {"task_id": message.celery_id, "eta": message.eta, "expires": message.expires}
     if known.of(task) is not None:
-        said["headers"] = message.headers
+        is_elsewhere = message.queue != (config.conf["task_default_queue"] or "celery")
+        said |= {"headers": message.headers, "queue": message.queue if is_elsewhere else None}
+        said["priority"] = min(message.priority, 9) or None  # Celery writes 0 where nobody says anything
     try:
         with tenants.whose(message.tenant_id), transaction.atomic(using=settings().database):
             row = claims.hold_for_move(message.celery_id, task.name, message.tenant_id)
@@ -283,11 +309,19 @@ def _write_message(broker: Broker, job: Job, done: Moved) -> None:
         eta=_utc(job.scheduled_at),
         expires=_utc(job.expires_at),
         headers=(kwargs.get("$celery") or {}).get("headers") or {},
+        queue=(kwargs.get("$celery") or {}).get("queue"),
+        priority=_urgency_said(task, job),
     )
     BridgeMove.objects.using(database).create(
         tenant_id=job.tenant_id, task_name=task.name, celery_id=celery_id, queue_name=key, message=raw
     )
     done.moved[task.name] += 1
+
+
+def _urgency_said(task: Task, job: Job) -> int | None:
+    """Celery's priority of a call that has been given one; None: the task's. A job's column is 11 less ours, and ours is Celery's and 1."""
+    ours = 11 - job.priority
+    return ours - 1 if known.of(task) is not None and ours != task.priority else None
 
 
 def _utc(instant: datetime | None) -> str | None:
@@ -305,22 +339,10 @@ def _send_all(broker: Broker, tenant_id: int) -> None:
         broker.forget(row_id)
 
 
-# -- who, and alone
+# -- who
 
 
 def _everybody() -> list[int]:
     """Every tenant, the one of sweeps first; each is entered in turn, as the database keeps them apart."""
     with tenants.no_tenant():
         return [tenants.ALL, *Tenant.objects.order_by("pk").values_list("pk", flat=True)]
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """One move at a time, in all processes: a lock that goes with its connection. Raises Refused while another has it."""
-    with psycopg.connect(queries.conninfo("celery_bridge move", part=None), connect_timeout=5) as connection:
-        row = connection.execute(
-            "SELECT pg_try_advisory_xact_lock(hashtextextended('youtility_tasks move', 0))"
-        ).fetchone()
-        if row is None or not row[0]:
-            raise Refused("Another move between Celery and PostgreSQL is under way. Run it again when that has ended.")
-        yield

@@ -22,7 +22,7 @@ from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import ConfigurationError, NotOfCelery
 
-from . import extra, known
+from . import extra, joining, known
 
 TENANT, SENT = "youtility_tenant", "youtility_sent"
 """Headers of a message: the tenant's id, and when it was sent (seconds since 1970)."""
@@ -54,6 +54,7 @@ def application() -> Any:
         raise ConfigurationError(
             f"YOUTILITY_TASKS: celery_app is {named!r}, which is {found!r:.80} and no Celery application."
         )
+    joining.settle()
     return found
 
 
@@ -128,9 +129,9 @@ def _put_headers(signature: Any, headers: Mapping[str, Any]) -> None:
 
 def message(
     broker: Any, task: Task, args: Sequence[Any], kwargs: Mapping[str, Any], *, celery_id: str, tenant_id: int, eta: str | None,
-    expires: str | None, headers: Mapping[str, Any] | None = None,
+    expires: str | None, headers: Mapping[str, Any] | None = None, queue: str | None = None, priority: int | None = None,
 ) -> tuple[str, str]:  # fmt: skip
-    """A call as kombu lays it into Redis: the list, and the text."""
+    """A call as kombu lays it into Redis: the list, and the text. `queue` and `priority` are what the caller has said."""
     from kombu.serialization import dumps
 
     app = broker.app
@@ -138,12 +139,13 @@ def message(
     given = (
         {} if theirs is None else {name: each for name, each in theirs._get_exec_options().items() if each is not None}
     )
+    given |= {name: each for name, each in {"queue": queue, "priority": priority}.items() if each is not None}
     route = app.amqp.router.route(given, task.name, args, kwargs, theirs)
-    queue = route.get("queue")
-    name = getattr(queue, "name", None) or queue or route.get("routing_key") or app.conf.task_default_queue
+    goes_to = route.get("queue")
+    name = getattr(goes_to, "name", None) or goes_to or route.get("routing_key") or app.conf.task_default_queue
     made = app.amqp.as_task_v2(celery_id, task.name, tuple(args), dict(kwargs), eta=eta, expires=expires)
-    priority = route.get("priority")
-    priority = int(app.conf.task_default_priority or 0) if priority is None else int(priority)
+    urgency = route.get("priority")
+    urgency = int(app.conf.task_default_priority or 0) if urgency is None else int(urgency)
     content_type, encoding, body = dumps(made.body, serializer="json")  # type: ignore[no-untyped-call]
     said = {
         "body": base64.b64encode(body.encode()).decode(),
@@ -151,11 +153,11 @@ def message(
         "content-type": content_type,
         "headers": {**(headers or {}), **made.headers, **_headers(tenant_id)},
         "properties": {
-            **made.properties, "delivery_mode": 2, "delivery_info": {"exchange": "", "routing_key": name}, "priority": priority,
+            **made.properties, "delivery_mode": 2, "delivery_info": {"exchange": "", "routing_key": name}, "priority": urgency,
             "body_encoding": "base64", "delivery_tag": str(uuid.uuid4()),
         },
     }  # fmt: skip
-    return broker.list_of(name, priority), json.dumps(said)
+    return broker.list_of(name, urgency), json.dumps(said)
 
 
 # -- what a message says of itself

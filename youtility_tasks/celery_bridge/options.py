@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -144,10 +144,10 @@ def _id(task: Task, given: Any) -> str:
 
 
 def _aware(instant: Any) -> Any:
-    """As in Celery, an instant without a zone is one of Django's own."""
+    """As in Celery, an instant without a zone is UTC, whatever its setting `timezone` says."""
     if isinstance(instant, str):
         instant = datetime.fromisoformat(instant)
-    return timezone.make_aware(instant) if isinstance(instant, datetime) and timezone.is_naive(instant) else instant
+    return instant.replace(tzinfo=UTC) if isinstance(instant, datetime) and instant.tzinfo is None else instant
 
 
 def _positive(countdown: Any) -> float:

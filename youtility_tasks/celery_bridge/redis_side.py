@@ -98,12 +98,7 @@ class Broker:
 
     def queues(self) -> list[str]:
         """The queues of the application, and those that somebody has sent to."""
-        found = set(self.app.amqp.queues)
-        for key in self.client.scan_iter(match=f"{self.layout.prefix}_kombu.binding.*", count=1_000):
-            exchange = key.decode().removeprefix(f"{self.layout.prefix}_kombu.binding.")
-            if not exchange.endswith(_NOT_QUEUES):
-                found |= {member.decode().split(self.layout.sep)[-1] for member in self.client.smembers(key)}
-        return sorted(found)
+        return queues_of(self.app, self.client, self.layout)
 
     def queue_of(self, exchange: str, routing_key: str) -> str:
         """Where a message goes back to, as kombu looks it up."""
@@ -196,6 +191,16 @@ class Broker:
     def put_back(self, holding: str, raw: bytes, queue_key: str, message: bytes) -> None:
         """It could not be ours after all: back to where it is taken next."""
         self._put_back(keys=[holding, queue_key], args=[raw, message])
+
+
+def queues_of(app: Any, client: Any, layout: Layout) -> list[str]:
+    """The queues of an application, and those that somebody has sent to."""
+    found = {str(each) for each in app.amqp.queues} | {str(app.conf.task_default_queue)}
+    for key in client.scan_iter(match=f"{layout.prefix}_kombu.binding.*", count=1_000):
+        exchange = key.decode().removeprefix(f"{layout.prefix}_kombu.binding.")
+        if not exchange.endswith(_NOT_QUEUES):
+            found |= {member.decode().split(layout.sep)[-1] for member in client.smembers(key)}
+    return sorted(found)
 
 
 def _own_addresses() -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -25,9 +26,11 @@ _may_wait: contextvars.ContextVar[bool] = contextvars.ContextVar("youtility_task
 @contextlib.contextmanager
 def allow_join_result() -> Iterator[None]:
     """Inside the block a task may wait for another one; it holds its place meanwhile."""
+    theirs = sys.modules.get("celery.result")  # in a worker of Celery's a canvas has Celery's results
     token = _may_wait.set(True)
     try:
-        yield
+        with contextlib.nullcontext() if theirs is None else theirs.allow_join_result():
+            yield
     finally:
         _may_wait.reset(token)
 
@@ -105,14 +108,13 @@ class AsyncResult:
     def parent(self) -> Any:
         """Of a chain's member: the result of the one before, a GroupResult if that was a group."""
         if self._parent is None:
-            before = self._neighbours(behind=False)
-            self._parent = self._of(before)
+            self._parent = self._of(self._before())
         return self._parent
 
     @property
     def children(self) -> list[AsyncResult]:
         """What begins when this has succeeded: its links, and the next of its chain."""
-        return [AsyncResult(each) for each in self._neighbours(behind=True)]
+        return [AsyncResult(each) for each in self._behind()]
 
     def get_leaf(self) -> Any:
         """The result of the last task behind this one."""
@@ -270,9 +272,12 @@ class AsyncResult:
     def _look(self) -> Look | None:
         return looking.look(self.id)
 
-    def _neighbours(self, *, behind: bool) -> list[str]:
+    def _before(self) -> list[str]:
         place = looking.place_of(self.id)
-        return [] if place is None else looking.neighbours(place, behind=behind)
+        return [] if place is None else looking.neighbours(place, behind=False)
+
+    def _behind(self) -> list[str]:
+        return looking.behind(self.id)
 
     @staticmethod
     def _of(ids: list[str]) -> Any:
@@ -300,8 +305,10 @@ class EagerResult(AsyncResult):
     def _look(self) -> Look | None:
         return self._known
 
-    def _neighbours(self, *, behind: bool) -> list[str]:
+    def _before(self) -> list[str]:
         return []
+
+    _behind = _before
 
     def revoke(self, *args: Any, **kwargs: Any) -> None:
         """It has ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -64,7 +64,7 @@ def retry(
 def wait_s(asked: Any) -> float:
     """Seconds until the attempt that a Retry asks for."""
     if isinstance(asked.when, datetime):
-        at = timezone.make_aware(asked.when) if timezone.is_naive(asked.when) else asked.when
+        at = asked.when if asked.when.tzinfo is not None else asked.when.replace(tzinfo=UTC)  # as in Celery
         return max(0.0, (at - timezone.now()).total_seconds())
     if hasattr(asked.when, "total_seconds"):
         return max(0.0, float(asked.when.total_seconds()))

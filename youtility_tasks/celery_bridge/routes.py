@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from inspect import Parameter
 from typing import Any
 
 from django.db import transaction
@@ -249,7 +250,8 @@ def _check(names: Sequence[str], side: str, percent: float | None, sticks_to: st
         )
     for name in names:
         task = registry.get(name)
-        if sticks_to not in (None, "", EVERYTHING) and not task.verbatim and sticks_to not in task.signature.parameters:
+        takes_any = any(each.kind is Parameter.VAR_KEYWORD for each in task.signature.parameters.values())
+        if sticks_to not in (None, "", EVERYTHING) and not takes_any and sticks_to not in task.signature.parameters:
             known = ", ".join(task.signature.parameters) or "none"
             raise WrongRoute(f"Task {name!r} has no argument {sticks_to!r} to stick to; its arguments: {known}.")
 

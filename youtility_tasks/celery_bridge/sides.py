@@ -1,7 +1,8 @@
 """The one door of every call: which side takes it.
 
 A call that has been given an id (`task_id=`) stays with the side that got it first, whatever its route says by now: a caller that
-died after it had sent the call to Celery, and before its own commit, repeats it there and not here as well.
+died after it had sent the call to Celery, and before its own commit, repeats it there and not here as well. Once that call has ended,
+the id is free, as in Celery: who calls by the same id each night goes by the route again.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ from youtility_tasks.tenants import ALL, current_tenant
 from . import claims, extra, flows, here, looking, old_side, routes, shadow, theirs
 from .results import AsyncResult
 
-looking.elsewhere[:] = [theirs.look]
+looking.elsewhere[:], looking.behind_elsewhere[:] = [theirs.look], [theirs.behind]
+looking.members_elsewhere[:] = [theirs.members]
+_OVER_MANY = ("celery.map", "celery.starmap")
+"""One job that calls another task many times: it goes where that task does."""
 
 
 def send(task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any:
@@ -26,10 +30,10 @@ def send(task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any:
     On ours it is in the caller's transaction; Celery gets it at once. Raises what that side raises: then nothing was written or sent.
     """
     canvas = None
-    if options.get("link") or options.get("link_error"):
+    if options.get("link") or options.get("link_error") or task.task_name in _OVER_MANY:
         canvas = flows.of_call(task, args, kwargs, options)
         if all_here(names_of(canvas)):
-            return here.send_canvas(canvas, (), {}, {})
+            return here.send(task, args, kwargs, options)
     elif rehearsal.now is not None or not extra.is_there():
         return here.send(task, args, kwargs, options)
     tenant_id = current_tenant() or ALL
@@ -39,7 +43,7 @@ def send(task: Task, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Any:
         side = route.side_for(tenant_id, routes.key_of(route, task, args or (), kwargs or {}, tenant_id))
     celery_id = str(options.get("task_id") or "")
     if celery_id:
-        has_it = claims.known(celery_id, tenant_id)
+        has_it = claims.holder(celery_id, tenant_id)
         if has_it is None and side != routes.POSTGRES:
             has_it = claims.enter_for_celery(celery_id, task.name, tenant_id)
         if has_it == claims.POSTGRES and side != routes.POSTGRES:
@@ -78,7 +82,7 @@ def names_of(canvas: Any) -> Iterator[str]:
         if isinstance(name, str) and not name.startswith("celery."):
             yield name
         inside, options = canvas.get("kwargs") or {}, canvas.get("options") or {}
-        if canvas.get("subtask_type"):
+        if canvas.get("subtask_type") or name in _OVER_MANY:
             for part in ("tasks", "header", "body", "task"):
                 yield from names_of(inside.get(part))
         for part in ("link", "link_error", "chain", "chord"):

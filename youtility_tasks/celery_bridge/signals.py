@@ -26,6 +26,7 @@ class Signal:
     def __init__(self, name: str) -> None:
         self.name = name
         self._receivers: list[tuple[Any, Receiver, Any]] = []
+        self._by_task: dict[tuple[Receiver, Any], Receiver] = {}
 
     def connect(
         self, *receivers: Receiver, sender: Any = None, weak: bool = False, dispatch_uid: Any = None, **_: Any
@@ -35,7 +36,8 @@ class Signal:
         def enter(receiver: Receiver) -> Receiver:
             theirs = self._of_celery() if find_spec("celery") is not None else None
             if theirs is not None:
-                theirs.connect(receiver, sender=sender, weak=False, dispatch_uid=dispatch_uid)
+                heard, whose = self._heard(receiver, sender)
+                theirs.connect(heard, sender=whose, weak=False, dispatch_uid=dispatch_uid)
                 return receiver
             key = receiver if dispatch_uid is None else dispatch_uid
             if not any(each[2] == key and each[0] is sender for each in self._receivers):
@@ -47,7 +49,8 @@ class Signal:
     def disconnect(self, receiver: Receiver | None = None, sender: Any = None, dispatch_uid: Any = None) -> None:
         """Call it no more."""
         if "celery.signals" in sys.modules:
-            self._of_celery().disconnect(receiver, sender=sender, dispatch_uid=dispatch_uid)
+            heard, whose = (None, sender) if receiver is None else self._heard(receiver, sender)
+            self._of_celery().disconnect(heard, sender=whose, dispatch_uid=dispatch_uid)
         key = receiver if dispatch_uid is None else dispatch_uid
         self._receivers = [each for each in self._receivers if not (each[2] == key and each[0] is sender)]
 
@@ -65,6 +68,17 @@ class Signal:
                 logger.exception("a receiver failed signal=%s", self.name)
                 said.append((receiver, error))
         return said
+
+    def _heard(self, receiver: Receiver, sender: Any) -> tuple[Receiver, Any]:
+        """What is connected to Celery's signal, and for whom. A task is known by its name: in Celery's workers another object has it."""
+        if not any(each.__module__.startswith(__package__) for each in type(sender).__mro__):
+            return receiver, sender
+        whose = sender  # its name is asked for when there is one: it may be declared later
+
+        def heard(sender: Any = None, **named: Any) -> Any:
+            return receiver(sender=sender, **named) if getattr(sender, "name", sender) == whose.name else None
+
+        return self._by_task.setdefault((receiver, whose), heard), None
 
     def _of_celery(self) -> Any:
         return getattr(importlib.import_module("celery.signals"), self.name)

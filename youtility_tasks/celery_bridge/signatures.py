@@ -154,9 +154,13 @@ class Signature(dict[str, Any]):
         return self.apply_async().get()
 
     def __or__(self, other: Any) -> Any:
-        if not isinstance(other, Signature):
+        # One of Celery's own (a bound task's `self.s()` in its workers) is a dict like ours, and `dict | dict` would be a dict.
+        if not isinstance(other, Mapping) or "task" not in other:
             return NotImplemented
         return Signature.TYPES["chain"](self, other)
+
+    def __ror__(self, other: Any) -> Any:
+        return maybe_signature(other) | self if isinstance(other, Mapping) and "task" in other else NotImplemented
 
     def __deepcopy__(self, memo: Any) -> Signature:
         return self.clone()

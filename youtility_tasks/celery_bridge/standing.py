@@ -13,10 +13,13 @@ from youtility_tasks.errors import BrokerAway, ConfigurationError
 from youtility_tasks.status import JobStatus
 
 from . import broker as brokers
-from . import extra, parity, routes
+from . import extra, old_side, parity, routes
 from .broker import Waiting
 from .parity import Report
 from .routes import Route
+
+_LOOKED_AT = 20_000
+"""Messages of a list at one look of somebody who only wants to know how it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Status:
     """Why Celery's side could not be asked; empty: it was."""
     unregistered: dict[str, int]
     """Calls that wait in Celery of tasks that are not registered here."""
+    theirs_alone: list[str]
+    """Tasks that the Celery application has and we have not: no route leads to them, and they go when Celery does."""
     moving: int
     """Messages on their way to us, which a move that was killed has left: the next one ends it."""
     is_part: bool = False
@@ -85,6 +90,7 @@ def status(
         ),
         why,
         {name: n.queued + n.held for name, n in sorted((there or {}).items()) if registry.find(name) is None},
+        _theirs_alone(),
         moving,
         most is not None and here.total() >= most,
     )  # fmt: skip
@@ -95,9 +101,19 @@ def _there() -> tuple[dict[str, Waiting] | None, str, int]:
         return None, "Celery is not installed here", 0
     try:
         with brokers.opened() as broker:
-            return broker.waiting(), "", len(broker.taken())
+            return broker.waiting(most=_LOOKED_AT), "", len(broker.taken())
     except (BrokerAway, ConfigurationError) as error:
         return None, str(error), 0
+
+
+def _theirs_alone() -> list[str]:
+    if not extra.is_there():
+        return []
+    try:
+        names = old_side.application().tasks.keys()
+    except ConfigurationError:
+        return []
+    return sorted(name for name in names if not name.startswith("celery.") and registry.find(name) is None)
 
 
 def _last_errors(names: Collection[str]) -> dict[str, LastError]:
@@ -117,6 +133,7 @@ def document(found: Status) -> dict[str, Any]:
             "is_there": not found.celery,
             "why": found.celery,
             "unregistered": found.unregistered,
+            "theirs_alone": found.theirs_alone,
             "moving": found.moving,
         },
         "tasks": [one(each) for each in found.tasks],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from django.db import transaction
 
 from youtility_tasks import declaration
 from youtility_tasks.conf import settings
-from youtility_tasks.errors import NotOfCelery, WrongArguments
+from youtility_tasks.errors import WrongArguments
 
 from . import absent, config, eager, exceptions, known, request, retrying, saying, sides
 from .canvas import chunks, xmap, xstarmap
@@ -55,6 +56,8 @@ class Task:
     house: declaration.Task
     """The same task to our queue, workers and pages."""
     signature_of_run: inspect.Signature
+    said: Mapping[str, Any] = {}
+    """What its declaration says, without its base and the settings."""
 
     MaxRetriesExceededError = property(lambda self: exceptions.MaxRetriesExceededError)
 
@@ -199,17 +202,11 @@ class Task:
 
     def replace(self, sig: Any) -> Any:
         """Refused: a job ends with its own result."""
-        raise NotOfCelery(
-            f"Task {self.name!r}: self.replace cannot be had here; instead, start {sig!r:.80} and return its id, or write the canvas "
-            "before: `chain(this.s(), that.s())`."
-        )
+        raise absent.refuse_replaced(self.name, "replace")
 
     def add_to_chord(self, sig: Any, lazy: bool = False) -> Any:
         """Refused: a chord's header is known when it starts."""
-        raise NotOfCelery(
-            f"Task {self.name!r}: self.add_to_chord cannot be had here; instead, let one task return the list and another one "
-            "start the group of it."
-        )
+        raise absent.refuse_replaced(self.name, "add_to_chord")
 
     # -- ours
 
@@ -236,13 +233,19 @@ class _Current:
     """`current_task`: the task that runs here; false outside of one."""
 
     def __bool__(self) -> bool:
-        return request.innermost() is not None
+        return self._found() is not None
 
     def __getattr__(self, name: str) -> Any:
-        found = request.innermost()
+        found = self._found()
         if found is None:
             raise AttributeError(f"No task runs here, so that there is no {name!r} of it.")
-        return getattr(found[0], name)
+        return getattr(found, name)
+
+    def _found(self) -> Any:
+        """Of ours, else Celery's own in one of its workers."""
+        found = request.innermost()
+        state = sys.modules.get("celery._state")
+        return found[0] if found is not None else None if state is None else state.get_current_task()
 
 
 current_task = _Current()

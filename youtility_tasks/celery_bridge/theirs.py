@@ -49,6 +49,36 @@ def look(known_as: str) -> Look | None:
     )
 
 
+def behind(known_as: str) -> list[str]:
+    """The ids of what has begun there behind a call: its links, and the next of its chain; of a group, its members."""
+    if not extra.is_there():
+        return []
+    try:
+        found = old_side.application().backend.get_task_meta(known_as).get("children") or []
+    except (AttributeError, NotImplementedError):  # no backend is configured
+        return []
+    return [each for child in found for each in _ids(child)]
+
+
+def members(group_id: str) -> list[str]:
+    """The ids of a group's members, as `GroupResult.save` has kept them there."""
+    if not extra.is_there():
+        return []
+    try:
+        found = old_side.application().backend.restore_group(group_id)
+    except (AttributeError, NotImplementedError):
+        return []
+    return [] if found is None else [each.id for each in found.results]
+
+
+def _ids(written: Any) -> list[str]:
+    """Of a result as Celery writes it: ((id, parent), members), where only a group has members."""
+    known, members = written
+    if members:
+        return [each for member in members for each in _ids(member)]
+    return [str(known[0] if isinstance(known, list | tuple) else known)]
+
+
 def _instant(said: Any) -> datetime | None:
     found = datetime.fromisoformat(said) if isinstance(said, str) else said
     return found if isinstance(found, datetime) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
@@ -10,9 +11,10 @@ from dataclasses import dataclass, replace
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
-from youtility_tasks import running
+from youtility_tasks import payload, running
+from youtility_tasks.conf import settings
 from youtility_tasks.context import TaskContext
-from youtility_tasks.errors import AbortRequested, BadInput, Expired, JobFailed, TryAgain
+from youtility_tasks.errors import AbortRequested, BadInput, Expired, JobFailed, NotJson, TryAgain
 from youtility_tasks.workers.run import Assignment
 
 from . import exceptions, known, plain, request, retrying, saying, signals, states
@@ -88,7 +90,22 @@ def run(task: Task, context: TaskContext, args: Sequence[Any], kwargs: Mapping[s
     if now.retries:
         _changed_by_retry(now)
     kept = attempt(task, now)
-    return None if now.ignore_result and not call.headers.get("step") else plain.packed(kept)
+    return None if now.ignore_result and not call.headers.get("step") else _fit(task, kept, call)
+
+
+def _fit(task: Task, returned: Any, call: Call) -> Any:
+    """What the history keeps. As in Celery, a result that is no JSON is the task's failure; and so is one of a canvas that would be cut short
+    before another task takes it. Raises NotJson, TooLarge, TooDeep."""
+    packed, limits, what = plain.packed(returned), settings(), f"What {task.name!r} returned"
+    if call.headers.get("step"):
+        payload.check(what, packed, max_bytes=limits.max_result_bytes, max_depth=limits.max_args_depth, root="result")
+        return packed
+    try:
+        json.dumps(packed)
+    except (TypeError, ValueError, RecursionError) as error:
+        payload.check(what, packed, max_bytes=sys.maxsize, max_depth=limits.max_args_depth, root="result")
+        raise NotJson(f"{what}: {error}") from error
+    return packed
 
 
 def attempt(task: Task, now: Request) -> Any:
@@ -219,19 +236,26 @@ def _place(said: str | None, flow: int | None) -> str | None:
     return f"{flow}{said}" if said and said.startswith(":") else said
 
 
-def takes_whole_failure(task: Task) -> bool:
-    """Whether an errback takes (request, exc, traceback), and not the id of the task that failed alone."""
-    kinds = [each.kind for each in task.signature_of_run.parameters.values()]
-    return Parameter.VAR_POSITIONAL in kinds or sum(each in _BY_POSITION for each in kinds) > 1
+def takes_whole_failure(task: Task, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None) -> bool:
+    """Whether an errback takes (request, exc, traceback), and not the id of the task that failed alone: by what its signature leaves open."""
+    try:
+        bound = task.signature_of_run.bind_partial(*args, **(kwargs or {})).arguments
+    except TypeError:
+        bound = {}
+    parameters = task.signature_of_run.parameters.values()
+    is_open = sum(each.kind in _BY_POSITION and each.name not in bound for each in parameters)
+    return is_open > 1 or any(each.kind is Parameter.VAR_POSITIONAL for each in parameters)
 
 
 def _of_failure(task: Task, call: Call) -> list[Any]:
     """The arguments of an errback."""
-    whose, named = _place(call.failed[0], _flow()), call.failed[1]
-    if not takes_whole_failure(task):
+    failed, flow, said = call.failed, _flow(), call.failure
+    error = raised(str(_place(failed[0], flow)), failed[1], said.get("class", ""), said.get("message", ""))
+    # Of a chord it is the body that has not come to run, as in Celery; the error says which member it is for.
+    step, named = call.headers.get("errors_of") or failed
+    whose = _place(step, flow)
+    if not takes_whole_failure(task, call.args, call.kwargs):
         return [whose, *call.args]
-    said = call.failure
-    error = raised(str(whose), named, said.get("class", ""), said.get("message", ""))
     return [Request(id=whose, task=named, called_directly=False), error, said.get("traceback", ""), *call.args]
 
 

@@ -34,7 +34,8 @@ def move(visit: Visit) -> Shown:
         listed = [each for each in listed if each["route"]["version"]]
     context = {
         "tasks": listed, "celery": found.celery, "unregistered": found.unregistered, "moving": found.moving,
-        "search": search, "is_short": is_short, "least": parity.LEAST, "counted": _COUNTED if found.is_part else None,
+        "theirs_alone": found.theirs_alone, "search": search, "is_short": is_short, "least": parity.LEAST,
+        "counted": _COUNTED if found.is_part else None,
     }  # fmt: skip
     return Shown("move.html", "Move", context)
 

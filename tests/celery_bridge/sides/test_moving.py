@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import psycopg
 import pytest
 from celery import Celery, chain
+from django.core.management import call_command
 from django.db import connections, transaction
 from django.utils import timezone
 
 from tests.celery_bridge.programs import Redis
-from youtility_tasks import Task, errors, failpoints, queries, tenant
-from youtility_tasks.celery_bridge import broker, claims, moving, routes
+from youtility_tasks import Task, errors, failpoints, queries, registry, tenant
+from youtility_tasks.celery_bridge import adopt, broker, claims, known, moving, routes, shared_task
 from youtility_tasks.celery_bridge.moving import Moved
+from youtility_tasks.celery_bridge.sources import Tenants
 from youtility_tasks.models import BridgeCall, BridgeMove, Job, TaskAuditLog, TaskExecutionHistory
 from youtility_tasks.testing import run_jobs
 
@@ -91,6 +94,26 @@ def test_what_waits_here_becomes_messages_and_its_jobs_say_so(
     assert not [key for key in redis_server.client().keys("youtility_tasks:*")]
     ended = TaskExecutionHistory.objects.filter(outcome="cancelled")
     assert {each.error_message for each in ended} == {"moved to Celery"}
+
+
+def test_a_call_keeps_the_queue_and_the_priority_that_it_was_given(
+    in_celery: None, celery_app: Celery, redis_server: Redis, settings: Any
+) -> None:
+    settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "celery_queues": {"mail": "email"}}
+    bridged = shared_task(name="bridge_given")(lambda number: number)
+    routes.change(["bridge_given"], "celery")
+    try:
+        with tenant(7):
+            bridged.apply_async((1,), queue="mail", priority=6)
+        for _ in range(2):
+            assert moving.to_postgres(["bridge_given"]).count == 1
+            job = Job.objects.get(status="todo")
+            assert (job.queue_name, job.priority) == ("email", 11 - 7)
+            assert moving.to_celery(["bridge_given"]).count == 1
+            assert redis_server.client().llen("mail\x06\x166") == 1
+    finally:
+        registry.forget("bridge_given")
+        known.tasks.pop("bridge_given")
 
 
 def test_there_and_back_again_a_call_keeps_its_id(here: None, redis_server: Redis, books_task: Task) -> None:
@@ -263,6 +286,101 @@ def test_draining_says_what_still_waits(in_celery: None, books_task: Task, redis
     assert moving.wait_until_drained(NAMES, of_celery=False, timeout_s=0) == {"bridge_books": 2}
     assert run_jobs() == 2
     assert moving.wait_until_drained(NAMES, of_celery=False, timeout_s=0) == {}
+
+
+def test_an_old_call_behind_many_others_is_seen(in_celery: None, books_task: Task, redis_server: Redis) -> None:
+    call(books_task, 1)
+    other = b'{"headers": {"task": "other"}}'
+    redis_server.client().lpush("celery", *[other] * 2_500)
+
+    assert moving.left_in_celery(NAMES) == {"bridge_books": 1}
+    with broker.opened() as opened:
+        sampled = opened.waiting(most=1_000)
+    assert sampled["other"].queued == round(999 * 2.501)
+
+
+def test_where_keys_have_a_prefix_messages_move_there_and_back(
+    in_celery: None, celery_app: Celery, books_task: Task, redis_server: Redis
+) -> None:
+    """A list without the prefix is one that no worker of Celery's looks into."""
+    celery_app.conf.broker_transport_options = {"global_keyprefix": "shop:"}
+    call(books_task, 1)
+    assert moving.left_in_celery(NAMES) == {"bridge_books": 1}
+    assert moving.to_postgres(NAMES).count == 1
+    assert moving.to_celery(NAMES).count == 1
+
+    client = redis_server.client()
+    assert (client.llen("shop:celery"), numbers_here()) == (1, [])
+    assert {key for key in client.keys("*") if not key.startswith(b"shop:")} == set()
+
+
+def test_a_rollback_of_all_that_was_killed_is_ended_by_the_same_command(
+    here: None, books_task: Task, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The routes lead to Celery by then, and yet there is something to do."""
+    routes.change(NAMES, "postgres")
+    call(books_task, 1, 2)
+    interrupted("bridge_cancelled", lambda _: call_command("celery_bridge", "rollback", "--all", "--move"), monkeypatch)
+    assert (routes.find("bridge_books").side, numbers_there(redis_server)) == ("celery", [])
+
+    call_command("celery_bridge", "rollback", "--all", "--move", stdout=StringIO())
+
+    assert (numbers_here(), numbers_there(redis_server)) == ([], [1, 2])
+
+
+# -- beside an adoption
+
+
+def adopted_halfway(app: Celery, monkeypatch: pytest.MonkeyPatch, point: str = "adopt_taken") -> None:
+    """What an adoption leaves that is killed with messages in its hands."""
+
+    def reach(reached: str) -> None:
+        if reached == point:
+            raise failpoints.FailpointReached(point)
+
+    with monkeypatch.context() as patch, pytest.raises(failpoints.FailpointReached):
+        patch.setattr(failpoints, "reach", reach)
+        adopt.adopt(app, Tenants(), queues=["celery"])
+
+
+def test_a_move_gives_back_what_a_killed_adoption_holds(
+    in_celery: None, celery_app: Celery, books_task: Task, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call(books_task, 1, 2)
+    adopted_halfway(celery_app, monkeypatch)
+    assert numbers_there(redis_server) == []
+
+    moving.to_celery(NAMES)
+
+    assert (numbers_there(redis_server), numbers_here()) == ([1, 2], [])
+    assert not redis_server.client().keys("youtility_adopting*")
+
+    adopted_halfway(celery_app, monkeypatch, "adopt_written")  # their jobs are there
+    moving.to_postgres(NAMES)
+    assert (numbers_there(redis_server), numbers_here()) == ([], [1, 2])
+
+    monkeypatch.setattr(
+        moving, "_give_back", lambda _: None
+    )  # without it they wait for the next adoption, and nobody says so
+    moving.to_celery(NAMES)
+    adopted_halfway(celery_app, monkeypatch)
+    moving.to_celery(NAMES)
+    assert numbers_there(redis_server) == []
+
+
+def test_an_adoption_begins_with_what_a_killed_move_holds_and_waits_for_none(
+    in_celery: None, celery_app: Celery, books_task: Task, redis_server: Redis
+) -> None:
+    call(books_task, 1)
+    with broker.opened() as opened:
+        opened.take(NAMES)
+    assert adopt.adopt(celery_app, Tenants()).reasons.total() == 0
+    assert (numbers_here(), redis_server.client().exists(broker.MOVING)) == ([1], 0)
+
+    with psycopg.connect(queries.conninfo("another", part=None)) as other:
+        other.execute("SELECT pg_advisory_xact_lock(hashtextextended('youtility_tasks move', 0))")
+        with pytest.raises(errors.Refused, match="Another move"):
+            adopt.adopt(celery_app, Tenants())
 
 
 # -- what a worker holds until it is due

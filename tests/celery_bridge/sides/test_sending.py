@@ -12,7 +12,7 @@ from django.db import transaction
 
 from tests.celery_bridge.programs import Redis
 from youtility_tasks import Task, errors, registry, tenant
-from youtility_tasks.celery_bridge import broker, claims, routes, sides
+from youtility_tasks.celery_bridge import broker, chunks, claims, routes, runs, sides, xmap, xstarmap
 from youtility_tasks.models import BridgeCall, Job
 from youtility_tasks.testing import run_jobs
 
@@ -109,6 +109,71 @@ def test_a_call_that_came_to_us_under_an_id_is_not_sent_to_celery_by_a_repetitio
         routes.change(["bridge_books"], "celery")
         books_task.apply_async((), {"number": 1}, task_id="invoice-2")
     assert (len(messages(redis_server)), Job.objects.count()) == (0, 1)
+
+
+def id_after_its_end(redis_server: Redis, task: Task, tenant_id: int, first: str, then: str) -> tuple[int, int]:
+    """A call by an id, its end, a change of the route, and the next call by the same id: messages and jobs of that one."""
+    BridgeCall.objects.all().delete()
+    routes.change([task.name], first)
+    with tenant(tenant_id):
+        task.apply_async((), {"number": 1}, task_id="nightly")
+        if first == "celery":
+            runs.note(
+                task_name=task.name,
+                side="celery",
+                celery_id="nightly",
+                tenant_id=tenant_id,
+                attempt=1,
+                outcome="succeeded",
+            )
+        else:
+            run_jobs()
+    redis_server.client().flushall()
+    routes.change([task.name], then)
+    with tenant(tenant_id):
+        task.apply_async((), {"number": 1}, task_id="nightly")
+    assert claims.known("nightly", tenant_id) == then
+    return len(messages(redis_server)), Job.objects.filter(status="todo").count()
+
+
+def test_an_id_whose_call_has_ended_goes_by_the_route_again(
+    celery_app: Celery, redis_server: Redis, books_task: Task, acme: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert id_after_its_end(redis_server, books_task, acme, "celery", "postgres") == (0, 1)
+    run_jobs()
+    assert id_after_its_end(redis_server, books_task, acme, "postgres", "celery") == (1, 0)
+
+    # Without the look at its end, an id that is used each night never leaves Celery.
+    monkeypatch.setattr(claims, "_has_ended", lambda _: False)
+    with pytest.raises(AssertionError):
+        id_after_its_end(redis_server, books_task, acme, "celery", "postgres")
+
+
+def test_what_has_begun_behind_a_call_of_celerys_is_found(celery_app: Celery, redis_server: Redis, acme: int) -> None:
+    """As Celery writes it: a link, and a group of two."""
+    children = [[["c-2", None], None], [["g", None], [[["c-3", None], None], [["c-4", None], None]]]]
+    meta = {"status": "SUCCESS", "result": 4, "traceback": None, "children": children, "task_id": "c-1"}
+    redis_server.client(1).set("celery-task-meta-c-1", json.dumps(meta))
+
+    assert [each.id for each in sides.AsyncResult("c-1").children] == ["c-2", "c-3", "c-4"]
+    assert sides.AsyncResult("c-2").children == []
+
+
+def test_calls_over_many_elements_go_where_their_task_goes(
+    celery_app: Celery, redis_server: Redis, books_task: Task, acme: int
+) -> None:
+    def over(side: str) -> tuple[int, int]:
+        redis_server.client().flushall()
+        Job.objects.all().delete()
+        routes.change(["bridge_books"], side)
+        with tenant(acme):
+            xmap(books_task.s(), [1]).apply_async()
+            xstarmap(books_task.s(), [(1,)]).apply_async()
+            chunks(books_task.s(), [(1,), (2,)], 1).apply_async()
+        return redis_server.client().llen("celery"), Job.objects.filter(status="todo").count()
+
+    assert over("celery") == (4, 0)
+    assert over("postgres") == (0, 4)
 
 
 def test_an_option_that_celery_has_not_is_refused_on_its_side_too(

@@ -86,7 +86,7 @@ def test_the_options_of_a_call_mean_what_they_mean_in_celery(app: Any) -> None:
     later = timezone.now() + dt.timedelta(hours=1)
     by_eta = job(app.add.apply_async((1, 2), eta=later, expires=later, queue="email", priority=0, retry=False).id)
     by_countdown = job(app.add.apply_async((1, 2), countdown=3600).id)
-    naive = job(app.add.apply_async((1, 2), eta=timezone.make_naive(later)).id)
+    naive = job(app.add.apply_async((1, 2), eta=later.replace(tzinfo=None)).id)
 
     assert (by_eta.scheduled_at, by_eta.expires_at, by_eta.queue_name, by_eta.priority) == (later, later, "email", 10)
     assert abs((by_countdown.scheduled_at - later).total_seconds()) < 60
@@ -253,6 +253,22 @@ def test_a_task_of_models_is_called_with_plain_values(app: Any) -> None:
     assert app.measured.apply(({"value": 4},)).get() == {"value": 8}
     with pytest.raises(errors.JobFailed, match="valid integer"):
         wrong.get()
+
+
+def test_a_result_that_cannot_be_kept_is_said_to_be_so(app: Any) -> None:
+    """What is no JSON fails as in Celery; what is too large is no result, and nothing that another task of a canvas is given."""
+    no_json, much = app.gives.delay("a set"), app.gives.delay("much")
+    given = (app.gives.s("much") | app.said.s()).delay()
+    run_jobs()
+
+    with pytest.raises(TypeError, match="result is a set, which is not JSON"):
+        no_json.get()
+    assert (much.state, no_json.state, given.state) == ("SUCCESS", "FAILURE", "FAILURE")
+    with pytest.raises(errors.NoResult, match="max_result_bytes"):
+        much.get()
+    with pytest.raises(errors.JobFailed, match="256 KiB"):
+        given.get()
+    assert [each for each in app.heard if each[0] == "said"] == []
 
 
 def test_a_job_that_came_too_late_is_revoked(app: Any) -> None:

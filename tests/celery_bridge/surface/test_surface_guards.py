@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from tests.celery_bridge.surface import test_calls_run as calls
 from tests.celery_bridge.surface import test_canvas_runs as canvases
-from youtility_tasks import errors
-from youtility_tasks.celery_bridge import declare, exceptions, looking, plain, request, tracing
+from tests.celery_bridge.surface import test_refused_early as early
+from youtility_tasks import errors, registry
+from youtility_tasks.celery_bridge import absent, config, declare, exceptions, known, looking, plain, request, tracing
 from youtility_tasks.models import BridgeCall
 from youtility_tasks.testing import run_jobs
 from youtility_tasks.upkeep.duties import DUTIES
@@ -65,7 +66,18 @@ def test_ids_that_nobody_can_ask_for_any_more_are_forgotten(app: Any) -> None:
     assert set(BridgeCall.objects.values_list("celery_id", flat=True)) == {"lives", "young"}
 
 
-@pytest.mark.parametrize("gone", ["tenant of an id", "tenant of a step", "refusal at import", "drop", "expiry"])
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "tenant of an id",
+        "tenant of a step",
+        "refusal at import",
+        "refusal in a body",
+        "refusal of routes",
+        "drop",
+        "expiry",
+    ],
+)
 def test_a_guard_that_is_gone_is_missed(
     gone: str, app: Any, acme: int, other_tenant: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +89,12 @@ def test_a_guard_that_is_gone_is_missed(
                 canvases.test_a_canvas_is_in_the_callers_transaction_and_tenant(app, acme, other_tenant)
             case "refusal at import":
                 calls.test_what_cannot_be_carried_is_refused_as_the_module_is_imported({"rate_limit": "1/s"}, "limits")
+            case "refusal in a body":
+                early.test_what_a_body_or_a_base_asks_for_is_refused_as_the_module_is_imported(
+                    early.replaces, {"bind": True}, "chain"
+                )
+            case "refusal of routes":
+                early.test_settings_that_would_be_passed_over_are_refused("task_routes", {"a.*": {"routing_key": "a"}})
             case "drop":
                 canvases.test_what_ignores_its_job_lets_nothing_begin_behind_it(app)
             case "expiry":
@@ -86,10 +104,17 @@ def test_a_guard_that_is_gone_is_missed(
         "tenant of an id": (looking, "current_tenant", lambda: None),
         "tenant of a step": (looking, "current_tenant", lambda: None),
         "refusal at import": (declare, "_refuse", lambda *_: None),
+        "refusal in a body": (absent, "refuse_in_body", lambda *_, **__: None),
+        "refusal of routes": (config, "_flaw_of_routes", lambda _: None),
         "drop": (exceptions, "is_dropped", lambda _: False),
         "expiry": (request, "overdue_s", lambda _: None),
     }[gone]
     monkeypatch.setattr(where, name, instead)
 
-    with pytest.raises((AssertionError, pytest.fail.Exception, errors.YoutilityTaskError)):
-        proves()
+    try:
+        with pytest.raises((AssertionError, pytest.fail.Exception, errors.YoutilityTaskError)):
+            proves()
+    finally:
+        config.conf._said.pop("task_routes", None)
+        registry.forget("surface.refused_early")
+        known.tasks.pop("surface.refused_early", None)

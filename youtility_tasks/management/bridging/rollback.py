@@ -6,6 +6,7 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
+from youtility_tasks import registry
 from youtility_tasks.celery_bridge import routes
 from youtility_tasks.errors import Refused
 from youtility_tasks.management.verbs.answer import Answer, BadUsage
@@ -31,12 +32,15 @@ def add_arguments(parser: CommandParser) -> None:
 def run(options: Namespace) -> Answer:
     if options.all == bool(options.tasks):
         raise BadUsage("Which tasks? Name some, or give --all.")
-    names = options.tasks
+    names = also = options.tasks
     if options.all:
         with words.as_operator():
-            names = [each.task_name for each in routes.listing() if each.version and each.side != routes.CELERY]
-        if not names:
+            routed = [each for each in routes.listing() if each.version]
+        names = [each.task_name for each in routed if each.side != routes.CELERY]
+        # One that was killed has changed the routes, and not moved all: run again, it ends that.
+        also = [each.task_name for each in routed if registry.find(each.task_name) is not None]
+        if not names and not (also and (options.move or options.drain)):
             raise Refused(
                 "No task has a route that leads away from Celery, so nothing was rolled back. `celery_bridge status` lists them."
             )
-    return words.change(options, names, routes.CELERY)
+    return words.change(options, names, routes.CELERY, also=also)

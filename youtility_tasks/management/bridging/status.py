@@ -48,6 +48,11 @@ def run(options: Namespace) -> Answer:
         page.append(f"Celery's side could not be asked: {found.celery}")
     for name, n in found.unregistered.items():
         page.append(f"{n} calls of {name} wait in Celery, and no task of that name is registered here.")
+    if found.theirs_alone and not options.tasks:
+        page.append(
+            f"Celery's alone, without a route: {', '.join(found.theirs_alone)}. In their modules `@app.task` becomes `@shared_task`, or "
+            "`from youtility_tasks.celery_bridge import current_app as app`."
+        )
     if found.moving:
         page.append(f"{found.moving} messages are on their way: a move was killed, and the next one ends it.")
     return Answer(standing.document(found), page)

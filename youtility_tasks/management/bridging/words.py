@@ -50,20 +50,23 @@ def as_operator() -> Iterator[None]:
         yield
 
 
-def change(options: Namespace, names: Sequence[str], side: str, **more: Any) -> Answer:
-    """Set the route, wait until every process knows it, and see to what waits on the side that is left."""
+def change(
+    options: Namespace, names: Sequence[str], side: str, *, also: Sequence[str] | None = None, **more: Any
+) -> Answer:
+    """Set the route, wait until every process knows it, and see to what waits on the side that is left (`also`: of these tasks)."""
+    waiting = names if also is None else also
     if (options.drain or options.move) and side not in (routes.CELERY, routes.POSTGRES):
         raise BadUsage(f"--drain and --move leave one side, and {side} needs both.")
     with as_operator():
-        changed = routes.change(names, side, reason=options.reason, **more)
+        changed = routes.change(names, side, reason=options.reason, **more) if names else []
     routes.settle()
     moved: Moved | None = None
     left: dict[str, int] = {}
     if options.move:
         to = moving.to_postgres if side == routes.POSTGRES else moving.to_celery
-        moved = to(names, reason=options.reason)
+        moved = to(waiting, reason=options.reason)
     elif options.drain:
-        left = moving.wait_until_drained(names, of_celery=side == routes.POSTGRES, timeout_s=options.timeout)
+        left = moving.wait_until_drained(waiting, of_celery=side == routes.POSTGRES, timeout_s=options.timeout)
     return _answer(changed, moved, left, options)
 
 

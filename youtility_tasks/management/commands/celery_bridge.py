@@ -15,9 +15,17 @@ Exit status: 0 done (or safe), 1 refused or not found (or not safe), 2 bad usage
 
 from __future__ import annotations
 
+from typing import Any
+
+from youtility_tasks.celery_bridge import joining
 from youtility_tasks.management.bridging import VERBS
 from youtility_tasks.management.verb_command import VerbCommand
 
 
 class Command(VerbCommand):
     called, verbs, help = "celery_bridge", VERBS, __doc__
+
+    def handle(self, *args: Any, **options: Any) -> Any:
+        """With all tasks known that Celery's workers know."""
+        joining.load_all()
+        return super().handle(*args, **options)

@@ -60,6 +60,11 @@ def said(*args: Any, **kwargs: Any) -> Any:
 
 
 @shared_task
+def gives(what: str) -> Any:
+    return {"a set": {1}, "much": "x" * 300_000}[what]
+
+
+@shared_task
 def tomorrow(day: datetime) -> datetime:
     return day + timedelta(days=1)
 
