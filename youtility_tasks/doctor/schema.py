@@ -133,6 +133,7 @@ FUNCTIONS = (
 )
 SUPERSEDED = (
     "youtility_tasks_claim_v1",
+    "youtility_tasks_export_totals_v1",
     "youtility_tasks_finish_v1",
     "youtility_tasks_pump_v1",
     "youtility_tasks_pump_v2",
