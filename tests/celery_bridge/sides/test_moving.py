@@ -100,7 +100,11 @@ def test_a_call_keeps_the_queue_and_the_priority_that_it_was_given(
     in_celery: None, celery_app: Celery, redis_server: Redis, settings: Any
 ) -> None:
     settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "celery_queues": {"mail": "email"}}
-    bridged = shared_task(name="bridge_given")(lambda number: number)
+
+    def given(number: int) -> int:
+        return number
+
+    bridged = shared_task(name="bridge_given")(given)
     routes.change(["bridge_given"], "celery")
     try:
         with tenant(7):
@@ -323,8 +327,9 @@ def test_a_rollback_of_all_that_was_killed_is_ended_by_the_same_command(
     interrupted("bridge_cancelled", lambda _: call_command("celery_bridge", "rollback", "--all", "--move"), monkeypatch)
     assert (routes.find("bridge_books").side, numbers_there(redis_server)) == ("celery", [])
 
-    call_command("celery_bridge", "rollback", "--all", "--move", stdout=StringIO())
+    call_command("celery_bridge", "rollback", "--all", "--move", stdout=(out := StringIO()))
 
+    assert "2 of bridge_books moved to celery" in out.getvalue()
     assert (numbers_here(), numbers_there(redis_server)) == ([], [1, 2])
 
 
