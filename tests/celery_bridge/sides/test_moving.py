@@ -8,9 +8,10 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import celery
 import psycopg
 import pytest
-from celery import Celery, chain
+from celery import Celery
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.utils import timezone
@@ -138,7 +139,7 @@ def test_what_belongs_together_or_is_tried_again_ends_where_it_is(
         return {"youtility_tenant": tenant_id}
 
     signature = celery_app.signature("bridge_books", kwargs={"number": 1}, immutable=True)
-    chain(signature, signature).apply_async(headers=headers(7))
+    celery.chain(signature, signature).apply_async(headers=headers(7))
     celery_app.send_task("bridge_books", kwargs={"number": 2}, retries=1, headers=headers(7))
     celery_app.send_task("bridge_books", kwargs={"number": 3}, group_id="g", headers=headers(7))
     celery_app.send_task("bridge_books", kwargs={"number": 4})  # for nobody
@@ -365,7 +366,7 @@ def test_a_move_gives_back_what_a_killed_adoption_holds(
     assert (numbers_there(redis_server), numbers_here()) == ([], [1, 2])
 
     monkeypatch.setattr(
-        moving, "_give_back", lambda _: None
+        moving, "give_back", lambda _: None
     )  # without it they wait for the next adoption, and nobody says so
     moving.to_celery(NAMES)
     adopted_halfway(celery_app, monkeypatch)
