@@ -102,7 +102,7 @@ class ExtraMissing(ConfigurationError):
 
     def __init__(self, extra: str, package: str, instead: str = "") -> None:
         super().__init__(
-            f"The {extra} needs {package}, which is not installed: pip install 'youtility-tasks[{extra}]'. {instead}".strip()
+            f"This needs {package}, which is not installed: pip install 'youtility-tasks[{extra}]'. {instead}".strip()
         )
 
 

@@ -90,7 +90,8 @@ REPLACED: Mapping[str, str] = {
 """Methods of a task of Celery's form that change the canvas it is in."""
 
 DECLARED: Mapping[str, str] = {
-    "rate_limit": "set it at run time, for all workers together: `manage_task_queue limits`",
+    "rate_limit": "set it at run time, for all workers together: `manage_task_queue limits`, and while Celery runs beside, there: "
+    "`celery control rate_limit TASK 10/m`",
     "exchange": "name a queue: `queue=`",
     "exchange_type": "name a queue: `queue=`",
     "routing_key": "name a queue: `queue=`",
@@ -133,6 +134,16 @@ def refuse_option(task_name: str, name: str, known: Iterable[str]) -> NotOfCeler
 def refuse_attribute(whose: str, name: str, absent: Mapping[str, str]) -> NotOfCelery | None:
     """The error for an attribute that only Celery has; None for a name that means nothing there, either."""
     return None if name not in absent else NotOfCelery(f"{whose} has no {name!r} here; instead, {absent[name]}.")
+
+
+def refuse_half(function: Callable[..., Any]) -> None:
+    """Raise NotOfCelery for a module with a task of ours in which Celery's own `chain`, `group` or `chord` is left."""
+    for name, value in getattr(function, "__globals__", {}).items():
+        if getattr(value, "__module__", None) == "celery.canvas":
+            raise NotOfCelery(
+                f"{function.__module__} has {name!r} from celery, whose canvases would go to Celery, past the routes; instead, import it from "
+                "youtility_tasks.celery_bridge, as `shared_task`."
+            )
 
 
 def refuse_replaced(task_name: str, name: str) -> NotOfCelery:

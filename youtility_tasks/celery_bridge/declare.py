@@ -41,6 +41,7 @@ def declare(
             f"{function.__qualname__} has base={base!r:.80}, which is no Task of this package, so that its calls would go past their routes; "
             "instead, change the import of that class, too: `from youtility_tasks.celery_bridge import Task`."
         )
+    absent.refuse_half(function)
     if inspect.iscoroutinefunction(function):
         raise NotOfCelery(
             f"{function.__qualname__} is a coroutine function, which Celery does not run, either; instead, declare it with "

@@ -26,15 +26,16 @@ from youtility_tasks import audit, failpoints, history, membership, queries, reg
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.errors import EnqueueError
-from youtility_tasks.models import BridgeCall, BridgeMove, Job, Tenant
+from youtility_tasks.models import BridgeCall, BridgeMove, Job
 from youtility_tasks.secrets import sealing
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenancy import roles
 
 from . import broker as brokers
-from . import claims, config, here, in_celery, known, messages, old_side
+from . import claims, config, here, in_celery, known, old_side
 from .alone import alone
 from .broker import Broker, Message
+from .unfinished import everybody, give_back
 
 _BATCH = 200
 _SOON = timedelta(seconds=1)
@@ -95,7 +96,7 @@ def left_in_celery(task_names: Collection[str]) -> dict[str, int]:
 def left_here(task_names: Collection[str]) -> dict[str, int]:
     """What waits or runs here, by task."""
     counts: Counter[str] = Counter()
-    for tenant_id in _everybody():
+    for tenant_id in everybody():
         with tenants.whose(tenant_id):
             live = Job.objects.filter(task_name__in=list(task_names), status__in=[JobStatus.TODO, JobStatus.DOING])
             of_task = live.filter(tenant_id=tenant_id).order_by().values_list("task_name")
@@ -109,7 +110,7 @@ def _move(to: str, task_names: Collection[str], reason: str) -> Moved:
     with roles.acting_here("ops"):  # who cannot enter it afterwards does not begin
         pass
     with alone(), brokers.opened() as broker:
-        _give_back(broker)
+        give_back(broker)
         _settle(broker, done)
         if to == claims.POSTGRES:
             broker.take(names)
@@ -117,7 +118,7 @@ def _move(to: str, task_names: Collection[str], reason: str) -> Moved:
             _settle(broker, done)
             _take_held(broker, names, done)
         else:
-            for tenant_id in _everybody():
+            for tenant_id in everybody():
                 with tenants.whose(tenant_id):
                     while _take_jobs(broker, tenant_id, names, done):
                         _send_all(broker, tenant_id)
@@ -135,22 +136,6 @@ def settle(app: Any) -> None:
         _settle(broker, Moved(claims.POSTGRES))
 
 
-def _give_back(broker: Broker) -> None:
-    """What an adoption that was killed still holds goes back to its list, unless it has its job: no worker of Celery's sees it there."""
-    for holding in broker.adopting():
-        for raw in broker.redis.lrange(holding, 0, -1):
-            said = messages.read(raw)
-            if any(_is_here(said.celery_id, tenant_id) for tenant_id in _everybody()):
-                broker.redis.lrem(holding, 1, raw)
-            else:
-                broker.give_back(holding, raw, said)
-
-
-def _is_here(celery_id: str, tenant_id: int) -> bool:
-    with tenants.whose(tenant_id):
-        return claims.known(celery_id, tenant_id) == claims.POSTGRES
-
-
 def _settle(broker: Broker, done: Moved) -> None:
     """Do what is under way, of this move or of one that was killed: in either direction."""
     for item in broker.taken():
@@ -164,9 +149,10 @@ def _settle(broker: Broker, done: Moved) -> None:
         else:
             done.left[flaw] += 1
             broker.put_back(item)
-    for tenant_id in _everybody():
+    for tenant_id in everybody():
         with tenants.whose(tenant_id):
-            _send_all(broker, tenant_id)
+            sent = _send_all(broker, tenant_id)
+            done.moved.update(sent if done.to == claims.CELERY else ())
 
 
 # -- to us
@@ -328,8 +314,9 @@ def _utc(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone(UTC).isoformat()
 
 
-def _send_all(broker: Broker, tenant_id: int) -> None:
-    """Give Redis the messages that this tenant's rows hold, each once."""
+def _send_all(broker: Broker, tenant_id: int) -> list[str]:
+    """Give Redis the messages that this tenant's rows hold, each once; their tasks."""
+    sent: list[str] = []
     rows = BridgeMove.objects.using(settings().database).filter(tenant_id=tenant_id)
     for row in rows.order_by("pk").iterator():
         broker.send_once(row.pk, row.queue_name, row.message)
@@ -337,12 +324,5 @@ def _send_all(broker: Broker, tenant_id: int) -> None:
         row_id = row.pk
         row.delete(using=settings().database)
         broker.forget(row_id)
-
-
-# -- who
-
-
-def _everybody() -> list[int]:
-    """Every tenant, the one of sweeps first; each is entered in turn, as the database keeps them apart."""
-    with tenants.no_tenant():
-        return [tenants.ALL, *Tenant.objects.order_by("pk").values_list("pk", flat=True)]
+        sent.append(row.task_name)
+    return sent

@@ -21,11 +21,12 @@ from youtility_tasks import enqueue as door
 from youtility_tasks import history, registry, tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.declaration import LEAST_URGENT, Task
-from youtility_tasks.errors import KeptBack, TryAgain, WrongRoute
+from youtility_tasks.errors import EnqueueError, KeptBack, TryAgain, WrongRoute
 from youtility_tasks.retry import ONCE
 from youtility_tasks.secrets import sealing
 
 from . import exceptions, extra, in_celery, known, old_side, plain, positions, runs, stage
+from . import options as checked
 
 PREFIX = extra.SHADOWS
 _WAITS_AT_MOST = timedelta(hours=1)
@@ -57,6 +58,14 @@ def enqueue(
 ) -> None:  # fmt: skip
     """Put the shadow of a call that was sent to Celery on our queue, in the caller's transaction, due when the call is."""
     try:
+        try:
+            checked.of_call(task, options, as_step=False)
+        except EnqueueError as error:  # our side would refuse this very call: that is how its shadow ended
+            with tenants.whose(tenant_id), transaction.atomic(using=settings().database):
+                runs.note(
+                    task_name=task.name, side="shadow", celery_id=celery_id, tenant_id=tenant_id, attempt=1, outcome="failed", error=error,
+                )  # fmt: skip
+            return
         given_args, given_kwargs = _given(task, args, kwargs)
         due = _due(options)
         with transaction.atomic(using=settings().database):  # what goes wrong here must not break the caller's

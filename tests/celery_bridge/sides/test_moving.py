@@ -8,9 +8,10 @@ from datetime import timedelta
 from io import StringIO
 from typing import Any
 
+import celery
 import psycopg
 import pytest
-from celery import Celery, chain
+from celery import Celery
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.utils import timezone
@@ -100,7 +101,11 @@ def test_a_call_keeps_the_queue_and_the_priority_that_it_was_given(
     in_celery: None, celery_app: Celery, redis_server: Redis, settings: Any
 ) -> None:
     settings.YOUTILITY_TASKS = {**settings.YOUTILITY_TASKS, "celery_queues": {"mail": "email"}}
-    bridged = shared_task(name="bridge_given")(lambda number: number)
+
+    def given(number: int) -> int:
+        return number
+
+    bridged = shared_task(name="bridge_given")(given)
     routes.change(["bridge_given"], "celery")
     try:
         with tenant(7):
@@ -134,7 +139,7 @@ def test_what_belongs_together_or_is_tried_again_ends_where_it_is(
         return {"youtility_tenant": tenant_id}
 
     signature = celery_app.signature("bridge_books", kwargs={"number": 1}, immutable=True)
-    chain(signature, signature).apply_async(headers=headers(7))
+    celery.chain(signature, signature).apply_async(headers=headers(7))
     celery_app.send_task("bridge_books", kwargs={"number": 2}, retries=1, headers=headers(7))
     celery_app.send_task("bridge_books", kwargs={"number": 3}, group_id="g", headers=headers(7))
     celery_app.send_task("bridge_books", kwargs={"number": 4})  # for nobody
@@ -323,8 +328,9 @@ def test_a_rollback_of_all_that_was_killed_is_ended_by_the_same_command(
     interrupted("bridge_cancelled", lambda _: call_command("celery_bridge", "rollback", "--all", "--move"), monkeypatch)
     assert (routes.find("bridge_books").side, numbers_there(redis_server)) == ("celery", [])
 
-    call_command("celery_bridge", "rollback", "--all", "--move", stdout=StringIO())
+    call_command("celery_bridge", "rollback", "--all", "--move", stdout=(out := StringIO()))
 
+    assert "2 of bridge_books moved to celery" in out.getvalue()
     assert (numbers_here(), numbers_there(redis_server)) == ([], [1, 2])
 
 
@@ -360,7 +366,7 @@ def test_a_move_gives_back_what_a_killed_adoption_holds(
     assert (numbers_there(redis_server), numbers_here()) == ([], [1, 2])
 
     monkeypatch.setattr(
-        moving, "_give_back", lambda _: None
+        moving, "give_back", lambda _: None
     )  # without it they wait for the next adoption, and nobody says so
     moving.to_celery(NAMES)
     adopted_halfway(celery_app, monkeypatch)

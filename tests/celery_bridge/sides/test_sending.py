@@ -13,7 +13,7 @@ from django.db import transaction
 from tests.celery_bridge.programs import Redis
 from youtility_tasks import Task, errors, registry, tenant
 from youtility_tasks.celery_bridge import broker, chunks, claims, routes, runs, sides, xmap, xstarmap
-from youtility_tasks.models import BridgeCall, Job
+from youtility_tasks.models import BridgeCall, BridgeRun, Job
 from youtility_tasks.testing import run_jobs
 
 
@@ -147,6 +147,19 @@ def test_an_id_whose_call_has_ended_goes_by_the_route_again(
     monkeypatch.setattr(claims, "_has_ended", lambda _: False)
     with pytest.raises(AssertionError):
         id_after_its_end(redis_server, books_task, acme, "celery", "postgres")
+
+
+def test_an_option_that_we_would_refuse_is_seen_in_the_shadow(
+    celery_app: Celery, redis_server: Redis, books_task: Task, acme: int
+) -> None:
+    routes.change(["bridge_books"], "shadow")
+    with tenant(acme):
+        result = books_task.apply_async((), {"number": 1}, soft_time_limit=5)
+
+    run = BridgeRun.objects.get()
+    assert (run.celery_id, run.side, run.outcome, run.tenant_id) == (result.id, "shadow", "failed", acme)
+    assert "soft_time_limit" in run.error_message
+    assert (len(messages(redis_server)), Job.objects.count()) == (1, 0)
 
 
 def test_what_has_begun_behind_a_call_of_celerys_is_found(celery_app: Celery, redis_server: Redis, acme: int) -> None:

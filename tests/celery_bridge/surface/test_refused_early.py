@@ -39,6 +39,15 @@ def test_what_a_body_or_a_base_asks_for_is_refused_as_the_module_is_imported(
         shared_task(name="surface.refused_early", **options)(body)
 
 
+def test_a_module_that_keeps_celerys_own_canvas_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("celery")
+    from celery import chord
+
+    monkeypatch.setitem(globals(), "chord", chord)
+    with pytest.raises(errors.NotOfCelery, match="has 'chord' from celery"):
+        shared_task(name="surface.refused_early")(replaces)
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
