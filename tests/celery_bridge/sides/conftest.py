@@ -11,17 +11,18 @@ from django.db import connections
 
 from tests.celery_bridge.programs import Redis
 from youtility_tasks import Task
-from youtility_tasks.celery_bridge import routes
+from youtility_tasks.celery_bridge import joining, routes
 from youtility_tasks.models import Tenant
 
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> Iterator[None]:
-    """No route that a test before has read, and no Celery application that one has made."""
-    before = _state._tls.current_app
+    """No route that a test before has read, and no Celery application that one has made or registered."""
+    before, joined = _state._tls.current_app, list(joining._joined)
     routes.forget()
     yield
     routes.forget()
+    joining._joined[:] = joined
     if _state._tls.current_app is not before:
         _state._tls.current_app.close()
         _state._tls.current_app = before
