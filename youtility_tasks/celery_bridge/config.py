@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import re
 import sys
@@ -60,8 +61,9 @@ class Conf(Mapping[str, Any]):
         if name in said:
             return said[name]
         theirs = None if object.__getattribute__(self, "is_whole") else _application()
-        if theirs is not None and name in theirs.conf:
-            return theirs.conf[name]
+        if theirs is not None:
+            with contextlib.suppress(KeyError):
+                return theirs.conf[name]
         namespace = object.__getattribute__(self, "_namespace")
         key = f"{namespace}_{name}".upper() if namespace else name
         if hasattr(django_settings, key):
