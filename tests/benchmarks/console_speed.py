@@ -95,6 +95,10 @@ def requests(size: Any, rows: Mapping[str, Any]) -> list[Asked]:
             f"jobs/?before={size.attempts // 2}", f"jobs/?before={size.attempts // 2}&status=succeeded&task={task}", f"jobs/?before={job}",
             f"jobs/?since={rows['hour_ago']}", f"jobs/?since={rows['hour_ago']}&status=failed", f"jobs/?until={rows['week_ago']}",
             f"jobs/?since={rows['hour_ago']}&status=succeeded", f"jobs/?until={rows['month_ago']}&status=todo",
+            # What somebody in trouble goes on to, from the ones above.
+            f"jobs/?task={task}&q=error:ValueError&until={rows['week_ago']}", f"jobs/?status=failed&task={task}&since={rows['week_ago']}",
+            f"jobs/?since={rows['week_ago']}&until={rows['day_ago']}", "jobs/?q=error:ValueError status:failed queue:email since:7d",
+            f"jobs/?until={rows['hour_ago']}&queue=reports", f"jobs/?tenant=TENANT&task={task}&status=failed&until={rows['day_ago']}",
         ]),
         "job": (everybody, [f"jobs/{each}/{part}" for each in ("WAITING", "DEAD", "ENDED") for part in ("", "?part=now", "?part=around")]),
         "completions": (everybody, ["jobs/completions/?q=ta"]),
@@ -141,16 +145,16 @@ def known(house: Any, size: Any) -> dict[str, Any]:
     ((template,),) = house.rows("SELECT min(id) FROM youtility_tasks_workflowtemplate WHERE tenant_id = 1")
     ((ago),) = (
         house.rows(
-            "SELECT to_char(now() AT TIME ZONE 'UTC' - i, 'YYYY-MM-DD\"T\"HH24:MI') FROM unnest(ARRAY[interval '1 hour', '7 days', '30 days']) i"
+            "SELECT to_char(now() AT TIME ZONE 'UTC' - i, 'YYYY-MM-DD\"T\"HH24:MI') FROM unnest(ARRAY[interval '1 hour', '1 day', '7 days', '30 days']) i"
         ),
     )
-    hour, week, month = (each for (each,) in ago)
+    hour, day, week, month = (each for (each,) in ago)
     found: dict[str, Any] = {
-        "fingerprint": fingerprint, "task": task, "template": template, "hour_ago": hour, "week_ago": week, "month_ago": month,
+        "fingerprint": fingerprint, "task": task, "template": template, "hour_ago": hour, "day_ago": day, "week_ago": week, "month_ago": month,
     }  # fmt: skip
     for who, tenant in (("ops", None), ("big", 1), ("small", size.small)):
         of = f"tenant_id = {tenant}" if tenant else "true"
-        found[who] = {
+        found[who] = {"TENANT": tenant or size.small} | {
             name: house.rows(statement.format(of=of))[0][0]
             for name, statement in {
                 "WAITING": "SELECT max(id) FROM procrastinate_jobs WHERE status = 'todo' AND {of}",
@@ -296,7 +300,7 @@ class Company:
             self.house.rows("SELECT youtility_tasks_count_queues_v1()")
             self.counted = time.monotonic()
         path = re.sub(
-            r"WAITING|DEAD|ENDED|OPERATION|SCHEDULE|WORKFLOW", lambda found: str(self.rows[who][found[0]]), path
+            r"WAITING|DEAD|ENDED|OPERATION|SCHEDULE|WORKFLOW|TENANT", lambda found: str(self.rows[who][found[0]]), path
         )
         if kind := _TOKENS.get(path):
             path = f"{kind.address}?token={self.rows[who][path]}"

@@ -58,7 +58,7 @@ def preview(act: Act | str, wanted: JobFilter | None = None) -> Preview:
         count=count,
         is_capped=count >= COUNTED_UP_TO or (mine.looks_inside and listing.live(mine)[: listing.LOOKED_AT + 1].count() > listing.LOOKED_AT),
         by_task=dict(by_task.most_common(_MOST_TASKS)),
-        sample=listing.lines(found, _SAMPLE),
+        sample=listing.lines(found, limit=_SAMPLE),
         left_alone=_left_alone(kind, asked),
         is_undone=kind.is_undone,
     )  # fmt: skip
