@@ -123,6 +123,14 @@ def test_examples_name_every_secret_that_the_settings_want(name: str) -> None:
     assert len(wanted) == 10
 
 
+def test_the_alertmanager_of_deploy_hides_what_the_example_hides_and_wakes_by_pages() -> None:
+    (deployed,) = documents((DEPLOY / "prometheus/alertmanager.yml").read_text(encoding="utf-8"))
+    (example,) = documents((DEPLOY.parent / "grafana/alertmanager.yml").read_text(encoding="utf-8"))
+
+    assert deployed["inhibit_rules"] == example["inhibit_rules"]
+    assert [each["matchers"] for each in deployed["route"]["routes"]] == [['severity="page"']]
+
+
 def test_every_file_that_the_guide_links_is_there() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", (DEPLOY / "README.md").read_text(encoding="utf-8"))
 

@@ -32,6 +32,8 @@ RECORDED = {each["record"] for each in rules() if "record" in each}
 def busy_exporter(exporter: str, add_task: Any) -> str:
     Tenant.objects.create(id=7, name="Acme")
     some_of_everything()
+    ended(2, task_name="rests")
+    rollup.fold()
     execute("VACUUM procrastinate_jobs")
     return exporter
 
@@ -105,5 +107,13 @@ def test_a_real_prometheus_answers_every_panel_and_both_sides_of_every_rule(prom
     assert ask(prometheus, "targets")["activeTargets"][0]["health"] == "up"
     bad = [each for group in ask(prometheus, "rules")["groups"] for each in group["rules"] if each["health"] == "err"]
     assert bad == []
+    no_numbers = [
+        expression
+        for where, expression in queries()
+        if ":" in where and any(math.isnan(float(each["value"][1])) for each in ask(prometheus, "query", query=expression)["result"])
+    ]  # fmt: skip
+    assert no_numbers == []
+    of_tasks = next(each for where, each in queries() if where == "task: Waits")
+    assert "NaN" in json.dumps(ask(prometheus, "query", query=of_tasks.removesuffix(" >= 0"))), "a task that rests"
     # The test sees a name that is not there, which no check of the syntax does.
     assert not has_data(prometheus, "youtility_queue_job")

@@ -11,6 +11,7 @@ from prometheus_client.exposition import choose_encoder
 
 from youtility_tasks.conf import settings
 
+from . import text
 from .families import Numbers
 from .source import Source
 
@@ -25,8 +26,9 @@ def registry() -> CollectorRegistry:
 
 def body(accept: str) -> tuple[bytes, str]:
     """The text, and its content type: OpenMetrics for who asks for it."""
-    encode, content_type = choose_encoder(accept)
-    return encode(registry()), content_type
+    _, content_type = choose_encoder(accept)
+    is_openmetrics = content_type.startswith("application/openmetrics-text")
+    return text.written(registry().collect(), is_openmetrics=is_openmetrics), content_type
 
 
 def may(authorization: str) -> bool:

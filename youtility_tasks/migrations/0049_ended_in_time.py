@@ -45,10 +45,18 @@ CHANGES = [
     ),
 ]  # fmt: skip
 FUNCTION = "youtility_tasks_add_attempts_v1"
-# Counting three million waiting jobs takes the second that a scrape has, and then it would say that the database is silent. As pages do: as
-# long as counting is quick, or nobody has counted lately, it counts itself.
+# Counting a million waiting jobs takes longer than the second that a scrape has, where much else is done, and then it would say that the
+# database is silent. Once counting takes long the exporter reads what upkeep has counted: of a minute ago at the most, or, where it takes
+# very long, whenever that was, as nobody counts where nobody works.
 PRESENT = "youtility_tasks_export_present_v1"
 GLANCE = [
+    (
+        "    WITH queues AS MATERIALIZED (\n",
+        "    WITH counted AS MATERIALIZED (\n"
+        "        SELECT EXISTS (SELECT FROM youtility_tasks_snapshotmark m\n"
+        "                        WHERE m.took_ms > 500 OR (m.took_ms > 100 AND m.taken_at > clock_timestamp() - interval ''1 minute'')) AS serves\n"
+        "    ), queues AS MATERIALIZED (\n",
+    ),
     (
         "THEN s.queue_name ELSE ''other'' END AS queue_name,",
         "THEN s.queue_name::text ELSE ''other'' END AS queue_name,",
@@ -56,7 +64,11 @@ GLANCE = [
     (
         "max(s.oldest_seconds) AS oldest_seconds\n          FROM get_queue_statistics() s",
         "greatest(0, extract(epoch FROM clock_timestamp() - min(s.oldest_at)))::double precision AS oldest_seconds\n"
-        "          FROM youtility_tasks_glance_v1(NULL, 100) s",
+        "          FROM (SELECT n.queue_name, n.todo, n.doing, n.scheduled, n.failed, n.oldest_at FROM youtility_tasks_counted_v1(NULL) n\n"
+        "                 WHERE NOT (SELECT counted.serves FROM counted)\n"
+        "                UNION ALL\n"
+        "                SELECT n.queue_name, n.todo, n.doing, n.scheduled, n.failed, n.oldest_at FROM youtility_tasks_queuesnapshot n\n"
+        "                 WHERE (SELECT counted.serves FROM counted)) s",
     ),
 ]
 

@@ -722,7 +722,7 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_fresh_attempts_v1": (*USERS, OPS),
     "youtility_tasks_count_queues_v1": (WORKER,),
     "youtility_tasks_counted_v1": (*USERS, OPS, OWNER),
-    "youtility_tasks_glance_v1": (*USERS, OPS, OWNER),
+    "youtility_tasks_glance_v1": (*USERS, OPS),
     "youtility_tasks_fold_past_v1": (WORKER,),
     "youtility_tasks_prune_metrics_v1": (WORKER, OPS),
     "youtility_tasks_add_attempts_v1": (OWNER,),
