@@ -24,7 +24,8 @@ from .status import JobStatus
 from .tenancy import roles
 
 LOOKED_AT = 10_000
-"""What errors and arguments say is looked for in so many jobs, the newest that are all else that is asked for: no index knows it."""
+"""What errors and arguments say is looked for in so many jobs, the newest that are all else that is asked for: no index knows it. An error
+is looked for in so many dead letters, and in so many jobs that have begun."""
 CALLED_OFF_LOOKED_AT = 2_000
 """And what the errors say of jobs that were cancelled or aborted, in the newest so many: each of them lies in a page of its own."""
 _LARGEST_ID = 2**63 - 1
@@ -197,11 +198,14 @@ def looking_inside(found: Rows, wanted: JobFilter, *, ended: bool = False) -> Ro
 def newest(found: Rows, id_column: str, most: int | None = None) -> Rows:
     """The newest LOOKED_AT of these jobs, or of these attempts that ended one; in the statement that looks at them."""
     most = most or LOOKED_AT
-    oldest = _by_falling(found, id_column).values(id_column)[most - 1 : most]
+    ordered = _by_falling(found, id_column)
+    oldest = ordered.values(id_column)[most - 1 : most]
     # Of one open end the planner expects a third of all, so both are said. And not by COALESCE, which row level security takes for a leak: behind
     # it no index is used. GREATEST leaves out what is NULL as well.
     least = Greatest(Subquery(oldest), Value(0, BigIntegerField()))
-    return found.filter(**{f"{id_column}__gte": least, f"{id_column}__lte": _LARGEST_ID})
+    if isinstance(ordered.query.order_by[0], str):
+        return found.filter(**{f"{id_column}__gte": least, f"{id_column}__lte": _LARGEST_ID})
+    return found.annotate(without_index=F(id_column) + 0).filter(without_index__gte=least)
 
 
 def _by_falling(found: Rows, id_column: str) -> Rows:
@@ -253,11 +257,11 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     # the whole history with the whole queue. And by "is not this one": of IS NULL it expects one row in 200, and reads all to sort them.
     back = Coalesce(Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1]), 0)
     found = _named(found, wanted, "job_id").annotate(back=back).exclude(back=F("job_id"))
-    parts = found.by_end(wanted.until)
+    parts = [found.enqueued_before(wanted.until)] if wanted.error else found.by_end(wanted.until)
     if wanted.looks_inside:
         most = CALLED_OFF_LOOKED_AT if wanted.error else LOOKED_AT
         parts = [looking_inside(newest(each, "job_id", most), wanted, ended=True) for each in parts]
-    rows = [row for each in parts for row in each.defer(*_unread())[:limit]]
+    rows = [row for each in parts for row in _by_falling(each, "job_id").defer(*_unread())[:limit]]
     return [_of_attempt(row) for row in sorted(rows, key=lambda row: -row.job_id)[:limit]]
 
 

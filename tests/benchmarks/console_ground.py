@@ -277,7 +277,7 @@ _ADD_UP = """
 """As upkeep adds up what has ended."""
 _SUM_A_DAY = "SELECT youtility_tasks_sum_day_v1(now() - interval '400 days', now() - interval '30 minutes')"
 """As upkeep does, until there is none."""
-_STALE = timedelta(hours=1)
+_STALE = timedelta(hours=2)
 _DAYS_SINCE = """
     SELECT youtility_tasks_add_history_day_v1(d::date) FROM generate_series(%(since)s::date, %(until)s::date + 1, interval '1 day') d
 """

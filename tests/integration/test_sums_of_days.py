@@ -12,7 +12,7 @@ from tests.integration.desk import execute, rows
 from tests.integration.sessions import aside
 from tests.integration.test_reading_numbers import some_days
 from youtility_tasks import metrics
-from youtility_tasks.upkeep import rollup
+from youtility_tasks.upkeep import duties, rollup
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -81,6 +81,17 @@ def test_a_day_that_is_not_over_is_not_added_up() -> None:
 
     assert rollup.sum_day(metrics.database_clock()) == (0, True)
     assert rows(DAYS) == [(0,)]
+
+
+def test_upkeep_adds_up_a_day_that_is_over() -> None:
+    ended(3)
+    rollup.fold()
+    for table in ("taskperformancemetrics", "metricssum"):
+        execute(f"UPDATE youtility_tasks_{table} SET begins_at = begins_at - interval '2 days'")
+
+    assert duties.run_due()["sum days"] == 1
+    ((count,),) = rows(DAYS)
+    assert count == 6  # of all and of the tenant: everything, its queue, its task
 
 
 def test_no_day_is_added_up_while_somebody_folds() -> None:

@@ -26,7 +26,7 @@ class JobQuery(Paged):
         "",
         max_length=200,
         description="A job's id, its lock or unique key as a whole, or a part of its task's name; or words as task:send_* "
-        "error:Timeout args.id:7 lock:site-7. What errors and arguments say is looked for in the newest 10,000 jobs.",
+        "error:Timeout args.id:7 lock:site-7. What arguments say is looked for in the newest 10,000 jobs, what errors say in those that failed or began.",
     )
 
 

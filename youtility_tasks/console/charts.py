@@ -18,7 +18,7 @@ SPANS: dict[str, tuple[timedelta, int]] = {
     "6h": (timedelta(hours=6), 300),
     "24h": (timedelta(hours=24), 3_600),
     "7d": (timedelta(days=7), 3_600 * 2),
-    "30d": (timedelta(days=30), 3_600 * 8),
+    "30d": (timedelta(days=30), 86_400),  # a day in UTC, which is added up already
 }
 """Word -> how far back, in steps of so many seconds."""
 USUAL = "1h"

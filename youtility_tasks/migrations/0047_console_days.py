@@ -23,6 +23,16 @@ _BACK = "\n".join(
 )
 
 
+def reword(apps: object, editor: object) -> None:
+    """As one statement, unless it was done by a run that was cut off after it."""
+    with editor.connection.cursor() as cursor:  # type: ignore[attr-defined]
+        cursor.execute(
+            "SELECT prosrc LIKE '%days_gone%' FROM pg_proc WHERE proname = 'youtility_tasks_add_attempts_v1'"
+        )
+        if cursor.fetchone() == (False,):
+            cursor.execute(_FORTH)
+
+
 class Migration(migrations.Migration):
     """Sums of days, for "a month by task"; and indexes behind "enqueued before" and "the newest dead letters".
 
@@ -56,9 +66,10 @@ class Migration(migrations.Migration):
             models.SmallIntegerField(help_text="60, 3600, or 0: a day in UTC, whose seconds no smallint holds"),
         ),
         migrations.RunSQL(
-            f"{frozen('0047_days.sql')}\n{_FORTH}",
-            f"{_BACK}\nDROP FUNCTION youtility_tasks_sum_day_v1(timestamptz,timestamptz);\n"
+            frozen("0047_days.sql"),
+            "DROP FUNCTION youtility_tasks_sum_day_v1(timestamptz,timestamptz);\n"
             "DROP FUNCTION youtility_tasks_fresh_attempts_v1(timestamptz,timestamptz,double precision);\n"
             "DELETE FROM youtility_tasks_metricssum WHERE resolution_s = 0;",
         ),
+        migrations.RunPython(reword, lambda apps, editor: editor.execute(_BACK, None)),
     ]

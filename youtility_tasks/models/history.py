@@ -34,6 +34,10 @@ class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
         """The attempts that ended since then; None means any."""
         return self if instant is None else self.filter(finished_at__gte=instant)
 
+    def enqueued_before(self, instant: datetime | None) -> AttemptQuerySet:
+        """The attempts of jobs that were enqueued before then; None means any."""
+        return self if instant is None else self.filter(enqueued_at__lt=instant)
+
     def by_end(self, enqueued_before: datetime | None) -> list[AttemptQuerySet]:
         """The attempts of jobs that were enqueued before then, by falling job id: in two parts, as each has an index of its own.
 
@@ -43,7 +47,7 @@ class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
         """
         if enqueued_before is None:
             return [self.order_by("-job_id")]
-        then = self.filter(enqueued_at__lt=enqueued_before)
+        then = self.enqueued_before(enqueued_before)
         day = enqueued_before.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         cut = day if enqueued_before - day < timedelta(hours=12) else enqueued_before
         ended, lasted = then.filter(finished_at__lt=cut), then.filter(finished_at__gte=cut)

@@ -11,6 +11,8 @@ WITH days AS MATERIALIZED (
     UNION ALL SELECT g.at, g.at + interval '24 hours' FROM generate_series(%(days_from)s, %(days_to)s::timestamptz - interval '24 hours', interval '24 hours') g(at)
                WHERE NOT EXISTS (SELECT FROM days d WHERE d.begins_at = g.at)
 ), keyed AS MATERIALIZED (
+    -- A group is one number from here on, and with the bucket still one: of a month there are a million buckets, and of each all names were compared.
+    SELECT e.*, dense_rank() OVER (ORDER BY e.step, e.queue_name COLLATE "C", e.task_name COLLATE "C", e.tenant_id, e.outcome COLLATE "C") AS n FROM (
     -- date_part, not extract, which counts in numeric: of a hundred thousand minutes that is felt.
     SELECT floor(date_part('epoch', r.begins_at - %(since)s::timestamptz) / %(step_s)s)::integer AS step,
            CASE WHEN %(by_queue)s THEN r.queue_name END AS queue_name, CASE WHEN %(by_task)s THEN r.task_name END AS task_name,
@@ -86,28 +88,23 @@ WITH days AS MATERIALIZED (
      WHERE (%(tenant_id)s::integer IS NULL OR r.tenant_id = %(tenant_id)s::integer)
        AND (%(queue_name)s::text IS NULL OR r.queue_name = %(queue_name)s::text)
        AND (%(task_name)s::text IS NULL OR r.task_name = %(task_name)s::text)
+    ) e
 ), sums AS MATERIALIZED (
-    SELECT row_number() OVER () AS n, k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, sum(k.attempt_count)::bigint AS attempt_count,
+    SELECT k.n, k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome, sum(k.attempt_count)::bigint AS attempt_count,
            sum(k.retried_count)::bigint AS retried_count, sum(k.dead_letter_count)::bigint AS dead_letter_count,
            sum(k.wait_sum_ms) AS wait_sum_ms, min(k.wait_min_ms) AS wait_min_ms, max(k.wait_max_ms) AS wait_max_ms,
            sum(k.run_sum_ms) AS run_sum_ms, min(k.run_min_ms) AS run_min_ms, max(k.run_max_ms) AS run_max_ms,
            sum(k.cpu_sum_ms) AS cpu_sum_ms, max(k.cpu_max_ms) AS cpu_max_ms, max(k.peak_memory_max_kib) AS peak_memory_max_kib
-      FROM keyed k GROUP BY k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome
-), numbered AS MATERIALIZED (
-    -- A group is one number from here on, and with the bucket still one: of a month there are a million buckets, and of each all names were compared.
-    SELECT s.n * 1024 AS n, k.wait_buckets, k.wait_counts, k.run_buckets, k.run_counts
-      FROM keyed k
-      JOIN sums s ON (k.step, coalesce(k.queue_name, ''), coalesce(k.task_name, ''), coalesce(k.tenant_id, -1), k.outcome)
-                   = (s.step, coalesce(s.queue_name, ''), coalesce(s.task_name, ''), coalesce(s.tenant_id, -1), s.outcome)
+      FROM keyed k GROUP BY k.n, k.step, k.queue_name, k.task_name, k.tenant_id, k.outcome
 ), waits AS (
     SELECT b.n >> 10 AS n, array_agg(((b.n & 1023) - 64)::smallint) AS buckets, array_agg(b.count) AS counts
-      FROM (SELECT k.n + u.bucket + 64 AS n, sum(u.count)::bigint AS count
-              FROM numbered k CROSS JOIN LATERAL unnest(k.wait_buckets, k.wait_counts) u(bucket, count) GROUP BY 1) b
+      FROM (SELECT k.n * 1024 + u.bucket + 64 AS n, sum(u.count)::bigint AS count
+              FROM keyed k CROSS JOIN LATERAL unnest(k.wait_buckets, k.wait_counts) u(bucket, count) GROUP BY 1) b
      GROUP BY 1
 ), runs AS (
     SELECT b.n >> 10 AS n, array_agg(((b.n & 1023) - 64)::smallint) AS buckets, array_agg(b.count) AS counts
-      FROM (SELECT k.n + u.bucket + 64 AS n, sum(u.count)::bigint AS count
-              FROM numbered k CROSS JOIN LATERAL unnest(k.run_buckets, k.run_counts) u(bucket, count) GROUP BY 1) b
+      FROM (SELECT k.n * 1024 + u.bucket + 64 AS n, sum(u.count)::bigint AS count
+              FROM keyed k CROSS JOIN LATERAL unnest(k.run_buckets, k.run_counts) u(bucket, count) GROUP BY 1) b
      GROUP BY 1
 )
 SELECT s.step, s.queue_name, s.task_name, s.tenant_id, s.outcome, s.attempt_count, s.retried_count, s.dead_letter_count,
