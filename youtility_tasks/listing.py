@@ -257,7 +257,11 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     # the whole history with the whole queue. And by "is not this one": of IS NULL it expects one row in 200, and reads all to sort them.
     back = Coalesce(Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1]), 0)
     found = _named(found, wanted, "job_id").annotate(back=back).exclude(back=F("job_id"))
-    parts = [found.enqueued_before(wanted.until)] if wanted.error else found.by_end(wanted.until)
+    if wanted.error:  # among what was called off, of which there is little
+        before = found.enqueued_before(wanted.until)
+        parts = [before.few() if wanted.task_names else before]
+    else:
+        parts = found.by_end(wanted.until)
     if wanted.looks_inside:
         most = CALLED_OFF_LOOKED_AT if wanted.error else LOOKED_AT
         parts = [looking_inside(newest(each, "job_id", most), wanted, ended=True) for each in parts]

@@ -50,12 +50,12 @@ class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
 
     def about_job(self, job_id: int, since: datetime, *, most: int = 2_000) -> AuditQuerySet:
         """The acts on this job since then (it was enqueued), newest first; looked for among the newest acts, as no index knows them."""
-        lately = self.filter(at__gte=since).order_by("-pk")
+        newest_first = self.order_by("-pk")
         # A range of ids with both its ends: of a list of ids, or of one open end, the planner expects so many that it reads all acts there are.
-        oldest = Greatest(Subquery(lately.values("pk")[most - 1 : most]), Value(0, models.BigIntegerField()))
+        oldest = Greatest(Subquery(newest_first.values("pk")[most - 1 : most]), Value(0, models.BigIntegerField()))
         named = Q(target=f"job {job_id}") | Q(target__startswith=f"job {job_id} (")
         of_job = named | Q(after__jobs__contains=[job_id])
-        return lately.filter(of_job, pk__gte=oldest, pk__lte=_LARGEST_ID)
+        return newest_first.filter(of_job, at__gte=since, pk__gte=oldest, pk__lte=_LARGEST_ID)
 
     def of_schedule(self, tenant_id: int, target: str) -> AuditQuerySet:
         """What was done to this schedule of this tenant (0: of the sweeps)."""
