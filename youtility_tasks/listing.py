@@ -114,6 +114,9 @@ def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
         # From zero on: of one open end the planner expects a third of all jobs, and reads them all.
         found = found.filter(pk__gte=0, pk__lte=_newest_id_of(wanted.until, wanted.tenant_id))
     parts = [found.few() if set(wanted.statuses) == {JobStatus.DOING} else found]
+    if wanted.since is not None and wanted.until is None and not wanted.looks_inside:
+        since = {"pk__gte": _oldest_id_of(wanted.since, wanted.tenant_id), "enqueued_at__gte": wanted.since}
+        parts = [found.filter(**since, pk__lte=_LARGEST_ID), found.begun_or_failed_since(wanted.since).few()]
     if wanted.error:  # each has an index of its own
         parts = [found.dead_letters(), found.begun().few()]
     if wanted.looks_inside:
@@ -133,12 +136,18 @@ def _newest_id_of(until: datetime, tenant_id: int | None) -> Least:
     return Least(Subquery(ended.order_by("finished_at").values("job_id")[:1]), Value(_LARGEST_ID, BigIntegerField()))
 
 
+def _oldest_id_of(since: datetime, tenant_id: int | None) -> Greatest:
+    """No job that was enqueued since then has a smaller id: this is that of one that had ended. Zero, if none had."""
+    ended = TaskExecutionHistory.objects.for_tenant(tenant_id).filter(finished_at__lt=since)
+    return Greatest(Subquery(ended.order_by("-finished_at").values("job_id")[:1]), Value(0, BigIntegerField()))
+
+
 def lines(*parts: JobQuerySet, limit: int) -> list[JobLine]:
     """The newest of these jobs of the queue as a list shows them, by falling id; a query for each part, and one for their attempts. A part may
     have its own way to that order."""
     unread = JOBS_OWN if roles.acting_as() == "ops" else ("args",)
-    found = [row for each in parts for row in _by_falling(each, "pk").defer(*unread)[:limit]]
-    rows = sorted(found, key=lambda row: -row.pk)[:limit]
+    found = {row.pk: row for each in parts for row in _by_falling(each, "pk").defer(*unread)[:limit]}
+    rows = sorted(found.values(), key=lambda row: -row.pk)[:limit]
     attempts = TaskExecutionHistory.objects.last_of_jobs(row.pk for row in rows).defer(*_unread())
     last = {attempt.job_id: attempt for attempt in attempts}
     return [_of_job(row, last.get(row.pk)) for row in rows]

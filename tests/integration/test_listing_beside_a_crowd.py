@@ -31,6 +31,7 @@ class Row:
     """Of its latest attempt that ended."""
     error: str
     lock: str
+    claimed_at: datetime | None
 
 
 def some_jobs(seed: int, count: int = 150) -> list[Row]:
@@ -44,16 +45,18 @@ def some_jobs(seed: int, count: int = 150) -> list[Row]:
         ended_at = min(enqueued_at + timedelta(hours=60) * dice.random() ** 6, NOON + STEP) if tried else None
         error = dice.choice(["sites.NoSite", "mail.Timeout"]) if tried and status != JobStatus.SUCCEEDED else ""
         lock = "" if status in GONE else dice.choice(["", "", f"site-{n % 3}"])
-        made.append(Row(n, status, dice.choice([7, 8]), enqueued_at, ended_at, error, lock))
+        claimed_at = min(enqueued_at + timedelta(hours=50) * dice.random(), NOON) if status == JobStatus.DOING else None
+        made.append(Row(n, status, dice.choice([7, 8]), enqueued_at, ended_at, error, lock, claimed_at))
     for row in made:
         is_live = row.status not in GONE
         if is_live:
             failed_at = row.ended_at if row.status == JobStatus.FAILED else None
             lock = row.lock or None if row.status != JobStatus.DOING else None  # one job alone runs with a lock
             execute(
-                "INSERT INTO procrastinate_jobs (id, queue_name, task_name, tenant_id, args, status, attempts, claim_number, enqueued_at, failed_at, lock, fingerprint, noted)"
-                " VALUES (%s, 'email', 'add', %s, '{}', %s, %s, %s, %s, %s, %s, %s, false)",
-                row.id, row.tenant_id, row.status.value, 1 if row.ended_at else 0, 1 if row.ended_at else 0, row.enqueued_at, failed_at, lock, row.error[:4],
+                "INSERT INTO procrastinate_jobs (id, queue_name, task_name, tenant_id, args, status, attempts, claim_number, enqueued_at, failed_at, lock, fingerprint, claimed_at, noted)"
+                " VALUES (%s, 'email', 'add', %s, '{}', %s, %s, %s, %s, %s, %s, %s, %s, false)",
+                row.id, row.tenant_id, row.status.value, 1 if row.ended_at else 0, int(bool(row.ended_at or row.claimed_at)), row.enqueued_at, failed_at, lock,
+                row.error[:4], row.claimed_at,
             )  # fmt: skip
         if row.ended_at:
             how = row.status.value if not is_live else "failed"
@@ -68,10 +71,13 @@ def some_jobs(seed: int, count: int = 150) -> list[Row]:
 
 def meant(row: Row, wanted: JobFilter) -> bool:
     lock = row.lock if row.status != JobStatus.DOING else ""
+    ends = [row.ended_at] if row.status in (*GONE, JobStatus.FAILED) else [row.claimed_at]
+    touched = [each for each in (ends if row.status in GONE else [row.enqueued_at, *ends]) if each]
     return (
         (not wanted.statuses or row.status in wanted.statuses)
         and wanted.tenant_id in (None, row.tenant_id)
         and (wanted.until is None or row.enqueued_at < wanted.until)
+        and (wanted.since is None or max(touched) >= wanted.since)
         and (wanted.before_id is None or row.id < wanted.before_id)
         and wanted.error.lower() in row.error.lower()
         and wanted.lock in ("", lock)
@@ -81,15 +87,18 @@ def meant(row: Row, wanted: JobFilter) -> bool:
     )
 
 
-def check(seed: int) -> None:
+def check(seed: int, *, lately: bool = False) -> None:
+    """`lately`: asked for "since" each time, and for little else."""
     made = some_jobs(seed)
     dice = random.Random(seed)  # noqa: S311
     for _ in range(60):
         words: dict[str, Any] = {
-            "until": NOON - 100 * STEP * dice.random(), "tenant_id": 7, "before_id": dice.randint(20, 150), "error": dice.choice(["timeout", "NoSite", "none"]),
+            "until": NOON - 100 * STEP * dice.random(), "since": NOON - 100 * STEP * dice.random(), "tenant_id": 7, "before_id": dice.randint(20, 150), "error": dice.choice(["timeout", "NoSite", "none"]),
             "statuses": dice.sample(list(JobStatus), 2), "lock": "site-1", "fingerprint": "mail",
         }  # fmt: skip
-        wanted = JobFilter(**{name: words[name] for name in words if dice.random() < 0.35})
+        names = {name for name in words if dice.random() < 0.35}
+        names = names & {"tenant_id", "before_id"} | {"since"} if lately else names
+        wanted = JobFilter(**{name: words[name] for name in names})
         right = sorted((each.id for each in made if meant(each, wanted)), reverse=True)
         assert [each.job_id for each in jobs(wanted, limit=30)] == right[:30], wanted
 
@@ -98,14 +107,20 @@ def test_whatever_narrows_the_list_it_is_what_the_rows_say() -> None:
     check(1)
 
 
-@pytest.mark.parametrize("guard", ["_LONGEST_TRANSACTION", "enqueued_before"])
+def test_what_was_touched_lately_is_listed_whenever_it_was_enqueued() -> None:
+    check(3, lately=True)
+
+
+@pytest.mark.parametrize("guard", ["_LONGEST_TRANSACTION", "enqueued_before", "begun_or_failed_since"])
 def test_without_a_guard_it_is_not(monkeypatch: pytest.MonkeyPatch, guard: str) -> None:
-    if guard == "enqueued_before":
+    if guard == "begun_or_failed_since":
+        monkeypatch.setattr(listing.JobQuerySet, guard, lambda self, instant: self.none())
+    elif guard == "enqueued_before":
         monkeypatch.setattr(listing.JobQuerySet, guard, lambda self, instant: self)
     else:
         monkeypatch.setattr(listing, guard, -timedelta(days=2))
     with pytest.raises(AssertionError):
-        check(1)
+        check(3, lately=guard == "begun_or_failed_since")
 
 
 def test_an_error_is_found_behind_a_crowd_that_has_ended_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,10 @@ class JobQuerySet(models.QuerySet["Job"]):
         """The jobs that run, and those that wait for another attempt."""
         return self.filter(_BEGUN)
 
+    def begun_or_failed_since(self, instant: datetime) -> JobQuerySet:
+        """The jobs that have begun, and the dead letters since then."""
+        return self.filter(Q(status=JobStatus.FAILED, failed_at__gte=instant) | _BEGUN)
+
     def few(self) -> JobQuerySet:
         """By falling id, where few are expected. Row level security keeps statistics of a status from the planner: it takes few for many, and
         walks all jobs by id to find them. An order that no index has keeps it from that."""
