@@ -180,6 +180,43 @@ def test_totals_tell_tenants_apart_only_if_a_setting_says_so_and_so_many(setting
     ]
 
 
+def pages_of_a_fold() -> int:
+    call = {
+        "most": 20_000,
+        "late_s": 86_400,
+        "names": '{"tasks": [], "queues": [], "tenants": [], "most": 9, "minute_days": 9, "hour_days": 9}',
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queries.statement('fold_metrics')}", call)
+        (((plan,),),) = (cursor.fetchall(),)
+    return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
+
+
+def test_when_a_retried_job_was_due_first_is_asked_by_the_job_and_not_of_all_that_ended_lately() -> None:
+    for _ in range(20):
+        ended(2_000, ago_s=600)  # so that a job has many attempts, as statistics have it
+    rollup.fold()
+    execute("ANALYZE youtility_tasks_history")
+
+    def pages() -> int:
+        for number, ago_s, outcome in ((1, 900, "retry"), (2, 0, "succeeded")):
+            execute(
+                "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at,"
+                " finished_at, status, outcome, is_final, wait_ms, run_ms) SELECT 1000000 + n, 'add', 'email', 7, 5, %s, 1, now() - interval '1 hour',"
+                " now() - %s * interval '1 second', %s, %s, %s, 1, 1 FROM generate_series(1, 100) n",
+                *(number, ago_s, "succeeded" if outcome == "succeeded" else "failed", outcome, outcome == "succeeded"),
+            )
+        return pages_of_a_fold()
+
+    few = min(pages() for _ in range(2))
+    with mutant(
+        "f.finished_at >= h.enqueued_at AND (f.finished_at <= h.finished_at) IS TRUE",
+        "f.finished_at BETWEEN h.enqueued_at AND h.finished_at",
+        "youtility_tasks_add_attempts_v1",
+    ):
+        assert min(pages() for _ in range(2)) > few * 3
+
+
 def test_a_fold_reads_what_is_new_and_not_what_there_is() -> None:
     ended(40_000, ago_s=600)
     rollup.fold()
@@ -187,15 +224,7 @@ def test_a_fold_reads_what_is_new_and_not_what_there_is() -> None:
 
     def pages() -> int:
         ended(10)
-        call = {
-            "most": 20_000,
-            "late_s": 86_400,
-            "names": '{"tasks": [], "queues": [], "tenants": [], "most": 9, "minute_days": 9, "hour_days": 9}',
-        }
-        with connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {queries.statement('fold_metrics')}", call)
-            (((plan,),),) = (cursor.fetchall(),)
-        return int(plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"])
+        return pages_of_a_fold()
 
     pages()
     small = min(pages() for _ in range(3))
