@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.sight import Screen
-from youtility_tasks import Task, acts, tenant
+from youtility_tasks import Task, acts, controls, tenant
 from youtility_tasks.models import Job, TaskAuditLog
 
 
@@ -86,3 +86,37 @@ def test_an_act_that_came_too_late_says_so_and_changes_nothing(screen, acme: int
 
     operator.page.get_by_role("alert").get_by_text("cannot be cancelled").first.wait_for()
     assert TaskAuditLog.objects.filter(act="cancel").count() == 1
+
+
+def test_what_comes_by_itself_stays_while_the_database_is_away_and_goes_on_afterwards(
+    screen: Callable[..., Screen],
+) -> None:
+    ops = screen("ops")
+    away = '<div class="problem"><h2>Database unavailable</h2><p>The database does not answer.</p></div>'
+    ops.page.route("**/tasks/?part=now", lambda route: route.fulfill(status=503, content_type="text/html", body=away))
+    ask = "htmx.trigger(document.getElementById('now'), 'live')"
+    ops.page.evaluate(ask)
+
+    note = ops.page.get_by_text("Not up to date since")
+    note.wait_for()
+    assert "The database does not answer." in note.inner_text()
+    assert ops.page.locator("#now .tiles").count() == 1, "with what was known"
+    ops.complaints.clear()  # htmx says what was answered
+    ops.page.unroute("**/tasks/?part=now")
+    ops.page.evaluate(ask)
+
+    note.wait_for(state="detached")
+    assert ops.page.locator("#now .tiles").count() == 1
+
+
+def test_an_act_leads_back_to_the_page_from_a_part_that_came_by_itself(screen: Callable[..., Screen]) -> None:
+    controls.pause(queue="email", reason="the relay is down")
+    ops = screen("ops")
+    with ops.page.expect_response("**/tasks/?part=now"):
+        ops.page.evaluate("htmx.trigger(document.getElementById('now'), 'live')")
+    ops.page.locator("#now:not(.htmx-request)").wait_for()
+    ops.page.get_by_role("link", name="Resume").click()
+    ops.page.locator("dialog").get_by_role("button", name="Resume").click()
+
+    ops.page.get_by_role("heading", name="Overview").wait_for()
+    assert ops.page.url.endswith("/tasks/")

@@ -178,7 +178,7 @@ def of_all(visit: Visit, asked: JobFilter) -> list[Mapping[str, Any]]:
     target = {name: visit.words.text(name, longest=search.LONGEST) for name in _Matching.base_fields}
     return [
         {"label": f"{each.label} all", "hurts": each.hurts,
-         "address": visit.to(f"act-{each.name}", next=visit.request.get_full_path(), **target)}
+         "address": visit.to(f"act-{each.name}", next=visit.here(part=None), **target)}
         for each in (fits.get(status, ()) if status is not None else ())
         if visit.may(each.needs)
     ]  # fmt: skip

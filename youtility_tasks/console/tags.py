@@ -45,10 +45,10 @@ def here(context: RequestContext, **words: Any) -> str:
 @register.inclusion_tag("youtility_tasks/console/button.html", takes_context=True)
 def button(context: RequestContext, name: str, label: str = "", **target: Any) -> dict[str, Any]:
     """The button of an act on this target, if the visitor may do it: `{% button "retry-job" job=job.id %}`. Whether it is legal
-    now is for the page to know."""
+    now is for the page to know. It leads back to the page, also from a part of it that came by itself."""
     visit: Visit = context["visit"]
     act = ACTS[name]
-    address = visit.to(f"act-{name}", next=target.pop("next", visit.request.get_full_path()), **target)
+    address = visit.to(f"act-{name}", next=target.pop("next", visit.here(part=None)), **target)
     return {"may": visit.may(act.needs), "act": act, "label": label or act.label, "address": address}
 
 

@@ -16,6 +16,8 @@
     document.dispatchEvent(new CustomEvent("tasks:theme"));
   }
 
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   // -- acts: their form in a dialog
   const dialog = document.getElementById("act");
   const body = document.getElementById("act-body");
@@ -77,6 +79,40 @@
       window.htmx?.trigger(each, "live");
     }
   }, 1000);
+
+  // -- what comes by itself and cannot come now stays as it was, is said to be old, and is asked for again soon. Swapped in, an
+  // answer of "the database is away" would take the part's place, and with it what asks.
+  const late = new Set();
+  const partOf = (event) => (event.detail.requestConfig?.elt ?? event.detail.elt)?.closest?.("[data-live]");
+  function keepOld(part, sentence) {
+    due.set(part, performance.now() + Math.min(10, Number(part.dataset.live)) * 1000);
+    let note = document.getElementById("late");
+    if (!note) {
+      note = document.createElement("p");
+      note.id = "late";
+      note.className = "flash is-error";
+      note.dataset.since = new Date().toISOString().slice(11, 16);
+      document.querySelector(".flashes")?.append(note);
+    }
+    late.add(part.id);
+    note.textContent = `Not up to date since ${note.dataset.since} UTC; it is tried again by itself. ${sentence}`;
+  }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const part = partOf(event);
+    if (!part || event.detail.xhr.status < 400) return;
+    event.detail.shouldSwap = false;
+    const said = new DOMParser().parseFromString(event.detail.xhr.responseText, "text/html").querySelector(".problem p");
+    keepOld(part, said?.textContent ?? "");
+  });
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, (event) => { const part = partOf(event); if (part) keepOld(part, "Nobody answers at this address."); });
+  }
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const part = partOf(event);
+    if (!part || !event.detail.successful) return;
+    late.delete(part.id);
+    if (!late.size) document.getElementById("late")?.remove();
+  });
 
   // -- keys
   let usesKeys = kept.get("tasks-keys") !== "off";
