@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from . import metrics, objectives, queries, queues
+from . import objectives, queries, queues
 from .conf import settings
 from .metrics import QueueNumbers
 from .models import QueueControl
@@ -22,6 +22,8 @@ LATE_S = 60
 """A schedule that is due for longer is late: workers fire within a second."""
 LATELY_S = 3_600
 """Dead letters of so long ago are news."""
+MANY = 10
+"""So many jobs of one task failed, or are tried again: no exception any more."""
 
 
 class Kind(StrEnum):
@@ -33,8 +35,12 @@ class Kind(StrEnum):
     """The oldest job has waited longer than its queue promises."""
     LATE = "late"
     FAILING = "failing"
+    RETRYING = "retrying"
+    """Many jobs of a task have failed and are tried again: what they need may be away."""
     OVERDUE = "overdue"
     PAUSED = "paused"
+    STOPPED = "stopped"
+    """A schedule is paused and has no end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,19 +60,22 @@ class Trouble:
 def troubles(
     numbers: Sequence[QueueNumbers], *, tenant_id: int | None = None, says_workers: bool = True
 ) -> list[Trouble]:
-    """What is wrong with these queues and beside them, for one tenant or for all; three queries.
+    """What is wrong with these queues and beside them, for one tenant or for all; two queries.
 
     `says_workers`: whether who reads it knows of workers; a tenant's people are told the same in other words.
     """
-    now = metrics.database_clock()
     served = {name for name, _ in queries.fetch("served", {"lease_s": settings().lease_s})}
+    words = {"tenant_id": tenant_id, "late_s": LATE_S, "lately_s": LATELY_S, "many": MANY}
+    rows = [(*row, json.loads(said)) for *row, said in queries.fetch("attention", words)]
+    now = next(since for kind, _, _, since, _ in rows if kind == "now")
+    full = [{**said, "running": count} for kind, _, count, _, said in rows if kind == "full"]
     found = [*_of_queues(numbers, served, now, says_workers), *_idle(numbers, served, says_workers)]
-    words = {"tenant_id": tenant_id, "late_s": LATE_S, "lately_s": LATELY_S}
     found += [
-        _TELL[kind](name, count, since, json.loads(said))
-        for kind, name, count, since, said in queries.fetch("attention", words)
+        _TELL[kind](name, count, since, {**said, "is_all": tenant_id is None})
+        for kind, name, count, since, said in rows
+        if kind in _TELL
     ]
-    found = [_with_its_cause(each, found, tenant_id) for each in found]
+    found = [_with_its_cause(each, found, full, tenant_id) for each in found if not _is_others(each, tenant_id)]
     order = list(Kind)
     return sorted(found, key=lambda each: (not each.is_urgent, order.index(each.kind), each.since or now))
 
@@ -100,20 +109,39 @@ def _of_queues(numbers: Sequence[QueueNumbers], served: set[str], now: datetime,
     return found
 
 
-def _with_its_cause(trouble: Trouble, found: Sequence[Trouble], tenant_id: int | None) -> Trouble:
-    """A queue that waits because it is paused: its pause is what to do something about."""
+def _with_its_cause(
+    trouble: Trouble, found: Sequence[Trouble], full: Sequence[Mapping[str, Any]], tenant_id: int | None
+) -> Trouble:
+    """A queue that waits because it is paused: its pause is what to do something about. Else a limit that is full now, if one is."""
     if trouble.kind is not Kind.WAITING:
         return trouble
+    queue_name = trouble.facts["queue"]
     for each in found:
         said = each.facts
         if (
             each.kind is Kind.PAUSED
-            and (said["queue"], said["task"]) == (trouble.facts["queue"], None)
+            and (said["queue"], said["task"]) == (queue_name, None)
             and said["tenant"] in (None, tenant_id)
         ):
-            facts = {**trouble.facts, "pause": said}
-            return dataclasses.replace(trouble, advice=f"{each.sentence} {each.advice}", facts=facts)
+            ends = "Your operators end it." if _is_others(each, tenant_id) and not said["until"] else each.advice
+            return dataclasses.replace(
+                trouble, advice=f"{each.sentence} {ends}", facts={**trouble.facts, "pause": said}
+            )
+    for limit in full:
+        if limit["queue"] in (None, queue_name):
+            runs = "runs" if limit["running"] == 1 else "run"
+            advice = f"A limit is full: {_target(limit)}, {limit['running']} of {limit['most']} {runs}. See what waits for it; then raise it, or end what runs."
+            return dataclasses.replace(trouble, advice=advice, facts={**trouble.facts, "full": limit})
     return trouble
+
+
+def _is_others(trouble: Trouble, tenant_id: int | None) -> bool:
+    """A pause of everybody's jobs, where one tenant is looked at: why theirs may wait, and not theirs to end."""
+    return trouble.kind is Kind.PAUSED and tenant_id is not None and trouble.facts["tenant"] is None
+
+
+def _target(said: Mapping[str, Any]) -> QueueControl:
+    return QueueControl(queue_name=said["queue"] or "", task_name=said["task"] or "", tenant_id=said["tenant"])
 
 
 def _idle(numbers: Sequence[QueueNumbers], served: set[str], says_workers: bool) -> list[Trouble]:
@@ -132,7 +160,7 @@ def _idle(numbers: Sequence[QueueNumbers], served: set[str], says_workers: bool)
 
 
 def _paused(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
-    target = QueueControl(queue_name=said["queue"] or "", task_name=said["task"] or "", tenant_id=said["tenant"])
+    target = _target(said)
     why = f": {said['reason']}" if said["reason"] else ""
     return Trouble(
         kind=Kind.PAUSED, since=since, is_urgent=False, sentence=f"{str(target).capitalize()} is paused by {said['by'] or 'somebody'}{why}.",
@@ -161,12 +189,46 @@ def _overdue(name: str, count: int, since: datetime, said: Mapping[str, Any]) ->
 def _failing(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
     jobs = "job has" if count == 1 else "jobs have"
     return Trouble(
-        kind=Kind.FAILING, since=since, is_urgent=count >= 10, sentence=f"{count:,} {jobs} failed for good in the last hour: {name}.",
+        kind=Kind.FAILING, since=since, is_urgent=count >= MANY,
+        sentence=f"{count:,} {jobs} failed for good in the last hour: {name}{_whose(said)}.",
         advice="See the error; retry them when its cause is gone.", facts={**said, "task": name, "count": count},
     )  # fmt: skip
 
 
-_TELL = {Kind.PAUSED: _paused, Kind.LATE: _late, Kind.OVERDUE: _overdue, Kind.FAILING: _failing}
+def _retrying(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
+    promised = objectives.of_queue(said["queue"]).finish_within_s
+    return Trouble(
+        kind=Kind.RETRYING, since=since, is_urgent=said["age_s"] > promised,
+        sentence=f"{count:,} jobs have failed and are tried again later: {name}{_whose(said)}.",
+        advice="What they need may be away. They go on by themselves when it is back; until then see the error of one.",
+        facts={**said, "task": name, "count": count},
+    )  # fmt: skip
+
+
+def _whose(said: Mapping[str, Any]) -> str:
+    """Of which tenant alone, or of how many, where all are looked at; and the last error of the task."""
+    one = f" of tenant {said['tenant']}" if said["is_all"] and said["tenant"] else ""
+    whose = f" of {said['tenants']} tenants" if said["tenants"] > 1 else one
+    return whose + (f" ({said['error'].rpartition('.')[2]})" if said["error"] else "")
+
+
+def _stopped(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
+    what = f"Schedule {name} is paused" if count == 1 else f"{count} schedules are paused, {name} for the longest,"
+    why = f": {said['reason']}" if said["reason"] else ""
+    return Trouble(
+        kind=Kind.STOPPED, since=since, is_urgent=False, sentence=f"{what} by {said['by'] or 'somebody'}{why}.",
+        advice="No end is set, and no jobs are made: resume it when it may go on.", facts={**said, "count": count},
+    )  # fmt: skip
+
+
+_TELL = {
+    Kind.PAUSED: _paused,
+    Kind.LATE: _late,
+    Kind.OVERDUE: _overdue,
+    Kind.FAILING: _failing,
+    Kind.RETRYING: _retrying,
+    Kind.STOPPED: _stopped,
+}
 
 
 def _span(seconds: float) -> str:

@@ -140,3 +140,68 @@ def test_what_breaks_a_promise_comes_first(add_task: Task) -> None:
     ScheduledTask.objects.update(next_at=timezone.now() - timedelta(minutes=2))
 
     assert kinds() == [Kind.LATE, Kind.PAUSED]
+
+
+def test_a_tenant_is_told_of_the_pause_that_keeps_its_jobs_and_not_of_others(add_task: Task) -> None:
+    with tenant(ACME):
+        job_id = int(add_task.enqueue().id)
+    Job.objects.filter(pk=job_id).update(enqueued_at=timezone.now() - timedelta(minutes=16))
+    controls.pause(queue="maintenance", reason="the disk is full")
+
+    assert (kinds(ACME), kinds(OTHER)) == ([Kind.WAITING], [])
+    assert told(ACME)[0].advice.startswith("Queue maintenance is paused by ")
+    assert told(ACME)[0].advice.endswith(": the disk is full. Your operators end it.")
+
+
+def test_what_waits_is_told_with_the_limit_that_is_full(add_task: Task) -> None:
+    with tenant(ACME):
+        waiting, running = (int(add_task.enqueue(number=number).id) for number in (1, 2))
+    Job.objects.filter(pk=waiting).update(enqueued_at=timezone.now() - timedelta(minutes=16))
+    controls.limit(tenant=ACME, running=1)
+    assert "full" not in told()[0].facts
+    Job.objects.filter(pk=running).update(status="doing")
+
+    (found,) = told()
+
+    assert (found.kind, found.facts["full"]["tenant"]) == (Kind.WAITING, ACME)
+    assert found.advice.startswith("A limit is full: tenant 7, 1 of 1 runs.")
+    assert kinds(OTHER) == []
+
+
+def test_many_that_are_tried_again_are_told_with_their_error_and_urgent_once_they_are_late(
+    declare: Callable[..., Task],
+) -> None:
+    bad = declare(fail, name="fail", queue_name="email", retry=Retry(6, base=300))
+    with tenant(ACME):
+        for number in range(attention.MANY - 1):
+            bad.enqueue(number=number)
+        run_jobs()
+        assert kinds() == [], "a few are no news"
+        bad.enqueue(number=99)
+        run_jobs()
+
+    (found,) = told()
+
+    assert (found.kind, found.is_urgent, found.facts["count"]) == (Kind.RETRYING, False, attention.MANY)
+    assert found.sentence == "10 jobs have failed and are tried again later: fail of tenant 7 (ValueError)."
+    assert told(ACME)[0].sentence == "10 jobs have failed and are tried again later: fail (ValueError)."
+    assert kinds(OTHER) == []
+    Job.objects.update(enqueued_at=timezone.now() - timedelta(minutes=11))
+    assert told()[0].is_urgent
+    Job.objects.update(scheduled_at=timezone.now() - timedelta(seconds=1))
+    assert Kind.RETRYING not in kinds(), "they are about to run"
+
+
+def test_a_schedule_that_somebody_paused_without_an_end(add_task: Task) -> None:
+    with tenant(ACME):
+        schedules.create("nightly", "add", cron="0 2 * * *")
+        schedules.pause("nightly", minutes=60, reason="a test")
+        assert kinds() == [], "it ends by itself"
+        schedules.resume("nightly")
+        schedules.pause("nightly", reason="a test")
+
+    (found,) = told()
+
+    assert (found.kind, found.is_urgent) == (Kind.STOPPED, False)
+    assert found.sentence.startswith("Schedule nightly is paused by ") and found.sentence.endswith(": a test.")
+    assert (kinds(ACME), kinds(OTHER)) == ([Kind.STOPPED], [])

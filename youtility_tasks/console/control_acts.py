@@ -124,8 +124,12 @@ class Limit(Act):
     class Fields(Form):
         """Both may be set; what is empty is no limit."""
 
-        running = forms.IntegerField(required=False, min_value=1, label="At most so many run at once")
-        rate = forms.FloatField(required=False, min_value=0.000_001, label="At most so many start")
+        running = forms.IntegerField(
+            required=False, min_value=1, label="At most so many run at once", help_text="Empty: no limit."
+        )
+        rate = forms.FloatField(
+            required=False, min_value=0.000_001, label="At most so many start", help_text="Empty: no limit."
+        )
         per = forms.ChoiceField(choices=[(each, f"a {each}") for each in _RATES], initial="minute", label="in")
         burst = forms.FloatField(
             required=False,
@@ -149,7 +153,8 @@ class Limit(Act):
     def proposal(self, visit: Visit, target: Mapping[str, Any]) -> Proposal:
         """What runs now, and that nothing is stopped."""
         standing = _standing(visit, target)
-        now = (f"{standing.running_count} run now.",) if standing is not None else ()
+        count = standing.running_count if standing is not None else 0
+        now = (f"{count} {'runs' if count == 1 else 'run'} now.",) if standing is not None else ()
         touches = ("Every claim keeps to it from the next on, over all workers. What runs goes on.", *now)
         return Proposal(f"Limit {_name(visit, target)}?", touches, visit.to("queues"))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.urls import NoReverseMatch
@@ -120,6 +120,8 @@ def _why(visit: Visit, found: Why) -> dict[str, Any]:
         links.append({"label": f"Queue {queue}", "href": link(visit, "queue", queue)})
     if "control_id" in facts:
         links.append({"label": "Limits and pauses", "href": visit.to("queues")})
+        if found.because is Because.RUNNING_LIMIT:
+            links.append({"label": "What runs under it", "href": _under(visit, facts)})
     if visit.is_ops and facts.get("tenant") and "control_id" in facts:
         links.append({"label": f"Tenant {facts['tenant']}", "href": link(visit, "tenant", facts["tenant"])})
     return {
@@ -133,6 +135,12 @@ def _why(visit: Visit, found: Why) -> dict[str, Any]:
     }
 
 
+def _under(visit: Visit, facts: Mapping[str, Any]) -> str:
+    """The jobs that fill a limit."""
+    whose = {"tenant": facts["tenant"]} if facts["tenant"] else {}
+    return visit.to("jobs", status="doing", queue=facts["queue"], task=facts["task"], **whose)
+
+
 def _said(visit: Visit, found: Why) -> str:
     """The sentence; to a tenant's people in words without workers and commands."""
     if visit.is_ops:
@@ -141,7 +149,9 @@ def _said(visit: Visit, found: Why) -> str:
         case Because.NO_WORKER:
             return f"Nothing works on the queue {found.facts['queue']} at the moment. Those who run this system have to start it."
         case Because.RUNS:
-            return "It runs now." + (" It was asked to end." if "asked to end" in found.sentence else "")
+            began = found.facts["claimed_at"]
+            lasts = f"It has run for {span((datetime.now(UTC) - began).total_seconds())}." if began else "It runs now."
+            return lasts + (" It was asked to end." if "asked to end" in found.sentence else "")
         case Because.UNKNOWN_TASK:
             return f"The running version does not know the task {found.task_name}. It waits until one does, or until it is cancelled."
         case Because.BUSY:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from youtility_tasks import attention, metrics, objectives
 from youtility_tasks.attention import Kind, Trouble
+from youtility_tasks.documents import people as documents
 from youtility_tasks.metrics import QueueNumbers, Summary
+from youtility_tasks.models import TaskAuditLog
 
 from . import charts
 from .charts import SPANS
@@ -16,6 +21,8 @@ from .queues import line
 from .table import page
 from .tags import span as _span
 from .visit import Shown, Visit
+
+_TURNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,15 @@ def overview(visit: Visit) -> Shown:
         "troubles": [_line(visit, each) for each in troubles],
         "queues": [line(each, by_queue.get(each.queue_name)) for each in numbers],
         "span": word,
+        "turns": _turns(visit) if visit.part != "now" else [],
     }
     return Shown("overview_now.html" if visit.part == "now" else "overview.html", "Overview", context)
+
+
+def _turns(visit: Visit) -> list[dict[str, Any]]:
+    """What people changed within a day that work goes by: what is wrong at night somebody may have done in the evening."""
+    rows = TaskAuditLog.objects.for_tenant(visit.tenant_id).turns(timezone.now() - timedelta(days=1))
+    return [documents.act(each) for each in rows[:_TURNS]]
 
 
 def _tiles(
@@ -99,14 +113,22 @@ def _tiles(
 
 
 def _line(visit: Visit, trouble: Trouble) -> dict[str, Any]:
-    """The trouble, and the one button that goes with it: an act and what it is given, or a label and an address."""
+    """The trouble, and what goes with it: an act and what it is given, or a label and an address; with a limit that is full, both."""
     facts = trouble.facts
     line: dict[str, Any] = {"trouble": trouble, "act": "", "label": "", "address": ""}
     pause = facts if trouble.kind is Kind.PAUSED else facts.get("pause")
     if pause and (visit.is_ops or pause["tenant"] == visit.tenant_id):
         named = {name: pause[name] or "" for name in ("queue", "task")}
         return line | named | {"act": "resume", "of": pause["tenant"] or ""}
+    full = facts.get("full")
+    if full:
+        named = {name: full[name] or "" for name in ("queue", "task")}
+        line |= named | {"act": "limit", "of": full["tenant"] or "", "change": "Change the limit"}
     match trouble.kind:
+        case Kind.RETRYING:
+            line |= {"label": "See them", "address": visit.to("jobs", status="todo", task=facts["task"])}
+        case Kind.STOPPED:
+            line |= {"label": "See the schedule", "address": _stopped(visit, facts)}
         case Kind.FAILING:
             line |= {"label": "See the error", "address": visit.to("failures", task=facts["task"])}
         case Kind.UNSERVED if visit.tenant_id is None:
@@ -118,3 +140,11 @@ def _line(visit: Visit, trouble: Trouble) -> dict[str, Any]:
         case Kind.OVERDUE:
             line |= {"label": "See the workflow", "address": visit.to("workflows", status="running")}
     return line
+
+
+def _stopped(visit: Visit, facts: Mapping[str, Any]) -> str:
+    """The one schedule that is paused, as somebody who may resume it sees it, or all of them."""
+    if facts["count"] > 1:
+        return visit.to("schedules", state="paused")
+    is_sweeps = facts["tenant"] == 0 and visit.tenant_id is None
+    return visit.to("schedule", facts["schedule"], **({"tenant": 0} if is_sweeps else {}))

@@ -108,6 +108,7 @@ def _line(line: Line, runs: Sequence[Ran]) -> dict[str, Any]:
         "is_due": line.state is not State.LATE
         and line.row.next_at is not None
         and line.row.next_at <= datetime.now(UTC),
+        "is_held": line.row.paused_until is None and editing.is_paused(line.row, datetime.now(UTC)),
         "fired_at": line.fired_at,
         "job_id": line.job_id,
         "outcome": _OUTCOMES.get(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -42,12 +42,19 @@ def workers(visit: Visit) -> Shown:
         "slots": sum(each["slots"] for each in living),
         "memory": sum(each["memory"] for each in living),
         "versions": sorted(Counter(each["version"] or "unknown" for each in living).items()),
-        "unserved": sorted(queues.configured().keys() - served),
+        "unserved": _unserved(queues.configured().keys() - served),
         "held_back": {each["queue"] for each in living if each["order"]},
         "shows_gone": shows_gone,
         "lease_s": settings().lease_s,
     }
     return Shown("workers.html", "Workers", context)
+
+
+def _unserved(names: Set[str]) -> list[tuple[str, TaskWorker | None]]:
+    """The queues that nobody serves, each with the worker that was heard of last: what became of it is to be looked for there."""
+    known = TaskWorker.objects.filter(queue_name__in=names).order_by("queue_name", "-heartbeat_at")
+    last = {each.queue_name: each for each in known.distinct("queue_name")} if names else {}
+    return [(name, last.get(name)) for name in sorted(names)]
 
 
 @page("workers/<tasks_id:worker_id>/", scope=For.OPS, takes=("span",), tab="workers")

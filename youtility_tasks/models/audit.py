@@ -12,6 +12,11 @@ OF_SCHEDULES = (
     "create schedule", "change schedule", "remove schedule", "pause schedule", "resume schedule", "run schedule",
 )  # fmt: skip
 """Acts on one schedule, which its page lists."""
+TURNS = (
+    "pause", "resume", "limit", "change schedule", "remove schedule", "pause schedule", "resume schedule", "quiet worker",
+    "drain worker", "resume worker", "deactivate tenant", "weigh tenant", "route",
+)  # fmt: skip
+"""Acts by which others' work goes otherwise from then on: where something is wrong they are the first suspects."""
 _LARGEST_ID = 2**63 - 1
 
 
@@ -50,12 +55,18 @@ class AuditQuerySet(models.QuerySet["TaskAuditLog"]):
 
     def about_job(self, job_id: int, since: datetime, *, most: int = 2_000) -> AuditQuerySet:
         """The acts on this job since then (it was enqueued), newest first; looked for among the newest acts, as no index knows them."""
+        named = Q(target=f"job {job_id}") | Q(target__startswith=f"job {job_id} (")
+        return self._newest(since, most).filter(named | Q(after__jobs__contains=[job_id]))
+
+    def turns(self, since: datetime, *, most: int = 2_000) -> AuditQuerySet:
+        """The acts since then by which work goes otherwise, newest first; looked for among the newest acts."""
+        return self._newest(since, most).filter(act__in=TURNS)
+
+    def _newest(self, since: datetime, most: int) -> AuditQuerySet:
         newest_first = self.order_by("-pk")
         # A range of ids with both its ends: of a list of ids, or of one open end, the planner expects so many that it reads all acts there are.
         oldest = Greatest(Subquery(newest_first.values("pk")[most - 1 : most]), Value(0, models.BigIntegerField()))
-        named = Q(target=f"job {job_id}") | Q(target__startswith=f"job {job_id} (")
-        of_job = named | Q(after__jobs__contains=[job_id])
-        return newest_first.filter(of_job, at__gte=since, pk__gte=oldest, pk__lte=_LARGEST_ID)
+        return newest_first.filter(at__gte=since, pk__gte=oldest, pk__lte=_LARGEST_ID)
 
     def of_schedule(self, tenant_id: int, target: str) -> AuditQuerySet:
         """What was done to this schedule of this tenant (0: of the sweeps)."""
