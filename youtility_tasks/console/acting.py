@@ -182,6 +182,8 @@ def _asked(
 
 
 def _done(request: HttpRequest, visit: Visit, act: Act) -> HttpResponse:
+    with entered(visit.place, visit.user):
+        _may(visit, act)  # before what is wrong with the form, which is none of theirs who may not
     target = _target(act, request.POST)
     fields, reason = act.Fields(request.POST), _reason(act, request.POST)
     fits = fields.is_valid() and (reason is None or reason.is_valid())
