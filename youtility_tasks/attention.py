@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.utils.text import Truncator
+
 from . import objectives, queries, queues
 from .conf import settings
 from .metrics import QueueNumbers
@@ -161,11 +163,16 @@ def _idle(numbers: Sequence[QueueNumbers], served: set[str], says_workers: bool)
 
 def _paused(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
     target = _target(said)
-    why = f": {said['reason']}" if said["reason"] else ""
+    why = _why(said)
     return Trouble(
         kind=Kind.PAUSED, since=since, is_urgent=False, sentence=f"{str(target).capitalize()} is paused by {said['by'] or 'somebody'}{why}.",
         advice="It ends by itself." if said["until"] else "It has no end: resume it when it may go on.", facts=said,
     )  # fmt: skip
+
+
+def _why(said: Mapping[str, Any]) -> str:
+    """The reason that was given; of a long one its beginning."""
+    return f": {Truncator(said['reason']).chars(200)}" if said["reason"] else ""
 
 
 def _late(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
@@ -214,7 +221,7 @@ def _whose(said: Mapping[str, Any]) -> str:
 
 def _stopped(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:
     what = f"Schedule {name} is paused" if count == 1 else f"{count} schedules are paused, {name} for the longest,"
-    why = f": {said['reason']}" if said["reason"] else ""
+    why = _why(said)
     return Trouble(
         kind=Kind.STOPPED, since=since, is_urgent=False, sentence=f"{what} by {said['by'] or 'somebody'}{why}.",
         advice="No end is set, and no jobs are made: resume it when it may go on.", facts={**said, "count": count},
