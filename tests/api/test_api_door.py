@@ -331,6 +331,15 @@ def test_a_database_that_lacks_migrations_is_not_ready(client, monkeypatch, capl
     assert client.get("/tasks/readyz").status_code == 503 and "0099_more" in caplog.text
 
 
+def test_health_is_told_to_somebody_signed_in_without_reading_who_they_are(
+    client, db, django_assert_num_queries
+) -> None:
+    client.force_login(User.objects.create_user("somebody"))
+
+    with django_assert_num_queries(0):
+        assert client.get("/tasks/healthz").json() == {"ok": True}
+
+
 def test_an_application_includes_the_urls_where_it_likes():
     assert resolve("/tasks/healthz").func is health.healthz
     with pytest.raises(Resolver404):

@@ -153,11 +153,13 @@ def test_signing_in_and_out_say_so_when_the_database_is_away(visitor, acme: int,
 
     monkeypatch.setattr(SessionStore, "load", away)
     assert browser.get("/tasks/sign-in/").status_code == 200
+    assert "Try again</a>" in browser.get("/tasks/jobs/").content.decode()
     for path, said in (("sign-in/", {"username": "viewer", "password": "x"}), ("sign-out/", {}), ("chosen/", {})):
         monkeypatch.setattr("django.contrib.auth.authenticate", away)
         monkeypatch.setattr("django.contrib.auth.forms.authenticate", away)
         answer = browser.post(f"/tasks/{path}", said)
         assert (answer.status_code, "The database does not answer" in answer.content.decode()) == (503, True), path
+        assert "Try again</a>" not in answer.content.decode(), "an act is not begun anew by a link"
         assert answer["Retry-After"] and "script-src 'self'" in answer["Content-Security-Policy"], path
 
 

@@ -39,6 +39,7 @@ def rendered(request: HttpRequest, shown: Shown, visit: Visit | None, *, tab: st
         "title": shown.title,
         "visit": visit,
         "tab": tab,
+        "only_looks": request.method in ("GET", "HEAD"),
         "tabs": tabs(visit.is_ops) if visit is not None else [],
         "messages": list(get_messages(request)),
     }
