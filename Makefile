@@ -20,7 +20,7 @@ up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up
 
 test: check                 ## all checks and tests; what fails beside others is run once more, alone (KEEP_SECONDS=1: note how long)
-	.venv/bin/python -m pytest -q -n 3 $(SIDE_BY_SIDE) $(addprefix --ignore=,$(IN_PAIRS) $(ONE_BY_ONE)) || $(AGAIN)
+	.venv/bin/python -m pytest -q -n 4 $(SIDE_BY_SIDE) $(addprefix --ignore=,$(IN_PAIRS) $(ONE_BY_ONE)) || $(AGAIN)
 	.venv/bin/python -m pytest -q -n 2 $(SIDE_BY_SIDE) $(IN_PAIRS) || $(AGAIN)
 	.venv/bin/python -m pytest -q $(ONE_BY_ONE)
 
