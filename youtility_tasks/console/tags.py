@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from youtility_tasks.status import LABELS
 
 from .acting import ACTS
+from .charts import Chart
 from .visit import Visit
 
 register = template.Library()
@@ -106,6 +107,21 @@ def number(value: float | None) -> str:
     if not _is_there(value):
         return NOTHING
     return f"{value:,.1f}" if isinstance(value, float) and value < 10 and value != int(value) else f"{value:,.0f}"
+
+
+@register.simple_tag
+def steps_of(chart: Chart) -> SafeString:
+    """The rows of a chart's table. Made here: as loops of a template, three charts of a week took half of their page's time."""
+    said = ms if chart.data.get("unit") == "ms" else number
+    made = []
+    for begins_at, values, picked in chart.rows:
+        began = begins_at.astimezone(UTC)
+        when = f"{began.day} {began:%b %H:%M}"
+        head = format_html('<a href="{}">{}</a>', picked, when) if picked else when
+        # What `ms` and `number` say is digits and units; an address is the one thing here that a person may have typed.
+        cells = "".join(f'<td class="n">{said(value)}</td>' for value in values)
+        made.append(f'<tr><th scope="row">{head}</th>{cells}</tr>')
+    return SafeString("".join(made))
 
 
 @register.filter

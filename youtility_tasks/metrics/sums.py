@@ -82,8 +82,9 @@ class Sums:
 
 
 def _percentiles(of: str, durations: Histogram) -> dict[str, float | None]:
+    percents = (50, 95, 99)
     return {
-        **{f"{of}_p{percent}_ms": durations.percentile_ms(percent) for percent in (50, 95, 99)},
+        **{f"{of}_p{n}_ms": each for n, each in zip(percents, durations.percentiles_ms(percents), strict=True)},
         f"{of}_max_ms": durations.max_ms,
         f"{of}_mean_ms": durations.sum_ms / durations.count if durations.count else None,
     }
