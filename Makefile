@@ -19,10 +19,10 @@ demo: .venv/demo            ## play a company day on the bundled PostgreSQL and 
 up: .venv/demo              ## database, workers and pages, until Ctrl-C
 	.venv/bin/youtility-tasks up
 
-test: check                 ## all checks and tests; what fails is run once more, alone (KEEP_SECONDS=1: note how long)
+test: check                 ## all checks and tests; what fails beside others is run once more, alone (KEEP_SECONDS=1: note how long)
 	.venv/bin/python -m pytest -q -n 4 $(SIDE_BY_SIDE) $(addprefix --ignore=,$(IN_PAIRS) $(ONE_BY_ONE)) || $(AGAIN)
 	.venv/bin/python -m pytest -q -n 2 $(SIDE_BY_SIDE) $(IN_PAIRS) || $(AGAIN)
-	.venv/bin/python -m pytest -q $(ONE_BY_ONE) || $(AGAIN)
+	.venv/bin/python -m pytest -q $(ONE_BY_ONE)
 
 AGAIN = .venv/bin/python -m pytest -q --last-failed --last-failed-no-failures none
 

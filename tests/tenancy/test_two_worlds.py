@@ -26,7 +26,7 @@ from youtility_tasks.tenancy import apply, check, plan, roles
 EXAMPLES = int(os.environ.get("TWO_WORLDS_EXAMPLES", "30"))
 SERVER_SESSIONS = 4
 MOST_EXAMPLES_OF_A_MUTANT = 300
-QUICK_DICE = {"any id": 0, "history without row security": 5}
+QUICK_DICE = {"any id": 0, "any id of a membership": 0, "history without row security": 5}
 """Dice with which a mutant is found in few examples, of six that were tried; 2 for those that are not named. Others find it, too."""
 
 
@@ -101,8 +101,6 @@ MUTANTS = {
     "an act that asks nobody": f"{NO_SCOPE}; {OWNER_SEES_ALL}",
     "token not checked": swap("youtility_tasks_tenant_v1", "said[5] = signature", "true"),
 }
-RARE = ("any id of a membership",)
-"""Found only after a minute of dice, and by attacks in a moment: with ALL_MUTANTS=1."""
 UNDO = {
     "an act that asks nobody": swap(
         "youtility_tasks_scope_v1",
@@ -117,9 +115,7 @@ UNDO = {
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize(
-    "name", MUTANTS if os.environ.get("ALL_MUTANTS") else [each for each in MUTANTS if each not in RARE]
-)
+@pytest.mark.parametrize("name", MUTANTS)
 def test_where_a_guard_is_gone_a_can_tell(worlds: tuple[World, World], name: str) -> None:
     for world in worlds:
         world.begin_anew()
