@@ -43,6 +43,7 @@ def environment(database: str, ledger: str, folder: Path) -> dict[str, str]:
     return {
         **os.environ, "DJANGO_SETTINGS_MODULE": SETTINGS, "SECRET_KEY": SECRET, "DATABASE_URL": database, ADDRESS: ledger,
         FOLDER: str(folder), "C_FORCE_ROOT": "1", "PYTHONWARNINGS": "ignore",
+        "YOUTILITY_ROLES": "0",  # `youtility-tasks` has said 1 for its own database; on the run's there are none
     }  # fmt: skip
 
 
