@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
-import psutil
 import pytest
 
 from tests.acceptance.app import mutants
@@ -16,6 +15,7 @@ from tests.acceptance.app.mutants import Mutant
 from tests.unit.test_children import GARBAGE, NO_PROCESS, FakeNursery, born_and_died, ending, job, nursery_died, stage
 from youtility_tasks.finish import Happened
 from youtility_tasks.status import REPLACEMENTS, Replacement
+from youtility_tasks.workers import processes
 from youtility_tasks.workers.children import Children
 from youtility_tasks.workers.replaced import LAST, Replaced
 
@@ -117,9 +117,10 @@ def it_is_stopped_for_two_heartbeats(nursery: FakeNursery, children: Children) -
     two_jobs_of_which_one_runs(nursery, children)
     nursery.told = [{"born": NO_PROCESS}]
     children.nurseries._hear_nursery(nursery)  # type: ignore[arg-type]
-    with mock.patch("youtility_tasks.workers.children.psutil.Process") as process:
-        process.return_value.status.return_value = psutil.STATUS_STOPPED
-        process.return_value.memory_info.return_value.rss = 2**20
+    with mock.patch("youtility_tasks.workers.children.processes") as system:
+        system.state.return_value = "T"
+        system.resident_bytes.return_value = 2**20
+        system.Gone = processes.Gone
         children.snapshot()
         children.snapshot()
     nursery.childs_ends[0].close()

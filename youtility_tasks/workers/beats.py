@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import logging
+import os
 import platform
 import time
 from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-import psutil
 import psycopg
 
 from youtility_tasks.conf import settings
 
+from . import processes
 from .children import Children
 from .link import Link, LinkDown
 from .nursery import Matron
@@ -28,12 +30,17 @@ _LOOKS = 2
 logger = logging.getLogger(__name__)
 
 
+@functools.cache
+def _about() -> dict[str, str]:
+    # Not while a worker starts: this looks through all that is installed.
+    return {"version": metadata.version("youtility-tasks"), "python": platform.python_version()}
+
+
 class Beats:
     """Tells the database what pages show of this worker. Nothing depends on it: what cannot be told now is told later."""
 
     def __init__(self, link: Link, children: Children, matron: Matron, worker_id: Callable[[], int | None]) -> None:
         self._link, self._children, self._matron, self._worker_id = link, children, matron, worker_id
-        self._about = {"version": metadata.version("youtility-tasks"), "python": platform.python_version()}
         self._told_id: int | None = None
         self._told_count = 0
         self._sample_at = 0.0
@@ -61,7 +68,7 @@ class Beats:
         running = self._children.running()
         self._looks.append(running)
         self._most_running = max(self._most_running, running)
-        self._memory_bytes = max(self._memory_bytes, psutil.Process().memory_info().rss)
+        self._memory_bytes = max(self._memory_bytes, processes.resident_bytes(os.getpid()))
         self._children_bytes = max(self._children_bytes, self._children.memory_bytes)
 
     async def tell(self) -> None:
@@ -71,7 +78,7 @@ class Beats:
         is_due = time.monotonic() >= self._sample_at and len(self._looks) >= _LOOKS
         if worker_id is None or not (is_new or is_due):
             return
-        about = {**self._about, **self._children.replaced.as_row()} if is_new else None
+        about = {**_about(), **self._children.replaced.as_row()} if is_new else None
         cpu_at, cpu_s = time.monotonic(), self._spent_s() if is_due else 0.0
         sample = self._sample(cpu_at, cpu_s) if is_due else None
         async with self._link.turn:
@@ -100,12 +107,8 @@ class Beats:
 
     def _spent_s(self) -> float:
         """Processor time of the worker and of all that it has forked; what has died counts where it was reaped."""
-        spent = 0.0
-        with contextlib.suppress(psutil.Error):
-            its = psutil.Process().cpu_times()
-            spent = its.user + its.system
+        spent = processes.own_cpu_s(os.getpid())
         for pid in self._children.pids() | {self._matron.pid}:
-            with contextlib.suppress(psutil.Error):
-                its = psutil.Process(pid).cpu_times()
-                spent += its.user + its.system + its.children_user + its.children_system
+            with contextlib.suppress(processes.Gone):
+                spent += processes.cpu_s(pid)
         return spent

@@ -12,14 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
-
 from youtility_tasks.conf import QueueSettings, settings
 from youtility_tasks.declaration import Task
 from youtility_tasks.finish import Happened
 from youtility_tasks.status import Replacement
 
-from . import death, wire
+from . import death, processes, wire
 from .board import Board
 from .nurseries import Nurseries
 from .nursery import Matron, Nursery
@@ -225,10 +223,9 @@ class Children:
             if child.pid is None:
                 continue
             size = 0
-            with contextlib.suppress(psutil.Error):
-                process = psutil.Process(child.pid)
-                size = process.memory_info().rss
-                is_frozen = process.status() == psutil.STATUS_STOPPED
+            with contextlib.suppress(processes.Gone):
+                size = processes.resident_bytes(child.pid)
+                is_frozen = processes.state(child.pid) == "T"
                 if is_frozen and child.was_frozen:
                     logger.warning("child killed, it is stopped pid=%s jobs=%s", child.pid, sorted(child.jobs))
                     child.leaves_for, child.leaves_how = Replacement.STUCK, "it was stopped (SIGSTOP)"

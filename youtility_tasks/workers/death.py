@@ -7,9 +7,9 @@ import os
 import signal
 from typing import Any
 
-import psutil
-
 from youtility_tasks.finish import Happened
+
+from . import processes
 
 
 def kill_group(pid: int) -> None:
@@ -23,8 +23,8 @@ def kill_group(pid: int) -> None:
 def is_dead(pid: int) -> bool:
     """Whether it runs nothing any more."""
     try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        return processes.state(pid) == "Z"
+    except processes.Gone:
         return True
 
 

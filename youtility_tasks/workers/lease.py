@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import psutil
-
 from youtility_tasks.conf import settings
 from youtility_tasks.status import Order, WorkerStatus
 
+from . import processes
 from .children import Children
 from .holdings import Holdings
 from .link import Link, LinkDown
@@ -150,7 +149,7 @@ class Lease:
             held=json.dumps(self._holdings.claims()),
             status=status,
             children=json.dumps(self._children.snapshot()),
-            memory_bytes=psutil.Process().memory_info().rss,
+            memory_bytes=processes.resident_bytes(os.getpid()),
         )
         self._note_renewal()
         told = Order.NONE
