@@ -23,7 +23,7 @@ class YoutilityTasksConfig(AppConfig):
         from . import acknowledged, checks, declaration, registry
         from .celery_bridge import face
         from .errors import ConfigurationError
-        from .schedules import defaults
+        from .schedules import declaring
         from .tenancy import guard, roles
         from .workers import adopted, periodic, stock
 
@@ -43,7 +43,7 @@ class YoutilityTasksConfig(AppConfig):
         face.ready()
         registry.finders.append(face.find)
         registry.finders.append(adopted.find)
-        defaults.sources.append(periodic.declared)
+        declaring.sources.append(periodic.declared)
         post_migrate.connect(_make_first_days, sender=self)
 
 

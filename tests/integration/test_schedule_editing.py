@@ -14,7 +14,7 @@ from youtility_tasks import Secret, Task, audit, errors, schedules, tenant
 from youtility_tasks.models import ScheduledTask, ScheduledTaskExecution, TaskAuditLog, TaskExecutionHistory
 from youtility_tasks.models.schedules import Reason
 from youtility_tasks.schedules import defaults
-from youtility_tasks.schedules.defaults import Declared
+from youtility_tasks.schedules.declaring import Declared
 from youtility_tasks.testing import run_jobs
 
 pytestmark = pytest.mark.django_db

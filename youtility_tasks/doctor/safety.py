@@ -21,7 +21,6 @@ from youtility_tasks.errors import (
     UnsafeDatabase,
     WrongDirectDatabase,
 )
-from youtility_tasks.tenancy import check
 
 from .finding import Finding
 
@@ -94,7 +93,7 @@ def reasons() -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
 def tenants_not_apart() -> TenantsNotApart | None:
     """Why nothing may rely on this database to keep tenants apart, if the setting `roles` says that it shall."""
     with transaction.atomic(using=settings().database):
-        found = check.open_doors()
+        found = _open_doors()
     return TenantsNotApart(found) if found else None
 
 
@@ -116,12 +115,18 @@ def tenants_are_apart() -> Finding:
     """The doctor's look at roles, rights and policies."""
     if settings().roles is None:
         return Finding("tenants", True, f"for development only: {ONE_ROLE}")
-    found = check.open_doors()
+    found = _open_doors()
     if found:
         more = f" and {len(found) - 1} more" if found[1:] else ""
         advice = "Run `setup_task_queue`; until then no worker starts. `setup_task_queue --check` lists all."
         return Finding("tenants", False, f"{found[0]}{more}", advice)
     return Finding("tenants", True, "roles, rights and policies are as planned")
+
+
+def _open_doors() -> list[str]:
+    from youtility_tasks.tenancy import check  # only where roles are set
+
+    return check.open_doors()
 
 
 def _workers_way(*, part: str | None = "worker") -> tuple[_Session, str | None]:

@@ -3,8 +3,15 @@
 `series` and `summary` read what upkeep has added up by minute and hour, and from the history what it has not come to yet.
 """
 
-from .present import Glance, LastError, QueueNumbers, database_clock, glance, last_errors, queue_numbers
-from .reading import GROUPS, HOUR, HOUR_S, MINUTE_S, GroupBy, Numbers, Point, Summary, last_hour, series, summary
+from __future__ import annotations
+
+import importlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .present import Glance, LastError, QueueNumbers, database_clock, glance, last_errors, queue_numbers
+    from .reading import GROUPS, GroupBy, Numbers, Point, Summary, last_hour, series, summary
 
 __all__ = [
     "GROUPS",
@@ -26,3 +33,14 @@ __all__ = [
     "series",
     "summary",
 ]
+
+MINUTE_S, HOUR_S = 60, 3_600
+HOUR = timedelta(seconds=HOUR_S)
+_OF_NOW = {"Glance", "LastError", "QueueNumbers", "database_clock", "glance", "last_errors", "queue_numbers"}
+
+
+def __getattr__(name: str) -> Any:
+    # As at the front door: a worker keeps these numbers, and reads none.
+    if name in __all__:
+        return getattr(importlib.import_module(".present" if name in _OF_NOW else ".reading", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

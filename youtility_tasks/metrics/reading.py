@@ -12,11 +12,11 @@ from youtility_tasks import queries
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import WrongSpan, did_you_mean
 
+from . import HOUR, HOUR_S, MINUTE_S
 from .present import database_clock
 from .sums import Sums
 
-MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
-HOUR = timedelta(seconds=HOUR_S)
+DAY_S = 86_400
 MOST_STEPS = 5_000
 _ALL_TENANTS = -1
 _CLOCKS_DIFFER = timedelta(days=1)

@@ -7,7 +7,7 @@ else was edited, and stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,32 +17,10 @@ from youtility_tasks.errors import NeverFires, UnknownTenant, WrongSchedule, You
 from youtility_tasks.models import ScheduledTask, Tenant
 
 from . import definition, editing
+from .declaring import Declared, sources
 from .firing import tenant_of
 
 _ACTOR = "setup_task_queue"
-
-sources: list[Callable[[], Iterable[Declared]]] = []
-"""More places where schedules are declared; `apps.py` fills it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One schedule that code declares."""
-
-    tenant_id: int
-    name: str
-    said: Mapping[str, Any] = field(hash=False)
-    where: str
-    """For people."""
-    flaw: str = ""
-    """Why it cannot be made here, known before anybody tries."""
-    formerly: tuple[str, ...] = ()
-    """Names that its task had, and so it."""
-
-    @property
-    def whose(self) -> str:
-        """Its name, with its tenant's."""
-        return f"{self.name} (tenant {self.tenant_id})" if self.tenant_id else self.name
 
 
 @dataclass(slots=True)

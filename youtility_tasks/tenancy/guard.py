@@ -24,7 +24,7 @@ from youtility_tasks import tenants
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import TenantsNotApart
 
-from . import check, roles, token
+from . import roles, token
 from .rights import USERS
 
 _SEND = "SELECT set_config('youtility_tasks.token', %s, true)"
@@ -156,6 +156,8 @@ def _look_once(connection: BaseDatabaseWrapper) -> None:
 
 
 def _look(connection: BaseDatabaseWrapper) -> Any:
+    from . import check  # only where roles are set, and once a process
+
     found = check.voids()
     used = connections[connection.alias]
     if used is not connection:

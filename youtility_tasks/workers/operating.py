@@ -17,7 +17,6 @@ from django.db import Error, connections
 from youtility_tasks import queries
 from youtility_tasks.conf import settings
 from youtility_tasks.errors import ConfigurationError
-from youtility_tasks.operations import carrying
 
 from .link import Link, LinkDown
 from .ticker import apart
@@ -74,6 +73,8 @@ class Operating:
 
     def _carry_on(self, found: Sequence[tuple[int, int | None]]) -> None:
         """In the round's thread."""
+        from youtility_tasks.operations import carrying  # few workers ever see one, and it brings 15 modules
+
         for operation_id, tenant_id in found:
             if not self.is_wanted():
                 return

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from procrastinate.contrib.django import app
 
-from youtility_tasks.schedules.defaults import Declared
+from youtility_tasks.schedules.declaring import Declared
 
 from . import adopted
 
