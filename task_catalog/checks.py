@@ -39,7 +39,7 @@ _DOTTED_PATHS = (
 )
 
 
-@register
+@register("youtility_tasks")  # what a worker asks before it starts, too
 def check_task_catalog(app_configs: Sequence[AppConfig] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Everything that is wrong with `TASK_CATALOG` and the models it maps; asks no database."""
     try:

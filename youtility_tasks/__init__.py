@@ -5,7 +5,9 @@ Names are imported when they are first used, because Django imports this package
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,6 +65,10 @@ __all__ = [
     "tenant",
     "tenants_in_scope",
 ]
+
+if sys.argv[1:2] == ["run_postgresql_worker"]:
+    # What a worker loads it keeps: nothing of that is worth looking through again and again, until it forks (`family.freeze`).
+    gc.disable()
 
 _HOME = {
     "AsyncResult": "celery_bridge.groups",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.apps import apps
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import models
 from django.test.utils import isolate_apps
 
@@ -31,6 +33,13 @@ def test_the_settings_have_defaults_and_are_read_once(settings):
     assert (catalog().host, catalog().admin_emails) == ("https://app.example", ("ops@example.com",))
     assert (catalog().none_id, catalog().planning_horizon_hours, catalog().ppm_horizon_days) == (1, 48, 400)
     assert catalog() is catalog()
+
+
+def test_a_worker_does_not_start_with_a_wrong_setting(settings):
+    settings.TASK_CATALOG = {"none_id": 0}
+
+    with pytest.raises(SystemCheckError, match=r"task_catalog\.E001"):
+        call_command("run_postgresql_worker", skip_checks=False)
 
 
 @pytest.mark.parametrize(

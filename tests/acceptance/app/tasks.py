@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import fcntl
+import gc
 import logging
 import math
 import os
@@ -38,6 +39,17 @@ def adds(*, a: int, b: int) -> int:
 @task(tenant="all")
 def does_nothing() -> None:
     """As fast as a job can be."""
+
+
+@task(tenant="all")
+def tells_loaded(*, names: list[str]) -> dict[str, Any]:
+    """Which of these modules this process has, and what its garbage collector does and has done."""
+    return {
+        "loaded": [name for name in names if name in sys.modules],
+        "is_collecting": gc.isenabled(),
+        "frozen_count": gc.get_freeze_count(),
+        "collections": [each["collections"] for each in gc.get_stats()],
+    }
 
 
 @task(tenant="all")

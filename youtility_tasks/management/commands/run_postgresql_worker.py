@@ -26,7 +26,7 @@ from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
 from youtility_tasks.management import words
 from youtility_tasks.tenancy import roles
-from youtility_tasks.workers import outlet, watched
+from youtility_tasks.workers import family, outlet, watched
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
 from youtility_tasks.workers.vitals import VARIABLES, Vitals
 
@@ -52,6 +52,8 @@ def _queue(text: str) -> str:
 
 class Command(BaseCommand):
     help = "Run the workers: one process per queue, each with child processes that run the tasks."
+    requires_system_checks = ("youtility_tasks",)
+    """Those of what workers use; all others (models, pages) take longer than the rest of a start, and `check` makes them."""
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -71,6 +73,7 @@ class Command(BaseCommand):
         parser.add_argument("--json-logs", action="store_true", help="one JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        family.freeze()  # a database may have to be waited for
         _log_to_stderr(as_json=options["json_logs"])
         if settings().tenant_databases is not None:
             databases.bind(settings().database)
