@@ -66,8 +66,8 @@ __all__ = [
     "tenants_in_scope",
 ]
 
-if sys.argv[1:2] == ["run_postgresql_worker"]:
-    # What a worker loads it keeps: nothing of that is worth looking through again and again, until it forks (`family.freeze`).
+if sys.argv[1:2] in (["run_postgresql_worker"], ["manage_task_queue"]):
+    # What these load they keep: nothing of that is worth looking through again and again, nor at the end (`management/loaded.py`).
     gc.disable()
 
 _HOME = {

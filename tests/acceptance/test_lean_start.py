@@ -27,7 +27,7 @@ NOT_LOADED = (
 )
 """For people, for acts of people, or for roles, which are not set here. (`admin.py` of each application is loaded by Django itself.)"""
 
-COLLECTS_NO_MORE = Mutant("youtility_tasks.workers.family", "freeze", "gc.enable()", "pass")
+COLLECTS_NO_MORE = Mutant("youtility_tasks.management.loaded", "is_all", "gc.enable()", "pass")
 COLLECTS_FIRST = Mutant("youtility_tasks.workers.family", "freeze", "gc.freeze()", "gc.collect(); gc.freeze()")
 
 
@@ -51,7 +51,10 @@ def test_garbage_is_collected_from_when_the_worker_serves_on(crew: Crew) -> None
     collects_since_it_serves(first_job(crew))
 
 
-@pytest.mark.parametrize(("command", "collects"), [("run_postgresql_worker", False), ("runserver", True), ("", True)])
+@pytest.mark.parametrize(
+    ("command", "collects"),
+    [("run_postgresql_worker", False), ("manage_task_queue", False), ("runserver", True), ("", True)],
+)
 def test_only_a_process_that_is_a_worker_from_its_start_collects_nothing_while_it_loads(
     command: str, collects: bool
 ) -> None:

@@ -29,7 +29,7 @@ def parser():
     return command.create_parser("manage.py", "manage_task_queue")
 
 
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.NAME)
+@pytest.mark.parametrize("verb", [*VERBS], ids=lambda verb: verb.NAME)
 def test_each_verb_shows_lines_that_its_own_parser_takes(parser, verb, capsys):
     with pytest.raises(SystemExit) as end:
         parser.parse_args([verb.NAME, "--help"])
@@ -45,6 +45,32 @@ def test_each_verb_shows_lines_that_its_own_parser_takes(parser, verb, capsys):
 
 def test_each_verb_is_named_in_the_commands_own_help(parser):
     assert all(f"\n{verb.NAME} " in parser.description for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "are_loaded"), [("stats", 0, False), ("--help", 0, True), ("nonsense", 2, True)]
+)
+def test_only_the_verb_that_is_typed_is_loaded(typed, code, are_loaded):
+    program = f"""
+import atexit, sys
+from django.core.management import execute_from_command_line
+atexit.register(lambda: print("youtility_tasks.management.verbs.monitor" in sys.modules, file=sys.stderr))
+execute_from_command_line(["manage.py", "manage_task_queue", {typed!r}, "--help"])
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (code, str(are_loaded))
+
+
+def test_a_word_that_is_no_verb_is_told_all_of_them(capsys):
+    command = load_command_class("youtility_tasks", "manage_task_queue")
+
+    with pytest.raises(SystemExit):
+        command.run_from_argv(["manage.py", "manage_task_queue", "nonsense"])
+
+    said = capsys.readouterr().err
+    assert all(f"'{name}'" in said for name in VERBS.names)
 
 
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if getattr(verb, "CAN_WATCH", False)], ids=lambda v: v.NAME)

@@ -10,15 +10,14 @@ import argparse
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Sequence
 from typing import Any, ClassVar, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, OperationalError
 
 from youtility_tasks.errors import YoutilityTaskError
-from youtility_tasks.management import printing
-from youtility_tasks.management.verbs import arguments, scope
+from youtility_tasks.management import loaded, printing
+from youtility_tasks.management.verbs import Verbs, arguments, scope
 from youtility_tasks.management.verbs.answer import BAD_USAGE, REFUSED, BadUsage
 
 _INTERRUPTED = 130
@@ -29,8 +28,14 @@ class VerbCommand(BaseCommand):
     """Its subclass says `called`, as one types it, `verbs` and `help`."""
 
     called: ClassVar[str]
-    verbs: ClassVar[Sequence[Any]]
+    verbs: ClassVar[Verbs]
+    asked = ""
+    """The verb that was typed, where that is known before its words are."""
     requires_system_checks = ()  # the doctor reports them; a mistake elsewhere must not keep an operator out
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        self.asked = argv[2] if argv[2:] and argv[2] in self.verbs.names else ""
+        super().run_from_argv(argv)
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(
@@ -39,7 +44,11 @@ class VerbCommand(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         known = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-        for verb in self.verbs:
+        for name in self.verbs.names:
+            if self.asked not in ("", name):
+                known.add_parser(name)  # to be told apart from what is no verb; its words nobody reads
+                continue
+            verb = self.verbs[name]
             words = known.add_parser(
                 verb.NAME,
                 description=verb.HELP,
@@ -59,7 +68,8 @@ class VerbCommand(BaseCommand):
             words.add_argument("--json", action="store_true", dest="as_json", help="one JSON document on stdout")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verb = next(each for each in self.verbs if options["verb"] == each.NAME)
+        loaded.is_all()
+        verb = self.verbs[options["verb"]]
         as_json = options["as_json"]
         again_s = options.get("watch")
         try:

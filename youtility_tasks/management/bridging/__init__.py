@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from youtility_tasks.management.verbs import Verb
+from youtility_tasks.management.verbs import Verbs
 
-from . import adopt, move, parity, results, rollback, route, status, verify
-
-VERBS: tuple[Verb, ...] = (status, route, rollback, move, adopt, results, parity, verify)
+VERBS = Verbs(__name__, ("status", "route", "rollback", "move", "adopt", "results", "parity", "verify"))

@@ -24,9 +24,9 @@ from youtility_tasks import databases, logs, tracing
 from youtility_tasks.conf import settings
 from youtility_tasks.doctor import safety, schema
 from youtility_tasks.errors import ConfigurationError
-from youtility_tasks.management import words
+from youtility_tasks.management import loaded, words
 from youtility_tasks.tenancy import roles
-from youtility_tasks.workers import family, outlet, watched
+from youtility_tasks.workers import outlet, watched
 from youtility_tasks.workers.supervisor import Supervisor, shapes_of
 from youtility_tasks.workers.vitals import VARIABLES, Vitals
 
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         parser.add_argument("--json-logs", action="store_true", help="one JSON object a line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        family.freeze()  # a database may have to be waited for
+        loaded.is_all()
         _log_to_stderr(as_json=options["json_logs"])
         if settings().tenant_databases is not None:
             databases.bind(settings().database)

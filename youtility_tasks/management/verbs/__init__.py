@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from argparse import Namespace
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
 
 from django.core.management.base import CommandParser
 
-from . import (
-    audit,
-    cancel,
-    cleanup,
-    dead_letters,
-    discard,
-    doctor,
-    jobs,
-    limits,
-    monitor,
-    operations,
-    pause,
-    rekey,
-    resume,
-    retry,
-    schedule,
-    show,
-    stats,
-    submit,
-    tasks,
-    tenants,
-    tokens,
-    why,
-    workers,
-    workflow,
-)
 from .answer import Answer
 from .scope import Scope
 
@@ -56,29 +32,24 @@ class Verb(Protocol):
         """Do it. Raises BadUsage for words that make no sense together (2), YoutilityTaskError for a refusal (1)."""
 
 
-VERBS: tuple[Verb, ...] = (
-    stats,
-    workers,
-    tasks,
-    jobs,
-    show,
-    submit,
-    retry,
-    cancel,
-    discard,
-    dead_letters,
-    operations,
-    pause,
-    resume,
-    limits,
-    schedule,
-    why,
-    cleanup,
-    doctor,
-    tenants,
-    tokens,
-    workflow,
-    rekey,
-    audit,
-    monitor,
-)
+@dataclass(frozen=True, slots=True)
+class Verbs:
+    """Of one command, in the order of its help; each is loaded when it is asked for, since nobody types two at once."""
+
+    package: str
+    names: tuple[str, ...]
+
+    def __getitem__(self, name: str) -> Verb:
+        return cast(Verb, importlib.import_module(f"{self.package}.{name.replace('-', '_')}"))
+
+    def __iter__(self) -> Iterator[Verb]:
+        return map(self.__getitem__, self.names)
+
+
+VERBS = Verbs(
+    __name__,
+    (
+        "stats", "workers", "tasks", "jobs", "show", "submit", "retry", "cancel", "discard", "dead-letters", "operations", "pause",
+        "resume", "limits", "schedule", "why", "cleanup", "doctor", "tenants", "tokens", "workflow", "rekey", "audit", "monitor",
+    ),
+)  # fmt: skip
