@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from psycopg.conninfo import make_conninfo
 
-from youtility_tasks import conf
+from youtility_tasks import conf, queries
 from youtility_tasks.checks import check_settings
 from youtility_tasks.doctor import safety
 from youtility_tasks.errors import CommitsCanBeLost, ConfigurationError, NoStandby, RoleTooPowerful, UnsafeDatabase
@@ -34,7 +35,7 @@ def test_each_weakness_is_refused_by_its_own_error(
     monkeypatch: pytest.MonkeyPatch, settings: Any, found: dict[str, Any], kind: type[UnsafeDatabase], says: str
 ) -> None:
     settings.YOUTILITY_TASKS = {}
-    monkeypatch.setattr(safety, "_workers_way", lambda: (session(**found), None))
+    monkeypatch.setattr(safety, "_workers_way", lambda **_: (session(**found), None))
 
     with pytest.raises(kind, match=says):
         safety.refuse_unsafe_database()
@@ -47,7 +48,7 @@ def test_a_sound_session_is_accepted_in_silence(
     monkeypatch: pytest.MonkeyPatch, settings: Any, caplog: pytest.LogCaptureFixture, commit: str
 ) -> None:
     settings.YOUTILITY_TASKS = {}
-    monkeypatch.setattr(safety, "_workers_way", lambda: (session(synchronous_commit=commit), None))
+    monkeypatch.setattr(safety, "_workers_way", lambda **_: (session(synchronous_commit=commit), None))
 
     safety.refuse_unsafe_database()
 
@@ -73,12 +74,12 @@ def test_who_promises_a_standby_has_one(
     monkeypatch: pytest.MonkeyPatch, settings: Any, found: dict[str, Any], says: str
 ) -> None:
     settings.YOUTILITY_TASKS = {"acknowledged_by": "standby"}
-    monkeypatch.setattr(safety, "_workers_way", lambda: (session(**found), None))
+    monkeypatch.setattr(safety, "_workers_way", lambda **_: (session(**found), None))
 
     with pytest.raises(NoStandby, match=says):
         safety.refuse_unsafe_database()
 
-    monkeypatch.setattr(safety, "_workers_way", lambda: (session(standbys="ANY 1 (a, b)"), None))
+    monkeypatch.setattr(safety, "_workers_way", lambda **_: (session(standbys="ANY 1 (a, b)"), None))
     safety.refuse_unsafe_database()
 
 
@@ -113,7 +114,7 @@ def test_a_pooler_in_transaction_mode_is_refused_even_in_development(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.YOUTILITY_TASKS = {"allow_unsafe_database": True}
-    monkeypatch.setattr(safety, "_workers_way", lambda: (session(), "two connections met in session 5"))
+    monkeypatch.setattr(safety, "_workers_way", lambda **_: (session(), "two connections met in session 5"))
 
     with pytest.raises(UnsafeDatabase, match="two connections met in session 5"):
         safety.refuse_unsafe_database()
@@ -149,3 +150,24 @@ def test_the_switch_is_a_switch(settings: Any) -> None:
 
     with pytest.raises(ConfigurationError, match="'no'; right is True or False"):
         conf.settings()
+
+
+def test_what_is_asked_first_goes_a_workers_way_and_needs_no_connection_of_its_own(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"allow_unsafe_database": True}
+    seen: list[int] = []
+    connection.close()
+
+    safety.refuse_unsafe_database(first=lambda: seen.append(queries.fetch("session", {})[0][0]))
+
+    assert len(seen) == 1
+    assert connection.connection is None
+
+
+def test_what_is_asked_first_may_refuse(settings: Any) -> None:
+    settings.YOUTILITY_TASKS = {"allow_unsafe_database": True}
+
+    def refuse() -> None:
+        raise ConfigurationError("not set up")
+
+    with pytest.raises(ConfigurationError, match="not set up"):
+        safety.refuse_unsafe_database(first=refuse)

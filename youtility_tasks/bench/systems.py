@@ -60,7 +60,8 @@ SYSTEMS = {
             name=OURS,
             title="youtility-tasks",
             setting="youtility_tasks.bench.ours.settings",
-            prepare=(("-m", "django", "migrate", "--verbosity", "0"),),
+            # A checkout may have no bytecode; what pip installs has, as all peers have here.
+            prepare=(("-m", "compileall", "-q", str(_HERE.parent)), ("-m", "django", "migrate", "--verbosity", "0")),
             client=("-m", "youtility_tasks.bench.ours.client"),
             worker=("-m", "django", "run_postgresql_worker", "--queues", "high_priority"),
             note="sync task in a child process; enqueue for one tenant; history on",

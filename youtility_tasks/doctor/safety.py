@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +49,12 @@ class _Session:
     standbys: str = ""
 
 
-def refuse_unsafe_database() -> None:
+def refuse_unsafe_database(first: Callable[[], None] = lambda: None) -> None:
     """Raise the first reason why a worker must not run here; with `allow_unsafe_database`, say all that it allows.
 
-    Raises UnsafeDatabase, ConfigurationError, or the driver's OperationalError if the database does not answer.
+    `first` is called before, where all statements go a worker's way. Raises what it raises, UnsafeDatabase, ConfigurationError, or the driver's OperationalError if the database does not answer.
     """
-    never, unless_allowed = reasons()
+    never, unless_allowed = reasons(first)
     if never:
         raise never[0]
     if unless_allowed and not settings().allow_unsafe_database:
@@ -72,9 +73,9 @@ def refuse_transaction_pooler() -> None:
         raise TransactionPooler(seen)
 
 
-def reasons() -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
-    """Why a worker cannot run here at all, and why it may only with `allow_unsafe_database`."""
-    own, pooler = _workers_way()
+def reasons(first: Callable[[], None] = lambda: None) -> tuple[list[UnsafeDatabase], list[UnsafeDatabase]]:
+    """Why a worker cannot run here at all, and why it may only with `allow_unsafe_database`; `first` as above."""
+    own, pooler = _workers_way(first=first)
     never: list[UnsafeDatabase] = [TransactionPooler(pooler)] if pooler else []
     if settings().roles is not None:
         apart = tenants_not_apart()
@@ -129,9 +130,12 @@ def _open_doors() -> list[str]:
     return check.open_doors()
 
 
-def _workers_way(*, part: str | None = "worker") -> tuple[_Session, str | None]:
+def _workers_way(
+    *, part: str | None = "worker", first: Callable[[], None] = lambda: None
+) -> tuple[_Session, str | None]:
     """The session that a worker would have, and what proves that a pooler shares it with others, if one does."""
     with queries.own_connection("youtility check", deadline_s=DEADLINE_S, part=part) as connection:
+        first()
         own = _look()
         # A pooler names a session of its own when the connection begins; only then is there more to ask.
         is_relayed = connection.pgconn.backend_pid != own.pid

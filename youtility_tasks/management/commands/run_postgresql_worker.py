@@ -105,10 +105,8 @@ def _wait_for_a_database_that_will_do() -> None:
     failures = 0
     while True:
         try:
-            lacking = schema.missing()
-            if not lacking:
-                safety.refuse_unsafe_database()
-            break
+            safety.refuse_unsafe_database(first=_refuse_what_lacks)
+            return
         except ConfigurationError as error:
             raise CommandError(str(error), returncode=1) from error
         except (OperationalError, psycopg.OperationalError) as error:
@@ -116,6 +114,10 @@ def _wait_for_a_database_that_will_do() -> None:
             logger.warning("queue out of reach error=%s", (str(error).strip() or type(error).__name__).splitlines()[0])
             connections.close_all()
             time.sleep(min(settings().reconnect_cap_s, 0.1 * 2**failures) * random.uniform(0.5, 1))  # noqa: S311 - jitter
+
+
+def _refuse_what_lacks() -> None:
+    lacking = schema.missing()
     if lacking:
         raise CommandError(
             f"The database is not ready: {lacking[0]} and {len(lacking) - 1} more are missing. Run `setup_task_queue` first."
