@@ -134,7 +134,7 @@ def test_acts_are_listed_newest_first_and_filtered(manage, done, acme):
         ("cancel", "entered twice"),
     ]
     assert the_acts(manage("audit", "--json", "--act", "cancel", "--tenant", acme)) == [("cancel", "entered twice")]
-    assert the_acts(manage("audit", "--json", "--target", ours)) == [("cancel", "entered twice")]
+    assert the_acts(manage("audit", "--json", "--act", "cancel", "--target", ours)) == [("cancel", "entered twice")]
     assert the_acts(manage("audit", "--json", "--by", "nobody")) == []
     assert the_acts(manage("audit", "--json", "--until", "1d")) == []
     assert "entered twice" in manage("audit", "--since", "1h").out
