@@ -51,7 +51,8 @@ _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _KEY_BYTES = 32
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No repr, since it holds keys; and nobody compares two. Both would be made at each start, of all these fields.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """`YOUTILITY_TASKS` of the Django settings. Keys that are not listed here are an error."""
 
