@@ -14,7 +14,7 @@ from croniter import croniter
 from django.utils.module_loading import import_string
 
 from . import queues, tasks_api, uniqueness
-from .conf import settings
+from .conf import Settings, settings
 from .errors import ConfigurationError, NaiveDatetime, WrongOption
 from .retry import ONCE, Retry, is_number
 from .secrets import keyring, marks
@@ -79,13 +79,20 @@ def _signature(function: Callable[..., Any], *, takes_context: bool) -> inspect.
 
 
 @functools.lru_cache(maxsize=1024)  # `using` makes a new Task at every call
-def _shape(function: Callable[..., Any], takes_context: bool) -> tuple[inspect.Signature, marks.Marks, bool]:
-    """What a caller may give, which of it is marked, and whether the function is a coroutine's."""
+def _shape(
+    function: Callable[..., Any], takes_context: bool
+) -> tuple[inspect.Signature, Mapping[str, bool] | None, marks.Marks, bool]:
+    """What a caller may give, the same by name alone, which of it is marked, and whether the function is a coroutine's."""
     signature = _signature(function, takes_context=takes_context)
     found = marks.read(function, signature)
     if found:
         keyring.load()
-    return signature, found, inspect.iscoroutinefunction(function)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    takes = signature.parameters.values()
+    by_name = (
+        {each.name: each.default is each.empty for each in takes} if all(each.kind in named for each in takes) else None
+    )
+    return signature, by_name, found, inspect.iscoroutinefunction(function)
 
 
 @functools.lru_cache(maxsize=256)  # `using` validates as well, at every call
@@ -154,14 +161,19 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     called_with: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What the call's `using` changed of that package's declaration, as JSON."""
     signature: inspect.Signature = field(init=False, repr=False, compare=False)
+    by_name: Mapping[str, bool] | None = field(init=False, repr=False, compare=False)
+    """Its parameters and whether each must be given, if all can be given by name and there are no others."""
     marks: marks.Marks = field(init=False, repr=False, compare=False)
     """Which arguments are marked `Secret` or `Pii`; false when none is."""
     is_async: bool = field(init=False, repr=False, compare=False)
     """Whether the function is a coroutine's: it then runs on the child's loop, not in a thread."""
+    found_valid: Settings | None = field(init=False, default=None, repr=False, compare=False)
+    """The settings under which `validate` has let it pass."""
 
     def __post_init__(self) -> None:
-        signature, found, is_async = _shape(self.func, self.takes_context)
+        signature, by_name, found, is_async = _shape(self.func, self.takes_context)
         object.__setattr__(self, "signature", signature)
+        object.__setattr__(self, "by_name", by_name)
         object.__setattr__(self, "marks", found)
         object.__setattr__(self, "is_async", is_async)
         if self.unique is False:  # type: ignore[comparison-overlap]
@@ -279,6 +291,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
 
     def validate(self) -> None:
         """Raise the typed error of whatever is wrong with the declaration or with `using`."""
+        if self.found_valid is settings():
+            return
         if not 0 < len(self.task_name) <= _LONGEST_NAME or not self.task_name.isprintable():
             raise ConfigurationError(
                 f"A task's name has 1 to {_LONGEST_NAME} printable characters; given: {self.task_name[:200]!r}."
@@ -319,6 +333,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                     f"Task {self.task_name!r} takes {str(parameter)!r}, which has no name to be stored by; arguments are "
                     "stored by name. Put a `*` before them all: they are then given by name too."
                 )
+        object.__setattr__(self, "found_valid", settings())
 
     def _validate_instant(self, name: str, given: object) -> None:
         if given is None:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from importlib import resources
 from typing import Any
 
 import psycopg
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg import abc, generators
+from psycopg.adapt import Transformer
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from . import acknowledged, servers
 from .conf import settings
@@ -112,15 +119,85 @@ def fetch(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """As `fetch`, with the values beside the statement and not in its text: the server shows and logs texts."""
-    connection = connections[settings().database]
-    connection.ensure_connection()
+    """As `fetch`, with the values beside the statement and not in its text: the server shows and logs texts.
+
+    Values are text, numbers, instants and None, whose types the statement tells.
+    """
+    connection = _connected()
+    if _is_idle(connection.connection) and "trace" not in parameters:
+        return _fetch_lean(connection, name, parameters)
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(_text(name, parameters), dict(parameters))
         rows = list(cursor.fetchall())
     acknowledged.be_sure(connection)
     return rows
+
+
+def fetch_lean(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """As `fetch_bound`, at less cost, where nobody watches or logs what goes over Django's connection; there as `fetch`."""
+    connection = _connected()
+    is_watched = connection.execute_wrappers or connection.queries_logged or _own.get() is not None
+    if is_watched or not _is_idle(connection.connection) or "trace" in parameters:
+        return fetch(name, parameters)
+    return _fetch_lean(connection, name, parameters)
+
+
+def _connected() -> BaseDatabaseWrapper:
+    """Django's connection, open, as a cursor of its own would find it."""
+    connection = connections[settings().database]
+    connection.close_if_health_check_failed()
+    connection.ensure_connection()
+    return connection
+
+
+def _is_idle(raw: psycopg.Connection[Any]) -> bool:
+    """Whether a statement can be sent as it is: the driver has no transaction to begin before, and gathers no statements."""
+    pgconn = raw.pgconn
+    return (raw.autocommit or pgconn.transaction_status != TransactionStatus.IDLE) and not pgconn.pipeline_status
+
+
+def _fetch_lean(connection: BaseDatabaseWrapper, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Without a cursor: Django's and psycopg's are some seventy functions, and after a pause, when none is in a cache, 0.3 ms."""
+    connection.validate_no_broken_transaction()
+    connection.validate_thread_sharing()
+    raw: psycopg.Connection[Any] = connection.connection
+    text, names = numbered(name)
+    with connection.wrap_database_errors, raw.lock:
+        raw.pgconn.send_query_params(text, [as_text(parameters[each]) for each in names])
+        (result,) = raw.wait(generators.execute(raw.pgconn))
+        rows = load(Transformer(raw), result)
+    acknowledged.be_sure(connection)
+    return rows
+
+
+_NAMED = re.compile(r"%\((\w+)\)s")
+
+
+@functools.cache
+def numbered(name: str) -> tuple[bytes, tuple[str, ...]]:
+    """`sql/<name>.sql` with its parameters by number, as the protocol has them, and their names in that order."""
+    text = statement(name)
+    names = tuple(dict.fromkeys(_NAMED.findall(text)))
+    return _NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", text).encode(), names
+
+
+def as_text(value: str | float | datetime | None) -> bytes | None:
+    """A parameter as the server reads it. Raises psycopg.DataError for a NUL, at which the protocol would cut the text off."""
+    if value is None:
+        return None
+    text = str(value).encode()
+    if b"\0" in text:
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return text
+
+
+def load(rows: abc.Transformer, result: PGresult) -> list[tuple[Any, ...]]:
+    """The rows of a result. Raises the psycopg.Error that it is instead."""
+    if result.status != ExecStatus.TUPLES_OK:
+        raise psycopg.errors.error_from_result(result)
+    rows.set_pgresult(result)
+    return rows.load_rows(0, result.ntuples, tuple)
 
 
 def run(name: str, parameters: Mapping[str, Any]) -> int:
