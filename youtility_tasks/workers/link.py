@@ -15,10 +15,15 @@ import psycopg
 from youtility_tasks import acknowledged, queries, servers
 from youtility_tasks.conf import settings
 
+from .exchange import Ears, Exchange
+
 logger = logging.getLogger(__name__)
 
 _SILENCE_S = 30.0
 """After so long without a notification the listener asks whether anybody is still there."""
+
+_OFTEN = frozenset({"pump", "poll"})
+"""What the pump asks."""
 
 _jitter = random.SystemRandom()
 
@@ -62,25 +67,26 @@ class Link:
         self.sent_at = 0.0
         """Monotonic seconds at which the last statement was sent, the connection being there."""
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._exchange: Exchange | None = None
+        """There while the connection is, once it has been opened."""
         self._failures = 0
         self._cut_short: list[str] = []
 
     async def ask(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run `sql/<name>.sql`; its rows. The caller holds `turn`. Raises LinkDown."""
-        asking = asyncio.ensure_future(self._ask(name, parameters))
         try:
-            # Not asyncio.timeout(): psycopg answers a cancellation by talking to the server, which may be deaf.
-            done, _ = await asyncio.wait({asking}, timeout=settings().statement_deadline_s)
-            if not done:
-                raise TimeoutError(f"no answer in {settings().statement_deadline_s} s")
-            rows = asking.result()
+            if name in _OFTEN and self._exchange is not None:
+                rows = await self._ask_at_once(name, parameters)
+            else:
+                rows = await self._ask_with_cursor(name, parameters)
+            if self._cut_short:  # asked again under the same claim, it does nothing twice
+                raise psycopg.OperationalError("its wait for the synchronous standby was cancelled")
         except (
             psycopg.OperationalError, psycopg.InterfaceError, psycopg.DataError, psycopg.errors.CheckViolation, TimeoutError,
         ) as error:  # fmt: skip
             # CheckViolation: while it waited, somebody attached the day that its history row belongs to; asked again, it goes there.
             # DataError: one row of many is none that the database takes; the others go without it, and no worker ends for it.
             self.close()
-            asking.cancel()
             self._failures += 1
             # Its first line alone: the server's details quote the row, with arguments and what a task has said.
             said = str(error).strip().partition("\n")[0]
@@ -93,14 +99,28 @@ class Link:
         longest = min(settings().reconnect_cap_s, 0.1 * 2 ** min(self._failures, 10))
         await asyncio.sleep(_jitter.uniform(0.5, 1) * longest)
 
+    async def _ask_at_once(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        assert self._exchange is not None  # noqa: S101
+        await self._exchange.settle()
+        self.sent_at = time.monotonic()
+        return await self._exchange.ask(name, parameters, deadline_s=settings().statement_deadline_s)
+
+    async def _ask_with_cursor(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        asking = asyncio.ensure_future(self._ask(name, parameters))
+        # Not asyncio.timeout(): psycopg answers a cancellation by talking to the server, which may be deaf.
+        done, _ = await asyncio.wait({asking}, timeout=settings().statement_deadline_s)
+        if not done:
+            asking.cancel()
+            raise TimeoutError(f"no answer in {settings().statement_deadline_s} s")
+        return asking.result()
+
     async def _ask(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         connection = await self._open()
+        if self._exchange is not None:
+            await self._exchange.settle()
         self.sent_at = time.monotonic()
         cursor = await connection.execute(queries.statement(name), parameters)
-        rows = await cursor.fetchall() if cursor.description else []
-        if self._cut_short:  # asked again under the same claim, it does nothing twice
-            raise psycopg.OperationalError("its wait for the synchronous standby was cancelled")
-        return rows
+        return await cursor.fetchall() if cursor.description else []
 
     async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
@@ -109,6 +129,7 @@ class Link:
             self._connection.add_notice_handler(self._heed)
             deadline_ms = max(1, round(settings().statement_deadline_s * 1000))
             await self._connection.execute(queries.statement("bound_statements"), {"deadline_ms": deadline_ms})
+            self._exchange = Exchange(self._connection)
         return self._connection
 
     def _heed(self, notice: psycopg.errors.Diagnostic) -> None:
@@ -118,6 +139,9 @@ class Link:
     def close(self) -> None:
         """Drop the connection without a word: the other side may be deaf, and a statement may still be under way."""
         connection, self._connection = self._connection, None
+        if self._exchange is not None:
+            self._exchange.leave()
+            self._exchange = None
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.pgconn.finish()
@@ -151,15 +175,14 @@ async def notifications(conninfo: str, *channels: str) -> AsyncIterator[tuple[st
                 listen = psycopg.sql.SQL("; ").join(
                     psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)) for channel in channels
                 )
+                ears = Ears(connection)
                 await connection.execute(listen)
                 failures = 0
                 yield "", ""
                 while True:
-                    heard = False
-                    async for told in connection.notifies(timeout=_SILENCE_S, stop_after=1):
-                        heard = True
-                        yield told.channel, told.payload
-                    if not heard:
+                    for told in await ears.hear(_SILENCE_S):
+                        yield told
+                    if not ears.has_heard:
                         async with asyncio.timeout(settings().statement_deadline_s):
                             await connection.execute("SELECT 1")
         except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:

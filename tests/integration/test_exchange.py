@@ -1,0 +1,205 @@
+"""Statements without a cursor around them, and what is notified: as a cursor would have it, and none is lost between two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from youtility_tasks import queries
+from youtility_tasks.workers.exchange import Ears, Exchange
+
+pytestmark = pytest.mark.usefixtures("committed")
+
+Scene = Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]
+DEADLINE_S = 10.0
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts texts in the place of `sql/<name>.sql`."""
+    texts: dict[str, str] = {}
+    monkeypatch.setattr(queries, "statement", lambda name: texts[name])
+    queries.numbered.cache_clear()
+    yield lambda **said: texts.update(said)
+    queries.numbered.cache_clear()
+
+
+def play(scene: Scene) -> None:
+    """On a connection of its own, on a loop of its own."""
+
+    async def played() -> None:
+        async with await psycopg.AsyncConnection.connect(
+            queries.conninfo("test exchange"), autocommit=True
+        ) as connection:
+            await scene(connection)
+
+    asyncio.run(played())
+
+
+def end_session(pid: int) -> None:
+    with psycopg.connect(queries.conninfo("test aside"), autocommit=True) as aside:
+        aside.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+
+# -- statements
+
+
+def test_values_go_out_and_rows_come_back_in_their_types(says: Callable[..., None]) -> None:
+    says(
+        typed="SELECT %(n)s::bigint + 1, %(text)s || '!', ARRAY[1, %(n)s]::bigint[], NULL::float8, %(absent)s::jsonb IS NULL, true"
+    )
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        exchange = Exchange(connection)
+        for n in (1, 2**40):  # the second time it is prepared
+            rows = await exchange.ask("typed", {"n": n, "text": "é", "absent": None}, deadline_s=DEADLINE_S)
+            assert rows == [(n + 1, "é!", [1, n], None, True, True)]
+
+    play(scene)
+
+
+def test_endings_that_do_not_fit_into_the_socket_arrive_whole(says: Callable[..., None]) -> None:
+    says(size="SELECT length(%(text)s)")
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        size = 32 * 1024 * 1024
+        assert await Exchange(connection).ask("size", {"text": "x" * size}, deadline_s=DEADLINE_S) == [(size,)]
+
+    play(scene)
+
+
+def test_a_statement_whose_asker_is_cancelled_goes_on_to_its_end(says: Callable[..., None]) -> None:
+    says(
+        slow="WITH s AS MATERIALIZED (SELECT pg_sleep(0.2)) INSERT INTO kept SELECT 1 FROM s RETURNING 1",
+        count="SELECT count(*) FROM kept",
+    )
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute("CREATE TEMPORARY TABLE kept (n integer)")
+        exchange = Exchange(connection)
+        await exchange.ask("count", {}, deadline_s=DEADLINE_S)
+        asking = asyncio.ensure_future(exchange.ask("slow", {}, deadline_s=DEADLINE_S))
+        await asyncio.sleep(0.05)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await exchange.settle()
+        assert await exchange.ask("count", {}, deadline_s=DEADLINE_S) == [(1,)]
+
+    play(scene)
+
+
+def test_no_answer_in_time_is_a_timeout(says: Callable[..., None]) -> None:
+    says(slow="SELECT pg_sleep(20)")
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        with pytest.raises(TimeoutError, match=r"no answer in 0\.1 s"):
+            await Exchange(connection).ask("slow", {}, deadline_s=0.1)
+        connection.pgconn.finish()
+
+    play(scene)
+
+
+def test_who_waits_is_told_when_the_connection_is_left(says: Callable[..., None]) -> None:
+    says(slow="SELECT pg_sleep(20)")
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        exchange = Exchange(connection)
+        asking = asyncio.ensure_future(exchange.ask("slow", {}, deadline_s=DEADLINE_S))
+        await asyncio.sleep(0.05)
+        exchange.leave()
+        with pytest.raises(psycopg.InterfaceError, match="closed"):
+            await asking
+        connection.pgconn.finish()
+
+    play(scene)
+
+
+def test_the_servers_refusal_is_psycopgs_error_and_the_connection_is_as_good_as_before(
+    says: Callable[..., None],
+) -> None:
+    says(divide="SELECT 1 / %(by)s::integer", wrong="SELECT nothing", good="SELECT 1")
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        exchange = Exchange(connection)
+        for name, parameters, error in (
+            ("divide", {"by": 0}, psycopg.errors.DivisionByZero),
+            ("divide", {"by": 0}, psycopg.errors.DivisionByZero),
+            ("wrong", {}, psycopg.errors.UndefinedColumn),
+            ("divide", {"by": "1\0"}, psycopg.DataError),
+        ):
+            with pytest.raises(error):
+                await exchange.ask(name, parameters, deadline_s=DEADLINE_S)
+            assert await exchange.ask("good", {}, deadline_s=DEADLINE_S) == [(1,)]
+
+    play(scene)
+
+
+def test_a_session_that_is_ended_under_a_statement_is_an_operational_error(says: Callable[..., None]) -> None:
+    says(slow="SELECT pg_sleep(20)")
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        asking, descriptor = (
+            asyncio.ensure_future(Exchange(connection).ask("slow", {}, deadline_s=DEADLINE_S)),
+            connection.fileno(),
+        )
+        await asyncio.sleep(0.05)
+        await asyncio.to_thread(end_session, connection.info.backend_pid)
+        with pytest.raises(psycopg.OperationalError):
+            await asking
+        assert not asyncio.get_running_loop().remove_reader(descriptor)
+
+    play(scene)
+
+
+# -- notifications
+
+
+def test_what_is_notified_is_heard_at_once_and_in_order() -> None:
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        ears = Ears(connection)
+        await connection.execute("LISTEN here")
+        hearing = asyncio.ensure_future(ears.hear(DEADLINE_S))
+        await asyncio.sleep(0.05)
+        async with await psycopg.AsyncConnection.connect(queries.conninfo("test aside"), autocommit=True) as aside:
+            await aside.execute("SELECT pg_notify('here', n::text) FROM generate_series(1, 3) n")
+        assert await hearing == [("here", "1"), ("here", "2"), ("here", "3")]
+        assert ears.has_heard
+
+    play(scene)
+
+
+def test_what_is_notified_while_the_connection_is_asked_something_is_heard_after() -> None:
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        ears = Ears(connection)
+        await connection.execute("LISTEN here")
+        await connection.execute("NOTIFY here, 'mine'")
+        assert await ears.hear(DEADLINE_S) == [("here", "mine")]
+
+    play(scene)
+
+
+def test_silence_is_told_as_such() -> None:
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        ears = Ears(connection)
+        assert await ears.hear(0.05) == []
+        assert not ears.has_heard
+        assert not asyncio.get_running_loop().remove_reader(connection.fileno())
+
+    play(scene)
+
+
+def test_a_listener_whose_session_is_ended_knows_it_at_once() -> None:
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        hearing, descriptor = asyncio.ensure_future(Ears(connection).hear(DEADLINE_S)), connection.fileno()
+        await asyncio.sleep(0.05)
+        await asyncio.to_thread(end_session, connection.info.backend_pid)
+        with pytest.raises(psycopg.OperationalError):
+            await hearing
+        assert not asyncio.get_running_loop().remove_reader(descriptor)
+
+    play(scene)
