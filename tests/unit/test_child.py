@@ -125,3 +125,24 @@ def test_a_child_that_runs_something_wakes_up_when_the_lease_ends(left_s: float,
         board.extend(time.monotonic() + left_s)
 
         assert child._CLOCKS_REST_S <= (one.patience_s() or 0) <= at_most_s
+
+
+def test_a_child_that_is_roused_for_nothing_reports_the_next_job_at_once(declare: Callable[..., Any]) -> None:
+    task = declare(a_sync_task, tenant="all")
+    board, board_fd = Board.make()
+    os.close(board_fd)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, contextlib.closing(board):
+        one, inbox = child._Child(theirs, board, 1), wire.Inbox()
+        ours.settimeout(5)
+        one.take({"rouse": True})
+        assert one.waiting.empty(), "there is nobody to be woken"
+        for number in (1, 2):
+            one.take({"run": [[number, 1, task.name, "{}", 1, 0, 1, None]]})
+            (said,) = wire.receive(ours, inbox) or ()
+            assert [each["id"] for each in said["ended"]] == [number]
+            one.take({"rouse": True})
+            until(one.waiting.empty, within_s=5, why="nobody of the crew was woken")
+        one.waiting.put(None)
+        one.return_waiting()
+        assert not one.endings

@@ -520,3 +520,49 @@ def test_nobody_is_late_in_the_eyes_of_a_worker_that_was_stopped_itself(stage: C
         assert not children.gone.is_set()
 
     stage(scene)
+
+
+def what_it_was_told(end: socket.socket) -> list[dict[str, Any]]:
+    end.setblocking(False)
+    return wire.receive(end, wire.Inbox()) or []
+
+
+def test_the_child_that_gets_the_next_job_is_roused_and_no_other(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.give([job(1), job(2)])
+        for number, end in enumerate(nursery.childs_ends, 1):
+            what_it_was_told(end)
+            end.sendall(ending(number))
+            children._hear_child(children.members[number - 1])
+        children.rouse()
+        assert [what_it_was_told(end) for end in nursery.childs_ends] == [[{"rouse": True}], []]
+        children.give([job(3)])
+        assert [len(what_it_was_told(end)) for end in nursery.childs_ends] == [1, 0]
+
+    stage(scene, processes=2, threads=1)
+
+
+def test_nobody_is_roused_while_something_runs_or_before_there_is_a_child(stage: Callable[..., Any]) -> None:
+    def scene(nursery: FakeNursery, children: Children, _: Any) -> None:
+        children.rouse()
+        assert children.members == []
+        children.give([job(1)])
+        what_it_was_told(nursery.childs_ends[0])
+        children.rouse()
+        assert what_it_was_told(nursery.childs_ends[0]) == []
+
+    stage(scene)
+
+
+def test_a_child_that_does_not_read_is_roused_no_further(stage: Callable[..., Any]) -> None:
+    """What waits for it would grow with every notification."""
+
+    def scene(nursery: FakeNursery, children: Children, reported: Any) -> None:
+        children.give([job(1)])
+        nursery.childs_ends[0].sendall(ending(1))
+        children._hear_child(children.members[0])
+        children.members[0].outbox += b"more than its socket takes"
+        children.rouse()
+        assert children.members[0].outbox == b"more than its socket takes"
+
+    stage(scene)

@@ -95,7 +95,8 @@ class _Child:
         self.sock_inode = os.fstat(sock.fileno()).st_ino
         self.pid = os.getpid()
         self.crew: list[threading.Thread] = []
-        self.waiting: queue.SimpleQueue[run.Run] = queue.SimpleQueue()
+        self.waiting: queue.SimpleQueue[run.Run | None] = queue.SimpleQueue()
+        """For the crew; None wakes one of them for nothing."""
         self.runs: dict[int, run.Run] = {}
         self.aborted_at: dict[int, float] = {}
         self.endings: deque[dict[str, Any]] = deque()
@@ -153,6 +154,8 @@ class _Child:
             self.crew[-1].start()
         for job_id in message.get("abort", ()):
             self.abort(job_id)
+        if "rouse" in message and self.crew and not self.runs:
+            self.waiting.put(None)
         if "recall" in message:
             self.return_waiting()
 
@@ -170,6 +173,8 @@ class _Child:
         with contextlib.suppress(queue.Empty):
             while True:
                 told = self.waiting.get_nowait()
+                if told is None:
+                    continue
                 job = told.assignment
                 ending = {"id": job.job_id, "claim_number": job.claim_number, "happened": Happened.HANDED_BACK}
                 self.note(told, ending)
@@ -216,6 +221,8 @@ class _Child:
         """A thread of the crew: one sync job after the other."""
         while True:
             current = self.waiting.get()
+            if current is None:
+                continue
             self.stop_with_lease()
             place = self.board.start(current.assignment.job_id)
             try:

@@ -437,6 +437,7 @@ class Worker:
             self._look_again()
             for _ in range(_TURNS_FOR_CLAIM):
                 await asyncio.sleep(0)
+            self.children.rouse()
             self._look_once_more()
             if self.holdings.jobs:
                 await self._look_for_aborts()
