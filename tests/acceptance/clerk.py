@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
+from tests import warm
 from tests.acceptance.crew import QUICK, REPOSITORY, Crew
 
 
@@ -16,7 +17,7 @@ class Clerk:
 
     def __init__(self, crew: Crew) -> None:
         settings = {"DJANGO_SETTINGS_MODULE": "tests.acceptance.settings", "TEST_SETTINGS": json.dumps(QUICK)}
-        self._process = subprocess.Popen(
+        self._process = warm.Popen(
             [sys.executable, "-m", "tests.acceptance.clerk"],
             cwd=REPOSITORY,
             env={**crew.env, **settings, "TEST_DIARY": str(crew.folder / "diary")},

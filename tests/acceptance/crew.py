@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import psutil
 import psycopg
 
+from tests import warm
 from tests.acceptance.app.mutants import Mutant
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -179,7 +180,7 @@ class Crew:
         command = ["-m", "django", "run_postgresql_worker", "--queues", *queues]
         command += ["--processes", str(processes), "--threads", str(threads), *arguments]
         with log.open("wb") as file:
-            process = subprocess.Popen(
+            process = warm.Popen(
                 [*self.inside, sys.executable, *command],
                 cwd=self.code,
                 env={

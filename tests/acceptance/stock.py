@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from tests import warm
 from tests.acceptance.crew import QUICK, REPOSITORY, Crew
 
 
@@ -28,7 +29,7 @@ def command(*arguments: str) -> list[str]:
 
 def start_worker(crew: Crew, *arguments: str, **env: str) -> subprocess.Popen[bytes]:
     """`manage.py procrastinate worker`, as it comes."""
-    return subprocess.Popen(
+    return warm.Popen(
         command("worker", "--queues", "maintenance", *arguments),
         cwd=REPOSITORY,
         env=environment(crew, **env),
@@ -59,7 +60,7 @@ def run_worker_once(crew: Crew) -> str:
 
 def say(crew: Crew, *arguments: str, typed: str | None = None) -> str:
     """Run its command line, typing `typed`; what it printed. It must end well."""
-    done = subprocess.run(
+    done = warm.run(
         command(*arguments),
         cwd=REPOSITORY,
         env=environment(crew),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
 import time
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests import warm
 from tests.acceptance import stock
 from tests.acceptance.crew import REPOSITORY, Crew, until
 
@@ -250,7 +250,7 @@ DEAF_TO_CLOCKS = ("--fetch-job-polling-interval", "3600", "--abort-job-polling-i
 
 
 def manage(crew: Crew, *words: str) -> str:
-    done = subprocess.run(
+    done = warm.run(
         [sys.executable, "-m", "django", "manage_task_queue", *words],
         cwd=REPOSITORY, env=stock.environment(crew), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

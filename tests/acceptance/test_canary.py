@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests import warm
 from tests.acceptance import stock
 from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import QUICK, REPOSITORY, Crew, until
@@ -47,7 +48,7 @@ class Aviary:
 
     def run(self, *arguments: str, stdin: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
         """A command of the project, at DEBUG; what it says is remembered."""
-        done = subprocess.run(
+        done = warm.run(
             [sys.executable, *arguments],
             cwd=REPOSITORY,
             env={

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from typing import Any
 
+from tests import warm
 from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import REPOSITORY, Crew, until
 
@@ -19,7 +19,7 @@ def workers_verb(crew: Crew, *words: object) -> str:
     """`manage_task_queue workers ...` as an operator's shell has it."""
     env = {**crew.env, "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings", "TEST_SETTINGS": "{}", "TEST_MUTANT": ""}
     command = [sys.executable, "-m", "django", "manage_task_queue", "workers", *map(str, words)]
-    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = warm.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from django.core import checks
 
+from tests import warm
 from tests.acceptance.crew import REPOSITORY, Crew, Queue, until
 from tests.conftest import Cluster, make_template
 from tests.prepared import in_memory, start_from_copy
@@ -58,7 +58,7 @@ def test_each_job_is_where_its_tenant_is_and_is_run_there(fresh_database: Any, n
         for crew, alias in ((main, "default"), (far, "north")):
             crew.start(database=alias)
 
-        said = subprocess.run(
+        said = warm.run(
             [sys.executable, "-m", "tests.acceptance.spread"],
             cwd=REPOSITORY,
             env={**env, "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings"},

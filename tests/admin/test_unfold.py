@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_every_page_opens_in_unfold_and_its_actions_ask_why(fresh_database: Any) -> None:
     env = {**fresh_database.env, "DJANGO_SETTINGS_MODULE": "tests.admin.unfold_settings", "LOG_LEVEL": "WARNING"}
     command = [sys.executable, "-m", "tests.admin.pages_in_unfold"]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100, check=False)
+    done = warm.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=100, check=False)
 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -16,6 +16,17 @@ from tests.conftest import require_program
 from tests.somebody import ACME, OTHER, somebody
 from youtility_tasks import Retry, Task, roster
 
+NOT_WANTED = (
+    # Parts of the browser's own window, which nobody looks at here: each of them is a page of its own for each window.
+    *("InitialWebUI", "PreloadTopChromeWebUI", "WebUILocationBar", "WebUIOmniboxAimPopup", "WebUIOmniboxPopup"),
+    *("WebUIReloadButton", "WebUIToolbar"),
+    # What the driver switches off, too; of two such lists the last one counts.
+    *("AvoidCorsURLLoaderRestartOnRedirect", "AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose"),
+    *("HttpsFirstBalancedModeAutoEnable", "HttpsUpgrades", "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying"),
+    *("OptimizationHints", "PaintHolding", "PreconnectToSearch", "ThirdPartyStoragePartitioning"),
+)
+"""Of Chromium's features."""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -25,7 +36,9 @@ def browser() -> Iterator[Browser]:
     was = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # the browser's driver keeps a loop in this thread
     with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        found = driver.chromium.launch(
+            executable_path=program, args=["--no-sandbox", f"--disable-features={','.join(NOT_WANTED)}"]
+        )
         yield found
         found.close()
     if was is None:

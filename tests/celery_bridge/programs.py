@@ -14,6 +14,7 @@ from typing import Any
 
 import redis
 
+from tests import warm
 from tests.acceptance.crew import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -63,7 +64,7 @@ class Program:
     def __init__(self, command: list[str], env: Mapping[str, str], log: Path) -> None:
         self.log = log
         with log.open("wb") as file:
-            self._process = subprocess.Popen(
+            self._process = warm.Popen(
                 command,
                 cwd=REPOSITORY,
                 env=dict(env),
@@ -122,7 +123,7 @@ class Programs:
 
     def manage(self, *words: str, settings: str, within_s: float = 60, **env: str) -> subprocess.CompletedProcess[str]:
         """`manage.py WORDS`, to its end."""
-        return subprocess.run(
+        return warm.run(
             [sys.executable, "-m", "django", *words],
             cwd=REPOSITORY,
             env={**self.env, "DJANGO_SETTINGS_MODULE": settings, **env},

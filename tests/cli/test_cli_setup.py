@@ -18,6 +18,7 @@ import pytest
 from django.core.management import load_command_class
 from django.db import connection
 
+from tests import warm
 from youtility_tasks.doctor import schema, steps
 from youtility_tasks.management.commands import manage_task_queue
 
@@ -145,7 +146,7 @@ def test_a_database_on_which_no_worker_may_run_is_not_ready(say, settings):
 
 def call(env, *words):
     """A command as a shell runs it, with the bundled settings and without the bundled database."""
-    return subprocess.run(
+    return warm.run(
         [sys.executable, "-m", "django", *map(str, words)],
         env={**env, "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings", "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -215,7 +216,7 @@ def test_a_database_that_does_not_answer_is_a_finding_and_no_traceback():
 def test_a_worker_that_has_not_reached_its_database_still_stops_when_told():
     env = {**os.environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing", "PYTHONPATH": str(ROOT)}
     env["DJANGO_SETTINGS_MODULE"] = "youtility_tasks.standalone.settings"
-    worker = subprocess.Popen(
+    worker = warm.Popen(
         [sys.executable, "-m", "django", "run_postgresql_worker", "--queues", "email"],
         env=env,
         stderr=subprocess.PIPE,

@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests import warm
+
 COMMAND = [sys.executable, "-m", "youtility_tasks.standalone", "play_company_day"]
 
 
@@ -55,7 +57,7 @@ class Players:
     started: list[Playing] = field(default_factory=list)
 
     def __call__(self, *arguments: str) -> Playing:
-        process = subprocess.Popen(
+        process = warm.Popen(
             [*COMMAND, *arguments],
             env=self.database.env,
             stdout=subprocess.PIPE,

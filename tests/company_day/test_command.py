@@ -22,6 +22,7 @@ from task_catalog.company_day.reconcile import Check
 from task_catalog.facility.clients import create_client
 from task_catalog.facility.sentinels import ensure_sentinels
 from task_catalog.management.commands import play_company_day as command
+from tests import warm
 from youtility_tasks.models import TaskWorker, Tenant
 
 
@@ -77,7 +78,7 @@ def test_a_tenant_without_a_client_is_somebodys_too(capsys):
 
 
 def test_live_workers_of_somebody_else_are_refused(play, fresh_database):
-    workers = subprocess.Popen(
+    workers = warm.Popen(
         [sys.executable, "-m", "youtility_tasks.standalone", "run_postgresql_worker", "--queues", "email"],
         env=fresh_database.env,
         stderr=subprocess.DEVNULL,

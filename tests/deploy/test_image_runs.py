@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import pytest
 import yaml
 
+from tests import warm
 from tests.acceptance.crew import until
 from tests.conftest import Cluster
 from tests.deploy.files import BIN, DEPLOY, ROOT, run
@@ -54,7 +55,7 @@ def test_set_up_a_worker_and_the_pages_start_from_the_environment_alone(house: H
     pages = [word.replace("0.0.0.0:8000", f"127.0.0.1:{port}") for word in SERVICES["web"]["command"]]
     pages[pages.index("--workers") + 1] = "1"
     log = (tmp_path / "log").open("wb")
-    worker = subprocess.Popen([sys.executable, "-m", "django", *words], stderr=log, **here)
+    worker = warm.Popen([sys.executable, "-m", "django", *words], stderr=log, **here)
     web = subprocess.Popen([BIN / "gunicorn", *pages, "--worker-tmp-dir", str(tmp_path)], stderr=log, **here)
     try:
         until(lambda: alive.exists() or worker.poll() is not None, within_s=40, why="the worker serves")

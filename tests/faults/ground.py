@@ -17,7 +17,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests import warm
 from tests.acceptance.crew import REPOSITORY, Crew, Queue, until
+from tests.prepared import in_memory, start_from_copy
 from youtility_tasks.standalone.server import Server
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -43,15 +45,20 @@ def env_for(server: Server) -> dict[str, str]:
 @contextmanager
 def own_server(*options: str) -> Iterator[Server]:
     """A PostgreSQL of a module's own, migrated and running."""
-    folder = Path(tempfile.mkdtemp(prefix="yt-fault-"))
+    folder = Path(tempfile.mkdtemp(prefix="yt-fault-", dir=None if "fsync=on" in options else in_memory()))
     folder.chmod(0o755)
     server = Server(folder, options=["-c", "fsync=off", *options])
+
+    def migrate() -> None:
+        command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+        warm.run(command, cwd=REPOSITORY, env=env_for(server), check=True)
+
     try:
+        start_from_copy(server, REPOSITORY / ".pytest_cache" / "prepared-own", migrate)
         with server.in_use():
-            migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
-            subprocess.run(migrate, cwd=REPOSITORY, env=env_for(server), check=True)
             yield server
     finally:
+        server.stop()
         shutil.rmtree(folder)
 
 

@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests import warm
 from tests.acceptance.crew import QUICK, REPOSITORY, Crew, Queue, until
 from tests.conftest import require_program
 from tests.grafana.made import GRAFANA
@@ -103,7 +103,7 @@ class Watch:
 
     def manage(self, *words: str) -> None:
         command = [sys.executable, "-m", "django", "manage_task_queue", *words]
-        subprocess.run(command, cwd=REPOSITORY, env=self.env, check=True, capture_output=True)
+        warm.run(command, cwd=REPOSITORY, env=self.env, check=True, capture_output=True)
 
     def ask(self, expression: str) -> list[dict[str, Any]]:
         url = f"http://{self.prometheus}/api/v1/query?query={urllib.parse.quote(expression)}"
@@ -123,7 +123,7 @@ def running(folder: Path, env: dict[str, str], *words: str) -> Iterator[Path]:
     """A program, and what it says."""
     said = folder / f"{Path(words[0]).name}-{len(list(folder.iterdir()))}"
     with said.open("wb") as log:
-        process = subprocess.Popen(words, cwd=REPOSITORY, env=env, stdout=log, stderr=log)
+        process = warm.Popen(words, cwd=REPOSITORY, env=env, stdout=log, stderr=log)
     try:
         yield said
     finally:
@@ -133,7 +133,7 @@ def running(folder: Path, env: dict[str, str], *words: str) -> Iterator[Path]:
 
 def rules(folder: Path, env: dict[str, str]) -> None:
     command = [sys.executable, "-m", "django", "make_dashboards", "--to", str(folder), "--times-faster", str(FASTER)]
-    subprocess.run(command, cwd=REPOSITORY, env=env, check=True, capture_output=True)
+    warm.run(command, cwd=REPOSITORY, env=env, check=True, capture_output=True)
 
 
 def alertmanager_file(folder: Path, port: int) -> Path:

@@ -21,6 +21,7 @@ from django.db import connection
 from django.test import Client
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 
+from tests import warm
 from tests.acceptance.crew import until
 from tests.integration.attempts import ended, mutant
 from tests.integration.desk import execute, rows
@@ -464,7 +465,7 @@ def test_the_command_answers_while_its_database_comes_and_goes(
 ) -> None:
     name = str(psycopg.conninfo.conninfo_to_dict(fresh_database.url)["dbname"])
     command = [sys.executable, "-m", "youtility_tasks.standalone", "run_task_exporter", "--port", "0"]
-    with subprocess.Popen(command, env=fresh_database.env, stderr=subprocess.PIPE, text=True) as exporter:
+    with warm.Popen(command, env=fresh_database.env, stderr=subprocess.PIPE, text=True) as exporter:
         assert exporter.stderr is not None
         try:
             url = exporter.stderr.readline().strip()

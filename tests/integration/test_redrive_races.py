@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from tests import warm
 from tests.integration.desk import Desk, rows
 from tests.integration.sessions import Aside, aside, at_once
 from youtility_tasks import acts, dead_letters, queries, tenant
@@ -58,7 +59,7 @@ def test_a_redrive_that_is_killed_goes_on_where_it_stopped_when_it_is_run_again(
     assert fresh_database.rows(seen) == [("failed", 0, 800), ("todo", 1, 200)]
 
     words = ["dead-letters", "redrive", "--all", "--tenant", "7", "--rate", "1000/s", "--json"]
-    again = subprocess.run(
+    again = warm.run(
         [sys.executable, "-m", "django", "manage_task_queue", *words],
         cwd=REPOSITORY, env=env, capture_output=True, text=True,
     )  # fmt: skip

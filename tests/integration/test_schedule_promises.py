@@ -103,7 +103,7 @@ def test_another_zone_of_the_tenant_makes_no_tick_of_the_past(acme: int, add_tas
 
 def test_what_was_due_before_another_zone_is_not_lost(acme: int, add_task: Task) -> None:
     with tenant(acme):
-        row = long_ago(make(add_task, cron="*/10 * * * *", missed="all", missed_most=3), minutes=31)
+        row = long_ago(make(add_task, cron="*/10 * * * *", missed="all", missed_most=3), minutes=30)
         schedules.holidays.set_zone(acme, "Asia/Tokyo")
         fire(row)
         assert told(row) == [("fired", "")] * 3

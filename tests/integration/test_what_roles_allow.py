@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
@@ -10,13 +10,17 @@ import pytest
 from django.contrib import admin as django_admin
 from django.contrib.auth.models import AnonymousUser, Permission, User
 from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
+from tests.conftest import declaring
 from tests.integration import letters
+from tests.integration.conftest import add
 from tests.integration.desk import Desk
 from youtility_tasks import (
+    Retry,
     Task,
     Workflow,
     acts,
@@ -50,6 +54,8 @@ from youtility_tasks.operations import carrying
 from youtility_tasks.schedules import holidays
 from youtility_tasks.workflows import runs
 
+ACME, OTHER = 7, 8
+"""The tenants of `acme` and `other_tenant`."""
 PEOPLE = ("anonymous", "none", "elsewhere", "viewer", "operator", "admin", "ops")
 OPS = frozenset({"ops"})
 ADMINS, OPERATORS = OPS | {"admin"}, OPS | {"admin", "operator"}
@@ -73,25 +79,29 @@ MAY = {
 @pytest.fixture
 def person(db: None, acme: int, other_tenant: int) -> Callable[[str], Any]:
     """`person("viewer")`: somebody with that role for Acme; "elsewhere" is an admin of the other tenant."""
+    return somebody
 
-    def make(kind: str) -> Any:
-        if kind == "anonymous":
-            return AnonymousUser()
-        user = User.objects.create_user(kind)
-        if kind == "ops":
-            user.user_permissions.add(Permission.objects.get(codename="ops", content_type__app_label="youtility_tasks"))
-        elif kind == "elsewhere":
-            TenantMembership.objects.create(user=user, tenant_id=other_tenant, role=Role.ADMIN)
-        elif kind != "none":
-            TenantMembership.objects.create(user=user, tenant_id=acme, role=kind)
-        return User.objects.get(pk=user.pk)
 
-    return make
+def somebody(kind: str) -> Any:
+    if kind == "anonymous":
+        return AnonymousUser()
+    user = User.objects.create_user(kind)
+    if kind == "ops":
+        user.user_permissions.add(Permission.objects.get(codename="ops", content_type__app_label="youtility_tasks"))
+    elif kind == "elsewhere":
+        TenantMembership.objects.create(user=user, tenant_id=OTHER, role=Role.ADMIN)
+    elif kind != "none":
+        TenantMembership.objects.create(user=user, tenant_id=ACME, role=kind)
+    return User.objects.get(pk=user.pk)
 
 
 @pytest.fixture
 def do(desk: Desk, add_task: Task, acme: int, other_tenant: int) -> Callable[[str], object]:
     """`do("retry")`: that act for Acme, with all that it needs in place; prepared by the application itself."""
+    return acts_of(desk, add_task, acme)
+
+
+def acts_of(desk: Desk, add_task: Task, acme: int) -> Callable[[str], object]:
     with tenant(acme):
         dead = int(add_task.enqueue().id)
         desk.finish(desk.take(), "failed")
@@ -192,31 +202,43 @@ def check(who: str, act: str, person: Callable[[str], Any], do: Callable[[str], 
         assert everything() == before, "it was refused, and something was done"
 
 
-@pytest.mark.parametrize("who", PEOPLE)
-@pytest.mark.parametrize("act", MAY)
-def test_a_person_does_what_the_role_allows_and_nothing_else(who, act, person, do) -> None:
-    check(who, act, person, do)
+@pytest.fixture(scope="class")
+def in_place(django_db_setup: None, django_db_blocker: Any) -> Iterator[Callable[[str], object]]:
+    """`do`, put in place once for a class of tests, each of which takes back what it has done to it."""
+    with django_db_blocker.unblock(), transaction.atomic(), declaring() as declare:
+        for tenant_id, name in ((ACME, "Acme"), (OTHER, "Other")):
+            TenantRow.objects.create(id=tenant_id, name=name)
+        yield acts_of(Desk(), declare(add, retry=Retry(3)), ACME)
+        transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("act", MAY)
-def test_an_act_that_forgets_to_ask_is_caught(act, person, do, monkeypatch) -> None:
-    forgets = {
-        "cancel for all": "cancel", "change priority for all": "change priority", "limit for all": "limit", "redrive for all": "redrive", "suspend": "deactivate tenant",
-        "discard letters": "discard", "retry with other arguments": "retry",
-    }.get(act, act)  # fmt: skip
-    assert forgets in membership.NEEDS
-    asks = membership.allow
-    monkeypatch.setattr(membership, "allow", lambda act, tenant_id: None if act == forgets else asks(act, tenant_id))
-    refused = pytest.raises((AssertionError, pytest.fail.Exception))
-    with refused:
-        check("viewer" if act != "suspend" else "none", act, person, do)
+@pytest.mark.usefixtures("in_place", "db")
+class TestEachAct:
+    @pytest.mark.parametrize("who", PEOPLE)
+    @pytest.mark.parametrize("act", MAY)
+    def test_a_person_does_what_the_role_allows_and_nothing_else(self, who, act, in_place) -> None:
+        check(who, act, somebody, in_place)
 
+    @pytest.mark.parametrize("act", MAY)
+    def test_an_act_that_forgets_to_ask_is_caught(self, act, in_place, monkeypatch) -> None:
+        forgets = {
+            "cancel for all": "cancel", "change priority for all": "change priority", "limit for all": "limit", "redrive for all": "redrive", "suspend": "deactivate tenant",
+            "discard letters": "discard", "retry with other arguments": "retry",
+        }.get(act, act)  # fmt: skip
+        assert forgets in membership.NEEDS
+        asks = membership.allow
+        monkeypatch.setattr(
+            membership, "allow", lambda act, tenant_id: None if act == forgets else asks(act, tenant_id)
+        )
+        refused = pytest.raises((AssertionError, pytest.fail.Exception))
+        with refused:
+            check("viewer" if act != "suspend" else "none", act, somebody, in_place)
 
-@pytest.mark.parametrize("act", MAY)
-def test_who_is_no_person_is_not_asked(act, do) -> None:
-    """A task, a command, the application in a request that is somebody's."""
-    with membership.acting(AnonymousUser()), membership.by_the_application():
-        do(act)
+    @pytest.mark.parametrize("act", MAY)
+    def test_who_is_no_person_is_not_asked(self, act, in_place) -> None:
+        """A task, a command, the application in a request that is somebody's."""
+        with membership.acting(AnonymousUser()), membership.by_the_application():
+            in_place(act)
 
 
 def test_whoever_is_refused_reads_what_it_takes_and_what_they_have(person, do, acme) -> None:

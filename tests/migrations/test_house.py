@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from tests import warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OURS = """
@@ -24,9 +25,7 @@ DAYS = "SELECT day FROM youtility_tasks_history_days_v1()"
 
 def manage(database: Any, *words: str) -> str:
     env = {**database.env, "DJANGO_SETTINGS_MODULE": "youtility_tasks.standalone.settings"}
-    done = subprocess.run(
-        [sys.executable, "-m", "django", *words], cwd=REPOSITORY, env=env, capture_output=True, text=True
-    )
+    done = warm.run([sys.executable, "-m", "django", *words], cwd=REPOSITORY, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests import warm
 from tests.acceptance.crew import REPOSITORY, Crew, Queue, until
 from tests.prepared import in_memory, start_from_copy
 from youtility_tasks.standalone.server import Server
@@ -63,7 +64,7 @@ def env_of(server: Server, code: Path) -> dict[str, str]:
 
 def migrate(server: Server, code: Path) -> None:
     command = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
-    done = subprocess.run(command, cwd=code, env=env_of(server, code), capture_output=True, text=True)
+    done = warm.run(command, cwd=code, env=env_of(server, code), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

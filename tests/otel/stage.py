@@ -18,6 +18,7 @@ from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests import warm
 from tests.acceptance.crew import REPOSITORY, Crew, until
 
 CANARY = "canary-5f21-Ann-Bonny"
@@ -157,7 +158,7 @@ def development(stage: Stage) -> Iterator[Stage]:
         port = int(free.getsockname()[1])
     program = [sys.executable, "-m", "django", "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"]
     with (stage.crew.folder / "runserver").open("wb") as log:
-        process = subprocess.Popen(program, cwd=REPOSITORY, env=stage.webs, stdout=log, stderr=log)
+        process = warm.Popen(program, cwd=REPOSITORY, env=stage.webs, stdout=log, stderr=log)
     try:
         until(lambda: answers(port), why="the server answers")
         yield Stage(stage.crew, stage.receiver, stage.mails, port=port)

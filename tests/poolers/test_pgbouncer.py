@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests import warm
 from tests.acceptance.crew import REPOSITORY, Crew, until
 from tests.poolers.bouncer import Pgbouncer, a_bouncer, bouncer
 from youtility_tasks import queries
@@ -25,7 +26,7 @@ SLOW_POLL_S = 30.0
 
 def submit(url: str, env: dict[str, str], a: int) -> int:
     """Enqueue as an application does, through Django; the job's id."""
-    done = subprocess.run(
+    done = warm.run(
         [sys.executable, "-m", "django", "manage_task_queue", "submit", "adds", "--json-args", f'{{"a": {a}, "b": 1}}', "--json"],
         cwd=REPOSITORY,
         env={**env, "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings"},
@@ -120,7 +121,7 @@ def test_setup_goes_around_the_pooler_too_or_is_refused_before_it_changes_anythi
     def setup(**settings: Any) -> subprocess.CompletedProcess[str]:
         env = {**crew.env, "DJANGO_SETTINGS_MODULE": "tests.acceptance.settings", "TEST_SETTINGS": json.dumps(settings)}
         words = [sys.executable, "-m", "django", "setup_task_queue", "--json"]
-        return subprocess.run(words, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60)
+        return warm.run(words, cwd=REPOSITORY, env=env, capture_output=True, text=True, timeout=60)
 
     with bouncer(crew.queue.url, "transaction") as pooled:
         crew.env["DATABASE_URL"] = pooled

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
+
 ROOT = Path(__file__).resolve().parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -32,7 +34,7 @@ def run(tmp_path: Path) -> Run:
     """`run("migrate", DATABASE_URL=...)`: the finished process."""
 
     def run_one(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        return warm.run(
             [sys.executable, "-m", "youtility_tasks.standalone", *words],
             cwd=tmp_path,
             env=environment(tmp_path, **more),
@@ -228,7 +230,7 @@ def up(tmp_path: Path, fresh_database) -> Iterator[Callable[[int], subprocess.Po
     started: list[subprocess.Popen[str]] = []
 
     def start(port: int) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+        process = warm.Popen(
             [sys.executable, "-m", "youtility_tasks.standalone", "up", "--port", str(port)],
             cwd=tmp_path,
             env=environment(tmp_path, DATABASE_URL=fresh_database.url),
@@ -250,6 +252,7 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     give_up = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < give_up, f"waited in vain for {what}"
+        time.sleep(0.02)
 
 
 def answers(address: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.prepared import in_memory
 from youtility_tasks.standalone import binaries, home
 from youtility_tasks.standalone.database import at_hand, from_url
 from youtility_tasks.standalone.errors import DatabaseUnreachable, NoPostgres, ServerFailed
@@ -29,16 +30,36 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A state folder below an open folder: pytest's own are closed to the server's user when root runs the tests."""
-    made = Path(tempfile.mkdtemp(prefix="yt-server-"))
+    made = Path(tempfile.mkdtemp(prefix="yt-server-", dir=in_memory()))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def made_once() -> Iterator[Path]:
+    """The data of a cluster that is only ever copied."""
+    folder = Path(tempfile.mkdtemp(prefix="yt-server-", dir=in_memory()))
+    folder.chmod(0o755)
+    server = Server(folder)
+    with server.in_use():
+        pass
+    yield server.data
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def used(folder: Path, made_once: Path) -> Path:
+    """A state folder in which a cluster was made already, for tests of what happens to it later."""
+    subprocess.run(["cp", "-a", made_once, folder / "data"], check=True)
+    return folder
 
 
 def wait_until_gone(server: Server, pid: int) -> None:
     give_up = time.monotonic() + 30
     while server.pid() == pid:
         assert time.monotonic() < give_up, f"server {pid} is still there"
+        time.sleep(0.01)
 
 
 def test_what_was_written_is_there_after_a_restart(folder):
@@ -51,8 +72,8 @@ def test_what_was_written_is_there_after_a_restart(folder):
         assert connection.execute("SELECT n FROM kept").fetchone() == (42,)
 
 
-def test_a_killed_server_recovers_what_was_committed(folder):
-    server = Server(folder)
+def test_a_killed_server_recovers_what_was_committed(used):
+    server = Server(used)
     with server.in_use(keep=True), psycopg.connect(server.conninfo(), autocommit=True) as connection:
         connection.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n")
         pid = server.pid()
@@ -64,8 +85,8 @@ def test_a_killed_server_recovers_what_was_committed(folder):
         assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
 
 
-def test_processes_share_one_server_and_the_last_one_out_stops_it(folder):
-    first, second = Server(folder), Server(folder)
+def test_processes_share_one_server_and_the_last_one_out_stops_it(used):
+    first, second = Server(used), Server(used)
     with first.in_use():
         pid = first.pid()
         with second.in_use():
@@ -74,8 +95,8 @@ def test_processes_share_one_server_and_the_last_one_out_stops_it(folder):
     assert first.pid() is None
 
 
-def test_a_server_can_be_kept(folder):
-    server = Server(folder)
+def test_a_server_can_be_kept(used):
+    server = Server(used)
     with server.in_use(keep=True):
         pass
     assert server.pid() is not None
@@ -85,13 +106,13 @@ def test_a_server_can_be_kept(folder):
     assert server.pid() is None
 
 
-def test_a_process_that_dies_without_a_word_does_not_hold_the_server_for_ever(folder):
+def test_a_process_that_dies_without_a_word_does_not_hold_the_server_for_ever(used):
     script = (
         "import os, sys, pathlib; from youtility_tasks.standalone.server import Server\n"
         "with Server(pathlib.Path(sys.argv[1])).in_use(): os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", script, str(folder)], check=False, cwd=ROOT, timeout=60)
-    server = Server(folder)
+    subprocess.run([sys.executable, "-c", script, str(used)], check=False, cwd=ROOT, timeout=60)
+    server = Server(used)
     assert server.pid() is not None, "its user was killed, so nobody stopped it"
 
     with server.in_use():
@@ -200,8 +221,8 @@ def python_for_everybody(user: pwd.struct_passwd) -> str:
     pytest.skip(f"an ordinary user can reach neither this Python {version} nor its packages")
 
 
-def test_a_data_folder_of_another_version_is_refused_with_the_way_out(folder):
-    server = Server(folder)
+def test_a_data_folder_of_another_version_is_refused_with_the_way_out(used):
+    server = Server(used)
     with server.in_use():
         pass
     (server.data / "PG_VERSION").write_text("12\n")
@@ -221,8 +242,8 @@ def test_an_initdb_that_was_killed_leaves_nothing_in_the_way(folder):
     assert not half.exists()
 
 
-def test_a_server_that_still_recovers_is_waited_for(folder, monkeypatch):
-    server = Server(folder)
+def test_a_server_that_still_recovers_is_waited_for(used, monkeypatch):
+    server = Server(used)
     with server.in_use(keep=True):
         pid = server.pid()
     answers = iter([False, False, True])
@@ -235,8 +256,8 @@ def test_a_server_that_still_recovers_is_waited_for(folder, monkeypatch):
     server.stop()
 
 
-def test_one_folder_by_two_names_is_one_server(folder):
-    with Server(folder).in_use() as server, Server(folder / "x" / "..").in_use() as same:
+def test_one_folder_by_two_names_is_one_server(used):
+    with Server(used).in_use() as server, Server(used / "x" / "..").in_use() as same:
         assert same.pid() == server.pid() is not None
 
 
@@ -251,8 +272,8 @@ def test_root_is_told_when_the_servers_user_cannot_pass(folder):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
-def test_somebody_elses_data_is_not_used(folder):
-    server = Server(folder)
+def test_somebody_elses_data_is_not_used(used):
+    server = Server(used)
     with server.in_use():
         pass
     os.chown(server.data, 65534, 65534)
@@ -262,8 +283,8 @@ def test_somebody_elses_data_is_not_used(folder):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
-def test_a_socket_folder_that_somebody_else_laid_out_is_not_used(folder):
-    server = Server(folder)
+def test_a_socket_folder_that_somebody_else_laid_out_is_not_used(used):
+    server = Server(used)
     server.sockets.mkdir()
     os.chown(server.sockets, 65534, 65534)
 
@@ -271,15 +292,15 @@ def test_a_socket_folder_that_somebody_else_laid_out_is_not_used(folder):
         server.start()
 
 
-def test_a_server_that_cannot_start_shows_the_end_of_its_log(folder):
-    server = Server(folder, options=["-c", "no_such_setting=1"])
+def test_a_server_that_cannot_start_shows_the_end_of_its_log(used):
+    server = Server(used, options=["-c", "no_such_setting=1"])
 
     with pytest.raises(ServerFailed, match="no_such_setting"):
         server.start()
 
 
-def test_a_stale_pid_file_of_somebody_elses_process_does_not_count(folder):
-    server = Server(folder)
+def test_a_stale_pid_file_of_somebody_elses_process_does_not_count(used):
+    server = Server(used)
     with server.in_use():
         pass
     (server.data / "postmaster.pid").write_text(f"{os.getpid()}\n{server.data}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from django.db import connections
 from django.test import override_settings
 from psycopg.conninfo import make_conninfo
 
-from tests.conftest import Cluster, point_django_at
+from tests.conftest import Cluster, Eye, point_django_at
 from youtility_tasks.conf import PARTS
 from youtility_tasks.tenancy import apply, roles, token
 
@@ -80,11 +81,13 @@ class House:
             yield connection
             connection.rollback()
 
+    @functools.cached_property
+    def eye(self) -> Eye:
+        return Eye(self.url)
+
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """As the superuser, committed."""
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            cursor = connection.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
+        return self.eye.rows(statement, *parameters)
 
     @contextlib.contextmanager
     def settled(self, *, by: str | None = None, **more: Any) -> Iterator[None]:
@@ -112,6 +115,7 @@ class House:
 
     def pull_down(self) -> None:
         """The database, then the roles."""
+        self.eye.close()
         self.cluster.drop(self.name)
         for each in [*map(self.login, PARTS), *map(self.group, (*PARTS, "owner"))]:
             self.cluster.run(f'DROP ROLE IF EXISTS "{each}"')
@@ -150,24 +154,28 @@ class Plot:
         self._cluster, self._template = cluster, template
         self._first: House | None = None
         self._roles: list[tuple[Any, ...]] = []
+        self._eye = Eye(cluster.conninfo)
 
     def house(self) -> House:
         """One more, as `build` makes them."""
         first = self._first
         if first is None:
             first = self._first = build(self._cluster, self._template)
-            self._roles = first.rows(_ROLES, first.prefix)
+            self._roles = self._eye.rows(_ROLES, first.prefix)
+            first.eye.close()  # what is copied must have no sessions
         copy = House(self._cluster, self._cluster.copy(first.name), first.prefix, first.tenant_key)
         # What is granted on the database itself is not copied.
         self._cluster.run(f"REVOKE TEMPORARY ON DATABASE {copy.name} FROM PUBLIC")
         return copy
 
     def take_back(self, house: House) -> None:
+        house.eye.close()
         self._cluster.drop(house.name)
-        if self._first is not None and self._first.rows(_ROLES, self._first.prefix) != self._roles:
+        if self._first is not None and self._eye.rows(_ROLES, self._first.prefix) != self._roles:
             self.clear()
 
     def clear(self) -> None:
+        self._eye.close()
         if self._first is not None:
             self._first.pull_down()
             self._first = None

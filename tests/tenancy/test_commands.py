@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from tests import warm
 from tests.tenancy.ground import A, B, House
 from youtility_tasks.listing import JobFilter
 from youtility_tasks.management.verbs import scope
@@ -202,7 +202,7 @@ def test_a_shell_is_the_web_and_works_for_the_tenant_that_it_enters(house: House
         "TEST_SETTINGS": json.dumps(house.settings),
     }
     shell = [sys.executable, "-m", "django", "shell", "-c", IN_A_SHELL]
-    done = subprocess.run(shell, cwd=Path(__file__).resolve().parents[2], env=env, capture_output=True, text=True)
+    done = warm.run(shell, cwd=Path(__file__).resolve().parents[2], env=env, capture_output=True, text=True)
 
     assert "alone 0\ninside {7}\nenqueued READY" in done.stdout, done.stdout + done.stderr
     said = " ".join(done.stderr.split())

@@ -20,6 +20,7 @@ from django.test import Client
 from task_catalog.facility.clients import create_client, create_site, ensure_levels
 from task_catalog.facility.models import Bt
 from task_catalog.facility.sentinels import ensure_sentinels
+from tests import warm
 from tests.company_day.conftest import Playing
 from tests.tenancy.ground import A, House
 from youtility_tasks.models import Tenant
@@ -41,7 +42,7 @@ def stage(cluster: Any, template: str) -> Any:
 def began(env: dict[str, str], folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """A day that is played by a process of its own, with what it writes below the folder."""
     folder.mkdir()
-    return subprocess.Popen(
+    return warm.Popen(
         [*COMMAND, "play_company_day", "--json", *arguments],
         env={**env, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,

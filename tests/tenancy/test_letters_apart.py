@@ -9,9 +9,10 @@ import pytest
 from django.db import connections
 from django.db.models import Count, Max
 
+from tests.conftest import declaring
 from tests.tenancy.attacks.ways import refused
 from tests.tenancy.ground import A, B, House
-from youtility_tasks import Secret, dead_letters, metrics, registry, tenant
+from youtility_tasks import Secret, dead_letters, metrics, tenant
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.errors import JobNotFound, RedriveNotFound, Refused
 from youtility_tasks.tenancy import roles
@@ -33,9 +34,9 @@ def call_home(*, secret: str = "", token: Secret[str] = "") -> None:
 @pytest.fixture
 def t() -> Iterator[None]:
     """The task of the house's dead letters, one of each tenant."""
-    registry.task(call_home, name="t")
-    yield
-    registry.forget("t")
+    with declaring() as declare:
+        declare(call_home, name="t")
+        yield
 
 
 def redrives(house: House) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.conftest import Cluster
 from tests.tenancy.attacks import AS_TENANT
 from tests.tenancy.ground import A, House, furnish
@@ -328,22 +329,51 @@ def managed(cluster: Cluster) -> Iterator[House]:
     cluster.run(f'DROP ROLE "{migrator}"')
 
 
+@pytest.fixture(scope="module")
+def humble(cluster: Cluster) -> Iterator[House]:
+    """One that was migrated, and not set up, by somebody who may not do more than that takes: neither roles nor the database are his."""
+    made = House(cluster, cluster.copy("template1"))
+    made.migrator = f"{made.prefix}migrator"
+    cluster.run(f'CREATE ROLE "{made.migrator}" LOGIN')
+    may_migrate(made)
+    made.rows(f'ALTER SCHEMA public OWNER TO "{made.migrator}"')
+    migrated = manage(made, "migrate", "--verbosity", "0")
+    assert migrated.returncode == 0, migrated.stderr
+    yield made
+    made.pull_down()
+    cluster.run(f'DROP ROLE "{made.migrator}"')
+
+
+@pytest.fixture
+def migrated(humble: House) -> Iterator[House]:
+    """A copy of that."""
+    humble.eye.close()
+    made = House(humble.cluster, humble.cluster.copy(humble.name))
+    made.migrator = humble.migrator
+    yield made
+    made.pull_down()
+    humble.cluster.run(f'ALTER ROLE "{made.migrator}" NOCREATEROLE')
+
+
+def may_migrate(house: House) -> None:
+    house.rows(f'GRANT CREATE ON DATABASE {house.name} TO "{house.migrator}"')
+
+
 def set_up(house: House, *words: str) -> tuple[int, dict[str, Any]]:
+    done = manage(house, "setup_task_queue", "--json", *words)
+    assert done.stdout and "error" not in json.loads(done.stdout), done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def manage(house: House, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command by the one who migrates."""
     env = {
         **os.environ,
         "DATABASE_URL": house.url.replace("youtility@", f"{house.migrator}@"),
         "DJANGO_SETTINGS_MODULE": "tests.tenancy.settings",
         "TEST_SETTINGS": json.dumps(house.settings),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "django", "setup_task_queue", "--json", *words],
-        cwd=REPOSITORY,
-        env=env,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout and "error" not in json.loads(done.stdout), done.stdout + done.stderr
-    return done.returncode, json.loads(done.stdout)
+    return warm.run([sys.executable, "-m", "django", *words], cwd=REPOSITORY, env=env, capture_output=True, text=True)
 
 
 def test_a_migrator_who_may_make_roles_sets_everything_up(managed: House) -> None:
@@ -360,34 +390,34 @@ def test_a_migrator_who_may_make_roles_sets_everything_up(managed: House) -> Non
         attack(managed, "web")
 
 
-def test_a_migrator_who_may_not_is_told_what_somebody_else_has_to_run(managed: House) -> None:
-    code, document = set_up(managed)
+def test_a_migrator_who_may_not_is_told_what_somebody_else_has_to_run(migrated: House) -> None:
+    migrated.rows(f'ALTER DATABASE {migrated.name} OWNER TO "{migrated.migrator}"')
+
+    code, document = set_up(migrated)
 
     assert code == 1
     by_hand = document["tenants"]["for_the_dba"]
-    assert f'CREATE ROLE "{managed.group("worker")}" NOLOGIN;' in by_hand
+    assert f'CREATE ROLE "{migrated.group("worker")}" NOLOGIN;' in by_hand
     assert not any("PASSWORD" in each for each in by_hand)
 
     for each in by_hand:
-        managed.rows(each)
-    code, document = set_up(managed)
+        migrated.rows(each)
+    code, document = set_up(migrated)
     assert (code, document["ok"]) == (0, True), json.dumps(document)
-    furnish(managed)
+    furnish(migrated)
     for attack in AS_TENANT:
-        attack(managed, "task")
+        attack(migrated, "task")
 
 
-def test_a_migrator_who_does_not_own_the_database_is_told_what_its_owner_has_to_run(managed: House) -> None:
+def test_a_migrator_who_does_not_own_the_database_is_told_what_its_owner_has_to_run(migrated: House) -> None:
     """What others have granted he cannot take away, and PostgreSQL only warns."""
-    managed.rows(f'ALTER ROLE "{managed.migrator}" CREATEROLE')
-    managed.rows(f"ALTER DATABASE {managed.name} OWNER TO youtility")
-    managed.rows(f'GRANT CREATE ON DATABASE {managed.name} TO "{managed.migrator}"')
-    managed.rows(f'ALTER SCHEMA public OWNER TO "{managed.migrator}"')
+    migrated.rows(f'ALTER ROLE "{migrated.migrator}" CREATEROLE')
+    may_migrate(migrated)
 
-    code, document = set_up(managed)
+    code, document = set_up(migrated)
 
     (by_hand,) = document["tenants"]["for_the_dba"]
-    assert (code, by_hand) == (1, f'REVOKE TEMPORARY ON DATABASE "{managed.name}" FROM PUBLIC;')
-    managed.rows(by_hand)
-    code, document = set_up(managed)
+    assert (code, by_hand) == (1, f'REVOKE TEMPORARY ON DATABASE "{migrated.name}" FROM PUBLIC;')
+    migrated.rows(by_hand)
+    code, document = set_up(migrated)
     assert (code, document["ok"]) == (0, True), json.dumps(document)

@@ -26,8 +26,9 @@ from youtility_tasks.tenancy import apply, check, plan, roles
 EXAMPLES = int(os.environ.get("TWO_WORLDS_EXAMPLES", "30"))
 SERVER_SESSIONS = 4
 MOST_EXAMPLES_OF_A_MUTANT = 300
-QUICK_DICE = {"any id": 0, "any id of a membership": 0, "history without row security": 5}
-"""Dice with which a mutant is found in few examples, of six that were tried; 2 for those that are not named. Others find it, too."""
+QUICK_DICE = {"any id": 0, "any id of a membership": 15, "history without row security": 5}
+"""Dice with which a mutant is found in few examples, of six that were tried, for the rarest of forty; 2 for those that are not named.
+Others find it, too."""
 
 
 def keep_secret(secret: str) -> None: ...

@@ -6,7 +6,6 @@ import ast
 import inspect
 import itertools
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, fields
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from youtility_tasks import conf, queues
 from youtility_tasks.checks import check_settings
 from youtility_tasks.errors import ConfigurationError, UnknownQueue
@@ -127,9 +127,7 @@ def test_a_project_that_declares_tasks_is_told_its_mistake_by_check_and_not_by_a
     }
 
     for words in (["check"], ["run_postgresql_worker"]):
-        ran = subprocess.run(
-            [sys.executable, "-m", "django", *words], cwd=ROOT, env=env, capture_output=True, text=True
-        )
+        ran = warm.run([sys.executable, "-m", "django", *words], cwd=ROOT, env=env, capture_output=True, text=True)
 
         assert ran.returncode == 1
         assert "(youtility_tasks.E001) YOUTILITY_TASKS has no key 'leese_s'; known: " in ran.stderr

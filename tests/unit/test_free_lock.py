@@ -30,6 +30,7 @@ class Script:
 
     async def ask(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         self.said.append(name)
+        assert len(self.said) < 200, "it asks on and on"
         if name == "pump" and parameters["n"]:
             return self.claims.pop(0) if self.claims else NO_JOB
         if name == "pump":

@@ -377,12 +377,16 @@ def test_what_may_not_be_committed_yet_is_waited_for_twice_and_then_bad_input(
 
 def everything() -> list[tuple[str, int, str]]:
     """Each table of the company and of the catalogue, and the ledger: how many rows, and a digest of them all."""
-    models = [*apps.get_app_config("facility").get_models(), *apps.get_app_config("task_catalog").get_models()]
-    tables = sorted({*(model._meta.db_table for model in models), "youtility_tasks_taskeffect", "django_session"})
-    one = "SELECT '{0}', count(*), coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {0} t"
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(one.format(table) for table in tables))
-        return list(cursor.fetchall())
+        if not cursor.execute("SELECT 1 FROM pg_prepared_statements WHERE name = 'everything'").fetchone():
+            models = [*apps.get_app_config("facility").get_models(), *apps.get_app_config("task_catalog").get_models()]
+            tables = sorted(
+                {*(model._meta.db_table for model in models), "youtility_tasks_taskeffect", "django_session"}
+            )
+            one = "SELECT '{0}', count(*), coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM {0} t"
+            # Hundreds of looks are taken, and to plan one takes longer than to take it.
+            cursor.execute("PREPARE everything AS " + " UNION ALL ".join(one.format(table) for table in tables))
+        return list(cursor.execute("EXECUTE everything").fetchall())
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import pytest
 
 from task_catalog.facility.sentinels import ensure_sentinels
 from task_catalog.ports.faces.labelled import labelled_picture
+from tests import warm
 from tests.acceptance.crew import QUICK, REPOSITORY, Queue, Supervisor, until
 from tests.catalog.closing.world import Company
 from tests.catalog.outside.broker import Broker, a_broker, listening
@@ -53,7 +54,7 @@ class Site:
         }
         log = self.folder / f"log-{len(self._workers)}"
         with log.open("wb") as file:
-            process = subprocess.Popen(
+            process = warm.Popen(
                 [sys.executable, "-m", "django", "run_postgresql_worker", "--queues", "high_priority", "maintenance"],
                 cwd=REPOSITORY,
                 env={

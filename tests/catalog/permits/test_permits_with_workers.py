@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +11,7 @@ from django.db import connections
 
 from task_catalog.email import work_permits as tasks
 from task_catalog.facility.sentinels import ensure_sentinels
+from tests import warm
 from tests.catalog.closing.smtp_sink import Sink, SinkController
 from tests.catalog.permits.world import Contractor, pdf_of, recipients, text_of
 from tests.conftest import Database, point_django_at
@@ -39,7 +39,7 @@ def sink() -> Iterator[SinkController]:
 
 def drain(here: Database, port: int, **env: str) -> None:
     """A real worker of the queue until nothing waits."""
-    worker = subprocess.run(
+    worker = warm.run(
         [sys.executable, "-m", "youtility_tasks.standalone", "run_postgresql_worker", "--drain", "--queues", "email"],
         env={**here.env, "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(port), **env},
         capture_output=True,

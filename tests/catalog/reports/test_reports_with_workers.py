@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from django.db import connections
 from task_catalog.facility.sentinels import ensure_sentinels
 from task_catalog.reports.on_demand import create_save_report_async
 from task_catalog.reports.scheduled import create_scheduled_reports
+from tests import warm
 from tests.catalog.closing.smtp_sink import Sink, SinkController
 from tests.catalog.closing.world import Company
 from tests.catalog.reports.world import form, schedule, visits
@@ -45,7 +45,7 @@ def sink() -> Any:
 
 def drain(here: Database, **env: str) -> None:
     """Real workers of both queues until nothing waits."""
-    worker = subprocess.run(
+    worker = warm.run(
         [sys.executable, "-m", "youtility_tasks.standalone", "run_postgresql_worker", "--drain", "--queues", *QUEUES],
         env={**here.env, "YOUTILITY_REPORT_INLINE_BYTES": "2000", **env},
         capture_output=True,
