@@ -50,10 +50,12 @@ def screen(browser: Browser, live_server: Any, person: Callable[[str], User]) ->
     """`screen("operator", "jobs/")`: that person's browser, on that page."""
     opened: list[Screen] = []
 
-    def look(kind: str, path: str = "", *, width: int = 1280, height: int = 900, dark: bool = False) -> Screen:
+    def look(
+        kind: str, path: str = "", *, width: int = 1280, height: int = 900, dark: bool = False, zone: str = "UTC"
+    ) -> Screen:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", locale="en-GB",
-            timezone_id="UTC", reduced_motion="reduce",
+            timezone_id=zone, reduced_motion="reduce",
         )  # fmt: skip
         context.set_default_timeout(15_000)
         made = Screen(context.new_page(), live_server.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,24 @@ def test_a_bar_of_the_chart_narrows_the_list_to_its_time_by_mouse_and_by_keyboar
     mine.press("Enter")
     mine.page.wait_for_load_state()
     assert "since=" in mine.page.url and "until=" in mine.page.url
+
+
+def test_charts_say_utc_in_whatever_zone_the_browser_is(
+    screen: Callable[..., Screen], some: dict[str, list[int]]
+) -> None:
+    mine = screen("viewer", "choose/", zone="Asia/Kolkata")
+    mine.page.add_init_script("""
+        window.written = [];
+        const write = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (...given) { written.push(given[0]); write.apply(this, given); };
+    """)
+    mine.go("jobs/?queue=email")
+    mine.page.locator(".u-over").wait_for()
+
+    times = [each for each in mine.page.evaluate("written") if ":" in each]
+    now = datetime.now(UTC)
+    ago = [(now.hour * 60 + now.minute - int(each[:2]) * 60 - int(each[3:5])) % 1_440 for each in times]
+    assert times[0].endswith(" UTC") and max(ago) <= 65
 
 
 def test_the_pulse_rests_while_live_updates_are_off(screen: Callable[..., Screen], some: dict[str, list[int]]) -> None:

@@ -26,9 +26,12 @@
   // Where a time is marked: at what a clock has, not at tenths of minutes.
   const whole = [1, 2, 5, 10, 20, 50, 100, 200, 500, ...[1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000].map((each) => each * 1000)];
 
+  // As everything else on the pages, whatever zone the browser is in.
+  const clock = (at) => at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
+
   function hour(seconds, step) {
     const at = new Date(seconds * 1000);
-    return step >= 86400 ? at.toLocaleDateString("en-GB", { day: "numeric", month: "short" }) : at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    return step >= 86400 ? at.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" }) : clock(at);
   }
 
   // A value without neighbours makes no line: it is shown as a dot.
@@ -57,8 +60,9 @@
     const plot = new uPlot({
       width: Math.max(place.clientWidth, 200), height: 176, padding: [8, 20, 0, 0],
       legend: { show: false }, cursor: { y: false, drag: { x: Boolean(data.pick), y: false }, points: { show: false } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       scales: { x: { time: true }, y: { range: (u, low, high) => [0, high > 0 ? high * 1.08 : 1] } },
-      axes: [{ ...axis, grid: { show: false }, space: 72, values: (u, ticks, i, space, step) => ticks.map((tick) => hour(tick, step)) }, { ...axis, size: 56, ...(data.unit === "ms" ? { incrs: whole } : {}), values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
+      axes: [{ ...axis, grid: { show: false }, space: 72, values: (u, ticks, i, space, step) => ticks.map((tick, n) => hour(tick, step) + (n === 0 ? " UTC" : "")) }, { ...axis, size: 56, ...(data.unit === "ms" ? { incrs: whole } : {}), values: (u, ticks) => ticks.map((tick) => said(tick, data.unit)) }],
       series: [{}, ...shown.map((each) => ({
         label: each.label, stroke: color(each.color), width: each.kind === "bars" ? 0 : 2,
         fill: each.kind === "bars" ? color(each.color) : undefined,
@@ -91,7 +95,7 @@
   function tell(place, data, index) {
     const legend = place.parentElement.querySelector(".legend");
     if (!legend) return;
-    const at = index == null ? "" : new Date(data.x[index] * 1000).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    const at = index == null ? "" : `${clock(new Date(data.x[index] * 1000))} UTC`;
     legend.replaceChildren(...data.series.map((each) => {
       const item = document.createElement("span");
       const key = document.createElement("i");
