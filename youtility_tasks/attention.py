@@ -15,7 +15,7 @@ from typing import Any
 
 from django.utils.text import Truncator
 
-from . import objectives, queries, queues
+from . import objectives, queries, queues, registry
 from .conf import settings
 from .metrics import QueueNumbers
 from .models import QueueControl
@@ -130,11 +130,19 @@ def _with_its_cause(
                 trouble, advice=f"{each.sentence} {ends}", facts={**trouble.facts, "pause": said}
             )
     for limit in full:
-        if limit["queue"] in (None, queue_name):
+        if _concerns(limit, queue_name):
             runs = "runs" if limit["running"] == 1 else "run"
             advice = f"A limit is full: {_target(limit)}, {limit['running']} of {limit['most']} {runs}. See what waits for it; then raise it, or end what runs."
             return dataclasses.replace(trouble, advice=advice, facts={**trouble.facts, "full": limit})
     return trouble
+
+
+def _concerns(limit: Mapping[str, Any], queue_name: str) -> bool:
+    """Whether jobs of this queue may wait for it: of a task's limit, where its jobs go to."""
+    if limit["queue"] is not None or limit["task"] is None:
+        return limit["queue"] in (None, queue_name)
+    declared = registry.find(limit["task"])
+    return declared is None or declared.queue_name == queue_name
 
 
 def _is_others(trouble: Trouble, tenant_id: int | None) -> bool:
@@ -213,10 +221,12 @@ def _retrying(name: str, count: int, since: datetime, said: Mapping[str, Any]) -
 
 
 def _whose(said: Mapping[str, Any]) -> str:
-    """Of which tenant alone, or of how many, where all are looked at; and the last error of the task."""
+    """Of which tenant alone, or of how many, where all are looked at; and the error of the newest of them, and
+    whether others met another."""
     one = f" of tenant {said['tenant']}" if said["is_all"] and said["tenant"] else ""
     whose = f" of {said['tenants']} tenants" if said["tenants"] > 1 else one
-    return whose + (f" ({said['error'].rpartition('.')[2]})" if said["error"] else "")
+    others = ", and others" if said.get("kinds", 1) > 1 else ""
+    return whose + (f" ({said['error'].rpartition('.')[2]}{others})" if said["error"] else "")
 
 
 def _stopped(name: str, count: int, since: datetime, said: Mapping[str, Any]) -> Trouble:

@@ -154,9 +154,11 @@ def resume(
         return _change("resume", row, wanted, is_new=False, reason=reason)
 
 
-def listing() -> list[Control]:
-    """Every control, the current tenant's own or (without one) all, by queue, task and tenant."""
-    return _read(tenant_id=current_tenant())
+def listing(*, with_everybodys: bool = False) -> list[Control]:
+    """Every control, the current tenant's own (with those of everybody's jobs, if asked for) or all, by queue, task and tenant."""
+    here = current_tenant()
+    found = _read(tenant_id=None if with_everybodys else here)
+    return [each for each in found if here is None or each.tenant_id in (None, here)]
 
 
 # -- what is named

@@ -29,6 +29,8 @@ class Place:
     tenant_id: int | None
     role: Role | None
     """None: as an operator."""
+    passes_over_role: bool = False
+    """An operator's, who has a role in one tenant and has not chosen it."""
 
     @property
     def is_of_sweeps(self) -> bool:
@@ -51,12 +53,21 @@ class For(Enum):
     OPS = "operators, over all tenants"
 
 
+EVERYBODY = -1
+"""What a session keeps in the place of a tenant: its operator works for all, though they have a role in one."""
+
 EVERYWHERE = Place(None, None)
 """An operator's, over all tenants."""
 
 
-def admit(user: Any, chosen: int | None, wanted: int | None, scope: For) -> Place | None:
-    """Where somebody works in what is for these; None where it is for anybody. Raises Problem 403."""
+def admit(
+    user: Any, chosen: int | None, wanted: int | None, scope: For, *, is_whole_page: bool = False
+) -> Place | None:
+    """Where somebody works in what is for these; None where it is for anybody. Raises Problem 403.
+
+    `is_whole_page`: an operator who has chosen no tenant sees everybody's, also one who has a role in a single tenant. What comes by
+    itself does not ask who is an operator: there the session says so (EVERYBODY).
+    """
     match scope:
         case For.ANYBODY:
             return None
@@ -65,7 +76,9 @@ def admit(user: Any, chosen: int | None, wanted: int | None, scope: For) -> Plac
                 detail = f"It takes the permission {membership.OPS!r}, which you have not."
                 raise Problem(403, "not-allowed", "Not allowed", detail)
             return EVERYWHERE
-    where = place(user, chosen, wanted)
+    where = place(
+        user, chosen, wanted, begins_everywhere=(is_whole_page or chosen == EVERYBODY) and scope is For.TENANT_OR_OPS
+    )
     if scope in (For.TENANT, For.TENANT_OR_SWEEPS) and where.is_ops:
         raise Problem(
             403, "not-allowed", "Not allowed",
@@ -74,15 +87,18 @@ def admit(user: Any, chosen: int | None, wanted: int | None, scope: For) -> Plac
     return where
 
 
-def place(user: Any, chosen: int | None, wanted: int | None) -> Place:
+def place(user: Any, chosen: int | None, wanted: int | None, *, begins_everywhere: bool = False) -> Place:
     """Where somebody works: in the tenant that is wanted, else the one they have (chosen); else as an operator, if they are.
+
+    `begins_everywhere`: an operator's only tenant is no choice of theirs.
 
     Raises Problem 403; the text is the same whether a tenant exists or not.
     """
     its = membership.memberships_of(user)
     here = wanted
     if here is None:
-        here = next(iter(its)) if len(its) == 1 else chosen if chosen in its else None
+        is_implied = len(its) == 1 and not (begins_everywhere and membership.is_ops(user))
+        here = chosen if chosen in its else next(iter(its)) if is_implied else None
     if here is not None and here in its:
         return Place(here, its[here])
     if here == ALL and not membership.is_ops(user):
@@ -90,7 +106,7 @@ def place(user: Any, chosen: int | None, wanted: int | None) -> Place:
             403, "not-allowed", "Not allowed", f"The sweeps are for who has the permission {membership.OPS!r}."
         )
     if membership.is_ops(user):
-        return Place(here, None)
+        return Place(here, None, passes_over_role=here is None and len(its) == 1)
     if here is None and its:
         known = ", ".join(map(str, its))
         raise Problem(403, "which-tenant", "Which tenant?", f"You belong to several tenants ({known}): add ?tenant=ID.")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,11 +17,12 @@ from django.urls import reverse
 
 from tests.api.speaking import ACME
 from youtility_tasks import Retry, Task, Workflow, dead_letters, members, operations, schedules, tenant
+from youtility_tasks.console import failures
 from youtility_tasks.console.acting import ACTS
 from youtility_tasks.context import TaskContext
 from youtility_tasks.dead_letters import Letters
 from youtility_tasks.listing import JobFilter
-from youtility_tasks.models import Job, TaskAuditLog, TaskOperation
+from youtility_tasks.models import Job, TaskAuditLog, TaskExecutionHistory, TaskOperation
 from youtility_tasks.testing import run_jobs
 
 pytestmark = pytest.mark.django_db
@@ -214,6 +217,7 @@ def test_an_operator_with_a_role_who_reads_contents_is_entered_once(
     visitor, ops_viewer: User, work: dict[str, Any]
 ) -> None:
     browser, failed = visitor("ops"), work["mine"]["failed"]
+    browser.post("/tasks/chosen/", {"tenant": ACME})
 
     for _ in range(3):
         assert "unheard-of" in browser.get(f"/tasks/jobs/{failed}/").content.decode()
@@ -396,3 +400,61 @@ def test_a_search_is_completed(visitor, add_task) -> None:
 
     assert visitor("viewer").get(address, {"q": "queue:ma"}).json() == {"completions": ["queue:maintenance"]}
     assert visitor("anonymous").get(address, {"q": "q"}).status_code == 302
+
+
+def test_a_crash_that_did_not_count_is_no_attempt_more(visitor, work: dict[str, Any]) -> None:
+    failed = work["mine"]["failed"]
+    row = TaskExecutionHistory.objects.get(job_id=failed)
+    for number in (1, 2):  # the same attempt, twice before: its process died
+        row.pk, row.claim_number, row.outcome = None, row.claim_number + 1, "crashed"
+        row.started_at -= timedelta(seconds=number)
+        row.save(force_insert=True)
+
+    said = visitor("operator").get(f"/tasks/jobs/{failed}/").content.decode()
+
+    assert "1 of at most 1, begun 3 times" in said and "Last of 3 starts" in said
+    assert "Started again, attempt" not in said
+
+
+def test_a_dead_letter_that_was_discarded_has_not_begun_again(visitor, work: dict[str, Any]) -> None:
+    failed = work["mine"]["failed"]
+    visitor("operator").post("/tasks/acts/discard-job/", {"job": failed, "reason": "of no use"})
+    assert ">1 of at most 1</span>" in visitor("operator").get(f"/tasks/jobs/{failed}/").content.decode()
+
+
+def test_an_act_that_came_too_late_is_not_offered_again(visitor, work: dict[str, Any]) -> None:
+    failed, browser = work["mine"]["failed"], visitor("operator")
+    browser.post("/tasks/acts/discard-job/", {"job": failed, "reason": "of no use"})
+
+    answer = browser.post("/tasks/acts/retry-job/", {"job": failed})
+
+    said = answer.content.decode()
+    assert answer.status_code == 409 and said.count("cannot be retried") == 1
+    assert 'class="button is-main"' not in said and ">Back</a>" in said
+
+
+def test_who_is_signed_out_meanwhile_comes_back_to_the_page(visitor) -> None:
+    browser = visitor("anonymous")
+    for asked, back in (
+        ("acts/retry-job/?job=9&part=dialog&next=/tasks/jobs/9/", "%2Ftasks%2Fjobs%2F9%2F"),
+        ("jobs/?status=failed&part=list", "%2Ftasks%2Fjobs%2F%3Fstatus%3Dfailed"), ("?part=now", "%2Ftasks%2F"),
+    ):  # fmt: skip
+        answer = browser.get(f"/tasks/{asked}")
+        assert (answer.status_code, answer.headers["HX-Redirect"]) == (401, f"/tasks/sign-in/?next={back}")
+
+
+def test_an_attempt_that_was_killed_at_its_limit_says_how_long_it_ran(visitor, work: dict[str, Any]) -> None:
+    row = TaskExecutionHistory.objects.get(job_id=work["mine"]["failed"])
+    of_it = TaskExecutionHistory.objects.filter(pk=row.pk)
+    of_it.update(run_ms=None, outcome="timed_out", finished_at=row.started_at + timedelta(seconds=7))
+
+    assert "ran 7.0 s" in visitor("viewer").get(f"/tasks/jobs/{row.job_id}/").content.decode()
+
+
+def test_a_failures_sentence_keeps_its_first_word(visitor, work: dict[str, Any]) -> None:
+    found = dead_letters.groups(Letters())[0]
+    for says, message, shown in (
+        ("? went on past", "It went on past", "It went on past"), ("? missing in ?", "Order 7 missing in B", "? missing in ?"),
+        ("went on past", "went on past", "went on past"),
+    ):  # fmt: skip
+        assert failures._says(dataclasses.replace(found, says=says, error_message=message)) == shown

@@ -17,10 +17,12 @@ from youtility_tasks.console import urls
 from youtility_tasks.console.acting import ACTS
 from youtility_tasks.console.door import spoken
 from youtility_tasks.console.table import PAGES
+from youtility_tasks.middleware import CHOSEN
 from youtility_tasks.models import Job, TaskAuditLog, TaskWorker
 from youtility_tasks.problems import Problem
 from youtility_tasks.tenants import ALL
 from youtility_tasks.testing import run_jobs
+from youtility_tasks.visits import EVERYBODY as ALL_CHOSEN
 from youtility_tasks.visits import EVERYWHERE, For
 
 assert urls.urlpatterns  # the rooms have put themselves into the tables by now
@@ -248,3 +250,35 @@ def test_the_pause_of_a_queue_holds_back_all_that_wait_in_it(visit, work, acme: 
     for path in ("queues/", "queues/maintenance/"):
         row = visit("ops", path).content.decode().partition("queue maintenance</th>")[2].partition("</tr>")[0]
         assert '<td class="n">2</td>' in row, path
+
+
+def test_an_operator_with_one_role_sees_everybody_until_they_choose_its_tenant(visitor, acme: int) -> None:
+    browser = visitor("ops_viewer")
+    shown = [browser.get("/tasks/").content.decode()]
+    for chosen in (acme, ""):
+        browser.post("/tasks/chosen/", {"tenant": chosen})
+        shown.append(browser.get("/tasks/").content.decode())
+
+    assert ["All tenants</a>" in each for each in shown] == [True, False, True]
+    assert ['href="/tasks/workers/"' in each for each in shown] == [True, False, True]
+    assert browser.session[CHOSEN] == ALL_CHOSEN, "what comes by itself is for everybody, too"
+    assert "nobody serves it" in browser.get("/tasks/queues/?part=x").content.decode(), "as operators are told"
+
+
+def test_a_tenant_is_told_of_the_pause_of_everybodys_jobs(visit, work, acme: int) -> None:
+    controls.pause(queue="maintenance", reason="the printer burns")
+
+    for path in ("queues/", "queues/maintenance/"):
+        said = visit("viewer", path).content.decode()
+        assert "Queue maintenance is paused for everybody" in said and "the printer burns" in said
+        assert "Nothing is limited or paused" not in said and 'class="chip is-paused"' in said
+        assert "acts/resume/" not in visit("operator", path).content.decode(), "it is not theirs to end"
+    assert "for everybody" not in visit("viewer", "queues/email/").content.decode()
+
+
+def test_a_tenants_pause_is_no_pause_of_the_queue(visit, work, acme: int) -> None:
+    controls.pause(queue="maintenance", tenant=acme)
+    of_all, of_acme = (
+        visit(who, "queues/").content.decode().partition("Limits and pauses")[0] for who in ("ops", "viewer")
+    )
+    assert ("is-paused" in of_all, "is-paused" in of_acme) == (False, True)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from youtility_tasks import Retry, Task, Workflow, attention, controls, metrics, roster, schedules, tenant
 from youtility_tasks.attention import Kind, Trouble
-from youtility_tasks.models import Job, ScheduledTask, TaskWorker, TaskWorkflow
+from youtility_tasks.models import Job, ScheduledTask, TaskExecutionHistory, TaskWorker, TaskWorkflow
 from youtility_tasks.testing import run_jobs
 
 pytestmark = pytest.mark.django_db
@@ -205,3 +205,41 @@ def test_a_schedule_that_somebody_paused_without_an_end(add_task: Task) -> None:
     assert (found.kind, found.is_urgent) == (Kind.STOPPED, False)
     assert found.sentence.startswith("Schedule nightly is paused by ") and found.sentence.endswith(": a test.")
     assert (kinds(ACME), kinds(OTHER)) == ([Kind.STOPPED], [])
+
+
+def test_a_failure_is_told_with_the_error_of_those_that_failed(declare: Callable[..., Task]) -> None:
+    bad = declare(fail, name="fail", queue_name="email", retry=Retry(2, base=300))
+    with tenant(ACME):
+        dead = int(bad.enqueue().id)
+        run_jobs()
+        Job.objects.update(scheduled_at=None)
+        run_jobs()
+        bad.enqueue()
+        run_jobs()
+        history = TaskExecutionHistory.objects.exclude(job_id=dead)
+        history.update(error_class="youtility_tasks.errors.ChildDied")
+
+    (found,) = told()
+
+    assert found.sentence == "1 job has failed for good in the last hour: fail of tenant 7 (ValueError)."
+
+
+def test_a_failure_of_several_kinds_says_so(declare: Callable[..., Task]) -> None:
+    bad = declare(fail, name="fail", queue_name="email", retry=Retry(1))
+    with tenant(ACME):
+        bad.enqueue(), bad.enqueue()
+        run_jobs()
+    Job.objects.filter(pk=Job.objects.order_by("pk")[0].pk).update(fingerprint="00ff00ff00ff00ff")
+
+    assert told()[0].sentence.endswith("fail of tenant 7 (ValueError, and others).")
+
+
+def test_the_limit_of_a_task_is_no_cause_in_another_queue(add_task: Task, declare: Callable[..., Task]) -> None:
+    other = declare(fail, name="fail", queue_name="email")
+    with tenant(ACME):
+        waiting, running = int(add_task.enqueue().id), int(other.enqueue().id)
+    Job.objects.filter(pk=waiting).update(enqueued_at=timezone.now() - timedelta(minutes=16))
+    controls.limit(task="fail", running=1)
+    Job.objects.filter(pk=running).update(status="doing")
+
+    assert [(each.kind, "full" in each.facts) for each in told()] == [(Kind.WAITING, False)]

@@ -168,12 +168,13 @@ def _asked(
     reason: forms.Form | None,
     *,
     refused: str = "",
+    is_over: bool = False,
     status: int = 200,
 ) -> HttpResponse:
     given = request.POST if request.method == "POST" else request.GET
     hidden = [(name, value) for name in act.Target.base_fields for value in given.getlist(name)]
     context = {
-        "act": act, "proposal": proposal, "fields": fields, "reason": reason, "hidden": hidden, "refused": refused,
+        "act": act, "proposal": proposal, "fields": fields, "reason": reason, "hidden": hidden, "refused": refused, "is_over": is_over,
         "next": _next(request, visit, proposal.back), "confirm": act.confirm or act.label,
         "address": visit.to(f"act-{act.name}"),
     }  # fmt: skip
@@ -207,13 +208,14 @@ def _done(request: HttpRequest, visit: Visit, act: Act) -> HttpResponse:
             response.status_code = 303
             return response
     with reading(visit, act.scope):
+        is_over, status = False, 409 if refused else 422
         try:
             proposal = act.proposal(visit, target)
-        except Exception as error:  # it has moved on in the meantime
-            proposal = Proposal(f"{act.label}?", (_refusal(error),))
+        except Exception as error:  # it has moved on in the meantime: there is nothing left to ask
+            proposal, refused, is_over = Proposal(f"{act.label}?", ()), refused or _refusal(error), True
         return _asked(
-            request, visit, act, target, proposal, fields, reason, refused=refused, status=409 if refused else 422
-        )
+            request, visit, act, target, proposal, fields, reason, refused=refused, is_over=is_over, status=status
+        )  # fmt: skip
 
 
 def _run(visit: Visit, act: Act, given: Mapping[str, Any], reason: str) -> Done:

@@ -31,7 +31,7 @@ from youtility_tasks.errors import NotAllowed
 from youtility_tasks.middleware import CHOSEN, FINDS_OUT_ITSELF
 from youtility_tasks.models import Role
 from youtility_tasks.problems import Problem
-from youtility_tasks.visits import For, Place
+from youtility_tasks.visits import EVERYBODY, For, Place
 
 from .rendering import rendered
 from .table import Page
@@ -130,12 +130,14 @@ def _is_signed_in(request: HttpRequest) -> bool:
 def _visit(request: HttpRequest, scope: For) -> Visit:
     words = Words(request.GET)
     wanted = words.number("tenant", most=LARGEST_TENANT)
-    chosen = request.session.get(CHOSEN)
+    given = request.session.get(CHOSEN)
+    chosen = given if isinstance(given, int) else None
     user: Any = request.user
-    place = visits.admit(user, chosen if isinstance(chosen, int) else None, wanted, scope)
-    return Visit(
-        request=request, user=user, place=place or NOWHERE, words=words, wanted_tenant=wanted, part=words.text("part")
-    )
+    part = words.text("part")
+    place = visits.admit(user, chosen, wanted, scope, is_whole_page=not part)
+    if place is not None and place.passes_over_role and chosen != EVERYBODY:
+        request.session[CHOSEN] = EVERYBODY
+    return Visit(request=request, user=user, place=place or NOWHERE, words=words, wanted_tenant=wanted, part=part)
 
 
 @contextlib.contextmanager
@@ -194,7 +196,10 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
     own = settings_of_django.LOGIN_URL == global_settings.LOGIN_URL
     address = reverse(f"{URLS}:sign_in") if own else resolve_url(settings_of_django.LOGIN_URL)
     if request.GET.get("part"):  # a part of a page that outlived its session: the whole page goes there
-        return HttpResponse(status=401, headers={"HX-Redirect": address})
+        words = request.GET.copy()
+        words.pop("part")
+        page = came_from(request) or request.path + (f"?{words.urlencode()}" if words else "")
+        return HttpResponse(status=401, headers={"HX-Redirect": f"{address}?{urlencode({REDIRECT_FIELD_NAME: page})}"})
     back = request.get_full_path()
     if request.method != "GET":
         messages.warning(request, "You were signed out in the meantime, so nothing was done.", fail_silently=True)

@@ -68,9 +68,13 @@ def _group(each: dead_letters.Group) -> dict[str, Any]:
 
 def _says(each: dead_letters.Group) -> str:
     """The error in plain words, or as the newest letter has it where hardly a word is left of it; empty to an operator."""
-    if len(re.findall(r"\w{2,}", each.says)) > 1:
-        return each.says
-    return next((line.strip() for line in each.error_message.splitlines() if line.strip()), each.says)
+    newest = next((line.strip() for line in each.error_message.splitlines() if line.strip()), each.says)
+    if len(re.findall(r"\w{2,}", each.says)) <= 1:
+        return newest
+    first, rest = newest.split()[:1], newest.split()[1:2]
+    if each.says.startswith("? ") and first[0].isalpha() and rest == each.says.split()[1:2]:
+        return f"{first[0]}{each.says[1:]}"  # a sentence begins with a capital, and that is no name
+    return each.says
 
 
 @page("failures/<tasks_word:fingerprint>/", tab="failures")

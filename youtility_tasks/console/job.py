@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -53,8 +54,11 @@ def job(visit: Visit, job_id: int) -> Shown:
         enter_contents(visit, f"job {job_id} ({known.task_name})")
         declared = registry.resolve(known.task_name)
         attempts = [_attempt(visit, each) for each in known.attempts]
+        begun = sum(each.started_at is not None for each in known.attempts)
         context |= {
             "attempts": attempts[::-1],
+            "begun": begun,
+            "counted": begun - _begun_again(known),
             "args": documents.args(known) if visit.sees_contents else None,
             "checkpoint": _checkpoint(known) if visit.sees_contents else None,
             "result": _result(known) if visit.sees_contents else None,
@@ -89,7 +93,9 @@ def path(known: JobStory) -> list[dict[str, Any]]:
     if starts:
         stops.append(("Started", starts[0]))
     if len(starts) > 1:
-        stops.append((f"Started again, attempt {len(starts)}" if len(starts) > 2 else "Started again", starts[-1]))
+        # Attempts that a crash ended begin again under their number: then it is no count of starts.
+        which = f"Last of {len(starts)} starts" if _begun_again(known) else f"Started again, attempt {len(starts)}"
+        stops.append((which if len(starts) > 2 else "Started again", starts[-1]))
     waits_again = live is not None and live.status == JobStatus.TODO and first is not None
     if waits_again and live is not None and live.scheduled_at is not None:
         stops.append(("Next attempt due", live.scheduled_at))
@@ -107,6 +113,12 @@ def path(known: JobStory) -> list[dict[str, Any]]:
         made.append({"name": end, "at": None, "after": ""})
     made[-1]["status"] = known.status
     return made
+
+
+def _begun_again(known: JobStory) -> int:
+    """How many attempts ended by a crash that did not count, and began again under their number."""
+    numbers = [each.attempt for each in known.attempts]
+    return sum(number == after for number, after in itertools.pairwise(numbers))
 
 
 # -- why it does not run

@@ -86,7 +86,7 @@ def _tiles(
     return [
         Tile(
             "Oldest waits", _span(worst.oldest_s) if waiting else "nothing",
-            f"{worst.queue_name}: {_span(promised)} is promised, {waiting:,} wait in all." if waiting else "Every job that is due runs.",
+            f"In {worst.queue_name}, the furthest by its promise ({_span(promised)}); {waiting:,} wait in all." if waiting else "Every job that is due runs.",
             "bad" if worst.oldest_s > promised else "warn" if worst.oldest_s > promised / 2 else "", visit.to("jobs", status="todo"),
         ),
         Tile("Running", f"{running:,}", f"{later:,} more {'waits for its time' if later == 1 else 'wait for their time'}.", "", visit.to("jobs", status="doing")),

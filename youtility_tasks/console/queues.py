@@ -24,11 +24,30 @@ def queues(visit: Visit) -> Shown:
     """Every queue, and every limit and pause."""
     slots = dict(queries.fetch("served", {"lease_s": settings().lease_s}))
     _, by_queue, _ = metrics.last_hour(tenant_id=visit.tenant_id)
-    found = [documents.control(each) for each in controls.listing()]
+    found, over = _controls(visit)
     now = metrics.glance(tenant_id=visit.tenant_id).queues
-    lines = [line(each, by_queue.get(each.queue_name), slots.get(each.queue_name), found) for each in now]
+    lines = [
+        line(
+            each,
+            by_queue.get(each.queue_name),
+            slots.get(each.queue_name),
+            found,
+            over=over,
+            tenant_id=visit.tenant_id or None,
+        )
+        for each in now
+    ]
     _hold_back(now, found)
-    return Shown("queues.html", "Queues and limits", {"queues": lines, "controls": found})
+    return Shown("queues.html", "Queues and limits", {"queues": lines, "controls": found, "over": over})
+
+
+def _controls(visit: Visit) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What is shown for these; and the pauses of everybody's jobs, which keep a tenant's back and are not its own to end."""
+    found = [documents.control(each) for each in controls.listing(with_everybodys=True)]
+    if not visit.tenant_id:
+        return found, []
+    over = [each for each in found if each["tenant"] is None and each["is_paused"]]
+    return [each for each in found if each["tenant"] is not None], over
 
 
 def _hold_back(now: Sequence[QueueNumbers], found: list[dict[str, Any]]) -> None:
@@ -44,10 +63,14 @@ def line(
     lately: Summary | None = None,
     slots: int | None = None,
     found: Sequence[dict[str, Any]] = (),
+    *,
+    over: Sequence[dict[str, Any]] = (),
+    tenant_id: int | None = None,
 ) -> dict[str, Any]:
-    """One queue as a row shows it: how it stands by what it promises, and its pause among these controls."""
+    """One queue as a row shows it: how it stands by what it promises, and its pause among these controls: all of it, or all of this
+    tenant's, is paused by it. `over` are the pauses that are not the tenant's own."""
     promised = objectives.of_queue(numbers.queue_name)
-    whole = [each for each in found if each["queue"] == numbers.queue_name and each["task"] is None]
+    whole = [each for each in found if _is_of(each, numbers.queue_name) and each["tenant"] == tenant_id]
     return {
         "name": numbers.queue_name,
         "now": numbers,
@@ -56,8 +79,13 @@ def line(
         "promised": promised,
         "is_late": numbers.oldest_s > promised.start_within_s,
         "pause": next((each for each in whole if each["is_paused"]), None),
+        "is_paused_by_others": any(_is_of(each, numbers.queue_name) for each in over),
         "is_ours": numbers.queue_name in known_queues.configured(),
     }
+
+
+def _is_of(control: dict[str, Any], queue_name: str) -> bool:
+    return control["queue"] == queue_name and control["task"] is None
 
 
 @page("queues/<tasks_word:queue_name>/", takes=("span", "until"), tab="queues")
@@ -73,12 +101,14 @@ def queue(visit: Visit, queue_name: str) -> Shown:
         known = ", ".join(sorted(known_queues.configured()))
         raise Problem(404, "no-such-queue", "No such queue", f"No queue is called {queue_name!r}; there are: {known}.")
     _, since, until, _ = charts.span(visit)
-    found = [documents.control(each) for each in controls.listing() if each.queue_name == queue_name]
+    every, over = _controls(visit)
+    found = [each for each in every if each["queue"] == queue_name]
     by_task = metrics.summary(since=since, until=until, by="task", tenant_id=visit.tenant_id, queue_name=queue_name)
     _hold_back([numbers], found)
     context = {
-        "queue": line(numbers, found=found),
+        "queue": line(numbers, found=found, over=over, tenant_id=visit.tenant_id or None),
         "controls": found,
+        "over": [each for each in over if each["queue"] in (None, queue_name)],
         "tasks": sorted(by_task, key=lambda each: -each.attempt_count),
         "workers": _workers(queue_name) if visit.is_ops else None,
         "shares": _shares(all_of_them, queue_name) if visit.is_ops and visit.tenant_id is None else None,

@@ -132,7 +132,7 @@ def attempt(each: TaskExecutionHistory) -> dict[str, Any]:
         "started_at": instant(each.started_at),
         "finished_at": instant(each.finished_at),
         "wait_ms": each.wait_ms,
-        "run_ms": each.run_ms,
+        "run_ms": ran_ms(each),
         "cpu_ms": each.cpu_ms,
         "peak_memory_kib": each.peak_memory_kib,
         "worker_id": each.worker_id,
@@ -144,6 +144,13 @@ def attempt(each: TaskExecutionHistory) -> dict[str, Any]:
         "traceback": readable(each, "traceback"),
         "output": readable(each, "output"),
     }
+
+
+def ran_ms(each: TaskExecutionHistory) -> float | None:
+    """How long it ran; of one that was killed at its limit nobody but its worker measured that."""
+    if each.run_ms is None and each.outcome == "timed_out" and each.started_at is not None:
+        return (each.finished_at - each.started_at).total_seconds() * 1_000
+    return each.run_ms
 
 
 def readable(row: Model, column: str) -> Any:

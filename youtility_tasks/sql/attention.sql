@@ -1,5 +1,6 @@
 -- What a person should look at, that no count of a queue shows: one row a thing, with how many and since when.
--- Of dead letters by the time of the statement: the clock of each row serves no index. What is tried again is counted among the newest
+-- Of dead letters by the time of the statement: the clock of each row serves no index. An error is that of the newest of them: another
+-- job of the task may have met another. What is tried again is counted among the newest
 -- 10,000 that wait for another attempt, and only where it is no exception; 'full' is no trouble by itself, but why
 -- something may wait, and 'now' the clock by which the rest is read.
 SELECT 'now', '', 0::bigint, clock_timestamp(), '{}'::jsonb
@@ -44,8 +45,7 @@ UNION ALL
 (SELECT 'failing', j.task_name, count(*), min(j.failed_at), jsonb_build_object('queue', min(j.queue_name), 'fingerprint', min(j.fingerprint),
         'tenants', count(DISTINCT j.tenant_id), 'tenant', min(j.tenant_id), 'kinds', count(DISTINCT j.fingerprint), 'last', max(j.failed_at),
         'error', (SELECT h.error_class FROM youtility_tasks_history h
-                   WHERE h.task_name = j.task_name AND h.status = 'failed' AND h.finished_at >= statement_timestamp() - interval '1 day'
-                     AND (%(tenant_id)s::integer IS NULL OR h.tenant_id = %(tenant_id)s::integer)
+                   WHERE h.job_id = max(j.id) AND h.status = 'failed' AND h.finished_at >= statement_timestamp() - interval '1 day'
                    ORDER BY h.finished_at DESC LIMIT 1))
   FROM procrastinate_jobs j
  WHERE j.status = 'failed' AND j.failed_at > statement_timestamp() - %(lately_s)s * interval '1 second'
@@ -58,10 +58,9 @@ UNION ALL
         'tenants', count(DISTINCT j.tenant_id), 'tenant', min(j.tenant_id), 'next', min(j.scheduled_at),
         'age_s', extract(epoch FROM statement_timestamp() - min(j.enqueued_at)),
         'error', (SELECT h.error_class FROM youtility_tasks_history h
-                   WHERE h.task_name = j.task_name AND h.status = 'failed' AND h.finished_at >= statement_timestamp() - interval '1 day'
-                     AND (%(tenant_id)s::integer IS NULL OR h.tenant_id = %(tenant_id)s::integer)
+                   WHERE h.job_id = max(j.id) AND h.status = 'failed' AND h.finished_at >= statement_timestamp() - interval '1 day'
                    ORDER BY h.finished_at DESC LIMIT 1))
-  FROM (SELECT a.task_name, a.queue_name, a.tenant_id, a.enqueued_at, a.scheduled_at, a.attempts FROM procrastinate_jobs a
+  FROM (SELECT a.id, a.task_name, a.queue_name, a.tenant_id, a.enqueued_at, a.scheduled_at, a.attempts FROM procrastinate_jobs a
          WHERE a.status = 'todo' AND a.claim_number > 0 AND (%(tenant_id)s::integer IS NULL OR a.tenant_id = %(tenant_id)s::integer)
          ORDER BY a.id DESC LIMIT 10000) j
  WHERE j.attempts > 0 AND j.scheduled_at > statement_timestamp()

@@ -70,7 +70,7 @@ def _page(job: dict[str, Any], known: JobStory) -> list[RenderableType]:
             each.started_at,
             each.finished_at,
             span_ms(each.wait_ms),
-            span_ms(each.run_ms),
+            span_ms(documents.ran_ms(each)),
             span_ms(each.cpu_ms),
             f"{each.host}:{each.pid}" if each.pid else each.host,
         )

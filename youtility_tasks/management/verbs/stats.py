@@ -45,14 +45,25 @@ def run(options: Namespace) -> Answer:
     now = metrics.database_clock()
     document = documents.stats(now, options.tenant, numbers, whole, by_queue, by_task)
     queues = table(
-        ("queue", "todo", "doing", "scheduled", "failed", "oldest waits", "ended in 1 h", "wait p95", "run p95"),
+        ("queue", "todo", "doing", "scheduled", "failed", "oldest waits", "attempts in 1 h", "wait p95", "run p95"),
         [_queue_row(each, by_queue.get(each.queue_name)) for each in numbers],
         empty="No queue is configured.",
     )
     if options.since is None and options.by is None:
         if options.tenant is not None and not whole.attempt_count:
             arguments.explain_nothing(options)
-        head = ("task", "queue", "ended in 1 h", "succeeded", "retried", "failed", "wait p50", "p95", "run p50", "p95")
+        head = (
+            "task",
+            "queue",
+            "attempts in 1 h",
+            "succeeded",
+            "retried",
+            "failed",
+            "wait p50",
+            "p95",
+            "run p50",
+            "p95",
+        )
         ended = table(
             head,
             [(each.task_name, each.queue_name, *_cells(each)) for each in by_task],
