@@ -319,7 +319,9 @@ def test_all_that_match_become_an_operation_that_can_be_stopped(visitor, work: d
     assert (row.tenant_id, row.rate_per_s, row.reason, row.total_count) == (ACME, 5, "the server is back", 1)
     assert "running" in browser.get(begun.headers["Location"]).content.decode()
     stopped = browser.post("/tasks/acts/stop-operation/", {"operation": row.pk}, follow=True).content.decode()
-    assert "stopped" in stopped and "Undo" in stopped
+    assert "stopped" in stopped and "Undo" not in stopped, "nothing was done yet"
+    TaskOperation.objects.filter(pk=row.pk).update(done_count=1)
+    assert "Undo" in browser.get(begun.headers["Location"]).content.decode()
     assert TaskAuditLog.objects.filter(act="stop operation", actor="operator").count() == 1
     assert browser.get("/tasks/acts/retry-all/?q=task:nothing").status_code == 409
 

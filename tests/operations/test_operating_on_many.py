@@ -16,7 +16,7 @@ from tests.integration.desk import Desk, execute, job, rows, statuses
 from youtility_tasks import Task, Workflow, acts, history, operations, queries, tenant
 from youtility_tasks.errors import OperationNotFound, Refused
 from youtility_tasks.listing import JobFilter
-from youtility_tasks.models import Job, OperationBatch, TaskAuditLog, TaskOperation
+from youtility_tasks.models import Job, OperationBatch, TaskAuditLog, TaskOperation, Tenant
 from youtility_tasks.operations import carrying
 from youtility_tasks.status import JobStatus
 
@@ -48,6 +48,28 @@ def test_a_preview_counts_and_shows_what_an_act_is_for_and_why_it_leaves_the_res
     assert list(seen.left_alone.values()) == [4]
     assert (narrow.count, narrow.left_alone) == (2, {})
     assert not TaskOperation.objects.exists()
+
+
+def test_a_preview_leaves_alone_what_is_of_an_inactive_tenant(dead: Some) -> None:
+    dead(7, 3), dead(8, 2)
+    Tenant.objects.filter(pk=8).update(is_active=False)
+    seen = operations.preview("retry", JobFilter())
+    assert (seen.count, [line.tenant_id for line in seen.sample]) == (3, [7, 7, 7])
+    ((why, n),) = seen.left_alone.items()
+    assert (n, "not active" in why) == (2, True)
+
+
+def test_undo_is_offered_for_what_was_done_and_once(dead: Some, carry: Carry) -> None:
+    dead(7, 1)
+    row = begun("retry")
+    assert not operations.is_undoable(row), "it runs"
+    ended = carry(row)
+    with tenant(7):
+        nothing = operations.begin("retry", JobFilter(task_name="unknown"))
+    assert (operations.is_undoable(ended), operations.is_undoable(carry(nothing))) == (True, False)
+    with tenant(7):
+        operations.undo(ended.pk, "it was wrong")
+        assert not operations.is_undoable(ended)
 
 
 def test_its_jobs_are_those_that_there_were_when_it_began(dead: Some, carry: Carry) -> None:

@@ -45,6 +45,8 @@ def operation(visit: Visit, operation_id: int) -> Shown:
     """One, as far as it is now."""
     row = house.get(operation_id)
     line = _line(row)
+    if not house.is_undoable(row):
+        line["undo_until"] = None
     return Shown("operation.html", f"Operation {row.pk}", {"each": line, "filters": _filters(row.filter)})
 
 

@@ -16,9 +16,9 @@ Workers do them, batch by batch. Who is killed in the middle of a batch has done
 the last batch that is there.
 """
 
-from .begin import begin, get, listing, stop, undo, undo_until
+from .begin import begin, get, is_undoable, listing, stop, undo, undo_until
 from .choosing import read
 from .kinds import Act
 from .preview import Preview, preview
 
-__all__ = ["Act", "Preview", "begin", "get", "listing", "preview", "read", "stop", "undo", "undo_until"]
+__all__ = ["Act", "Preview", "begin", "get", "is_undoable", "listing", "preview", "read", "stop", "undo", "undo_until"]

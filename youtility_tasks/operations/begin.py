@@ -145,6 +145,14 @@ def undo(operation_id: int, reason: str = "") -> TaskOperation:
     return row
 
 
+def is_undoable(row: TaskOperation) -> bool:
+    """Whether `undo` has something to put back and would begin now: its time is not over, and nobody undid it before."""
+    until = undo_until(row)
+    if until is None or not row.done_count or row.act == UNDO or not KINDS[Act(row.act)].is_undone:
+        return False
+    return metrics.database_clock() < until and not _seen().filter(undoes=row.pk, is_stopped=False).exists()
+
+
 def undo_until(row: TaskOperation) -> datetime | None:
     """The instant until which an operation can be undone; None while it goes on."""
     return row.ended_at and row.ended_at + timedelta(seconds=settings().operation_undo_s)

@@ -11,7 +11,7 @@ from django.db.models import Count
 
 from youtility_tasks import listing, membership
 from youtility_tasks.listing import JobFilter, JobLine
-from youtility_tasks.models import Job
+from youtility_tasks.models import Job, Tenant
 from youtility_tasks.models.jobs import JobQuerySet
 from youtility_tasks.status import JobStatus
 from youtility_tasks.tenants import current_tenant
@@ -21,6 +21,7 @@ from .kinds import KINDS, LEFT_ALONE, Act, Kind, kind_of
 
 COUNTED_UP_TO = 100_000
 _SAMPLE, _MOST_TASKS = 10, 20
+_INACTIVE = "their tenant is not active: `tenants add ID NAME` brings it back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,14 @@ def preview(act: Act | str, wanted: JobFilter | None = None) -> Preview:
     membership.allow(kind.needs, current_tenant())
     asked = wanted or JobFilter()
     mine = choosing.checked(named, kind, asked)
-    found = narrowed(choosing.of_status(mine, kind), mine)
+    every = choosing.of_status(mine, kind)
+    left_alone = _left_alone(kind, asked)
+    if kind is KINDS[Act.RETRY] and current_tenant() is None:
+        inactive = list(Tenant.objects.filter(is_active=False).values_list("pk", flat=True))
+        if inactive and (n := narrowed(every.filter(tenant_id__in=inactive), mine)[:COUNTED_UP_TO].count()):
+            left_alone[_INACTIVE] = n
+            every = every.exclude(tenant_id__in=inactive)
+    found = narrowed(every, mine)
     by_task: Counter[str] = Counter()
     some = Job.objects.filter(pk__in=found.order_by("-pk").values("pk")[:COUNTED_UP_TO])
     for task_name, n in some.values_list("task_name").annotate(Count("pk")):
@@ -59,7 +67,7 @@ def preview(act: Act | str, wanted: JobFilter | None = None) -> Preview:
         is_capped=count >= COUNTED_UP_TO or (mine.looks_inside and listing.live(mine)[: listing.LOOKED_AT + 1].count() > listing.LOOKED_AT),
         by_task=dict(by_task.most_common(_MOST_TASKS)),
         sample=listing.lines(found, limit=_SAMPLE),
-        left_alone=_left_alone(kind, asked),
+        left_alone=left_alone,
         is_undone=kind.is_undone,
     )  # fmt: skip
 
