@@ -291,7 +291,8 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
 
     def validate(self) -> None:
         """Raise the typed error of whatever is wrong with the declaration or with `using`."""
-        if self.found_valid is settings():
+        now = _settings_if_right()
+        if now is not None and self.found_valid is now:
             return
         if not 0 < len(self.task_name) <= _LONGEST_NAME or not self.task_name.isprintable():
             raise ConfigurationError(
@@ -333,7 +334,7 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
                     f"Task {self.task_name!r} takes {str(parameter)!r}, which has no name to be stored by; arguments are "
                     "stored by name. Put a `*` before them all: they are then given by name too."
                 )
-        object.__setattr__(self, "found_valid", settings())
+        object.__setattr__(self, "found_valid", now)
 
     def _validate_instant(self, name: str, given: object) -> None:
         if given is None:
@@ -361,6 +362,14 @@ class Task(tasks_api.Task):  # type: ignore[type-arg]
     def key(self, key: Key, arguments: Mapping[str, Any]) -> str | None:
         """A lock or key for these arguments."""
         return key(dict(arguments)) if callable(key) else key
+
+
+def _settings_if_right() -> Settings | None:
+    """None where they cannot be read: a task may be declared all the same, as `queues.check` says."""
+    try:
+        return settings()
+    except ConfigurationError:
+        return None
 
 
 def _declared(path: str) -> Task:

@@ -32,6 +32,10 @@ COLLECTS_FIRST = Mutant("youtility_tasks.workers.family", "freeze", "gc.freeze()
 
 
 def first_job(crew: Crew, **how: Any) -> dict[str, Any]:
+    crew.env = {
+        **crew.env,
+        "PYTHONHASHSEED": "0",
+    }  # a new interpreter: the process that `tests.warm` forks has loaded more
     crew.start(**how)
     found: dict[str, Any] = crew.queue.ending(crew.queue.put("tells_loaded", names=[LOADED, *NOT_LOADED]))["result"]
     return found

@@ -19,6 +19,13 @@ from youtility_tasks.models import Job, Tenant
 pytestmark = pytest.mark.usefixtures("committed")
 
 
+@pytest.fixture(autouse=True)
+def nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever tests before have put around this process's connection."""
+    monkeypatch.setattr(connections["default"], "execute_wrappers", [])
+    monkeypatch.setattr(connections["default"], "force_debug_cursor", False)
+
+
 @pytest.fixture
 def company(committed: None) -> int:
     return Tenant.objects.create(id=7, name="Acme").pk

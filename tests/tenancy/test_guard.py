@@ -535,6 +535,7 @@ def send_once_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def say_it_in_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard.psycopg, "Cursor", psycopg.ClientCursor)
+    monkeypatch.setattr(queries, "_is_idle", lambda raw: False)  # the way without a cursor has no text to put it into
 
 
 @pytest.mark.parametrize(
