@@ -154,11 +154,16 @@ def resume(
         return _change("resume", row, wanted, is_new=False, reason=reason)
 
 
-def listing(*, with_everybodys: bool = False) -> list[Control]:
-    """Every control, the current tenant's own (with those of everybody's jobs, if asked for) or all, by queue, task and tenant."""
+def listing() -> list[Control]:
+    """Every control, by queue, task and tenant; for a tenant its own, and the pauses of everybody's jobs, which keep its back, too."""
     here = current_tenant()
-    found = _read(tenant_id=None if with_everybodys else here)
-    return [each for each in found if here is None or each.tenant_id in (None, here)]
+    every = _read(tenant_id=None)
+    return every if here is None else [each for each in every if each.tenant_id == here or _is_over_all(each)]
+
+
+def _is_over_all(each: Control) -> bool:
+    """Others' limits are no tenant's business, nor are those of all together: it could neither lift nor tell them from its turn."""
+    return each.tenant_id is None and each.is_paused
 
 
 # -- what is named

@@ -259,3 +259,18 @@ def test_a_person_that_is_refused_is_in_the_audit_log(api, enqueue, add_task, ac
     assert (
         entered.actor == "viewer (token test)" and entered.tenant_id == ACME and Job.objects.filter(pk=job_id).exists()
     )
+
+
+def test_a_tenant_is_told_of_a_pause_of_everybodys_jobs_and_not_of_their_limits(api, acme):
+    controls.pause(queue="email", reason="the relay moves")
+    controls.limit(queue="reports", running=3)
+
+    (told,) = api("viewer").get("limits/")["controls"]
+
+    assert (told["queue"], told["tenant"], told["is_paused"], told["reason"]) == (
+        "email",
+        None,
+        True,
+        "the relay moves",
+    )
+    assert api("admin").post("queues/email/resume/").status == 409

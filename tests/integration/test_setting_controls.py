@@ -122,9 +122,12 @@ def test_an_old_name_of_a_task_means_the_task(db: None, declare: Callable[..., T
 
 def test_inside_a_tenant_it_is_that_tenants_own(db: None, acme: int, other_tenant: int) -> None:
     controls.pause(queue=queues.EMAIL)
+    controls.limit(queue=queues.EMAIL, running=3, tenant=other_tenant)
+    controls.limit(queue=queues.REPORTS, running=3)
     with tenant(acme):
         assert controls.pause(queue=queues.EMAIL).tenant_id == acme
-        assert [each.tenant_id for each in controls.listing()] == [acme]
+        # A pause of everybody's jobs keeps its back, too; others' limits, and those of all together, are not its own.
+        assert [(each.queue_name, each.tenant_id) for each in controls.listing()] == [("email", None), ("email", acme)]
         with pytest.raises(WrongControl, match=r"Inside tenant 7 only its own jobs can be named; given: tenant 8\."):
             controls.pause(tenant=other_tenant)
         controls.resume(queue=queues.EMAIL)

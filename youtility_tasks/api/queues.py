@@ -158,7 +158,7 @@ def resume_queue(query: OfTenant, body: Why, place: Any, queue: str) -> dict[str
 
 @endpoint("GET", "limits/", gives=Controls)
 def list_limits(query: OfTenant, place: Any) -> dict[str, Any]:
-    """What is limited or paused."""
+    """What is limited or paused; for a tenant its own, and pauses of everybody's jobs (`tenant` null), which operators end."""
     return {"controls": [documents.control(each) for each in controls.listing()]}
 
 

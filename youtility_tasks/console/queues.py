@@ -43,11 +43,10 @@ def queues(visit: Visit) -> Shown:
 
 def _controls(visit: Visit) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What is shown for these; and the pauses of everybody's jobs, which keep a tenant's back and are not its own to end."""
-    found = [documents.control(each) for each in controls.listing(with_everybodys=True)]
+    found = [documents.control(each) for each in controls.listing()]
     if not visit.tenant_id:
         return found, []
-    over = [each for each in found if each["tenant"] is None and each["is_paused"]]
-    return [each for each in found if each["tenant"] is not None], over
+    return [each for each in found if each["tenant"] is not None], [each for each in found if each["tenant"] is None]
 
 
 def _hold_back(now: Sequence[QueueNumbers], found: list[dict[str, Any]]) -> None:
