@@ -209,8 +209,9 @@ class Crew:
 
     def diary(self, event: str | None = None, **match: Any) -> list[dict[str, Any]]:
         path = self.folder / "diary"
-        lines = path.read_text().splitlines() if path.exists() else []
-        entries = [json.loads(line) for line in lines]
+        text = path.read_text() if path.exists() else ""
+        # What is read while it is written may end within a line.
+        entries = [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
         return [
             each
             for each in entries
