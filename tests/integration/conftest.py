@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.desk import Desk, execute
 from tests.integration.mutants import definition
-from youtility_tasks import Retry, Task, TaskContext
+from youtility_tasks import Retry, Task, TaskContext, queries
 from youtility_tasks.models import Tenant
 
 TABLES = (
@@ -43,6 +43,16 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
         execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+
+
+@pytest.fixture
+def says(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts texts in the place of `sql/<name>.sql`."""
+    texts: dict[str, str] = {}
+    monkeypatch.setattr(queries, "statement", lambda name: texts[name])
+    queries.numbered.cache_clear()
+    yield lambda **said: texts.update(said)
+    queries.numbered.cache_clear()
 
 
 # -- tenants and tasks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
@@ -16,16 +16,6 @@ pytestmark = pytest.mark.usefixtures("committed")
 
 Scene = Callable[[psycopg.AsyncConnection[Any]], Awaitable[None]]
 DEADLINE_S = 10.0
-
-
-@pytest.fixture
-def says(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Puts texts in the place of `sql/<name>.sql`."""
-    texts: dict[str, str] = {}
-    monkeypatch.setattr(queries, "statement", lambda name: texts[name])
-    queries.numbered.cache_clear()
-    yield lambda **said: texts.update(said)
-    queries.numbered.cache_clear()
 
 
 def play(scene: Scene) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,16 +29,6 @@ def nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def company(committed: None) -> int:
     return Tenant.objects.create(id=7, name="Acme").pk
-
-
-@pytest.fixture
-def says(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Puts texts in the place of `sql/<name>.sql`."""
-    texts: dict[str, str] = {}
-    monkeypatch.setattr(queries, "statement", lambda name: texts[name])
-    queries.numbered.cache_clear()
-    yield lambda **said: texts.update(said)
-    queries.numbered.cache_clear()
 
 
 @pytest.fixture
