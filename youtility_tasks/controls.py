@@ -162,7 +162,7 @@ def listing() -> list[Control]:
 
 
 def _is_over_all(each: Control) -> bool:
-    """Others' limits are no tenant's business, nor are those of all together: it could neither lift nor tell them from its turn."""
+    """A pause that a tenant did not make and cannot end, and has to know of; limits of everybody's jobs only make it wait its turn."""
     return each.tenant_id is None and each.is_paused
 
 

@@ -136,9 +136,10 @@ def fetch_bound(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...
 
 def fetch_lean(name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """As `fetch_bound`, at less cost, where nobody watches or logs what goes over Django's connection; there as `fetch`."""
+    if _own.get() is not None or "trace" in parameters:
+        return fetch(name, parameters)
     connection = _connected()
-    is_watched = connection.execute_wrappers or connection.queries_logged or _own.get() is not None
-    if is_watched or not _is_idle(connection.connection) or "trace" in parameters:
+    if connection.execute_wrappers or connection.queries_logged or not _is_idle(connection.connection):
         return fetch(name, parameters)
     return _fetch_lean(connection, name, parameters)
 
@@ -158,15 +159,14 @@ def _is_idle(raw: psycopg.Connection[Any]) -> bool:
 
 
 def _fetch_lean(connection: BaseDatabaseWrapper, name: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """Without a cursor: Django's and psycopg's are some seventy functions, and after a pause, when none is in a cache, 0.3 ms."""
+    """Without a cursor: Django's and psycopg's are some sixty functions, and after a pause, when none is in a cache, 0.1 to 0.4 ms."""
     connection.validate_no_broken_transaction()
     connection.validate_thread_sharing()
     raw: psycopg.Connection[Any] = connection.connection
     text, names = numbered(name)
     with connection.wrap_database_errors, raw.lock:
         raw.pgconn.send_query_params(text, [as_text(parameters[each]) for each in names])
-        (result,) = raw.wait(generators.execute(raw.pgconn))
-        rows = load(Transformer(raw), result)
+        rows = load(Transformer(raw), raw.wait(generators.execute(raw.pgconn)))
     acknowledged.be_sure(connection)
     return rows
 
@@ -192,12 +192,21 @@ def as_text(value: str | float | datetime | None) -> bytes | None:
     return text
 
 
-def load(rows: abc.Transformer, result: PGresult) -> list[tuple[Any, ...]]:
-    """The rows of a result. Raises the psycopg.Error that it is instead."""
-    if result.status != ExecStatus.TUPLES_OK:
-        raise psycopg.errors.error_from_result(result)
+def load(rows: abc.Transformer, results: Sequence[PGresult]) -> list[tuple[Any, ...]]:
+    """The rows of what one statement was answered. Raises the psycopg.Error that it was instead."""
+    result = sound(results, ExecStatus.TUPLES_OK)
     rows.set_pgresult(result)
     return rows.load_rows(0, result.ntuples, tuple)
+
+
+def sound(results: Sequence[PGresult], wanted: ExecStatus) -> PGresult:
+    """The one result, if it is such a one; where a session ends under a statement there may be more of them, or none. Raises psycopg.Error."""
+    for result in results:
+        if result.status != wanted:
+            raise psycopg.errors.error_from_result(result)
+    if not results:
+        raise psycopg.OperationalError("the server gave no answer")
+    return results[0]
 
 
 def run(name: str, parameters: Mapping[str, Any]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import ExecStatus
 
 from youtility_tasks import queries
 from youtility_tasks.workers.exchange import Ears, Exchange
@@ -146,6 +147,21 @@ def test_a_session_that_is_ended_under_a_statement_is_an_operational_error(says:
     play(scene)
 
 
+def test_of_several_answers_the_failure_counts_and_none_is_a_lost_connection(says: Callable[..., None]) -> None:
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        cursor = await connection.execute("SELECT 1")
+        good = cursor.pgresult
+        assert good is not None
+        bad = connection.pgconn.make_empty_result(ExecStatus.FATAL_ERROR)
+        assert queries.sound([good], ExecStatus.TUPLES_OK) is good
+        with pytest.raises(psycopg.Error):
+            queries.sound([good, bad], ExecStatus.TUPLES_OK)
+        with pytest.raises(psycopg.OperationalError, match="no answer"):
+            queries.sound([], ExecStatus.TUPLES_OK)
+
+    play(scene)
+
+
 # -- notifications
 
 
@@ -158,7 +174,6 @@ def test_what_is_notified_is_heard_at_once_and_in_order() -> None:
         async with await psycopg.AsyncConnection.connect(queries.conninfo("test aside"), autocommit=True) as aside:
             await aside.execute("SELECT pg_notify('here', n::text) FROM generate_series(1, 3) n")
         assert await hearing == [("here", "1"), ("here", "2"), ("here", "3")]
-        assert ears.has_heard
 
     play(scene)
 
@@ -177,7 +192,6 @@ def test_silence_is_told_as_such() -> None:
     async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
         ears = Ears(connection)
         assert await ears.hear(0.05) == []
-        assert not ears.has_heard
         assert not asyncio.get_running_loop().remove_reader(connection.fileno())
 
     play(scene)

@@ -87,6 +87,15 @@ def test_whoever_watches_the_connection_sees_it(add_task: Task, company: int) ->
     assert ["youtility_tasks_enqueue" in sql for sql in (*seen, *(each["sql"] for each in captured))] == [True, True]
 
 
+def test_on_a_connection_of_ones_own_djangos_is_not_opened(says: Callable[..., None]) -> None:
+    says(whose="SELECT pg_backend_pid()")
+    connection.close()
+
+    with queries.own_connection("test lean", deadline_s=5, part=None) as own:
+        assert queries.fetch_lean("whose", {}) == [(own.info.backend_pid,)]
+    assert connection.connection is None
+
+
 def test_in_a_broken_transaction_nothing_is_sent(add_task: Task, company: int) -> None:
     with tenant(company), transaction.atomic():
         Tenant.objects.create(id=8, name="Other")

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from youtility_tasks.workers import processes
+
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -69,8 +71,8 @@ def cpu_model() -> str:
 
 
 def _stat(pid: int) -> list[str]:
+    """As `processes.stat`; empty once it is gone, or is not for us to see."""
     try:
-        raw = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
+        return processes.stat(pid)
+    except (processes.Gone, OSError):
         return []
-    return raw[raw.rindex(")") + 2 :].split()

@@ -209,9 +209,9 @@ class Children:
                 self._kill(child, None, Happened.HANDED_BACK, Replacement.STUCK, "it began nothing")
 
     def rouse(self) -> None:
-        """Wake the child that a job would be given, while it is claimed: after a pause its code is in no cache, and takes twice as long."""
+        """Wake the child that a job would be given, while it is claimed: after a pause its code is in no cache, and it takes 0.3 ms longer."""
         if not any(child.jobs for child in self.members):
-            child = self._least(self._shared())
+            child = _least_busy(self._shared())
             if child is not None and not child.outbox:
                 self._send(child, {"rouse": True})
 
@@ -268,12 +268,9 @@ class Children:
         most = settings().max_jobs_per_child
         return [c for c in self.members if not c.alone and not c.retiring and c.killed_for is None and c.taken < most]
 
-    def _least(self, shared: list[Child]) -> Child | None:
-        return min(shared, key=lambda child: (child.stuck, len(child.jobs)), default=None)
-
     def _with_room(self) -> Child:
         shared = self._shared()
-        least = self._least(shared)
+        least = _least_busy(shared)
         # With work to share, each child has a thread's worth before another one has two.
         if least is None or (least.jobs and len(shared) < self.shape.processes):
             return self._bear(alone=False, apart=False)
@@ -439,6 +436,10 @@ class Children:
         child.board.close()
         if child.nursery is not None:
             self.nurseries.leave(child.nursery)
+
+
+def _least_busy(children: list[Child]) -> Child | None:
+    return min(children, key=lambda child: (child.stuck, len(child.jobs)), default=None)
 
 
 def _limit(job: Job) -> str:

@@ -1,4 +1,4 @@
-"""The statements of the pump, prepared, without a cursor around them: an idle worker has its claim a third of a millisecond sooner.
+"""The statements of the pump, prepared, without a cursor around them: the claim of an idle worker is on its way 0.1 ms sooner.
 
 After a pause nothing is in the processor's caches, and code costs by its length. A cursor of psycopg is some hundred
 functions; here are a few, around the same parts of it that are in C.
@@ -35,13 +35,10 @@ class Exchange:
         known_as = f"youtility_tasks_{name}".encode()
         if name not in self._prepared:
             self._pgconn.send_prepare(known_as, text)
-            (result,) = await self._answered(deadline_s)
-            if result.status != ExecStatus.COMMAND_OK:
-                raise psycopg.errors.error_from_result(result)
+            queries.sound(await self._answered(deadline_s), ExecStatus.COMMAND_OK)
             self._prepared.add(name)
         self._pgconn.send_query_prepared(known_as, [queries.as_text(parameters[each]) for each in names])
-        (result,) = await self._answered(deadline_s)
-        return queries.load(self._rows, result)
+        return queries.load(self._rows, await self._answered(deadline_s))
 
     async def settle(self) -> None:
         """Wait for the end of a statement whose asker is gone; what has become of it nobody wants to know."""
@@ -112,8 +109,6 @@ class Ears:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._pgconn = connection.pgconn
         self._heard: list[tuple[str, str]] = []
-        self.has_heard = False
-        """The last wait has not been in vain."""
         connection.add_notify_handler(lambda told: self._heard.append((told.channel, told.payload)))
 
     async def hear(self, longest_s: float) -> list[tuple[str, str]]:
@@ -130,7 +125,6 @@ class Ears:
                 silence.cancel()
                 loop.remove_reader(descriptor)
         heard, self._heard = self._heard, []
-        self.has_heard = bool(heard)
         return heard
 
     def _read(self, woken: asyncio.Future[None]) -> None:

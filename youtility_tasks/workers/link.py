@@ -76,7 +76,7 @@ class Link:
         """Run `sql/<name>.sql`; its rows. The caller holds `turn`. Raises LinkDown."""
         try:
             if name in _OFTEN and self._exchange is not None:
-                rows = await self._ask_at_once(name, parameters)
+                rows = await self._ask_at_once(self._exchange, name, parameters)
             else:
                 rows = await self._ask_with_cursor(name, parameters)
             if self._cut_short:  # asked again under the same claim, it does nothing twice
@@ -99,11 +99,10 @@ class Link:
         longest = min(settings().reconnect_cap_s, 0.1 * 2 ** min(self._failures, 10))
         await asyncio.sleep(_jitter.uniform(0.5, 1) * longest)
 
-    async def _ask_at_once(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-        assert self._exchange is not None  # noqa: S101
-        await self._exchange.settle()
+    async def _ask_at_once(self, exchange: Exchange, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        await exchange.settle()
         self.sent_at = time.monotonic()
-        return await self._exchange.ask(name, parameters, deadline_s=settings().statement_deadline_s)
+        return await exchange.ask(name, parameters, deadline_s=settings().statement_deadline_s)
 
     async def _ask_with_cursor(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         asking = asyncio.ensure_future(self._ask(name, parameters))
@@ -180,9 +179,10 @@ async def notifications(conninfo: str, *channels: str) -> AsyncIterator[tuple[st
                 failures = 0
                 yield "", ""
                 while True:
-                    for told in await ears.hear(_SILENCE_S):
+                    heard = await ears.hear(_SILENCE_S)
+                    for told in heard:
                         yield told
-                    if not ears.has_heard:
+                    if not heard:
                         async with asyncio.timeout(settings().statement_deadline_s):
                             await connection.execute("SELECT 1")
         except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:

@@ -19,21 +19,21 @@ def resident_bytes(pid: int) -> int:
 
 def state(pid: int) -> str:
     """One letter: R runs, S sleeps, T is stopped, Z is dead and not reaped. Raises Gone."""
-    return _stat(pid)[0]
+    return stat(pid)[0]
 
 
 def own_cpu_s(pid: int) -> float:
     """Processor time of it alone. Raises Gone."""
-    return sum(map(int, _stat(pid)[11:13])) / _TICK
+    return sum(map(int, stat(pid)[11:13])) / _TICK
 
 
 def cpu_s(pid: int) -> float:
     """Processor time of it and of its children that it has reaped. Raises Gone."""
-    return sum(map(int, _stat(pid)[11:15])) / _TICK
+    return sum(map(int, stat(pid)[11:15])) / _TICK
 
 
-def _stat(pid: int) -> list[str]:
-    """From its state on: a program's name, which comes before that, may hold anything."""
+def stat(pid: int) -> list[str]:
+    """Its fields from its state on: a program's name, which comes before that, may hold anything. Raises Gone."""
     return _read(pid, "stat").rpartition(")")[2].split()
 
 
