@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from amqtt.broker import Broker, BrokerContext
+from amqtt.mqtt.publish import PublishPacket
 from amqtt.plugins.base import BasePlugin
 
 from .ears import Notebook
 
 
 class Recorder(BasePlugin[BrokerContext]):  # type: ignore[misc]
-    """Writes down every message that a client hands over."""
+    """Writes down every message that a client hands over, before the client is told that it was taken: the broker may be killed at any moment."""
 
     @dataclass
     class Config:
@@ -32,9 +33,9 @@ class Recorder(BasePlugin[BrokerContext]):  # type: ignore[misc]
         super().__init__(context)
         self._notebook = Notebook(Path(self.config.file))
 
-    async def on_broker_message_received(self, *, client_id: str, message: Any) -> None:
-        if message is not None:
-            self._notebook.write(message.topic, bytes(message.data))
+    async def on_mqtt_packet_received(self, *, packet: Any, session: Any = None) -> None:
+        if isinstance(packet, PublishPacket) and packet.topic_name is not None and packet.data is not None:
+            self._notebook.write(packet.topic_name, bytes(packet.data))
 
 
 async def _serve(file: Path, port: int) -> None:

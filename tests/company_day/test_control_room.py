@@ -58,6 +58,22 @@ def test_the_broker_keeps_its_port_and_its_listener_over_an_hour_away(room):
     assert heard(room) == [1, 3]
 
 
+@pytest.mark.parametrize("room", ["the small broker"], indirect=True)
+def test_what_was_taken_is_heard_though_the_broker_is_killed_at_that_moment(room):
+    """mosquitto saves once a second what it holds; the day closes it, and does not kill it."""
+    for number in range(1, 11):
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+        client.connect("127.0.0.1", room.port)
+        client.loop_start()
+        client.publish("redmine_to_noc", f'{{"n": {number}}}', qos=1).wait_for_publish(10)
+        room._broker.kill()
+        room._broker.wait()
+        client.loop_stop()
+        room.keep_alive()
+
+    assert heard(room) == list(range(1, 11))
+
+
 def test_a_broker_that_was_killed_comes_back(room):
     tell(room, 1)
     assert heard(room) == [1]
