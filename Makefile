@@ -2,7 +2,7 @@
 PYTHON ?= python3
 # Tests that watch a clock: two at a time, one for each processor. And those that measure, or need both: one by one.
 IN_PAIRS = tests/celery_bridge/proof tests/verify tests/acceptance/test_limits.py tests/faults/test_database.py tests/faults/test_rates.py \
-    tests/faults/test_schedules.py tests/faults/test_seams.py
+    tests/faults/test_schedules.py tests/faults/test_seams.py tests/grafana/test_alerts_fire.py
 ONE_BY_ONE = tests/benchmarks/test_claim_cost.py tests/benchmarks/test_flow_cost.py tests/benchmarks/test_measuring.py \
     tests/benchmarks/test_tenancy_cost.py tests/acceptance/test_controls.py tests/faults/test_crowds.py
 SIDE_BY_SIDE = --dist loadfile --no-loadscope-reorder

@@ -1,10 +1,13 @@
-"""Statistics, charts and pages: made from figures alone, no process runs."""
+"""Statistics, charts and pages made from figures alone, and the clocks of processes."""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import subprocess
+import sys
+import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -160,3 +163,18 @@ def test_the_meter_sees_this_process_and_what_it_used():
 
     assert meter.tree(os.getpid())[0] == os.getpid()
     assert meter.pss_mib(os.getpid())[os.getpid()] > 1
+
+
+def test_a_few_milliseconds_of_computing_are_counted():
+    before, until = meter.own_s(os.getpid()), time.process_time() + 0.004
+    while time.process_time() < until:
+        continue
+
+    assert 0.004 <= meter.own_s(os.getpid()) - before < 0.1
+
+
+def test_what_is_gone_has_computed_nothing():
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+
+    assert (meter.own_s(gone.pid), meter.reaped_s(gone.pid)) == (0, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import time
 from collections.abc import Iterable
@@ -19,7 +18,6 @@ PARTS = {
     "pipe": "of worker and children: messages between them (JSON and socket)",
 }
 
-_TICK = os.sysconf("SC_CLK_TCK")
 _A_LETTER, _LETTERS = 50, 400
 
 
@@ -33,11 +31,10 @@ def seconds(supervisor: int, servers: Iterable[int]) -> dict[str, float]:
     matrons = [pid for worker in workers for pid in meter.below(worker)]
     nurseries = [pid for matron in matrons for pid in meter.below(matron)]
     children = [pid for nursery in nurseries for pid in meter.below(nursery)]
-    reaped = sum(sum(meter.ticks(pid)[2:]) for pid in nurseries)
     return {
         "postgresql": meter.cpu_s(servers),
-        "worker": sum(sum(meter.ticks(pid)[:2]) for pid in (supervisor, *workers, *matrons, *nurseries)) / _TICK,
-        "children": (reaped + sum(sum(meter.ticks(pid)[:2]) for pid in children)) / _TICK,
+        "worker": sum(map(meter.own_s, (supervisor, *workers, *matrons, *nurseries))),
+        "children": sum(map(meter.reaped_s, nurseries)) + sum(map(meter.own_s, children)),
     }
 
 
