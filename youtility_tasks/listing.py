@@ -16,7 +16,7 @@ from . import notes, registry
 from .declaration import LEAST_URGENT
 from .errors import Refused
 from .models import Job, TaskExecutionHistory
-from .models.history import TENANTS_OWN
+from .models.history import TENANTS_OWN, AttemptQuerySet
 from .models.jobs import TENANTS_OWN as JOBS_OWN
 from .models.jobs import JobQuerySet
 from .notes import Progress
@@ -120,7 +120,7 @@ def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
     if wanted.error:  # each has an index of its own
         parts = [found.dead_letters(), found.begun().few()]
     if wanted.looks_inside:
-        parts = [looking_inside(newest(each, "pk"), wanted) for each in parts]
+        parts = [looking_inside(newest(each, "pk", walked=bool(wanted.error)), wanted) for each in parts]
     return lines(*parts, limit=limit)
 
 
@@ -148,8 +148,9 @@ def lines(*parts: JobQuerySet, limit: int) -> list[JobLine]:
     unread = JOBS_OWN if roles.acting_as() == "ops" else ("args",)
     found = {row.pk: row for each in parts for row in _by_falling(each, "pk").defer(*unread)[:limit]}
     rows = sorted(found.values(), key=lambda row: -row.pk)[:limit]
-    attempts = TaskExecutionHistory.objects.last_of_jobs(row.pk for row in rows).defer(*_unread())
-    last = {attempt.job_id: attempt for attempt in attempts}
+    since = min((row.enqueued_at for row in rows), default=None)
+    attempts = TaskExecutionHistory.objects.last_of_jobs((row.pk for row in rows), since=since)
+    last = {attempt.job_id: attempt for attempt in attempts.defer(*_unread())}
     return [_of_job(row, last.get(row.pk)) for row in rows]
 
 
@@ -201,20 +202,27 @@ def looking_inside(found: Rows, wanted: JobFilter, *, ended: bool = False) -> Ro
     says_so = Case(When(said, then=True), default=False, output_field=BooleanField())
     may_have_one = Q(claim_number__gt=0) | Q(status=JobStatus.FAILED)
     last_says_so = Subquery(of_job.annotate(says_so=says_so).values("says_so")[:1])
-    return found.filter(may_have_one).annotate(says_so=last_says_so).filter(says_so=True)
+    return found.filter(may_have_one).alias(says_so=last_says_so).filter(says_so=True)
 
 
-def newest(found: Rows, id_column: str, most: int | None = None) -> Rows:
-    """The newest LOOKED_AT of these jobs, or of these attempts that ended one; in the statement that looks at them."""
-    most = most or LOOKED_AT
+def newest(found: Rows, id_column: str, most: int = LOOKED_AT, *, walked: bool = False) -> Rows:
+    """The newest `most` of these jobs, or of these attempts that ended one; in the statement that looks at them.
+
+    `walked`: an index of few holds them by id, so that from the newest on they are read until enough are found, and no end is looked for.
+    """
     ordered = _by_falling(found, id_column)
     oldest = ordered.values(id_column)[most - 1 : most]
     # Of one open end the planner expects a third of all, so both are said. And not by COALESCE, which row level security takes for a leak: behind
     # it no index is used. GREATEST leaves out what is NULL as well.
     least = Greatest(Subquery(oldest), Value(0, BigIntegerField()))
-    if isinstance(ordered.query.order_by[0], str):
+    if not (walked or _is_of_few(ordered)):
         return found.filter(**{f"{id_column}__gte": least, f"{id_column}__lte": _LARGEST_ID})
-    return found.annotate(without_index=F(id_column) + 0).filter(without_index__gte=least)
+    return found.alias(without_index=F(id_column) + 0).filter(without_index__gte=least)
+
+
+def _is_of_few(ordered: QuerySet[Any]) -> bool:
+    """Whether its order is one that no index has; see `few`."""
+    return not isinstance(ordered.query.order_by[0], str)
 
 
 def _by_falling(found: Rows, id_column: str) -> Rows:
@@ -262,10 +270,7 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = found.before(wanted.before_id)
     if wanted.search:
         found = found.filter(_known_as(wanted.search, "job_id"))
-    # One that was taken back into the queue, by an undo, has not ended. Asked of each row: of NOT EXISTS the planner makes a join of
-    # the whole history with the whole queue. And by "is not this one": of IS NULL it expects one row in 200, and reads all to sort them.
-    back = Coalesce(Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1]), 0)
-    found = _named(found, wanted, "job_id").annotate(back=back).exclude(back=F("job_id"))
+    found = _named(found, wanted, "job_id")
     if wanted.error:  # among what was called off, of which there is little
         before = found.enqueued_before(wanted.until)
         parts = [before.few() if wanted.task_names else before]
@@ -273,9 +278,29 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
         parts = found.by_end(wanted.until)
     if wanted.looks_inside:
         most = CALLED_OFF_LOOKED_AT if wanted.error else LOOKED_AT
-        parts = [looking_inside(newest(each, "job_id", most), wanted, ended=True) for each in parts]
-    rows = [row for each in parts for row in _by_falling(each, "job_id").defer(*_unread())[:limit]]
+        parts = [looking_inside(newest(_gone(each), "job_id", most), wanted, ended=True) for each in parts]
+    rows = [row for each in parts for row in _newest_gone(each, limit)]
     return [_of_attempt(row) for row in sorted(rows, key=lambda row: -row.job_id)[:limit]]
+
+
+_BACK = Coalesce(Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1]), 0)
+"""The job's id where it was taken back into the queue, by an undo: it has not ended."""
+
+
+def _newest_gone(found: AttemptQuerySet, limit: int) -> list[TaskExecutionHistory]:
+    found = _by_falling(found, "job_id").defer(*_unread())
+    if not _is_of_few(found):
+        return list(_gone(found)[:limit])
+    # All of them are read and sorted before some are left out: then whether a job is back is asked of those alone, and only where
+    # one of them is, of all. (Where they are walked by id, the planner would take a worse way for want of that question.)
+    rows: list[Any] = list(found.annotate(back=_BACK)[:limit])
+    return list(_gone(found)[:limit]) if any(row.back == row.job_id for row in rows) else rows
+
+
+def _gone(found: AttemptQuerySet) -> AttemptQuerySet:
+    """Without jobs that are back. Asked of each row: of NOT EXISTS the planner makes a join of the whole history with the whole queue.
+    And by "is not this one": of IS NULL it expects one row in 200, and reads all to sort them."""
+    return found.annotate(back=_BACK).exclude(back=F("job_id"))
 
 
 def _of_attempt(row: TaskExecutionHistory) -> JobLine:

@@ -66,6 +66,12 @@ def some_jobs(seed: int, count: int = 150) -> list[Row]:
                 " status, outcome, is_final, error_class) VALUES (%s, 'add', 'email', %s, 5, 1, 1, %s, %s, %s, %s, %s, %s)",
                 row.id, row.tenant_id, row.enqueued_at, row.ended_at, how, how if is_final else "retry", is_final, row.error,
             )  # fmt: skip
+        elif row.status == JobStatus.TODO and row.id % 3:  # it was called off, and that was undone
+            execute(
+                "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at, finished_at,"
+                " status, outcome, is_final) VALUES (%s, 'add', 'email', %s, 5, 1, 0, %s, %s, 'cancelled', 'cancelled', true)",
+                row.id, row.tenant_id, row.enqueued_at, row.enqueued_at + row.id * timedelta(minutes=10),
+            )  # fmt: skip
     return made
 
 
@@ -111,10 +117,12 @@ def test_what_was_touched_lately_is_listed_whenever_it_was_enqueued() -> None:
     check(3, lately=True)
 
 
-@pytest.mark.parametrize("guard", ["_LONGEST_TRANSACTION", "enqueued_before", "begun_or_failed_since"])
+@pytest.mark.parametrize("guard", ["_LONGEST_TRANSACTION", "enqueued_before", "begun_or_failed_since", "_gone"])
 def test_without_a_guard_it_is_not(monkeypatch: pytest.MonkeyPatch, guard: str) -> None:
     if guard == "begun_or_failed_since":
         monkeypatch.setattr(listing.JobQuerySet, guard, lambda self, instant: self.none())
+    elif guard == "_gone":
+        monkeypatch.setattr(listing, guard, lambda found: found)
     elif guard == "enqueued_before":
         monkeypatch.setattr(listing.JobQuerySet, guard, lambda self, instant: self)
     else:

@@ -137,7 +137,7 @@ class Limit(Target):
 @endpoint("GET", "queues/", gives=Queues)
 def list_queues(query: OfTenant, place: Any) -> dict[str, Any]:
     """Every queue as it stands, and what ended in the last hour."""
-    numbers = metrics.glance(tenant_id=place.tenant_id).queues
+    numbers = metrics.glance(tenant_id=place.tenant_id)
     lately = metrics.last_hour(tenant_id=place.tenant_id)
     return documents.stats(metrics.database_clock(), place.tenant_id, numbers, *lately)
 

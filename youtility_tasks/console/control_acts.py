@@ -53,7 +53,7 @@ def _waiting(visit: Visit, target: Mapping[str, Any]) -> str:
     """How much this concerns now, as far as queues tell; of a single task they do not."""
     if target["task"]:
         return ""
-    its = metrics.glance(tenant_id=_words(visit, target)["tenant"]).queues
+    its = metrics.glance(tenant_id=_words(visit, target)["tenant"])
     chosen = [each for each in its if not target["queue"] or each.queue_name == target["queue"]]
     waiting, running = sum(each.todo + each.scheduled for each in chosen), sum(each.doing for each in chosen)
     return f"{number(waiting)} of these jobs wait and {number(running)} run."

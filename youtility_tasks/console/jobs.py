@@ -89,7 +89,7 @@ def _when(found: JobLine) -> tuple[str, Any]:
 
 
 def _rail(visit: Visit, asked: JobFilter, newest: int | None = None) -> dict[str, Any]:
-    counts = metrics.glance(tenant_id=visit.tenant_id).queues
+    counts = metrics.glance(tenant_id=visit.tenant_id)
     here = [each for each in counts if asked.queue_name in (None, each.queue_name)]
     by_status = {
         JobStatus.TODO: sum(each.todo + each.scheduled for each in here),

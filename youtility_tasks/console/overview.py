@@ -45,7 +45,7 @@ def overview(visit: Visit) -> Shown:
         return Shown(
             "work_charts.html", "Charts", {"charts": charts.of_work(visit), "span": word, "spans": list(SPANS)}
         )
-    numbers = metrics.glance(tenant_id=visit.tenant_id).queues
+    numbers = metrics.glance(tenant_id=visit.tenant_id)
     total, by_queue, _ = metrics.last_hour(tenant_id=visit.tenant_id)
     troubles = attention.troubles(numbers, tenant_id=visit.tenant_id, says_workers=visit.is_ops)
     context = {

@@ -25,7 +25,7 @@ def queues(visit: Visit) -> Shown:
     slots = dict(queries.fetch("served", {"lease_s": settings().lease_s}))
     _, by_queue, _ = metrics.last_hour(tenant_id=visit.tenant_id)
     found, over = _controls(visit)
-    now = metrics.glance(tenant_id=visit.tenant_id).queues
+    now = metrics.glance(tenant_id=visit.tenant_id)
     lines = [
         line(
             each,
@@ -94,8 +94,8 @@ def queue(visit: Visit, queue_name: str) -> Shown:
     if visit.part == "charts":
         drawn = {"charts": charts.of_work(visit, queue_name=queue_name), "span": word, "spans": list(SPANS)}
         return Shown("work_charts.html", "Charts", drawn)
-    all_of_them = metrics.glance(tenant_id=visit.tenant_id)
-    numbers = next((each for each in all_of_them.queues if each.queue_name == queue_name), None)
+    here = metrics.glance(tenant_id=visit.tenant_id)
+    numbers = next((each for each in here if each.queue_name == queue_name), None)
     if numbers is None:
         known = ", ".join(sorted(known_queues.configured()))
         raise Problem(404, "no-such-queue", "No such queue", f"No queue is called {queue_name!r}; there are: {known}.")
@@ -110,7 +110,7 @@ def queue(visit: Visit, queue_name: str) -> Shown:
         "over": [each for each in over if each["queue"] in (None, queue_name)],
         "tasks": sorted(by_task, key=lambda each: -each.attempt_count),
         "workers": _workers(queue_name) if visit.is_ops else None,
-        "shares": _shares(all_of_them, queue_name) if visit.is_ops and visit.tenant_id is None else None,
+        "shares": _shares(queue_name) if visit.is_ops and visit.tenant_id is None else None,
         "span": word,
     }
     return Shown("queue.html", queue_name, context)
@@ -121,11 +121,11 @@ def _workers(queue_name: str) -> list[dict[str, Any]]:
     return [documents.worker(each) for each in rows[:50]]
 
 
-def _shares(glance: metrics.Glance, queue_name: str) -> list[dict[str, Any]]:
+def _shares(queue_name: str) -> list[dict[str, Any]]:
     """Who waits and runs in it, the most first."""
     found: list[tuple[int, QueueNumbers]] = [
         (tenant_id, each)
-        for tenant_id, its in glance.tenants.items()
+        for tenant_id, its in metrics.glance_by_tenant().items()
         for each in its
         if each.queue_name == queue_name and (each.todo or each.doing)
     ]

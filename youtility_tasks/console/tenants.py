@@ -30,7 +30,7 @@ def tenants(visit: Visit) -> Shown:
     """All clients, active ones first by id, each with what waits and runs for it."""
     search, after = visit.words.text("search", longest=200), visit.words.number("after", most=LARGEST_TENANT)
     rows = list(Tenant.objects.called(search).after(after)[: _A_PAGE + 1])
-    loads = metrics.glance().tenants
+    loads = metrics.glance_by_tenant()
     weights = sum(row.weight for row in rows if row.is_active)
     found = [
         {
@@ -67,7 +67,7 @@ def tenant(visit: Visit, tenant_number: int) -> Shown:
         "tenant.html", found.name,
         {
             "tenant": documents.tenant(found),
-            "queues": metrics.glance(tenant_id=found.pk).queues,
+            "queues": metrics.glance(tenant_id=found.pk),
             "controls": [queue_documents.control(each) for each in its],
             "members": members.listing(found.pk),
         },

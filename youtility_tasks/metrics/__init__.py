@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .present import Glance, LastError, QueueNumbers, database_clock, glance, last_errors, queue_numbers
+    from .present import LastError, QueueNumbers, database_clock, glance, glance_by_tenant, last_errors, queue_numbers
     from .reading import GROUPS, GroupBy, Numbers, Point, Summary, last_hour, series, summary
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "HOUR",
     "HOUR_S",
     "MINUTE_S",
-    "Glance",
     "GroupBy",
     "LastError",
     "Numbers",
@@ -27,6 +26,7 @@ __all__ = [
     "Summary",
     "database_clock",
     "glance",
+    "glance_by_tenant",
     "last_errors",
     "last_hour",
     "queue_numbers",
@@ -36,7 +36,7 @@ __all__ = [
 
 MINUTE_S, HOUR_S = 60, 3_600
 HOUR = timedelta(seconds=HOUR_S)
-_OF_NOW = {"Glance", "LastError", "QueueNumbers", "database_clock", "glance", "last_errors", "queue_numbers"}
+_OF_NOW = {"LastError", "QueueNumbers", "database_clock", "glance", "glance_by_tenant", "last_errors", "queue_numbers"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,35 +33,23 @@ LIVE_MS = 30.0
 """While counting takes no longer, a page counts for itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
-    """The queues as they stand, or stood a moment ago."""
-
-    counted_at: datetime | None
-    """By the database's clock; None: there is no job at all."""
-    queues: list[QueueNumbers]
-    """Every configured queue, and any other that holds jobs, by name."""
-    tenants: Mapping[int, list[QueueNumbers]]
-    """The same of each tenant that has any (0: of the sweeps)."""
-
-
-def glance(*, tenant_id: int | None = None) -> Glance:
+def glance(*, tenant_id: int | None = None) -> list[QueueNumbers]:
     """As `queue_numbers`, for a page: one query that stays short beside a million jobs, for what upkeep counted lately is read then."""
-    rows = queries.fetch("glance", {"tenant_id": tenant_id, "live_ms": LIVE_MS})
-    tenants: dict[int, list[QueueNumbers]] = {}
-    queues_: dict[str, QueueNumbers] = {name: QueueNumbers(name) for name in queues.configured()}
-    for _, owner, *numbers in rows:
-        found = QueueNumbers(*numbers)
-        tenants.setdefault(owner, []).append(found)
-        queues_[found.queue_name] = _sum(queues_.get(found.queue_name, QueueNumbers(found.queue_name)), found)
-    return Glance(rows[0][0] if rows else None, [queues_[name] for name in sorted(queues_)], tenants)
+    found = {each.queue_name: each for _, each in _counted(tenant_id, by_tenant=False)}
+    return [found.get(name, QueueNumbers(name)) for name in sorted(found.keys() | queues.configured().keys())]
 
 
-def _sum(one: QueueNumbers, other: QueueNumbers) -> QueueNumbers:
-    return QueueNumbers(
-        one.queue_name, one.todo + other.todo, one.doing + other.doing, one.scheduled + other.scheduled, one.failed + other.failed,
-        max(one.oldest_s, other.oldest_s),
-    )  # fmt: skip
+def glance_by_tenant() -> dict[int, list[QueueNumbers]]:
+    """The same of each tenant that has any job (0: the sweeps)."""
+    found: dict[int, list[QueueNumbers]] = {}
+    for owner, its in _counted(None, by_tenant=True):
+        found.setdefault(owner, []).append(its)
+    return found
+
+
+def _counted(tenant_id: int | None, *, by_tenant: bool) -> list[tuple[int, QueueNumbers]]:
+    rows = queries.fetch("glance", {"tenant_id": tenant_id, "live_ms": LIVE_MS, "by_tenant": by_tenant})
+    return [(owner, QueueNumbers(*numbers)) for owner, *numbers in rows]
 
 
 @dataclass(frozen=True, slots=True)

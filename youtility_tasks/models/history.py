@@ -11,6 +11,9 @@ TENANTS_OWN = ("args", "result", "error_message", "traceback", "output")
 """Columns that say what a tenant's work is about; an operator may not read them (tenancy/house.py)."""
 
 
+_CLOCKS_APART = timedelta(hours=1)
+
+
 class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
     """Named questions about attempts; each narrows what it is asked of, and None leaves it as wide."""
 
@@ -61,9 +64,10 @@ class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
         """The attempts of jobs with a smaller id; None means any."""
         return self if job_id is None else self.filter(job_id__lt=job_id)
 
-    def last_of_jobs(self, job_ids: Iterable[int]) -> AttemptQuerySet:
-        """The latest attempt of each of these jobs."""
-        return self.filter(job_id__in=list(job_ids)).order_by("job_id", "-finished_at", "-id").distinct("job_id")
+    def last_of_jobs(self, job_ids: Iterable[int], *, since: datetime | None = None) -> AttemptQuerySet:
+        """The latest attempt of each of these jobs; with the instant since when the first of them is there, no earlier day is looked at."""
+        found = self if since is None else self.filter(finished_at__gte=since - _CLOCKS_APART)
+        return found.filter(job_id__in=list(job_ids)).order_by("job_id", "-finished_at", "-id").distinct("job_id")
 
 
 class TaskExecutionHistory(models.Model):
