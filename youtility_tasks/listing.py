@@ -24,8 +24,9 @@ from .status import JobStatus
 from .tenancy import roles
 
 LOOKED_AT = 10_000
-"""What errors and arguments say is looked for in so many jobs, the newest that are all else that is asked for: no index knows it. An error
-is looked for in so many dead letters, and in so many jobs that have begun."""
+"""What arguments say is looked for in so many jobs, the newest that are all else that is asked for: no index knows it."""
+ERRORS_LOOKED_AT = 5_000
+"""What errors say is looked for in so many dead letters, and in so many jobs that have begun: of each the history is asked."""
 CALLED_OFF_LOOKED_AT = 2_000
 """And what the errors say of jobs that were cancelled or aborted, in the newest so many: each of them lies in a page of its own."""
 _LARGEST_ID = 2**63 - 1
@@ -70,7 +71,7 @@ class JobFilter:
 
     @property
     def looks_inside(self) -> bool:
-        """Whether it asks what no index knows, so that only the newest LOOKED_AT jobs are looked at."""
+        """Whether it asks what no index knows, so that only the newest LOOKED_AT or ERRORS_LOOKED_AT jobs are looked at."""
         return bool(self.error or self.args)
 
 
@@ -109,10 +110,10 @@ def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
 
 
 def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
-    found = live(wanted)
+    # From zero on: of one open end the planner expects a third of all jobs, and reads them all. And a tenant's jobs have an index for who says so.
+    found = live(wanted).filter(pk__gte=0)
     if wanted.until is not None:
-        # From zero on: of one open end the planner expects a third of all jobs, and reads them all.
-        found = found.filter(pk__gte=0, pk__lte=_newest_id_of(wanted.until, wanted.tenant_id))
+        found = found.filter(pk__lte=_newest_id_of(wanted.until, wanted.tenant_id))
     parts = [found.few() if set(wanted.statuses) == {JobStatus.DOING} else found]
     if wanted.since is not None and wanted.until is None and not wanted.looks_inside:
         since = {"pk__gte": _oldest_id_of(wanted.since, wanted.tenant_id), "enqueued_at__gte": wanted.since}
@@ -120,7 +121,8 @@ def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
     if wanted.error:  # each has an index of its own
         parts = [found.dead_letters(), found.begun().few()]
     if wanted.looks_inside:
-        parts = [looking_inside(newest(each, "pk", walked=bool(wanted.error)), wanted) for each in parts]
+        most = ERRORS_LOOKED_AT if wanted.error else LOOKED_AT
+        parts = [looking_inside(newest(each, "pk", most, walked=bool(wanted.error)), wanted) for each in parts]
     return lines(*parts, limit=limit)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from youtility_tasks import controls, metrics, objectives, queries
@@ -94,7 +94,9 @@ def queue(visit: Visit, queue_name: str) -> Shown:
     if visit.part == "charts":
         drawn = {"charts": charts.of_work(visit, queue_name=queue_name), "span": word, "spans": list(SPANS)}
         return Shown("work_charts.html", "Charts", drawn)
-    here = metrics.glance(tenant_id=visit.tenant_id)
+    is_of_all = visit.is_ops and visit.tenant_id is None
+    by_tenant = metrics.glance_by_tenant() if is_of_all else {}
+    here = metrics.of_all(by_tenant) if is_of_all else metrics.glance(tenant_id=visit.tenant_id)
     numbers = next((each for each in here if each.queue_name == queue_name), None)
     if numbers is None:
         known = ", ".join(sorted(known_queues.configured()))
@@ -110,7 +112,7 @@ def queue(visit: Visit, queue_name: str) -> Shown:
         "over": [each for each in over if each["queue"] in (None, queue_name)],
         "tasks": sorted(by_task, key=lambda each: -each.attempt_count),
         "workers": _workers(queue_name) if visit.is_ops else None,
-        "shares": _shares(queue_name) if visit.is_ops and visit.tenant_id is None else None,
+        "shares": _shares(by_tenant, queue_name) if is_of_all else None,
         "span": word,
     }
     return Shown("queue.html", queue_name, context)
@@ -121,11 +123,11 @@ def _workers(queue_name: str) -> list[dict[str, Any]]:
     return [documents.worker(each) for each in rows[:50]]
 
 
-def _shares(queue_name: str) -> list[dict[str, Any]]:
+def _shares(by_tenant: Mapping[int, Sequence[QueueNumbers]], queue_name: str) -> list[dict[str, Any]]:
     """Who waits and runs in it, the most first."""
     found: list[tuple[int, QueueNumbers]] = [
         (tenant_id, each)
-        for tenant_id, its in metrics.glance_by_tenant().items()
+        for tenant_id, its in by_tenant.items()
         for each in its
         if each.queue_name == queue_name and (each.todo or each.doing)
     ]

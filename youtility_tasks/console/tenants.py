@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -35,7 +35,7 @@ def tenants(visit: Visit) -> Shown:
     found = [
         {
             **documents.tenant(row),
-            "load": _load(loads.get(row.pk, [])),
+            "load": sum(loads.get(row.pk, []), QueueNumbers("")),
             "share": row.weight / weights if row.is_active and not search and len(rows) <= _A_PAGE else None,
         }
         for row in rows[:_A_PAGE]
@@ -44,16 +44,6 @@ def tenants(visit: Visit) -> Shown:
     return Shown(
         "tenants.html", "Tenants", {"tenants": found, "search": search, "after": after, "following": following}
     )
-
-
-def _load(its: Sequence[QueueNumbers]) -> dict[str, float]:
-    return {
-        "todo": sum(each.todo for each in its),
-        "doing": sum(each.doing for each in its),
-        "scheduled": sum(each.scheduled for each in its),
-        "failed": sum(each.failed for each in its),
-        "oldest_s": max((each.oldest_s for each in its), default=0.0),
-    }
 
 
 @page("tenants/<tasks_id:tenant_number>/", scope=For.OPS, tab="tenants")

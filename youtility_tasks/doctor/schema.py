@@ -159,6 +159,7 @@ INDEXES = (
     "youtility_tasks_jobs_dead_letters",
     "youtility_tasks_jobs_dead_of_tenant",
     "youtility_tasks_jobs_left_behind",
+    "youtility_tasks_jobs_of_tenant",
     "youtility_tasks_jobs_strays",
     "youtility_tasks_jobs_worker",
     "youtility_tasks_audit_xid",

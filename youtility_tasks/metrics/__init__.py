@@ -10,7 +10,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .present import LastError, QueueNumbers, database_clock, glance, glance_by_tenant, last_errors, queue_numbers
+    from .present import (
+        LastError,
+        QueueNumbers,
+        database_clock,
+        glance,
+        glance_by_tenant,
+        last_errors,
+        of_all,
+        queue_numbers,
+    )
     from .reading import GROUPS, GroupBy, Numbers, Point, Summary, last_hour, series, summary
 
 __all__ = [
@@ -29,6 +38,7 @@ __all__ = [
     "glance_by_tenant",
     "last_errors",
     "last_hour",
+    "of_all",
     "queue_numbers",
     "series",
     "summary",
@@ -36,7 +46,16 @@ __all__ = [
 
 MINUTE_S, HOUR_S = 60, 3_600
 HOUR = timedelta(seconds=HOUR_S)
-_OF_NOW = {"LastError", "QueueNumbers", "database_clock", "glance", "glance_by_tenant", "last_errors", "queue_numbers"}
+_OF_NOW = {
+    "LastError",
+    "QueueNumbers",
+    "database_clock",
+    "glance",
+    "glance_by_tenant",
+    "last_errors",
+    "of_all",
+    "queue_numbers",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import itertools
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,11 +23,17 @@ class QueueNumbers:
     oldest_s: float = 0.0
     """How long the oldest due job has been waiting since it was due, in seconds; 0 when none waits."""
 
+    def __add__(self, other: QueueNumbers) -> QueueNumbers:
+        """Those of both, under the name of the first."""
+        return QueueNumbers(
+            self.queue_name, self.todo + other.todo, self.doing + other.doing, self.scheduled + other.scheduled, self.failed + other.failed,
+            max(self.oldest_s, other.oldest_s),
+        )  # fmt: skip
+
 
 def queue_numbers(*, tenant_id: int | None = None) -> list[QueueNumbers]:
     """Every configured queue, and any other that holds jobs, by name; of one tenant or of all."""
-    found = {row[0]: QueueNumbers(*row) for row in queries.fetch("queue_numbers", {"tenant_id": tenant_id})}
-    return [found.get(name, QueueNumbers(name)) for name in sorted(found.keys() | queues.configured().keys())]
+    return _every(QueueNumbers(*row) for row in queries.fetch("queue_numbers", {"tenant_id": tenant_id}))
 
 
 LIVE_MS = 30.0
@@ -35,8 +42,7 @@ LIVE_MS = 30.0
 
 def glance(*, tenant_id: int | None = None) -> list[QueueNumbers]:
     """As `queue_numbers`, for a page: one query that stays short beside a million jobs, for what upkeep counted lately is read then."""
-    found = {each.queue_name: each for _, each in _counted(tenant_id, by_tenant=False)}
-    return [found.get(name, QueueNumbers(name)) for name in sorted(found.keys() | queues.configured().keys())]
+    return _every(its for _, its in _counted(tenant_id, by_tenant=False))
 
 
 def glance_by_tenant() -> dict[int, list[QueueNumbers]]:
@@ -45,6 +51,19 @@ def glance_by_tenant() -> dict[int, list[QueueNumbers]]:
     for owner, its in _counted(None, by_tenant=True):
         found.setdefault(owner, []).append(its)
     return found
+
+
+def of_all(by_tenant: Mapping[int, Iterable[QueueNumbers]]) -> list[QueueNumbers]:
+    """`glance` of what `glance_by_tenant` found."""
+    return _every(itertools.chain.from_iterable(by_tenant.values()))
+
+
+def _every(found: Iterable[QueueNumbers]) -> list[QueueNumbers]:
+    """Added up by queue, with the configured ones that hold nothing."""
+    every = {name: QueueNumbers(name) for name in queues.configured()}
+    for each in found:
+        every[each.queue_name] = every.get(each.queue_name, QueueNumbers(each.queue_name)) + each
+    return [every[name] for name in sorted(every)]
 
 
 def _counted(tenant_id: int | None, *, by_tenant: bool) -> list[tuple[int, QueueNumbers]]:

@@ -12,6 +12,8 @@ TENANTS_OWN = ("args", "result", "error_message", "traceback", "output")
 
 
 _CLOCKS_APART = timedelta(hours=1)
+_SORTED_AS_WALKED = 3
+"""An attempt that is read and sorted takes as long as so many that are walked past."""
 
 
 class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
@@ -45,14 +47,15 @@ class AttemptQuerySet(models.QuerySet["TaskExecutionHistory"]):
         """The attempts of jobs that were enqueued before then, by falling job id: in two parts, as each has an index of its own.
 
         What had ended by then was enqueued before, and its days are walked by id. Of what ended since little was; by id all of those days
-        would be walked to find it, so an order that no index has keeps the planner from that. The day in between goes to where less of it
-        is read in vain. None means any, in one part.
+        would be walked to find it, so an order that no index has keeps the planner from that. The day in between goes to where it is read
+        sooner. None means any, in one part.
         """
         if enqueued_before is None:
             return [self.order_by("-job_id")]
         then = self.enqueued_before(enqueued_before)
         day = enqueued_before.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        cut = day if enqueued_before - day < timedelta(hours=12) else enqueued_before
+        rest = min(day + timedelta(days=1), datetime.now(UTC)) - enqueued_before
+        cut = day if enqueued_before - day < rest / _SORTED_AS_WALKED else enqueued_before
         ended, lasted = then.filter(finished_at__lt=cut), then.filter(finished_at__gte=cut)
         return [ended.order_by("-job_id"), lasted.few()]
 
