@@ -6,7 +6,7 @@ import functools
 import operator
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db.models import BigIntegerField, BooleanField, Case, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -110,14 +110,15 @@ def jobs(wanted: JobFilter, *, limit: int) -> list[JobLine]:
 
 
 def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
-    # From zero on: of one open end the planner expects a third of all jobs, and reads them all. And a tenant's jobs have an index for who says so.
-    found = live(wanted).filter(pk__gte=0)
+    found = live(wanted)
     if wanted.until is not None:
-        found = found.filter(pk__lte=_newest_id_of(wanted.until, wanted.tenant_id))
-    parts = [found.few() if set(wanted.statuses) == {JobStatus.DOING} else found]
+        # With an end below all: of one open end the planner expects a third of all jobs, and reads them all.
+        found = found.filter(pk__gte=-1, pk__lte=_newest_id_of(wanted.until, wanted.tenant_id))
+    walked = found.filter(pk__gte=0)  # so it may be by the index of a tenant's jobs, which is for who says that
+    parts = [found.few() if set(wanted.statuses) == {JobStatus.DOING} else walked]
     if wanted.since is not None and wanted.until is None and not wanted.looks_inside:
         since = {"pk__gte": _oldest_id_of(wanted.since, wanted.tenant_id), "enqueued_at__gte": wanted.since}
-        parts = [found.filter(**since, pk__lte=_LARGEST_ID), found.begun_or_failed_since(wanted.since).few()]
+        parts = [walked.filter(**since, pk__lte=_LARGEST_ID), found.begun_or_failed_since(wanted.since).few()]
     if wanted.error:  # each has an index of its own
         parts = [found.dead_letters(), found.begun().few()]
     if wanted.looks_inside:
@@ -275,14 +276,21 @@ def _ended(wanted: JobFilter, limit: int) -> list[JobLine]:
     found = _named(found, wanted, "job_id")
     if wanted.error:  # among what was called off, of which there is little
         before = found.enqueued_before(wanted.until)
-        parts = [before.few() if wanted.task_names else before]
+        newest_ones = newest(_gone(before.few() if wanted.task_names else before), "job_id", CALLED_OFF_LOOKED_AT)
+        parts = [looking_inside(newest_ones, wanted, ended=True)]
+    elif wanted.args:
+        ended, *lasted = found.by_end(wanted.until)
+        parts = [looking_inside(each, wanted, ended=True) for each in (_latest(ended), *lasted)]
     else:
         parts = found.by_end(wanted.until)
-    if wanted.looks_inside:
-        most = CALLED_OFF_LOOKED_AT if wanted.error else LOOKED_AT
-        parts = [looking_inside(newest(_gone(each), "job_id", most), wanted, ended=True) for each in parts]
     rows = [row for each in parts for row in _newest_gone(each, limit)]
     return [_of_attempt(row) for row in sorted(rows, key=lambda row: -row.job_id)[:limit]]
+
+
+def _latest(found: AttemptQuerySet) -> AttemptQuerySet:
+    """The LOOKED_AT attempts that ended last: so a tenant's, and a task's, have an index."""
+    oldest = found.order_by("-finished_at").values("finished_at")[LOOKED_AT - 1 : LOOKED_AT]
+    return found.filter(finished_at__gte=Greatest(Subquery(oldest), Value(datetime.min.replace(tzinfo=UTC)))).few()
 
 
 _BACK = Coalesce(Subquery(Job.objects.filter(pk=OuterRef("job_id")).values("pk")[:1]), 0)

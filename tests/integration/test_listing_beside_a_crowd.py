@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.desk import execute
+from tests.integration.desk import execute, rows
 from youtility_tasks import listing
 from youtility_tasks.listing import JobFilter, jobs
 from youtility_tasks.status import JobStatus
@@ -54,8 +54,8 @@ def some_jobs(seed: int, count: int = 150) -> list[Row]:
             lock = row.lock or None if row.status != JobStatus.DOING else None  # one job alone runs with a lock
             execute(
                 "INSERT INTO procrastinate_jobs (id, queue_name, task_name, tenant_id, args, status, attempts, claim_number, enqueued_at, failed_at, lock, fingerprint, claimed_at, noted)"
-                " VALUES (%s, 'email', 'add', %s, '{}', %s, %s, %s, %s, %s, %s, %s, %s, false)",
-                row.id, row.tenant_id, row.status.value, 1 if row.ended_at else 0, int(bool(row.ended_at or row.claimed_at)), row.enqueued_at, failed_at, lock,
+                " VALUES (%s, 'email', 'add', %s, jsonb_build_object('n', %s), %s, %s, %s, %s, %s, %s, %s, %s, false)",
+                row.id, row.tenant_id, row.id % 3, row.status.value, 1 if row.ended_at else 0, int(bool(row.ended_at or row.claimed_at)), row.enqueued_at, failed_at, lock,
                 row.error[:4], row.claimed_at,
             )  # fmt: skip
         if row.ended_at:
@@ -63,14 +63,14 @@ def some_jobs(seed: int, count: int = 150) -> list[Row]:
             is_final = not is_live or row.status == JobStatus.FAILED
             execute(
                 "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at, finished_at,"
-                " status, outcome, is_final, error_class) VALUES (%s, 'add', 'email', %s, 5, 1, 1, %s, %s, %s, %s, %s, %s)",
-                row.id, row.tenant_id, row.enqueued_at, row.ended_at, how, how if is_final else "retry", is_final, row.error,
+                " status, outcome, is_final, error_class, args) VALUES (%s, 'add', 'email', %s, 5, 1, 1, %s, %s, %s, %s, %s, %s, jsonb_build_object('n', %s))",
+                row.id, row.tenant_id, row.enqueued_at, row.ended_at, how, how if is_final else "retry", is_final, row.error, row.id % 3,
             )  # fmt: skip
         elif row.status == JobStatus.TODO and row.id % 3:  # it was called off, and that was undone
             execute(
                 "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at, finished_at,"
-                " status, outcome, is_final) VALUES (%s, 'add', 'email', %s, 5, 1, 0, %s, %s, 'cancelled', 'cancelled', true)",
-                row.id, row.tenant_id, row.enqueued_at, row.enqueued_at + row.id * timedelta(minutes=10),
+                " status, outcome, is_final, args) VALUES (%s, 'add', 'email', %s, 5, 1, 0, %s, %s, 'cancelled', 'cancelled', true, jsonb_build_object('n', %s))",
+                row.id, row.tenant_id, row.enqueued_at, row.enqueued_at + row.id * timedelta(minutes=10), row.id % 3,
             )  # fmt: skip
     return made
 
@@ -87,6 +87,7 @@ def meant(row: Row, wanted: JobFilter) -> bool:
         and (wanted.before_id is None or row.id < wanted.before_id)
         and wanted.error.lower() in row.error.lower()
         and wanted.lock in ("", lock)
+        and wanted.args in ({}, {"n": row.id % 3})
         and (
             wanted.fingerprint is None or (row.status == JobStatus.FAILED and row.error.startswith(wanted.fingerprint))
         )
@@ -100,7 +101,7 @@ def check(seed: int, *, lately: bool = False) -> None:
     for _ in range(60):
         words: dict[str, Any] = {
             "until": NOON - 100 * STEP * dice.random(), "since": NOON - 100 * STEP * dice.random(), "tenant_id": 7, "before_id": dice.randint(20, 150), "error": dice.choice(["timeout", "NoSite", "none"]),
-            "statuses": dice.sample(list(JobStatus), 2), "lock": "site-1", "fingerprint": "mail",
+            "statuses": dice.sample(list(JobStatus), 2), "lock": "site-1", "fingerprint": "mail", "args": {"n": dice.randint(0, 3)},
         }  # fmt: skip
         names = {name for name in words if dice.random() < 0.35}
         names = names & {"tenant_id", "before_id"} | {"since"} if lately else names
@@ -128,12 +129,15 @@ def test_without_a_guard_it_is_not(monkeypatch: pytest.MonkeyPatch, guard: str) 
     else:
         monkeypatch.setattr(listing, guard, -timedelta(days=2))
     with pytest.raises(AssertionError):
-        check(3, lately=guard == "begun_or_failed_since")
+        for seed in (3, 5, 6):
+            check(seed, lately=guard == "begun_or_failed_since")
+            execute("DELETE FROM youtility_tasks_history")
+            execute("DELETE FROM procrastinate_jobs")
 
 
 def test_an_error_is_found_behind_a_crowd_that_has_ended_no_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     made = some_jobs(2, 40)
-    monkeypatch.setattr(listing, "LOOKED_AT", 60)
+    monkeypatch.setattr(listing, "ERRORS_LOOKED_AT", 60)
     execute(
         "INSERT INTO procrastinate_jobs (id, queue_name, task_name, tenant_id, args, status, enqueued_at, noted)"
         " SELECT 1000 + n, 'email', 'add', 7, '{}', 'todo', now(), false FROM generate_series(1, 100) n"
@@ -142,6 +146,25 @@ def test_an_error_is_found_behind_a_crowd_that_has_ended_no_attempt(monkeypatch:
     found = {each.job_id for each in jobs(JobFilter(error="Timeout"), limit=100)}
 
     assert found == {each.id for each in made if "Timeout" in each.error} and found
+
+
+def test_arguments_are_looked_for_in_the_jobs_that_ended_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = some_jobs(4)
+    for looked_at in (7, 40, 1_000):
+        monkeypatch.setattr(listing, "LOOKED_AT", looked_at)
+        last = rows(
+            "SELECT finished_at FROM youtility_tasks_history WHERE is_final AND status <> 'failed' ORDER BY 1 DESC OFFSET %s",
+            looked_at - 1,
+        )
+        (since,) = last[0] if last else (NOON - timedelta(days=9),)
+        right = {
+            each.id
+            for each in made
+            if each.status in GONE and each.ended_at and each.ended_at >= since and each.id % 3 == 1
+        }
+
+        assert {each.job_id for each in jobs(JobFilter(args={"n": 1}, statuses=GONE), limit=100)} == right, looked_at
+        assert right, looked_at
 
 
 def test_what_one_transaction_enqueues_is_found_by_the_time_when_it_began() -> None:
