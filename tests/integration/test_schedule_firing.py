@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from tests.integration.desk import execute, rows
 from tests.integration.mutants import must_catch
 from tests.integration.schedules import due, fire, jobs, long_ago, make, told
-from youtility_tasks import Task, controls, schedules, suspension, tenant
+from youtility_tasks import Task, controls, metrics, schedules, suspension, tenant
 from youtility_tasks.models import Job, ScheduledTask, ScheduledTaskExecution, TaskAuditLog
 from youtility_tasks.models.schedules import Reason
 from youtility_tasks.schedules import firing
@@ -90,11 +90,11 @@ def test_a_tick_can_be_told_to_the_task(declare: Callable[..., Task]) -> None:
 
 
 def test_an_interval_and_a_single_instant(sweep_task: Task) -> None:
-    start = datetime(2025, 1, 1, tzinfo=UTC)
-    every = long_ago(make(sweep_task, "every", cron=None, every_s=7, at=start), seconds=7)
+    start = metrics.database_clock() - timedelta(hours=7 * 100 + 1)
+    every = long_ago(make(sweep_task, "every", cron=None, every_s=7 * 3600, at=start), hours=2)
     fire(every)
     (occurrence,) = schedules.occurrences("every")
-    assert (occurrence.tick_at - start).total_seconds() % 7 == 0
+    assert occurrence.tick_at - start == timedelta(hours=7 * 100)
 
     soon = rows("SELECT clock_timestamp() + interval '1 hour'")[0][0]
     once = make(sweep_task, "once", cron=None, at=soon)
