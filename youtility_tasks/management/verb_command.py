@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error, OperationalError
 
 from youtility_tasks.errors import YoutilityTaskError
-from youtility_tasks.management import loaded, printing
+from youtility_tasks.management import loaded, printing, waiting
 from youtility_tasks.management.verbs import Verbs, arguments, scope
 from youtility_tasks.management.verbs.answer import BAD_USAGE, REFUSED, BadUsage
 
@@ -76,7 +76,7 @@ class VerbCommand(BaseCommand):
             words = Namespace(**options)
             if again_s is not None and as_json:
                 raise BadUsage("--json is one document, and --watch shows many: give one of them.")
-            with scope.entered(verb.SCOPE, words):
+            with waiting.told(self.stderr), scope.entered(verb.SCOPE, words):
                 answer = verb.run(words)
                 while again_s is not None:
                     printing.as_page(self.stdout, answer.page, on_clear_screen=True)
