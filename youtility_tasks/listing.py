@@ -127,7 +127,7 @@ def _queued(wanted: JobFilter, limit: int) -> list[JobLine]:
     return lines(*parts, limit=limit)
 
 
-_LONGEST_TRANSACTION = timedelta(hours=1)
+_LONGEST_TRANSACTION = timedelta(minutes=15)
 """In which a job is enqueued. What one that lasts longer enqueues after it is missed by `until`, in this list alone."""
 
 

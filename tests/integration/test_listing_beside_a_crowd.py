@@ -170,7 +170,7 @@ def test_arguments_are_looked_for_in_the_jobs_that_ended_last(monkeypatch: pytes
 def test_what_one_transaction_enqueues_is_found_by_the_time_when_it_began() -> None:
     """Its ids may be larger than those of jobs that were enqueued, and have ended, since."""
     began = NOON - timedelta(hours=6)
-    for job_id, enqueued_at in ((50, began + timedelta(minutes=50)), (90, began + timedelta(minutes=70))):
+    for job_id, enqueued_at in ((50, began + timedelta(minutes=10)), (90, began + timedelta(minutes=20))):
         execute(
             "INSERT INTO youtility_tasks_history (job_id, task_name, queue_name, tenant_id, priority, attempt, claim_number, enqueued_at, finished_at,"
             " status, outcome, is_final) VALUES (%s, 'add', 'email', 7, 5, 1, 1, %s, %s, 'succeeded', 'succeeded', true)",
