@@ -61,7 +61,9 @@ def said_by(attempts: Attempts, since: datetime, until: datetime, **only: Any) -
 
 
 def test_any_span_is_what_the_history_says(settings: Any) -> None:
-    settings.YOUTILITY_TASKS = {"metrics_minute_days": 9}  # said here: a day of minutes would be read by the hour before it
+    settings.YOUTILITY_TASKS = {
+        "metrics_minute_days": 9
+    }  # said here: a day of minutes would be read by the hour before it
     now = some_days(1)
     dice, known = random.Random(2), history()  # noqa: S311
     for _ in range(40):
