@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.integration.desk import execute, rows
 from youtility_tasks import listing
@@ -146,6 +148,24 @@ def test_an_error_is_found_behind_a_crowd_that_has_ended_no_attempt(monkeypatch:
     found = {each.job_id for each in jobs(JobFilter(error="Timeout"), limit=100)}
 
     assert found == {each.id for each in made if "Timeout" in each.error} and found
+
+
+def test_a_tenants_list_says_what_its_index_is_for() -> None:
+    with CaptureQueriesContext(connection) as asked:
+        jobs(JobFilter(tenant_id=7, task_name="add"), limit=5)
+
+    (queued,) = [each["sql"] for each in asked if each["sql"].startswith('SELECT "procrastinate_jobs"')]
+    assert '"procrastinate_jobs"."id" >= 0' in queued
+
+
+@pytest.mark.parametrize("looked_at", [1, 2, 1_000])
+def test_an_error_is_looked_for_in_the_newest_dead_letters(monkeypatch: pytest.MonkeyPatch, looked_at: int) -> None:
+    monkeypatch.setattr(listing, "ERRORS_LOOKED_AT", looked_at)
+    letters = [each for each in some_jobs(5) if each.status == JobStatus.FAILED]
+
+    found = {each.job_id for each in jobs(JobFilter(error="Timeout", statuses=[JobStatus.FAILED]), limit=100)}
+
+    assert found == {each.id for each in letters[-looked_at:] if "Timeout" in each.error}
 
 
 def test_arguments_are_looked_for_in_the_jobs_that_ended_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,3 +45,17 @@ def test_a_command_that_takes_long_and_waits_for_nobody_says_nothing(monkeypatch
     monkeypatch.setattr(verb, "run", lambda words: (execute("SELECT pg_sleep(0.5)"), run(words))[1])
 
     assert stats()[1] == ""
+
+
+def test_while_a_command_asks_nothing_nobody_is_asked_about_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--watch` rests for most of its time; another connection every few seconds would be its only work."""
+    asked: list[int] = []
+    monkeypatch.setattr(waiting, "LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(waiting, "_holders", lambda pid: asked.append(pid) or {})
+    verb = next(each for each in VERBS if each.NAME == "stats")
+    run, rest = verb.run, threading.Event()
+    monkeypatch.setattr(verb, "run", lambda words: (execute("SELECT 1"), rest.wait(0.3), run(words))[2])
+
+    stats()
+
+    assert len(asked) < 5  # of fifteen looks those that met a statement

@@ -142,3 +142,21 @@ def test_a_tenants_dead_letters_are_found_without_walking_the_queue(house: House
     assert pages(house, page) <= 2 * few
     house.rows("DROP INDEX youtility_tasks_jobs_dead_of_tenant, youtility_tasks_jobs_dead")
     assert pages(house, page) > 4 * few
+
+
+def test_a_tenants_jobs_are_found_without_walking_those_of_others(house: House) -> None:
+    """By an index that only who says `id >= 0` is given; see migration 0050."""
+    fill(house)
+    page = f"SELECT id FROM procrastinate_jobs WHERE tenant_id = {A} AND task_name = 'rare' AND id >= 0 ORDER BY id DESC LIMIT 50"
+    house.rows("UPDATE procrastinate_jobs SET tenant_id = 8 WHERE id %% 100 > 0")
+    house.rows("VACUUM (FULL, ANALYZE) procrastinate_jobs")
+    few = pages(house, page)
+
+    house.rows("DROP INDEX youtility_tasks_jobs_of_tenant")
+
+    assert pages(house, page) > 2 * few
+
+
+def test_no_claim_is_planned_with_the_index_of_a_tenants_jobs(house: House) -> None:
+    fill(house)
+    assert "youtility_tasks_jobs_of_tenant" not in {index for _, index in ways(house, "worker") | ways(house, None)}
