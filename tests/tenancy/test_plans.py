@@ -155,8 +155,3 @@ def test_a_tenants_jobs_are_found_without_walking_those_of_others(house: House) 
     house.rows("DROP INDEX youtility_tasks_jobs_of_tenant")
 
     assert pages(house, page) > 2 * few
-
-
-def test_no_claim_is_planned_with_the_index_of_a_tenants_jobs(house: House) -> None:
-    fill(house)
-    assert "youtility_tasks_jobs_of_tenant" not in {index for _, index in ways(house, "worker") | ways(house, None)}
