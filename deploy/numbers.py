@@ -72,5 +72,5 @@ def _queue(name: str, shape: QueueSettings, promise: objectives.Objective) -> Qu
         threads=shape.threads,
         start_within_s=math.ceil(promise.start_within_s),
         memory_mib=(shape.processes + 1) * settings().max_child_memory_mib,
-        connections=2 + shape.slots + 1,
+        connections=1 + shape.slots + 1,
     )

@@ -22,7 +22,7 @@ from tests.conftest import require_program
 from youtility_tasks import failpoints
 
 FOUR = ("maintenance", "email", "reports", "high_priority")
-NO_NOTICE = Mutant("youtility_tasks.workers.worker", "Worker._listen_loop", "self.ticker.wake.set()", "pass")
+NO_NOTICE = Mutant("youtility_tasks.workers.worker", "Worker._hear", "self.ticker.wake.set()", "pass")
 NO_SKIP = Mutant(
     "youtility_tasks.queries",
     "statement",

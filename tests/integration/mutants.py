@@ -8,7 +8,10 @@ from contextlib import contextmanager
 import pytest
 from django.db import DatabaseError, transaction
 
-from tests.integration.desk import execute, rows
+from tests.integration.desk import Desk, execute, rows
+
+LONE, PUMP_LONE = "youtility_tasks_claim_lone_v1", "youtility_tasks_pump_lone_v1"
+"""The claim of one job that comes to an idle queue, and what tries it first; all others are made without it."""
 
 
 class Undone(Exception):
@@ -31,8 +34,26 @@ def definition(function: str) -> str:
     return str(text)
 
 
+@contextmanager
+def long_way() -> Iterator[None]:
+    """Desks claim as if the short way of a lone job were closed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Desk, "takes_short_way", False)
+        yield
+
+
 def must_catch(check: Callable[[], None], function: str, guard: str, instead: str) -> None:
-    """`check` passes; and with `guard` replaced in the SQL function it fails."""
+    """`check` passes, by either way of a claim; and with `guard` replaced in the SQL function it fails."""
+    if function not in (LONE, PUMP_LONE):
+        with long_way():
+            _must_catch(check, function, guard, instead)
+    with undone():
+        check()
+    if function in (LONE, PUMP_LONE):
+        _must_catch(check, function, guard, instead)
+
+
+def _must_catch(check: Callable[[], None], function: str, guard: str, instead: str) -> None:
     with undone():
         check()
     original = definition(function)

@@ -11,7 +11,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from tests.integration.desk import Desk, execute, job, rescue, rows, statuses
-from tests.integration.mutants import definition
+from tests.integration.mutants import LONE, definition
 from tests.integration.sessions import Aside, aside, at_once
 from youtility_tasks import Retry, Task, effects, enqueue_many, queues, tenant
 from youtility_tasks.models import Job, QueueControl, Tenant
@@ -139,6 +139,26 @@ def test_many_workers_that_claim_at_once_share_the_jobs(work_task: Task) -> None
     assert len(taken) == 300
     assert set(taken.values()) == {1}
     assert rows("SELECT max(claim_number), count(DISTINCT worker_id) > 1 FROM procrastinate_jobs") == [(1, True)]
+
+
+def two_claim_one_job(work_task: Task, other: Aside) -> None:
+    desk, beside = Desk(), other.do(Desk)
+    found = int(work_task.enqueue().id)
+    with transaction.atomic():
+        assert [each.id for each in desk.claim()] == [found]
+        other.do(lambda: execute("SET lock_timeout = '1s'"))
+        assert other.do(beside.claim) == []
+    assert statuses() == {found: "doing"}
+
+
+def test_of_two_that_claim_one_job_the_second_gets_nothing_at_once(work_task: Task, other: Aside) -> None:
+    two_claim_one_job(work_task, other)
+    empty()
+    with (
+        mutated(LONE, "LIMIT 2 FOR UPDATE SKIP LOCKED", "LIMIT 2 FOR UPDATE"),
+        pytest.raises((AssertionError, DatabaseError)),
+    ):
+        two_claim_one_job(work_task, other)
 
 
 def test_many_workers_never_run_two_jobs_of_a_lock(lock_task: Task) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
-from psycopg.pq import ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus
 
 from youtility_tasks import queries
-from youtility_tasks.workers.exchange import Ears, Exchange
+from youtility_tasks.workers.exchange import Exchange
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -165,45 +166,124 @@ def test_of_several_answers_the_failure_counts_and_none_is_a_lost_connection(say
 # -- notifications
 
 
+class Ear:
+    """What an exchange has told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        self.lost: list[Exception] = []
+        self.changed = asyncio.Event()
+
+    def hear(self, told: list[tuple[str, str]]) -> None:
+        self.told += told
+        self.changed.set()
+
+    def lose(self, error: Exception) -> None:
+        self.lost.append(error)
+        self.changed.set()
+
+    async def wait(self) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            await self.changed.wait()
+
+
+async def notify(count: int) -> None:
+    async with await psycopg.AsyncConnection.connect(queries.conninfo("test aside"), autocommit=True) as aside:
+        await aside.execute("SELECT pg_notify('here', n::text) FROM generate_series(1, %s) n", [count])
+
+
 def test_what_is_notified_is_heard_at_once_and_in_order() -> None:
     async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
-        ears = Ears(connection)
+        ear = Ear()
         await connection.execute("LISTEN here")
-        hearing = asyncio.ensure_future(ears.hear(DEADLINE_S))
-        await asyncio.sleep(0.05)
-        async with await psycopg.AsyncConnection.connect(queries.conninfo("test aside"), autocommit=True) as aside:
-            await aside.execute("SELECT pg_notify('here', n::text) FROM generate_series(1, 3) n")
-        assert await hearing == [("here", "1"), ("here", "2"), ("here", "3")]
+        Exchange(connection, ear.hear, ear.lose)
+        await notify(3)
+        await ear.wait()
+        assert ear.told == [("here", "1"), ("here", "2"), ("here", "3")]
 
     play(scene)
 
 
-def test_what_is_notified_while_the_connection_is_asked_something_is_heard_after() -> None:
+def test_what_is_notified_under_a_statement_is_heard_with_its_end_and_once(says: Callable[..., None]) -> None:
+    says(mine="SELECT pg_notify('here', 'mine') IS NULL", slow="SELECT pg_sleep(0.3) IS NULL")
+
     async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
-        ears = Ears(connection)
+        ear = Ear()
         await connection.execute("LISTEN here")
+        exchange = Exchange(connection, ear.hear, ear.lose)
+        await exchange.ask("mine", {}, deadline_s=DEADLINE_S)
+        assert ear.told == [("here", "mine")]
+        asking = asyncio.ensure_future(exchange.ask("slow", {}, deadline_s=DEADLINE_S))
+        await notify(1)
+        await asking
+        ear.changed.clear()
+        if len(ear.told) == 1:
+            await ear.wait()
+        assert ear.told == [("here", "mine"), ("here", "1")]
+
+    play(scene)
+
+
+def test_after_a_cursor_has_used_the_connection_it_is_listened_to_again() -> None:
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        ear = Ear()
+        await connection.execute("LISTEN here")
+        exchange = Exchange(connection, ear.hear, ear.lose)
+        await connection.execute("SELECT pg_sleep(0.05)")
         await connection.execute("NOTIFY here, 'mine'")
-        assert await ears.hear(DEADLINE_S) == [("here", "mine")]
+        exchange.resume()
+        assert ear.told == [("here", "mine")]
+        ear.changed.clear()
+        await notify(1)
+        await ear.wait()
+        assert ear.told == [("here", "mine"), ("here", "1")]
 
     play(scene)
 
 
-def test_silence_is_told_as_such() -> None:
+def test_what_stands_behind_an_answer_in_the_drivers_buffer_is_told_with_it() -> None:
+    """Nothing becomes readable for it. The server's own order is another, so here a driver says it."""
+
+    class Driver:
+        status = ConnStatus.OK
+
+        def __init__(self) -> None:
+            self.kept = [SimpleNamespace(relname=b"here", extra=b"late")]
+
+        def notifies(self) -> Any:
+            return self.kept.pop() if self.kept else None
+
+    async def scene() -> None:
+        ear = Ear()
+        exchange = Exchange.__new__(Exchange)
+        exchange._pgconn, exchange._heard, exchange._hear = cast("Any", Driver()), [("here", "early")], ear.hear
+        exchange._ended()
+        assert ear.told == [("here", "early"), ("here", "late")]
+
+    asyncio.run(scene())
+
+
+def test_a_connection_that_ends_while_nothing_is_asked_is_known_at_once_and_told_once() -> None:
     async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
-        ears = Ears(connection)
-        assert await ears.hear(0.05) == []
-        assert not asyncio.get_running_loop().remove_reader(connection.fileno())
-
-    play(scene)
-
-
-def test_a_listener_whose_session_is_ended_knows_it_at_once() -> None:
-    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
-        hearing, descriptor = asyncio.ensure_future(Ears(connection).hear(DEADLINE_S)), connection.fileno()
-        await asyncio.sleep(0.05)
+        ear, descriptor = Ear(), connection.fileno()
+        Exchange(connection, ear.hear, ear.lose)
         await asyncio.to_thread(end_session, connection.info.backend_pid)
-        with pytest.raises(psycopg.OperationalError):
-            await hearing
+        await ear.wait()
+        await asyncio.sleep(0.05)
+        assert [isinstance(error, psycopg.OperationalError) for error in ear.lost] == [True]
         assert not asyncio.get_running_loop().remove_reader(descriptor)
+
+    play(scene)
+
+
+def test_nothing_is_heard_of_a_connection_that_was_left() -> None:
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        ear = Ear()
+        await connection.execute("LISTEN here")
+        Exchange(connection, ear.hear, ear.lose).leave()
+        await notify(1)
+        await asyncio.sleep(0.1)
+        assert not ear.told
+        assert not asyncio.get_running_loop().remove_reader(connection.fileno())
 
     play(scene)

@@ -37,7 +37,7 @@ class Script:
                 raise Enough
             claims, self.claims = self.claims, []
             return [(*row, self.due_s, False) for row in (*claims, NO_JOB)]
-        return {"pump": [NO_JOB], "next_due": [(self.due_s, False)]}.get(name, [])
+        return {"pump": [NO_JOB], "pump_lone": [NO_JOB], "next_due": [(self.due_s, False)]}.get(name, [])
 
 
 def said(
@@ -64,14 +64,14 @@ def said(
 
 
 def test_an_idle_worker_asks_once_for_each_look() -> None:
-    assert said(polls=3, poll_interval_s=0.02) == ["pump", "next_due", "poll", "poll", "poll"]
+    assert said(polls=3, poll_interval_s=0.02) == ["pump_lone", "next_due", "poll", "poll", "poll"]
 
 
 def test_a_look_heeds_when_the_next_job_is_due() -> None:
     asked = said(polls=3, due_s=0.02, poll_interval_s=60)
-    assert asked == ["pump", "next_due", "poll", "poll", "poll"]
+    assert asked == ["pump_lone", "next_due", "poll", "poll", "poll"]
 
 
 def test_a_look_that_finds_a_job_is_followed_by_all_questions() -> None:
     asked = said(polls=2, claims=[JOB], poll_interval_s=0.02)
-    assert asked == ["pump", "next_due", "poll", "pump", "next_due", "poll"]
+    assert asked == ["pump_lone", "next_due", "poll", "pump", "next_due", "poll"]

@@ -43,7 +43,7 @@ class FakeLink:
         self.sent_at = time.monotonic()
         if self.meanwhile is not None:
             await self.meanwhile(name)
-        return [*self.claims, ([], False, None)] if name == "pump" else []
+        return [*self.claims, ([], False, None)] if name in ("pump", "pump_lone") else []
 
 
 def job(job_id: int) -> Job:
@@ -235,7 +235,7 @@ async def an_end_waits_for_what_the_job_said_last(made: Worker, fake: FakeLink) 
 
     await made._pump(0)
 
-    assert fake.asked[:3] == ["pump", "note_progress", "pump"]
+    assert fake.asked[:3] == ["pump_lone", "note_progress", "pump"]
     assert not made.holdings.ended
 
 

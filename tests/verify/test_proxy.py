@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from youtility_tasks.verify.ground import Ground, Place
-from youtility_tasks.verify.proxy import Proxy, after_commit
+from youtility_tasks.verify.proxy import Frames, Proxy, after_commit
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +78,51 @@ def test_a_slow_way_holds_back_each_reply_once_however_large_it_is(place: Place,
 
         connection.execute("SELECT 1")
         assert len(held_back) == 2
+
+
+def test_a_muffled_connection_is_answered_and_told_of_nothing(place: Place, proxy: Proxy) -> None:
+    with connect(place, proxy, autocommit=True) as listener, place.connect() as direct:
+        listener.execute("LISTEN here")
+        direct.execute("SELECT pg_notify('here', 'before')")
+        direct.commit()
+        assert [told.payload for told in listener.notifies(timeout=5, stop_after=1)] == ["before"]
+
+        assert proxy.deafen_listeners() == 1
+        direct.execute("SELECT pg_notify('here', 'after')")
+        direct.commit()
+        for size in (1, 300_000):  # one frame by itself, and one in many pieces
+            assert listener.execute("SELECT length(%s)", ["x" * size]).fetchone() == (size,)
+        assert not list(listener.notifies(timeout=0.2))
+
+
+def test_what_a_listener_asked_for_is_held_back_once_and_so_is_what_it_is_told(place: Place, proxy: Proxy) -> None:
+    held_back: list[float] = []
+
+    def delay_s() -> float:
+        held_back.append(0.001)
+        return 0.001
+
+    with connect(place, proxy, autocommit=True) as listener, place.connect() as direct:
+        listener.execute("LISTEN here")
+        proxy.delay_s = delay_s
+        listener.execute("SELECT repeat('x', 1000) FROM generate_series(1, 3000)").fetchall()
+        assert len(held_back) == 1
+
+        direct.execute("SELECT pg_notify('here', '')")
+        direct.commit()
+        assert list(listener.notifies(timeout=5, stop_after=1))
+        assert len(held_back) == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_messages_are_told_apart_however_they_are_cut(size: int) -> None:
+    def message(kind: bytes, body: bytes) -> bytes:
+        return kind + (len(body) + 4).to_bytes(4, "big") + body
+
+    row, end, told = message(b"D", b"AAAAA"), message(b"n", b""), message(b"A", b"DDDDDD")
+    stream, frames = row + told + end + told + row, Frames()
+    pieces = [stream[at : at + size] for at in range(0, len(stream), size)]
+
+    assert frames.passed(b"N", muffled=True) == b"N"
+    assert b"".join(frames.passed(piece, muffled=True) for piece in pieces) == row + end + row
+    assert b"".join(frames.passed(piece, muffled=False) for piece in pieces) == stream

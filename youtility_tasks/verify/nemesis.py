@@ -232,7 +232,7 @@ def slow_network(stage: Stage) -> None:
 
 
 def deafen_listeners(stage: Stage) -> None:
-    """C45: the connections that listen for notifications are dead and do not know it; work is found by polling."""
+    """C45: of the connections that are there none is told of anything any more, and none knows it; work is found by polling."""
     with stage.recorded("listeners deafened", []) as injury:
         injury.hits = stage.proxy.deafen_listeners()
 

@@ -12,7 +12,45 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _CHUNK = 1 << 16
+_HEAD = 5
+_NOTIFICATION = b"A"
 _RESET = struct.pack("ii", 1, 0)
+
+
+class Frames:
+    """What a server sends, message by message: a letter, four bytes of length, and so many bytes."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._left = 0
+        self._is_dropped = False
+        self._has_begun = False
+
+    def passed(self, chunk: bytes, *, muffled: bool) -> bytes:
+        """As it came; `muffled`: without the notifications that begin in it."""
+        if not self._has_begun and chunk == b"N":
+            return chunk  # encryption was asked for and refused, in one byte
+        self._has_begun = True
+        kept = []
+        while chunk:
+            if self._left:
+                piece, chunk = chunk[: self._left], chunk[self._left :]
+                self._left -= len(piece)
+            else:
+                need = _HEAD - len(self._head)
+                self._head, chunk = self._head + chunk[:need], chunk[need:]
+                if len(self._head) < _HEAD:
+                    break
+                piece, self._head = self._head, b""
+                self._left = int.from_bytes(piece[1:], "big") - _HEAD + 1
+                self._is_dropped = muffled and piece.startswith(_NOTIFICATION)
+            if not self._is_dropped:
+                kept.append(piece)
+        return b"".join(kept)
+
+    def begins_unasked(self, chunk: bytes) -> bool:
+        """Whether a notification begins with it."""
+        return not self._left and not self._head and chunk.startswith(_NOTIFICATION)
 
 
 @dataclass(eq=False, slots=True)
@@ -26,6 +64,9 @@ class Pair:
     """It has sent a LISTEN."""
     request: bytes = b""
     """What the client has sent since the server's last answer."""
+    muffled: bool = False
+    """Notifications do not pass, all else does."""
+    replies: Frames = field(default_factory=Frames)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -72,10 +113,10 @@ class Proxy:
         self._call(self._set_deaf)
 
     def deafen_listeners(self) -> int:
-        """The connections that listen for notifications never hear any more; how many there were."""
+        """The connections that listen for notifications never hear any more, and are answered as before; how many there were."""
         listening = [pair for pair in self._pairs if pair.listens]
         for pair in listening:
-            pair.deaf = True
+            pair.muffled = True
         return len(listening)
 
     def recover(self) -> None:
@@ -163,10 +204,10 @@ class Proxy:
                     self.cuts += 1
                     self._reset(pair)
                     return
-                begins, pair.request = bool(pair.request) or pair.listens, b""
+                begins, pair.request = bool(pair.request) or pair.replies.begins_unasked(chunk), b""
                 if begins and self.delay_s is not None:
                     await asyncio.sleep(self.delay_s())
-                pair.client.write(chunk)
+                pair.client.write(pair.replies.passed(chunk, muffled=pair.muffled))
                 await pair.client.drain()
         if not pair.deaf:
             self._drop(pair)

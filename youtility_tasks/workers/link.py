@@ -7,23 +7,24 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from youtility_tasks import acknowledged, queries, servers
 from youtility_tasks.conf import settings
 
-from .exchange import Ears, Exchange
+from .exchange import Exchange, Told
 
 logger = logging.getLogger(__name__)
 
-_SILENCE_S = 30.0
-"""After so long without a notification the listener asks whether anybody is still there."""
-
-_OFTEN = frozenset({"pump", "poll"})
+_OFTEN = frozenset({"pump", "pump_lone", "poll"})
 """What the pump asks."""
+
+ANEW: Told = [("", "")]
+"""What is heard when a connection is opened or lost: anything may have been notified meanwhile."""
 
 _jitter = random.SystemRandom()
 
@@ -58,10 +59,15 @@ class Turn:
 
 
 class Link:
-    """One autocommit connection, opened when it is first needed and again after it failed."""
+    """One autocommit connection, opened when it is first needed and again after it failed. Between statements it listens.
 
-    def __init__(self, conninfo: str) -> None:
-        self.conninfo = conninfo
+    One that is deaf without knowing it costs delay, not work: the worker also polls, and the next renewal finds it dead.
+    """
+
+    def __init__(self, conninfo: str, channels: Sequence[str] = (), hear: Callable[[Told], None] | None = None) -> None:
+        """`hear` is told what is notified on the channels, and ANEW; it may do no more than take note of it."""
+        self.conninfo, self.channels = conninfo, channels
+        self._hear = hear or (lambda told: None)
         self.turn = Turn()
         """Hold it around a statement and the bookkeeping that must agree with it."""
         self.sent_at = 0.0
@@ -115,11 +121,16 @@ class Link:
 
     async def _ask(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
         connection = await self._open()
-        if self._exchange is not None:
-            await self._exchange.settle()
+        exchange = self._exchange
+        if exchange is not None:
+            await exchange.settle()
         self.sent_at = time.monotonic()
-        cursor = await connection.execute(queries.statement(name), parameters)
-        return await cursor.fetchall() if cursor.description else []
+        try:
+            cursor = await connection.execute(queries.statement(name), parameters)
+            return await cursor.fetchall() if cursor.description else []
+        finally:
+            if exchange is not None and exchange is self._exchange and not connection.closed:
+                exchange.resume()
 
     async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         if self._connection is None or self._connection.closed:
@@ -128,12 +139,20 @@ class Link:
             self._connection.add_notice_handler(self._heed)
             deadline_ms = max(1, round(settings().statement_deadline_s * 1000))
             await self._connection.execute(queries.statement("bound_statements"), {"deadline_ms": deadline_ms})
-            self._exchange = Exchange(self._connection)
+            for channel in self.channels:
+                await self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self._exchange = Exchange(self._connection, self._hear, self._lose)
+            self._hear(ANEW)
         return self._connection
 
     def _heed(self, notice: psycopg.errors.Diagnostic) -> None:
         if acknowledged.is_cut_short(notice):
             self._cut_short.append(notice.source_function or "")
+
+    def _lose(self, error: Exception) -> None:
+        logger.warning("connection lost, asks for a new one error=%s", type(error).__name__)
+        self.close()
+        self._hear(ANEW)
 
     def close(self) -> None:
         """Drop the connection without a word: the other side may be deaf, and a statement may still be under way."""
@@ -160,32 +179,3 @@ async def _connect(conninfo: str) -> psycopg.AsyncConnection[tuple[Any, ...]]:
         connection.pgconn.finish()
         raise
     return connection
-
-
-async def notifications(conninfo: str, *channels: str) -> AsyncIterator[tuple[str, str]]:
-    """Yield (channel, payload) whenever one is notified, and ("", "") after each (re)connection; never ends.
-
-    A listener that is deaf without knowing it costs delay, not work: the worker also polls.
-    """
-    failures = 0
-    while True:
-        try:
-            async with await _connect(conninfo) as connection:
-                listen = psycopg.sql.SQL("; ").join(
-                    psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)) for channel in channels
-                )
-                ears = Ears(connection)
-                await connection.execute(listen)
-                failures = 0
-                yield "", ""
-                while True:
-                    heard = await ears.hear(_SILENCE_S)
-                    for told in heard:
-                        yield told
-                    if not heard:
-                        async with asyncio.timeout(settings().statement_deadline_s):
-                            await connection.execute("SELECT 1")
-        except (psycopg.OperationalError, psycopg.InterfaceError, TimeoutError) as error:
-            failures += 1
-            logger.warning("listening stopped channel=%s error=%s", channels[0], type(error).__name__)
-            await asyncio.sleep(_jitter.uniform(0.5, 1) * min(settings().reconnect_cap_s, 0.1 * 2**failures))

@@ -26,9 +26,10 @@ from .appetite import Appetite
 from .beats import Beats
 from .children import Children, Job
 from .ended import Ended
+from .exchange import Told as Heard
 from .holdings import Holdings
 from .lease import Lease
-from .link import Link, LinkDown, notifications
+from .link import Link, LinkDown
 from .nursery import Matron
 from .operating import CHANNEL as OPERATIONS
 from .operating import Operating
@@ -79,8 +80,11 @@ class Worker:
         pulse: Pulse | None = None,
     ) -> None:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
-        self.conninfo = queries.conninfo(f"youtility worker {queue_name}")
-        self.link = Link(self.conninfo)
+        self.link = Link(
+            queries.conninfo(f"youtility worker {queue_name}"),
+            (f"procrastinate_queue_v1#{queue_name}", CHANNEL, OPERATIONS),
+            self._hear,
+        )
         self.holdings = Holdings()
         self.told = Told(self.link, self.holdings, lambda: self.lease.worker_id)
         self.children = Children(matron, shape, self.note_ending, self.told.hear)
@@ -111,6 +115,9 @@ class Worker:
         self.polled_due: tuple[float | None, bool] | None = None
         """What `_next_due` would say, of the claim just made; None if it was not asked or has claimed."""
         self.later_looks: list[asyncio.TimerHandle] = []
+        self.is_about_to_follow_up = False
+        self.may_be_aborted = asyncio.Event()
+        """Something was notified while jobs are held: perhaps that one of them shall end."""
         self.looked_for_free = False
         """While draining: the last claim was made for a job whose lock had just come free."""
         self.controlled: asyncio.TimerHandle | None = None
@@ -137,7 +144,7 @@ class Worker:
             self._pump_loop,
             self._lease_loop,
             self._rescue_loop,
-            self._listen_loop,
+            self._abort_loop,
             self._clock_loop,
             self._nursery_loop,
             self._upkeep_loop,
@@ -276,7 +283,7 @@ class Worker:
             if sent:
                 failpoints.reach("before_finish")
             *claimed, answer = await self.link.ask(
-                "poll" if is_poll else "pump",
+                "poll" if is_poll else "pump" if sent else "pump_lone",
                 worker_id=self.lease.worker_id,
                 host=self.lease.host,
                 ended=json.dumps([each.as_row() for each in sent.values()]) if sent else None,
@@ -423,37 +430,48 @@ class Worker:
                     rows = await self.link.ask("rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues)
                 self.lease.tell_rescued(rows)
 
-    async def _listen_loop(self) -> None:
-        mine = f"procrastinate_queue_v1#{self.queue_name}"
-        async for channel, payload in notifications(self.conninfo, mine, CHANNEL, OPERATIONS):
+    def _hear(self, told: Heard) -> None:
+        """Take note of what was notified, and get an idle worker's claim on its way before anything else is done about it."""
+        is_ours = False
+        for channel, payload in told:
             if channel in ("", CHANNEL):
                 self.ticker.wake.set()
             if channel in ("", OPERATIONS):
                 self.operating.wake.set()
             if channel in (CHANNEL, OPERATIONS):
                 continue
+            is_ours = True
             if _CONTROLS_CHANGED in payload:
                 self.children.recall()  # claimed under the old limits, and not begun
-            self._look_again()
-            for _ in range(_TURNS_FOR_CLAIM):
-                await asyncio.sleep(0)
-            self.children.rouse()
-            self._look_once_more()
-            if self.holdings.jobs:
-                await self._look_for_aborts()
+        if not is_ours:
+            return
+        self._look_again()
+        if not self.is_about_to_follow_up:
+            self.is_about_to_follow_up = True
+            self._follow_up(_TURNS_FOR_CLAIM)
 
-    def _look_once_more(self) -> None:
+    def _follow_up(self, turns: int) -> None:
         loop = asyncio.get_running_loop()
+        if turns:
+            loop.call_soon(self._follow_up, turns - 1)
+            return
+        self.is_about_to_follow_up = False
+        self.children.rouse()
         for look in self.later_looks:
             look.cancel()
         self.later_looks = [loop.call_later(delay_s, self._look_again) for delay_s in _LOOK_ONCE_MORE_S]
+        if self.holdings.jobs:
+            self.may_be_aborted.set()
 
-    async def _look_for_aborts(self) -> None:
-        with contextlib.suppress(LinkDown):
-            async with self.link.turn:
-                rows = await self.link.ask("aborts_requested", job_ids=list(self.holdings.jobs))
-            for (job_id,) in rows:
-                self.children.abort(job_id)
+    async def _abort_loop(self) -> None:
+        while True:
+            await self.may_be_aborted.wait()
+            self.may_be_aborted.clear()
+            with contextlib.suppress(LinkDown):
+                async with self.link.turn:
+                    rows = await self.link.ask("aborts_requested", job_ids=list(self.holdings.jobs))
+                for (job_id,) in rows:
+                    self.children.abort(job_id)
 
     async def _clock_loop(self) -> None:
         """Hard limits of jobs, the end of the lease, and of the grace period after a stop."""
