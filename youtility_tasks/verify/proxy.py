@@ -195,22 +195,41 @@ class Proxy:
         self._drop(pair)
 
     async def _pass_replies(self, pair: Pair, answers: asyncio.StreamReader) -> None:
+        # A long way holds back each reply for as long, and not the second until the first is there.
+        way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(maxsize=1000)
+        arriving = asyncio.ensure_future(self._let_arrive(pair, way))
+        try:
+            with contextlib.suppress(OSError):
+                while chunk := await answers.read(_CHUNK):
+                    if pair.deaf:
+                        continue
+                    if self._left and self._cut is not None and self._cut(pair.request, chunk):
+                        self._left -= 1
+                        self.cuts += 1
+                        self._reset(pair)
+                        return
+                    begins, pair.request = bool(pair.request) or pair.replies.begins_unasked(chunk), b""
+                    held_s = self.delay_s() if begins and self.delay_s is not None else 0.0
+                    if passed := pair.replies.passed(chunk, muffled=pair.muffled):
+                        await way.put((self._loop.time() + held_s, passed))
+                await way.put((0.0, b""))
+                await arriving
+            if not pair.deaf:
+                self._drop(pair)
+        finally:
+            arriving.cancel()
+
+    async def _let_arrive(self, pair: Pair, way: asyncio.Queue[tuple[float, bytes]]) -> None:
         with contextlib.suppress(OSError):
-            while chunk := await answers.read(_CHUNK):
-                if pair.deaf:
-                    continue
-                if self._left and self._cut is not None and self._cut(pair.request, chunk):
-                    self._left -= 1
-                    self.cuts += 1
-                    self._reset(pair)
+            while True:
+                due, chunk = await way.get()
+                if not chunk:
                     return
-                begins, pair.request = bool(pair.request) or pair.replies.begins_unasked(chunk), b""
-                if begins and self.delay_s is not None:
-                    await asyncio.sleep(self.delay_s())
-                pair.client.write(pair.replies.passed(chunk, muffled=pair.muffled))
-                await pair.client.drain()
-        if not pair.deaf:
-            self._drop(pair)
+                if due > self._loop.time():
+                    await asyncio.sleep(due - self._loop.time())
+                if not pair.deaf:
+                    pair.client.write(chunk)
+                    await pair.client.drain()
 
     def _reset(self, pair: Pair) -> None:
         sock = pair.client.get_extra_info("socket")

@@ -139,8 +139,9 @@ class Link:
             self._connection.add_notice_handler(self._heed)
             deadline_ms = max(1, round(settings().statement_deadline_s * 1000))
             await self._connection.execute(queries.statement("bound_statements"), {"deadline_ms": deadline_ms})
-            for channel in self.channels:
-                await self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            if self.channels:
+                listens = [sql.SQL("LISTEN {}").format(sql.Identifier(channel)) for channel in self.channels]
+                await self._connection.execute(sql.SQL("; ").join(listens))
             self._exchange = Exchange(self._connection, self._hear, self._lose)
             self._hear(ANEW)
         return self._connection
