@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.app.mutants import Mutant
-from tests.acceptance.crew import Crew
+from tests.acceptance.crew import Crew, until
 
 LOOKS_S, DEADLINE_S = 60.0, 1.0
 SOON_S = 8.0
@@ -24,7 +24,8 @@ FIRST_ALONE = Mutant(
 NEVER_AGAIN = Mutant(
     "youtility_tasks.workers.link", "Link._ask", "if exchange is not None and exchange is self._exchange", "if False"
 )
-UNTOLD = Mutant("youtility_tasks.workers.link", "Link._lose", "self._hear(ANEW)", "pass")
+UNTOLD = Mutant("youtility_tasks.workers.link", "Link._lose", "self._lost()", "pass")
+FAILS_QUIETLY = Mutant("youtility_tasks.workers.link", "Link.ask", "self._lost()", "pass")
 
 
 def runs(crew: Crew, within_s: float = SOON_S) -> None:
@@ -108,3 +109,30 @@ def test_without_a_word_of_the_loss_it_waits_for_a_renewal(crew: Crew) -> None:
     terminated(crew)
     with pytest.raises(AssertionError, match="has not ended"):
         runs(crew, within_s=4)
+
+
+def a_renewal_fails(crew: Crew) -> None:
+    """The fourth: at the first ones the worker has more to say. Nobody else asks anything for a while after it."""
+    for _ in range(3):
+        crew.next_heartbeat("running")
+    with psycopg.connect(crew.queue.url) as hog:
+        hog.execute("SELECT FROM procrastinate_workers FOR UPDATE")
+        waits = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OF_OURS} AND wait_event_type = 'Lock'"
+        until(lambda: crew.queue.rows(waits), why="a renewal waits")
+
+
+RARELY = {"heartbeat_interval_s": 4.0, "lease_s": 90.0, "rescue_interval_s": 90.0}
+
+
+def test_who_asked_in_vain_leaves_no_worker_without_a_connection(crew: Crew) -> None:
+    supervisor = crew.start(poll_interval_s=LOOKS_S, **RARELY)
+    a_renewal_fails(crew)
+    runs(crew, within_s=2)
+    assert supervisor.said("lease not renewed")
+
+
+def test_where_nobody_is_told_of_it_the_next_renewal_is_waited_for(crew: Crew) -> None:
+    crew.start(poll_interval_s=LOOKS_S, mutant=FAILS_QUIETLY, **RARELY)
+    a_renewal_fails(crew)
+    with pytest.raises(AssertionError, match="has not ended"):
+        runs(crew, within_s=2)

@@ -24,7 +24,7 @@ _OFTEN = frozenset({"pump", "pump_lone", "poll"})
 """What the pump asks."""
 
 ANEW: Told = [("", "")]
-"""What is heard when a connection is opened or lost: anything may have been notified meanwhile."""
+"""What is heard when a connection is opened: anything may have been notified before."""
 
 _jitter = random.SystemRandom()
 
@@ -64,10 +64,19 @@ class Link:
     One that is deaf without knowing it costs delay, not work: the worker also polls, and the next renewal finds it dead.
     """
 
-    def __init__(self, conninfo: str, channels: Sequence[str] = (), hear: Callable[[Told], None] | None = None) -> None:
-        """`hear` is told what is notified on the channels, and ANEW; it may do no more than take note of it."""
+    def __init__(
+        self,
+        conninfo: str,
+        channels: Sequence[str] = (),
+        hear: Callable[[Told], None] = lambda told: None,
+        lose: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`hear` is told what is notified on the channels, and ANEW; `lose`, that nothing is heard until somebody asks something.
+
+        Both may do no more than take note of it, and who asks because of a loss must have patience: what it asks may fail, too.
+        """
         self.conninfo, self.channels = conninfo, channels
-        self._hear = hear or (lambda told: None)
+        self._hear, self._lost = hear, lose
         self.turn = Turn()
         """Hold it around a statement and the bookkeeping that must agree with it."""
         self.sent_at = 0.0
@@ -94,6 +103,7 @@ class Link:
             # DataError: one row of many is none that the database takes; the others go without it, and no worker ends for it.
             self.close()
             self._failures += 1
+            self._lost()
             # Its first line alone: the server's details quote the row, with arguments and what a task has said.
             said = str(error).strip().partition("\n")[0]
             raise LinkDown(f"{name}: {type(error).__name__}: {said}") from error
@@ -153,7 +163,7 @@ class Link:
     def _lose(self, error: Exception) -> None:
         logger.warning("connection lost, asks for a new one error=%s", type(error).__name__)
         self.close()
-        self._hear(ANEW)
+        self._lost()
 
     def close(self) -> None:
         """Drop the connection without a word: the other side may be deaf, and a statement may still be under way."""

@@ -84,6 +84,7 @@ class Worker:
             queries.conninfo(f"youtility worker {queue_name}"),
             (f"procrastinate_queue_v1#{queue_name}", CHANNEL, OPERATIONS),
             self._hear,
+            self._open_anew,
         )
         self.holdings = Holdings()
         self.told = Told(self.link, self.holdings, lambda: self.lease.worker_id)
@@ -424,11 +425,13 @@ class Worker:
         """Rescue is not a job: every worker does it, and silent workers are taken under SKIP LOCKED."""
         while True:
             await asyncio.sleep(settings().rescue_interval_s)
-            with contextlib.suppress(LinkDown):
+            try:
                 async with self.link.turn:
                     failpoints.reach("in_rescue")
                     rows = await self.link.ask("rescue", lease_s=settings().lease_s, max_rescues=settings().max_rescues)
                 self.lease.tell_rescued(rows)
+            except LinkDown as error:
+                logger.warning("silent workers not looked for worker=%s error=%s", self.lease.worker_id, error)
 
     def _hear(self, told: Heard) -> None:
         """Take note of what was notified, and get an idle worker's claim on its way before anything else is done about it."""
@@ -449,6 +452,11 @@ class Worker:
         if not self.is_about_to_follow_up:
             self.is_about_to_follow_up = True
             self._follow_up(_TURNS_FOR_CLAIM)
+
+    def _open_anew(self) -> None:
+        """Somebody's statement has failed, or the connection by itself: let those ask who wait longer with every failure."""
+        self._look_again()
+        self.ticker.wake.set()
 
     def _follow_up(self, turns: int) -> None:
         loop = asyncio.get_running_loop()
