@@ -75,7 +75,7 @@ def test_the_formula_of_connections_counts_the_queues_as_they_are_configured():
     shapes = queues.DEFAULTS.values()
     slots = sum(shape.slots for shape in shapes)
 
-    assert f"{len(shapes)} x 2 + {slots} = {len(shapes) * 2 + slots}, and {len(shapes)} for moments" in README
+    assert f"{len(shapes)} x 1 + {slots} = {len(shapes) + slots}, and {len(shapes)} for moments" in README
 
 
 def test_every_file_that_is_linked_is_there():

@@ -60,10 +60,7 @@ def said_by(attempts: Attempts, since: datetime, until: datetime, **only: Any) -
     )
 
 
-def test_any_span_is_what_the_history_says(settings: Any) -> None:
-    settings.YOUTILITY_TASKS = {
-        "metrics_minute_days": 9
-    }  # said here: a day of minutes would be read by the hour before it
+def test_any_span_is_what_the_history_says() -> None:
     now = some_days(1)
     dice, known = random.Random(2), history()  # noqa: S311
     for _ in range(40):
@@ -80,6 +77,17 @@ def test_any_span_is_what_the_history_says(settings: Any) -> None:
         assert [dict(each.counts) for each in points] == [
             said_by(known, each.begins_at, each.begins_at + step, **only) for each in points
         ]
+
+
+def test_a_span_inside_one_hour_ends_where_it_was_said_to() -> None:
+    now = metrics.database_clock()
+    hour = floor(now, 60 * MINUTE) - 180 * MINUTE
+    for minute in (10, 40):
+        ended(ago_s=(now - hour - minute * MINUTE).total_seconds())
+    rollup.fold()
+    for until, count in ((20, 1), (60, 2), (80, 2)):
+        (found,) = metrics.summary(since=hour + 5 * MINUTE, until=hour + until * MINUTE)
+        assert found.attempt_count == count
 
 
 def test_hours_answer_once_minutes_are_gone(settings: Any) -> None:

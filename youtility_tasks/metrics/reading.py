@@ -210,12 +210,12 @@ def last_hour(*, tenant_id: int | None = None) -> tuple[Summary, dict[str, Summa
 
 
 def _minutes_from(since: datetime) -> datetime:
-    """Before this there are whole hours only, if it matters to what is asked for from `since` on. By the database's clock, which is
-    asked where this host's leaves it open."""
+    """The hour before which there are whole hours only; that of `since`, if no minute from then on is missing. By the database's clock,
+    which is asked where this host's leaves it open."""
     # An hour early: what upkeep is about to take away is not relied on.
     kept = timedelta(days=settings().metrics_minute_days) - HOUR
     if since > datetime.now(UTC) - kept + _CLOCKS_DIFFER:
-        return since
+        return _floor(since, HOUR_S)
     return _ceil(database_clock() - kept, HOUR_S)
 
 
