@@ -172,7 +172,10 @@ def test_a_job_that_came_due_takes_its_turn_among_the_ready_ones(
 ) -> None:
     def check() -> None:
         late = put(add_task, acme, 30)
-        execute("UPDATE procrastinate_jobs SET scheduled_at = clock_timestamp() - interval '1 minute'")
+        # In the order of their ids: rows may stand in the table in any.
+        execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = now() - interval '1 minute' + id * interval '1 microsecond'"
+        )
         (single,) = put(add_task, other_tenant)
 
         assert [each.id for each in desk.claim(2)] == [late[0], single]
