@@ -122,9 +122,8 @@ class _Answer:
         """Wait no longer; nothing if the answer is there."""
         if not self.future.done():
             self._let_write(False)
-            self._loop.remove_reader(
-                self._socket
-            )  # of no more use, and the end of a connection would be told again and again
+            # It is of no more use, and the end of a connection would be told again and again.
+            self._loop.remove_reader(self._socket)
             self.future.set_exception(error)
             self.future.exception()  # its asker may be gone; a failure that nobody fetches would be logged
 
