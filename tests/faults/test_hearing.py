@@ -25,6 +25,7 @@ NEVER_AGAIN = Mutant(
     "youtility_tasks.workers.link", "Link._ask", "if exchange is not None and exchange is self._exchange", "if False"
 )
 UNTOLD = Mutant("youtility_tasks.workers.link", "Link._lose", "self._lost()", "pass")
+NO_TICKER = Mutant("youtility_tasks.workers.worker", "Worker._open_anew", "self.ticker.wake.set()", "pass")
 FAILS_QUIETLY = Mutant("youtility_tasks.workers.link", "Link.ask", "self._lost()", "pass")
 
 
@@ -109,6 +110,28 @@ def test_without_a_word_of_the_loss_it_waits_for_a_renewal(crew: Crew) -> None:
     terminated(crew)
     with pytest.raises(AssertionError, match="has not ended"):
         runs(crew, within_s=4)
+
+
+def opens_anew_with_no_room(crew: Crew) -> None:
+    """Its pump asks for nothing, and whoever wants a job of it to end must be heard."""
+    crew.queue.put("waits", until=str(crew.gate()))
+    crew.began()
+    ((before,),) = crew.queue.rows(f"SELECT pid FROM pg_stat_activity WHERE {OF_OURS}")
+    terminated(crew)
+    until(
+        lambda: crew.queue.rows(f"SELECT pid FROM pg_stat_activity WHERE {OF_OURS} AND pid <> %s", before), within_s=3
+    )
+
+
+def test_a_worker_without_room_opens_anew_too(crew: Crew) -> None:
+    crew.start(threads=1, poll_interval_s=LOOKS_S, **SELDOM)
+    opens_anew_with_no_room(crew)
+
+
+def test_which_it_owes_to_the_schedules(crew: Crew) -> None:
+    crew.start(threads=1, poll_interval_s=LOOKS_S, mutant=NO_TICKER, **SELDOM)
+    with pytest.raises(AssertionError, match="not within 3 s"):
+        opens_anew_with_no_room(crew)
 
 
 def a_renewal_fails(crew: Crew) -> None:

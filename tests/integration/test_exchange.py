@@ -10,6 +10,7 @@ from typing import Any, cast
 import psycopg
 import pytest
 from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.waiting import READY_R
 
 from youtility_tasks import queries
 from youtility_tasks.workers.exchange import Exchange
@@ -89,8 +90,13 @@ def test_no_answer_in_time_is_a_timeout(says: Callable[..., None]) -> None:
     says(slow="SELECT pg_sleep(20)")
 
     async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        exchange, descriptor = Exchange(connection), connection.fileno()
         with pytest.raises(TimeoutError, match=r"no answer in 0\.1 s"):
-            await Exchange(connection).ask("slow", {}, deadline_s=0.1)
+            await exchange.ask("slow", {}, deadline_s=0.1)
+        assert not asyncio.get_running_loop().remove_reader(descriptor)
+        assert exchange._answer is not None
+        await asyncio.to_thread(end_session, connection.info.backend_pid)
+        exchange._answer.go_on(READY_R)  # what had become readable before the reader was taken away
         connection.pgconn.finish()
 
     play(scene)
