@@ -18,13 +18,13 @@ from typing import Any
 import psycopg
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import abc, generators
+from psycopg import abc
 from psycopg.adapt import Transformer
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from . import acknowledged, servers
+from . import acknowledged, prepared, servers
 from .conf import settings
 from .errors import ConfigurationError, did_you_mean
 
@@ -165,8 +165,7 @@ def _fetch_lean(connection: BaseDatabaseWrapper, name: str, parameters: Mapping[
     raw: psycopg.Connection[Any] = connection.connection
     text, names = numbered(name)
     with connection.wrap_database_errors, raw.lock:
-        raw.pgconn.send_query_params(text, [as_text(parameters[each]) for each in names])
-        rows = load(Transformer(raw), raw.wait(generators.execute(raw.pgconn)))
+        rows = load(Transformer(raw), prepared.ask(raw, name, text, [as_text(parameters[each]) for each in names]))
     acknowledged.be_sure(connection)
     return rows
 

@@ -16,7 +16,7 @@ import pytest
 from tests import warm
 from tests.acceptance.crew import REPOSITORY, Crew, until
 from tests.poolers.bouncer import Pgbouncer, a_bouncer, bouncer
-from youtility_tasks import queries
+from youtility_tasks import prepared, queries
 from youtility_tasks.doctor import safety
 from youtility_tasks.exporter.source import Source
 
@@ -103,6 +103,23 @@ def test_exporters_may_share_the_sessions_of_a_pooler(fresh_database: Any, monke
             lambda to, **ways: connect(to, **{**ways, "prepare_threshold": 1}),
         )
         assert not all(scraped())
+
+
+def test_an_application_prepares_nothing_in_a_session_that_it_shares(
+    fresh_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepares(url: str) -> bool:
+        with psycopg.connect(url, autocommit=True, prepare_threshold=None) as session:
+            for _ in range(10):
+                (answer,) = prepared.ask(session, "enqueue_job", b"SELECT 7", [])
+                assert answer.get_value(0, 0) == b"7"
+            return session.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() != (0,)
+
+    assert prepares(fresh_database.url)
+    with bouncer(fresh_database.url, "transaction", default_pool_size=1) as pooled:
+        assert not prepares(pooled)
+        monkeypatch.setattr(prepared, "_is_of", lambda *_: True)
+        assert prepares(pooled)
 
 
 def test_transaction_mode_without_a_way_around_is_refused_and_nothing_is_started_again(crew: Crew) -> None:
