@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ import pytest
 from asgiref.sync import SyncToAsync
 
 from tests.acceptance.crew import until
+from youtility_tasks import failpoints, queues, tasks_api
 from youtility_tasks.workers import child, family, run, wire
 from youtility_tasks.workers.board import Board
 
@@ -120,7 +121,7 @@ def test_a_child_that_runs_something_wakes_up_when_the_lease_ends(left_s: float,
     os.close(board_fd)
     ours, theirs = socket.socketpair()
     with ours, theirs, contextlib.closing(board):
-        one = child._Child(theirs, board, 1)
+        one = child._Child(theirs, board, 1, queues.MAINTENANCE)
         one.runs[7] = cast(run.Run, None)
         board.extend(time.monotonic() + left_s)
 
@@ -133,7 +134,7 @@ def test_a_child_that_is_roused_for_nothing_reports_the_next_job_at_once(declare
     os.close(board_fd)
     ours, theirs = socket.socketpair()
     with ours, theirs, contextlib.closing(board):
-        one, inbox = child._Child(theirs, board, 1), wire.Inbox()
+        one, inbox = child._Child(theirs, board, 1, queues.MAINTENANCE), wire.Inbox()
         ours.settimeout(5)
         one.take({"rouse": True})
         assert one.waiting.empty(), "there is nobody to be woken"
@@ -146,3 +147,66 @@ def test_a_child_that_is_roused_for_nothing_reports_the_next_job_at_once(declare
         one.waiting.put(None)
         one.return_waiting()
         assert not one.endings
+
+
+rehearsed: list[str] = []
+
+
+def note_rehearsal() -> None:
+    rehearsed.append("here")
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What happens in rehearsals, and what is told or reached meanwhile."""
+    rehearsed.clear()
+    run._nothing.cache_clear()
+    monkeypatch.setattr(run, "_do_nothing", note_rehearsal)
+    monkeypatch.setattr(failpoints, "reach", rehearsed.append)
+    yield rehearsed
+    run._nothing.cache_clear()
+
+
+def test_a_rehearsal_does_what_is_done_around_a_task_and_tells_nobody(noted: list[str]) -> None:
+    def told(**_: Any) -> None:
+        rehearsed.append("told")
+
+    signals = (tasks_api.task_started, tasks_api.task_finished)
+    for signal_ in signals:
+        signal_.connect(told)
+    try:
+        run.rehearse(queues.MAINTENANCE)
+        assert noted == ["here"]
+        real = run.Run(run.Assignment(7, 1, "t", {}, 1, 0, 1), run._nothing(queues.MAINTENANCE))
+        run.run_sync(real)
+        assert noted == ["here", "before_start", "told", "here", "told"]
+    finally:
+        for signal_ in signals:
+            signal_.disconnect(told)
+
+
+def test_one_of_the_crew_rehearses_when_a_job_is_to_come_and_runs_it_whatever_became_of_that(
+    declare: Callable[..., Any], noted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = declare(a_sync_task, tenant="all")
+    board, board_fd = Board.make()
+    os.close(board_fd)
+    ours, theirs = socket.socketpair()
+
+    def runs(number: int) -> bool:
+        one.take({"run": [[number, 1, task.name, "{}", 1, 0, 1, None]]})
+        (said,) = wire.receive(ours, inbox) or ()
+        return [each["id"] for each in said["ended"]] == [number]
+
+    with ours, theirs, contextlib.closing(board):
+        one, inbox = child._Child(theirs, board, 1, queues.MAINTENANCE), wire.Inbox()
+        ours.settimeout(5)
+        assert runs(1)
+        noted.clear()
+        one.take({"rouse": True})
+        until(lambda: noted == ["here"], within_s=5, why="nobody rehearses")
+        assert not one.endings
+        monkeypatch.setattr(run, "rehearse", fails)
+        one.take({"rouse": True})
+        until(one.waiting.empty, within_s=5, why="nobody of the crew was woken")
+        assert runs(2)

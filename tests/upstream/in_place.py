@@ -20,7 +20,7 @@ from django.test import override_settings
 from procrastinate import jobs
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from youtility_tasks import queries, registry
+from youtility_tasks import queries, queues, registry
 from youtility_tasks.conf import QueueSettings
 from youtility_tasks.declaration import Task
 from youtility_tasks.workers import adopted, board, child, nursery, wire, worker
@@ -60,7 +60,7 @@ class ThreadNursery:
     def ask(self, board_fd: int) -> socket.socket:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        raised = child._Child(theirs, _Board(os.dup(board_fd)), self.threads)
+        raised = child._Child(theirs, _Board(os.dup(board_fd)), self.threads, queues.MAINTENANCE)
         threading.Thread(target=self._raise, args=(raised, theirs), daemon=True).start()
         self._count += 1
         self._other.sendall(wire.pack({"born": _NO_PROCESS + self._count}))

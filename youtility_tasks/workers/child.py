@@ -53,7 +53,7 @@ def main(sock: socket.socket, board_fd: int, threads: int, queue_name: str) -> N
     _keep_connections()
     output.install()
     tracing.begin("task")
-    child = _Child(sock, board, threads, watched.runners(queue_name))
+    child = _Child(sock, board, threads, queue_name)
     with tracing.flushing():
         is_told = child.serve()
     if not is_told:
@@ -89,14 +89,14 @@ def _give_up() -> NoReturn:
 
 
 class _Child:
-    def __init__(self, sock: socket.socket, board: Board, threads: int, runners: watched.Runners | None = None) -> None:
-        self.run_one_sync, self.run_one_async = runners or (run.run_sync, run.run_async)
-        self.sock, self.board, self.threads = sock, board, threads
+    def __init__(self, sock: socket.socket, board: Board, threads: int, queue_name: str) -> None:
+        self.run_one_sync, self.run_one_async = watched.runners(queue_name)
+        self.sock, self.board, self.threads, self.queue_name = sock, board, threads, queue_name
         self.sock_inode = os.fstat(sock.fileno()).st_ino
         self.pid = os.getpid()
         self.crew: list[threading.Thread] = []
         self.waiting: queue.SimpleQueue[run.Run | None] = queue.SimpleQueue()
-        """For the crew; None wakes one of them for nothing."""
+        """For the crew; None has one of them rehearse, as a job is to come."""
         self.runs: dict[int, run.Run] = {}
         self.aborted_at: dict[int, float] = {}
         self.endings: deque[dict[str, Any]] = deque()
@@ -222,6 +222,8 @@ class _Child:
         while True:
             current = self.waiting.get()
             if current is None:
+                with contextlib.suppress(Exception):  # a job will say what is wrong
+                    run.rehearse(self.queue_name)
                 continue
             self.stop_with_lease()
             place = self.board.start(current.assignment.job_id)
