@@ -285,8 +285,9 @@ def _write_traced(calls: Sequence[_Call]) -> list[Enqueued]:
 def _write_for_tenant(calls: Sequence[_Call]) -> list[Enqueued]:
     if settings().tenant_databases is not None:
         _refuse_wrong_transaction(calls[0])
-    # Without a tenant it is a sweep, and the database wants to be told even that.
-    with tenants.no_tenant() if calls[0].tenant_id == tenants.ALL else contextlib.nullcontext():
+    if calls[0].tenant_id != tenants.ALL:
+        return _write_as_one(calls)
+    with tenants.no_tenant():  # a sweep, and the database wants to be told even that
         return _write_as_one(calls)
 
 
@@ -299,40 +300,53 @@ def _refuse_wrong_transaction(call: _Call) -> None:
 
 
 def _write_as_one(calls: Sequence[_Call]) -> list[Enqueued]:
+    if len(calls) > 1:
+        # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind.
+        with transaction.atomic(using=settings().database):
+            return _settled(calls, _insert(calls))
+    rows = _insert(calls)  # one statement, which is whole by itself
+    _, job_id, enqueued_at, is_written, tenant_is_known, *more = rows[0]
+    if is_written and tenant_is_known and not more:
+        return [Enqueued(job_id, enqueued_at, is_new=True)]
+    return _settled(calls, rows)
+
+
+def _settled(calls: Sequence[_Call], rows: Sequence[tuple[Any, ...]]) -> list[Enqueued]:
+    """What has become of each call: `rows` says it, and where a key was held by another job, that one, or a second try."""
     done: dict[int, Enqueued] = {}
-    # A savepoint inside the caller's transaction, or one of its own: a refused call leaves no row of its batch behind. One
-    # call alone is one statement, which is whole by itself.
-    with transaction.atomic(using=settings().database) if len(calls) > 1 else contextlib.nullcontext():
-        for _ in range(_ATTEMPTS_AT_A_TWIN):
-            left = [n for n in range(len(calls)) if n not in done]
-            if not left:
-                break
-            for n, row in zip(left, _insert([calls[n] for n in left]), strict=True):
-                _, job_id, enqueued_at, is_written, tenant_is_known, *more = row
-                if not tenant_is_known:
-                    raise UnknownTenant(
-                        f"Task {calls[n].task.name!r} was enqueued for tenant {calls[n].tenant_id}, which does not exist "
-                        "or is not active. `manage_task_queue tenants` lists them."
-                    )
-                if more:  # by a rule: the statement has found the holder itself, or nobody
-                    if is_written is not None:
-                        done[n] = Enqueued(job_id, enqueued_at, is_written, more[0])
-                    continue
-                twin = (job_id, enqueued_at) if is_written else _twin(calls[n])
-                if twin is not None:
-                    done[n] = Enqueued(twin[0], twin[1], bool(is_written))
-        if len(done) < len(calls):
-            # Each time the holder of the key ended between our two statements.
-            raise EnqueueError(f"Task {calls[0].task.name!r}: its lock changed hands too often; enqueue it again.")
-        # Here, so that a batch of which one has no answer leaves no row behind.
-        return [
-            each if each.is_new else replace(each, found=_found(calls[n], each)) for n, each in sorted(done.items())
-        ]
+    left = list(range(len(calls)))
+    for attempt in range(_ATTEMPTS_AT_A_TWIN):
+        if attempt:
+            rows = _insert([calls[n] for n in left])
+        for n, row in zip(left, rows, strict=True):
+            _, job_id, enqueued_at, is_written, tenant_is_known, *more = row
+            if not tenant_is_known:
+                raise UnknownTenant(
+                    f"Task {calls[n].task.name!r} was enqueued for tenant {calls[n].tenant_id}, which does not exist "
+                    "or is not active. `manage_task_queue tenants` lists them."
+                )
+            if more:  # by a rule: the statement has found the holder itself, or nobody
+                if is_written is not None:
+                    done[n] = Enqueued(job_id, enqueued_at, is_written, more[0])
+                continue
+            twin = (job_id, enqueued_at) if is_written else _twin(calls[n])
+            if twin is not None:
+                done[n] = Enqueued(twin[0], twin[1], bool(is_written))
+        left = [n for n in range(len(calls)) if n not in done]
+        if not left:
+            break
+    else:
+        # Each time the holder of the key ended between our two statements.
+        raise EnqueueError(f"Task {calls[0].task.name!r}: its lock changed hands too often; enqueue it again.")
+    # Here, so that a batch of which one has no answer leaves no row behind.
+    return [each if each.is_new else replace(each, found=_found(calls[n], each)) for n, each in sorted(done.items())]
 
 
 def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
-    rows = [_row(call) for call in calls]
     told = {"noted": settings().procrastinate_events, **tracing.carried()}
+    if len(calls) == 1 and calls[0].claims is None and calls[0].task.expires_at is None:
+        return _insert_one({**_row(calls[0]), **told})
+    rows = [_row(call) for call in calls]
     if any(call.claims for call in calls):
         return _insert_unique(calls, rows, told)
     if any(call.task.expires_at for call in calls):
@@ -340,13 +354,17 @@ def _insert(calls: Sequence[_Call]) -> list[tuple[Any, ...]]:
             queries.fetch("enqueue_job_expiring", {**row, **told, "expires_at": call.task.expires_at})[0]
             for row, call in zip(rows, calls, strict=True)
         ]
-    if len(rows) == 1:
-        with guard.bringing() as token:
-            if token is not None:
-                return queries.fetch_bound("enqueue_job_signed", {**rows[0], **told, "token": token})
-            return queries.fetch_lean("enqueue_job", {**rows[0], **told})
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     return queries.fetch("enqueue_jobs", {**columns, **told})
+
+
+def _insert_one(row: dict[str, Any]) -> list[tuple[Any, ...]]:
+    if settings().roles is None:
+        return queries.fetch_lean("enqueue_job", row)
+    with guard.bringing() as token:
+        if token is not None:
+            return queries.fetch_bound("enqueue_job_signed", {**row, "token": token})
+        return queries.fetch_lean("enqueue_job", row)
 
 
 def _insert_unique(

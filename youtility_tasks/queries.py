@@ -8,7 +8,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -165,7 +165,7 @@ def _fetch_lean(connection: BaseDatabaseWrapper, name: str, parameters: Mapping[
     raw: psycopg.Connection[Any] = connection.connection
     text, names = numbered(name)
     with connection.wrap_database_errors, raw.lock:
-        rows = load(Transformer(raw), prepared.ask(raw, name, text, [as_text(parameters[each]) for each in names]))
+        rows = load(Transformer(raw), prepared.ask(raw, name, text, as_texts(names, parameters)))
     acknowledged.be_sure(connection)
     return rows
 
@@ -181,14 +181,16 @@ def numbered(name: str) -> tuple[bytes, tuple[str, ...]]:
     return _NAMED.sub(lambda found: f"${names.index(found[1]) + 1}", text).encode(), names
 
 
-def as_text(value: str | float | datetime | None) -> bytes | None:
-    """A parameter as the server reads it. Raises psycopg.DataError for a NUL, at which the protocol would cut the text off."""
-    if value is None:
-        return None
-    text = str(value).encode()
-    if b"\0" in text:
-        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-    return text
+def as_texts(names: Iterable[str], parameters: Mapping[str, str | float | datetime | None]) -> list[bytes | None]:
+    """Parameters as the server reads them. Raises psycopg.DataError for a NUL, at which the protocol would cut the text off."""
+    texts: list[bytes | None] = []
+    for name in names:
+        value = parameters[name]
+        text = None if value is None else str(value).encode()
+        if text is not None and b"\0" in text:
+            raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+        texts.append(text)
+    return texts
 
 
 def load(rows: abc.Transformer, results: Sequence[PGresult]) -> list[tuple[Any, ...]]:

@@ -53,7 +53,7 @@ class Exchange:
             self._pgconn.send_prepare(known_as, text)
             queries.sound(await self._answered(deadline_s), ExecStatus.COMMAND_OK)
             self._prepared.add(name)
-        self._pgconn.send_query_prepared(known_as, [queries.as_text(parameters[each]) for each in names])
+        self._pgconn.send_query_prepared(known_as, queries.as_texts(names, parameters))
         return queries.load(self._rows, await self._answered(deadline_s))
 
     async def settle(self) -> None:
