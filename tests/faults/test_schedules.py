@@ -143,6 +143,19 @@ def held(crew: Crew, schedule_id: int) -> Iterator[None]:
         yield
 
 
+def test_who_locks_the_tables_of_schedules_and_operations_holds_up_no_job(crew: Crew) -> None:
+    crew.start()
+    one = put(crew, "one")
+    fired(crew, one, 1)
+
+    with psycopg.connect(crew.queue.url) as session:
+        session.execute("LOCK TABLE youtility_tasks_scheduledtask, youtility_tasks_taskoperation")
+        for n in range(15):
+            crew.queue.ending(crew.queue.put("adds", a=n, b=2), within_s=2)
+            time.sleep(0.2)
+    fired(crew, one, 3)
+
+
 @pytest.mark.parametrize("mutant", [None, NO_SKIP])
 def test_who_holds_one_schedule_holds_up_neither_the_others_nor_the_pump(crew: Crew, mutant: Mutant | None) -> None:
     crew.start(mutant=mutant)

@@ -674,7 +674,7 @@ _OF_THE_WORKER = (
     "youtility_tasks_floors_after_v1", "youtility_tasks_locks_v1", "youtility_tasks_ready_v1", "youtility_tasks_ready_v2", "youtility_tasks_turns_after_v1", "youtility_tasks_turns_after_v2",
     "youtility_tasks_turns_v1", "youtility_tasks_enter_strays_v1", "youtility_tasks_finish_v1",
     "youtility_tasks_finish_v2", "youtility_tasks_first_of_locks_v1", "youtility_tasks_give_back_v1",
-    "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_pump_v4", "youtility_tasks_claim_lone_v1", "youtility_tasks_pump_lone_v1", "youtility_tasks_register_v1",
+    "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_pump_v4", "youtility_tasks_claim_lone_v1", "youtility_tasks_pump_lone_v1", "youtility_tasks_due_schedules_v1", "youtility_tasks_unfinished_operations_v1", "youtility_tasks_register_v1",
     "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
     "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1", "youtility_tasks_progress_v1",
 )  # fmt: skip

@@ -24,6 +24,8 @@ from .ticker import apart
 CHANNEL = "youtility_tasks_operations"
 POLL_S = 30.0
 """Longest sleep between two looks."""
+_LOCKED_S = 1.0
+"""Until the next look while somebody has locked the table."""
 AT_ONCE = 20
 """Operations that one round takes up, each for a second or two."""
 DEADLINE_S = 60.0
@@ -65,6 +67,8 @@ class Operating:
             logger.warning("operations out of reach error=%s", error)
             await self.link.pause()
             return 0.0
+        if rows and rows[0][0] is None:
+            return _LOCKED_S
         if rows:
             await apart(lambda: self._carry_on([(row[0], row[1]) for row in rows]))
             return 0.0
