@@ -151,7 +151,7 @@ def test_who_locks_the_tables_of_schedules_and_operations_holds_up_no_job(crew: 
     with psycopg.connect(crew.queue.url) as session:
         session.execute("LOCK TABLE youtility_tasks_scheduledtask, youtility_tasks_taskoperation")
         for n in range(15):
-            crew.queue.ending(crew.queue.put("adds", a=n, b=2), within_s=2)
+            crew.queue.ending(crew.queue.put("adds", a=n, b=2), within_s=4)
             time.sleep(0.2)
     fired(crew, one, 3)
 
