@@ -143,16 +143,21 @@ def held(crew: Crew, schedule_id: int) -> Iterator[None]:
         yield
 
 
-def test_who_locks_the_tables_of_schedules_and_operations_holds_up_no_job(crew: Crew) -> None:
+@pytest.mark.parametrize("waits", [False, True])
+def test_who_locks_the_tables_of_schedules_and_operations_holds_up_no_job(crew: Crew, waits: bool) -> None:
+    if waits:  # the mutant
+        with psycopg.connect(crew.queue.url) as session:
+            session.execute("ALTER FUNCTION youtility_tasks_due_schedules_v1 RESET lock_timeout")
     crew.start()
     one = put(crew, "one")
     fired(crew, one, 1)
 
     with psycopg.connect(crew.queue.url) as session:
         session.execute("LOCK TABLE youtility_tasks_scheduledtask, youtility_tasks_taskoperation")
-        for n in range(15):
-            crew.queue.ending(crew.queue.put("adds", a=n, b=2), within_s=4)
-            time.sleep(0.2)
+        with pytest.raises(AssertionError, match="not within 4 s") if waits else contextlib.nullcontext():
+            for n in range(15):
+                crew.queue.ending(crew.queue.put("adds", a=n, b=2), within_s=4)
+                time.sleep(0.2)
     fired(crew, one, 3)
 
 

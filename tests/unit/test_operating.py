@@ -16,13 +16,14 @@ from youtility_tasks.workers.operating import Operating
     ("rows", "carried", "least_s", "most_s"),
     [
         ([], [], 0.8 * operating.POLL_S, operating.POLL_S),
-        ([(None, None)], [], 1, 1),
+        ([(None, None)], [], operating.LOCKED_S, operating.LOCKED_S),
         ([(7, 3)], [(7, 3)], 0, 0),
     ],
     ids=["none", "the table is locked", "one"],
 )
 def test_how_long_until_the_next_look(
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     rows: list[tuple[Any, ...]],
     carried: list[tuple[int, int]],
     least_s: float,
@@ -45,3 +46,4 @@ def test_how_long_until_the_next_look(
     monkeypatch.setattr(operating, "apart", here)
     assert least_s <= asyncio.run(looked()) <= most_s
     assert done == carried
+    assert ("somebody has locked their table" in caplog.text) is (rows == [(None, None)])

@@ -85,6 +85,20 @@ def test_it_sleeps_until_the_next_tick_and_no_longer_than_the_poll(made: Any) ->
     assert 24 <= sleep_s <= 30
 
 
+def test_while_somebody_has_locked_the_table_it_says_so_and_looks_again(
+    made: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    link = FakeLink()
+
+    async def ask(*_: Any, **__: Any) -> list[Any]:
+        return [(None, None, None)]
+
+    monkeypatch.setattr(link, "ask", ask)
+    ticking, asked = made(link)
+    assert rounds(ticking, 1) == [ticker.LOCKED_S] and asked == []
+    assert "somebody has locked their table" in caplog.text
+
+
 @pytest.mark.parametrize("trouble", [None, OperationalError("lock timeout"), RuntimeError("a bug")])
 def test_one_that_cannot_be_fired_is_put_off_and_the_others_have_their_turn(made: Any, trouble: Any) -> None:
     link = FakeLink(s1=-1.0, s2=-0.5)

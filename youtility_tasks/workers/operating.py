@@ -19,13 +19,11 @@ from youtility_tasks.conf import settings
 from youtility_tasks.errors import ConfigurationError
 
 from .link import Link, LinkDown
-from .ticker import apart
+from .ticker import LOCKED_S, apart
 
 CHANNEL = "youtility_tasks_operations"
 POLL_S = 30.0
 """Longest sleep between two looks."""
-_LOCKED_S = 1.0
-"""Until the next look while somebody has locked the table."""
 AT_ONCE = 20
 """Operations that one round takes up, each for a second or two."""
 DEADLINE_S = 60.0
@@ -68,7 +66,8 @@ class Operating:
             await self.link.pause()
             return 0.0
         if rows and rows[0][0] is None:
-            return _LOCKED_S
+            logger.warning("operations not looked for, somebody has locked their table")
+            return LOCKED_S
         if rows:
             await apart(lambda: self._carry_on([(row[0], row[1]) for row in rows]))
             return 0.0

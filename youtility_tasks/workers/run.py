@@ -327,7 +327,7 @@ def _surroundings(run: Run, *, tells: bool = True) -> Iterator[tuple[Task, list[
         for tell in on_expired:
             tell(job)
         raise Expired(time.monotonic() - job.begin_by)
-    if job.job_id:
+    if job.job_id:  # a rehearsal is no start
         failpoints.reach("before_start")
     stored, workflow_id = job.args, None
     if resolve.KEY in stored:

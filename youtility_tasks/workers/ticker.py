@@ -28,6 +28,8 @@ AT_ONCE = 50
 """Schedules that one round takes up."""
 DEADLINE_S = 30.0
 """After which a round's connection is cut, whatever it waits for."""
+LOCKED_S = 5.0
+"""Until the next look while somebody has locked the table; with each the log says so."""
 _TAKEN_S, _LONGEST_S = 0.2, 5.0
 """A schedule that somebody else has, or whose job waits for a lock, is looked at again so soon, later every time."""
 _UNKNOWN_S = 30.0
@@ -73,6 +75,9 @@ class Ticker:
             logger.warning("schedules out of reach error=%s", error)
             await self.link.pause()
             return 0.0
+        if rows and rows[0][0] is None:
+            logger.warning("schedules not looked for, somebody has locked their table")
+            return LOCKED_S
         due = [(schedule_id, tenant_id) for schedule_id, tenant_id, in_s in rows if in_s <= 0][:AT_ONCE]
         if due:
             await apart(lambda: self._fire(due))

@@ -67,6 +67,6 @@ BEGIN
         RETURN;
     END IF;
     RETURN NEXT;
-    RETURN QUERY SELECT '{}'::bigint[], p_n = 1 OR coalesce(current_setting('youtility_tasks.locks_from', true), '') <> '', NULL::float8, NULL::bigint,
+    RETURN QUERY SELECT '{}'::bigint[], p_n = 1 OR current_setting('youtility_tasks.locks_from', true) <> '', NULL::float8, NULL::bigint,
                         NULL::varchar, NULL::text, NULL::integer, NULL::integer, NULL::bigint, NULL::smallint, NULL::boolean, NULL::float8;
 END $$;

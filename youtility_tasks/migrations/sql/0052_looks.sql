@@ -26,7 +26,7 @@ BEGIN
         AND (s.tenant_id = 0 OR EXISTS (SELECT 1 FROM youtility_tasks_tenant t WHERE t.id = s.tenant_id AND t.is_active))
       ORDER BY s.next_at LIMIT 1);
 EXCEPTION WHEN lock_not_available THEN
-    RETURN QUERY SELECT NULL::bigint, NULL::integer, 1.0::float8;  -- to look again in a second
+    RETURN QUERY SELECT NULL::bigint, NULL::integer, NULL::float8;
 END $$;
 
 -- The bulk operations that are to be carried on. Tenants in turn: who has begun a thousand of them, or one that fails each time, keeps nobody else's
