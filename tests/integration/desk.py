@@ -70,7 +70,13 @@ class Desk:
         ]
         return set(self._pump(rows, 0, self.queue_name)[-1][0])
 
-    def renew(self, *held: Claimed, status: str = "running") -> set[tuple[str, int | None]]:
+    def renew(self, *held: Claimed, status: str = "running", after_s: float = 1) -> set[tuple[str, int | None]]:
+        """So long after its last claim: of what was handed to it a moment ago a worker may not have heard yet."""
+        execute(
+            "UPDATE procrastinate_jobs SET claimed_at = claimed_at - %s * interval '1 second' WHERE worker_id = %s",
+            after_s,
+            self.id,
+        )
         return set(
             queries.fetch(
                 "renew",

@@ -199,6 +199,27 @@ async def notify(count: int) -> None:
         await aside.execute("SELECT pg_notify('here', n::text) FROM generate_series(1, %s) n", [count])
 
 
+def test_who_looks_hears_at_once_what_nobody_has_read(says: Callable[..., None]) -> None:
+    """After a standstill, before the loop has come round."""
+    says(slow="SELECT pg_sleep(0.3)")
+
+    async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute("LISTEN here")
+        ear = Ear()
+        exchange = Exchange(connection, ear.hear)
+        asking = asyncio.ensure_future(exchange.ask("slow", {}, deadline_s=DEADLINE_S))
+        await asyncio.sleep(0.05)
+        exchange.look()  # it is the answer's turn
+        await asking
+        with psycopg.connect(queries.conninfo("test aside"), autocommit=True) as aside:
+            aside.execute("NOTIFY here, 'now'")
+        select.select([connection.fileno()], [], [], DEADLINE_S)
+        exchange.look()
+        assert ear.told == [("here", "now")]
+
+    play(scene)
+
+
 def test_what_is_notified_is_heard_at_once_and_in_order() -> None:
     async def scene(connection: psycopg.AsyncConnection[Any]) -> None:
         ear = Ear()

@@ -37,6 +37,10 @@ class FakeLink:
         self.sent_at = 0.0
         self.claims: list[tuple[Any, ...]] = []
         self.meanwhile: Meanwhile | None = None
+        self.hears: Callable[[], None] = lambda: None
+
+    def hear_now(self) -> None:
+        self.hears()
 
     async def ask(self, name: str, /, **_: Any) -> list[tuple[Any, ...]]:
         self.asked.append(name)
@@ -239,6 +243,64 @@ async def an_end_waits_for_what_the_job_said_last(made: Worker, fake: FakeLink) 
     assert not made.holdings.ended
 
 
+HANDED = '[1, 5, "nobody declares it", 0, 7, 1, 0, null, null, 1.5, 0.0]\n{}'
+"""A letter to worker 1, of job 5."""
+
+
+async def what_is_handed_over_is_held(made: Worker, fake: FakeLink) -> None:
+    made._hear([(made.offer.channel, HANDED)])
+
+    assert list(made.holdings.jobs) == [1, 5]
+
+
+async def a_letter_on_another_channel_is_none(made: Worker, fake: FakeLink) -> None:
+    made._hear([("procrastinate_queue_v1#email", HANDED)])
+
+    assert list(made.holdings.jobs) == [1]
+
+
+async def what_is_handed_over_when_the_lease_is_over_does_not_begin(made: Worker, fake: FakeLink) -> None:
+    made.lease.renewed_at = time.monotonic() - settings().lease_s - 1
+    made._hear([(made.offer.channel, HANDED)])
+
+    assert list(made.holdings.jobs) == [1]
+
+
+async def what_was_handed_to_who_it_was_before_does_not_begin(made: Worker, fake: FakeLink) -> None:
+    made.lease.worker_id = 2
+    made._hear([(made.offer.channel, HANDED)])
+
+    assert list(made.holdings.jobs) == [1]
+
+
+async def what_was_handed_over_during_a_standstill_is_held_before_a_renewal_says_what_is(
+    made: Worker, fake: FakeLink
+) -> None:
+    said: list[str] = []
+
+    async def ask(name: str, /, **given: Any) -> list[tuple[Any, ...]]:
+        said.append(given.get("held", ""))
+        return []
+
+    fake.hears = lambda: made._hear([(made.offer.channel, HANDED)])
+    fake.ask = ask  # type: ignore[method-assign]
+    await made.lease._renew(WorkerStatus.RUNNING)
+
+    assert said[0] == "[[1, 1], [5, 1]]"
+
+
+async def what_was_given_back_before_it_was_heard_of_is_stopped(made: Worker, fake: FakeLink) -> None:
+    async def ask(name: str, /, **_: Any) -> list[tuple[Any, ...]]:
+        made._hear([(made.offer.channel, HANDED)])
+        return [("returned", 5)]
+
+    fake.ask = ask  # type: ignore[method-assign]
+    await made.lease._renew(WorkerStatus.RUNNING)
+
+    assert list(made.holdings.jobs) == [1]
+    made.children.drop.assert_called_once_with(5)  # type: ignore[attr-defined]
+
+
 async def the_heartbeat_goes_round_while_the_database_is_away(made: Worker, fake: FakeLink) -> None:
     """A service manager would else kill workers for what no new worker could cure."""
 
@@ -275,6 +337,12 @@ CHECKS = {
         what_was_claimed_for_a_lease_that_is_over_does_not_begin,
         what_is_refused_while_others_are_entered_is_entered_next,
         an_end_waits_for_what_the_job_said_last,
+        what_is_handed_over_is_held,
+        a_letter_on_another_channel_is_none,
+        what_is_handed_over_when_the_lease_is_over_does_not_begin,
+        what_was_handed_to_who_it_was_before_does_not_begin,
+        what_was_handed_over_during_a_standstill_is_held_before_a_renewal_says_what_is,
+        what_was_given_back_before_it_was_heard_of_is_stopped,
         the_heartbeat_goes_round_while_the_database_is_away,
     )
 }
@@ -323,6 +391,10 @@ def originals() -> Iterator[None]:
         (Mutant(LEASE, "Lease.keep", "- time.monotonic()", "- began_at"), "the_next_renewal_is_due_by_when_the_last_was_sent"),
         (Mutant(WORKER, "Worker._clock_loop", "self.lease.look_at_clock()", "pass"), "once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for"),
         (Mutant(LEASE, "Lease.look_at_clock", "self._holdings.drop_running()", "self._holdings.drop_all() or 1"), "once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for"),
+        (Mutant(WORKER, "Worker._take_handed", " or self.lease.is_over()", ""), "what_is_handed_over_when_the_lease_is_over_does_not_begin"),
+        (Mutant(WORKER, "Worker._take_handed", " or handed.worker_id != self.lease.worker_id", ""), "what_was_handed_to_who_it_was_before_does_not_begin"),
+        (Mutant(LEASE, "Lease._renew", "self._link.hear_now()", "pass"), "what_was_handed_over_during_a_standstill_is_held_before_a_renewal_says_what_is"),
+        (Mutant(LEASE, "Lease._renew", "if job_id in self._holdings.jobs:", "if False:"), "what_was_given_back_before_it_was_heard_of_is_stopped"),
         (Mutant(LEASE, "Lease.look_at_clock", "self._children.forget_all()", "pass"), "once_it_is_over_all_that_runs_is_stopped_whatever_is_waited_for"),
         (Mutant(WORKER, "Worker._clock_loop", "await asyncio.sleep(0)", "pass"), "after_a_standstill_what_children_said_counts"),
         (Mutant(WORKER, "Worker._pump", "if not self.lease.is_over()", "if True"), "what_was_claimed_for_a_lease_that_is_over_does_not_begin"),

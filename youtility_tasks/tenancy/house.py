@@ -210,7 +210,15 @@ TABLES = (
     ),
     Table(
         "procrastinate_workers",
-        {WORKER: {**READ, "INSERT": ALL_COLUMNS, "UPDATE": ("last_heartbeat",), "DELETE": ALL_COLUMNS}, OPS: READ},
+        {
+            WORKER: {**READ, "INSERT": ALL_COLUMNS, "UPDATE": ("last_heartbeat",), "DELETE": ALL_COLUMNS},
+            **each_of((OPS, OWNER), READ),
+        },
+    ),
+    Table(
+        # On which channel a worker takes a job for its own: whoever knows it could have anything run.
+        "youtility_tasks_offer",
+        {WORKER: {each: ALL_COLUMNS for each in ("SELECT", "INSERT", "UPDATE", "DELETE")}, OWNER: READ},
     ),
     Table(
         "procrastinate_periodic_defers",
@@ -674,7 +682,7 @@ _OF_THE_WORKER = (
     "youtility_tasks_floors_after_v1", "youtility_tasks_locks_v1", "youtility_tasks_ready_v1", "youtility_tasks_ready_v2", "youtility_tasks_turns_after_v1", "youtility_tasks_turns_after_v2",
     "youtility_tasks_turns_v1", "youtility_tasks_enter_strays_v1", "youtility_tasks_finish_v1",
     "youtility_tasks_finish_v2", "youtility_tasks_first_of_locks_v1", "youtility_tasks_give_back_v1",
-    "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_pump_v4", "youtility_tasks_claim_lone_v1", "youtility_tasks_pump_lone_v1", "youtility_tasks_due_schedules_v1", "youtility_tasks_unfinished_operations_v1", "youtility_tasks_register_v1",
+    "youtility_tasks_lock_heads_v2", "youtility_tasks_next_due_v1", "youtility_tasks_pump_v1", "youtility_tasks_pump_v2", "youtility_tasks_pump_v3", "youtility_tasks_pump_v4", "youtility_tasks_claim_lone_v1", "youtility_tasks_pump_lone_v1", "youtility_tasks_due_schedules_v1", "youtility_tasks_unfinished_operations_v1", "youtility_tasks_offer_v1", "youtility_tasks_register_v1",
     "youtility_tasks_register_v2", "youtility_tasks_renew_v1", "youtility_tasks_rescue_all_v1", "youtility_tasks_rescue_v1",
     "youtility_tasks_unregister_v1", "youtility_tasks_add_history_day_v1", "youtility_tasks_progress_v1",
 )  # fmt: skip
@@ -703,6 +711,8 @@ FUNCTIONS: Mapping[str, tuple[str, ...]] = {
     "youtility_tasks_api_token_v1": (WEB,),
     "youtility_tasks_api_take_v1": (WEB,),
     "youtility_tasks_served_v1": (*USERS, OPS),
+    # By the trigger of whatever writes a job: also a worker's end of a step, or an operator's retry of one.
+    "youtility_tasks_hand_over_v1": (WORKER, *USERS, OPS, OWNER),
     "youtility_tasks_enqueue_v1": USERS,
     "youtility_tasks_enqueue_one_v1": USERS,
     "youtility_tasks_enqueue_expiring_v1": USERS,
@@ -754,6 +764,7 @@ DEFINERS = frozenset(
         "youtility_tasks_tenant_v1",
         "youtility_tasks_queue_sums_v1",
         "youtility_tasks_sealed_keys_v1",
+        "youtility_tasks_hand_over_v1",
         "youtility_tasks_history_gaps_v1",
         "youtility_tasks_add_history_day_v1",
         "youtility_tasks_drop_history_day_v1",

@@ -66,6 +66,11 @@ class Exchange:
         self._loop.add_reader(self._socket, self._readable)
         self._tell()
 
+    def look(self) -> None:
+        """Hear what has come and was not read yet, where no statement is under way."""
+        if self._answer is None:
+            self._readable()
+
     def leave(self) -> None:
         """Hear nothing more; the connection is about to be closed."""
         self._loop.remove_reader(self._socket)

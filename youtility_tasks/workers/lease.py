@@ -143,6 +143,7 @@ class Lease:
 
     async def _renew(self, status: WorkerStatus) -> None:
         """Say which jobs this process really holds, and act on what the database answers."""
+        self._link.hear_now()  # after a standstill it may hold one more, which was handed over meanwhile
         rows = await self._link.ask(
             "renew",
             worker_id=self.worker_id,
@@ -163,6 +164,8 @@ class Lease:
                 told = Order(kind)
             elif kind == "returned":
                 logger.warning("job given back, its claim had been lost id=%s worker=%s", job_id, self.worker_id)
+                if job_id in self._holdings.jobs:  # it was heard of while the database answered
+                    self.lose(job_id)
                 self._look_again()
             elif kind == "lost":
                 self.lose(job_id)

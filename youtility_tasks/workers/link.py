@@ -86,6 +86,8 @@ class Link:
         """There while the connection is, once it has been opened."""
         self._failures = 0
         self._cut_short: list[str] = []
+        self.opened = 0
+        """How many connections there have been."""
 
     async def ask(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         """Run `sql/<name>.sql`; its rows. The caller holds `turn`. Raises LinkDown."""
@@ -109,6 +111,11 @@ class Link:
             raise LinkDown(f"{name}: {type(error).__name__}: {said}") from error
         self._failures = 0
         return rows
+
+    def hear_now(self) -> None:
+        """Take note of what has been notified and not been read yet; the caller holds `turn`."""
+        if self._exchange is not None:
+            self._exchange.look()
 
     async def pause(self) -> None:
         """Wait before trying again: longer with every failure, with jitter, so that a fleet does not return as one."""
@@ -153,6 +160,7 @@ class Link:
                 listens = [sql.SQL("LISTEN {}").format(sql.Identifier(channel)) for channel in self.channels]
                 await self._connection.execute(sql.SQL("; ").join(listens))
             self._exchange = Exchange(self._connection, self._hear, self._lose)
+            self.opened += 1
             self._hear(ANEW)
         return self._connection
 

@@ -21,7 +21,7 @@ from youtility_tasks.finish import Decision, Happened, Verdict, decide
 from youtility_tasks.status import Order, Outcome, WorkerStatus
 from youtility_tasks.upkeep import duties
 
-from . import ended, traced
+from . import ended, offer, traced
 from .appetite import Appetite
 from .beats import Beats
 from .children import Children, Job
@@ -31,6 +31,7 @@ from .holdings import Holdings
 from .lease import Lease
 from .link import Link, LinkDown
 from .nursery import Matron
+from .offer import Offer
 from .operating import CHANNEL as OPERATIONS
 from .operating import Operating
 from .pulse import Pulse
@@ -80,9 +81,10 @@ class Worker:
         pulse: Pulse | None = None,
     ) -> None:
         self.queue_name, self.shape, self.drain = queue_name, shape, drain
+        self.offer = Offer(queue_name, shape.slots)
         self.link = Link(
             queries.conninfo(f"youtility worker {queue_name}"),
-            (f"procrastinate_queue_v1#{queue_name}", CHANNEL, OPERATIONS),
+            (self.offer.channel, f"procrastinate_queue_v1#{queue_name}", CHANNEL, OPERATIONS),
             self._hear,
             self._open_anew,
         )
@@ -109,6 +111,8 @@ class Worker:
         """Monotonic seconds at which what still runs is handed back; None while no stop was asked for."""
         self.is_quiet, self.is_retired = False, False
         """Told to claim nothing more; told to leave, and to be followed by nobody."""
+        self.has_left = False
+        """Its children are gone, and it begins nothing more."""
         self.wake = asyncio.Event()
         self.may_have_work = True
         self.is_poll = False
@@ -163,6 +167,7 @@ class Worker:
             for duty in running:
                 duty.cancel()
             await asyncio.gather(*running, return_exceptions=True)
+            self.has_left = True
             self.children.close()
             with contextlib.suppress(LinkDown):
                 await self.lease.end()
@@ -237,6 +242,8 @@ class Worker:
                     self.may_have_work = True
                     await self.link.pause()
                 continue
+            if not await self._offer():
+                continue
             if self.stop_at is not None and (
                 not self.holdings.jobs or time.monotonic() > self.stop_at + _LONGEST_DEATH_S
             ):
@@ -260,6 +267,20 @@ class Worker:
                     await self.wake.wait()
             except TimeoutError:
                 self.may_have_work = self.is_poll = True
+
+    async def _offer(self) -> bool:
+        """Say whether this worker, which has nothing to claim and nothing to report, may be handed jobs; False if nobody can be told."""
+        takes = self.stop_at is None and not self.is_quiet and not self.drain
+        if takes and not self._room():
+            return True  # as it is: of a worker with full hands the database sees that
+        try:
+            await self.offer.keep(self.link, self.lease.worker_id, takes=takes)
+        except LinkDown as error:
+            logger.warning("queue out of reach worker=%s error=%s", self.lease.worker_id, error)
+            self._look_again()
+            await self.link.pause()
+            return False
+        return True
 
     def _wanted(self) -> int:
         """How many jobs to ask for now."""
@@ -443,6 +464,9 @@ class Worker:
                 self.operating.wake.set()
             if channel in (CHANNEL, OPERATIONS):
                 continue
+            if channel == self.offer.channel:
+                self._take_handed(payload)
+                continue
             is_ours = True
             if _CONTROLS_CHANGED in payload:
                 self.children.recall()  # claimed under the old limits, and not begun
@@ -452,6 +476,14 @@ class Worker:
         if not self.is_about_to_follow_up:
             self.is_about_to_follow_up = True
             self._follow_up(_TURNS_FOR_CLAIM)
+
+    def _take_handed(self, letter: str) -> None:
+        """Begin a job that was handed over: nobody else will, while this worker's lease lasts."""
+        handed = offer.read(letter)
+        if self.has_left or handed.worker_id != self.lease.worker_id or self.lease.is_over():
+            return  # it goes back as this worker leaves, or with its next renewal, or somebody has rescued it
+        failpoints.reach("after_claim")
+        self._take([handed.row], {handed.row[3]: handed.trace})
 
     def _open_anew(self) -> None:
         """Somebody's statement has failed, or the connection by itself: let those ask who wait longer with every failure."""
