@@ -11,10 +11,12 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import Crew, until
 from tests.faults.test_hearing import OF_OURS
+from youtility_tasks.verify.proxy import Proxy
 
 QUEUE = "maintenance"
 PATIENT = {"heartbeat_interval_s": 2.0, "lease_s": 8.0, "poll_interval_s": 60.0}
@@ -30,6 +32,7 @@ ONCE_FOR_ALL = Mutant(
 NEVER_WITHDRAWS = Mutant(
     "youtility_tasks.workers.offer", "Offer.keep", "elif not takes and self._made is not None:", "elif False:"
 )
+STAYS_DEAF = Mutant("youtility_tasks.workers.lease", "Lease._renew", "self._link.distrust()", "pass")
 BEGINS_TO_THE_LAST = Mutant("youtility_tasks.workers.worker", "Worker._take_handed", "self.has_left or ", "")
 
 
@@ -208,6 +211,35 @@ def test_on_a_new_connection_it_makes_its_offer_anew(crew: Crew, ear: psycopg.Co
 def test_without_that_it_is_handed_nothing_more(crew: Crew, ear: psycopg.Connection[Any]) -> None:
     with pytest.raises(AssertionError, match="handed to nobody"):
         is_handed_again_after_a_loss(crew, ear, ONCE_FOR_ALL)
+
+
+@pytest.fixture
+def proxy(crew: Crew) -> Iterator[Proxy]:
+    """The way of the crew's workers to the database."""
+    place = conninfo_to_dict(crew.queue.url)
+    with contextlib.closing(Proxy(f"{place['host']}/.s.PGSQL.{place.get('port', 5432)}")) as made:
+        crew.env = {**crew.env, "DATABASE_URL": f"postgresql://{place['user']}@127.0.0.1:{made.port}/{place['dbname']}"}
+        yield made
+
+
+def hears_again_after_one(crew: Crew, proxy: Proxy, mutant: Mutant | None) -> None:
+    crew.start(mutant=mutant, **PATIENT)
+    offered(crew)
+    crew.next_heartbeat("running")
+    assert proxy.deafen_listeners() == 1
+    missed = put(crew, "does_nothing")
+    assert crew.queue.ending(missed, within_s=6)["status"] == "succeeded"
+    time.sleep(0.3)
+    crew.queue.ending(put(crew, "does_nothing"), within_s=0.6)
+
+
+def test_a_worker_that_is_deaf_without_knowing_it_notices_by_a_job_that_it_missed(crew: Crew, proxy: Proxy) -> None:
+    hears_again_after_one(crew, proxy, None)
+
+
+def test_without_its_guard_it_misses_the_next_as_well(crew: Crew, proxy: Proxy) -> None:
+    with pytest.raises(AssertionError, match="not within"):
+        hears_again_after_one(crew, proxy, STAYS_DEAF)
 
 
 @contextlib.contextmanager

@@ -42,6 +42,9 @@ class FakeLink:
     def hear_now(self) -> None:
         self.hears()
 
+    def distrust(self) -> None:
+        self.asked.append("distrusted")
+
     async def ask(self, name: str, /, **_: Any) -> list[tuple[Any, ...]]:
         self.asked.append(name)
         self.sent_at = time.monotonic()

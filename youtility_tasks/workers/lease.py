@@ -173,6 +173,8 @@ class Lease:
                 self._children.abort(job_id)
         self._obey(told)
         await self.count_stale()
+        if any(kind == "returned" for kind, _ in rows):
+            self._link.distrust()
 
     def _lose_everything(self) -> None:
         if self._holdings.jobs:

@@ -117,6 +117,11 @@ class Link:
         if self._exchange is not None:
             self._exchange.look()
 
+    def distrust(self) -> None:
+        """Open another connection: something was notified on this one, and did not arrive. The caller holds `turn`."""
+        self.close()
+        self._lost()
+
     async def pause(self) -> None:
         """Wait before trying again: longer with every failure, with jitter, so that a fleet does not return as one."""
         longest = min(settings().reconnect_cap_s, 0.1 * 2 ** min(self._failures, 10))

@@ -128,6 +128,11 @@ class World:
         desk = self.state.desks[session]
         named = [*desk.held.values(), *desk.unsure.values()]
         self.state.model.renew(desk.worker_id, [held.job_id for held in named])
+        # A while after its claims: of what was handed to it a moment ago a worker may not have heard.
+        self.connection.execute(
+            "UPDATE procrastinate_jobs SET claimed_at = claimed_at - interval '1 second' WHERE worker_id = %s",
+            [desk.worker_id],
+        )
         answers = self.ask(
             "renew",
             {
