@@ -6,12 +6,14 @@ import contextlib
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.types.json import Jsonb
 
 from tests.acceptance.app.mutants import Mutant
 from tests.acceptance.crew import Crew, until
@@ -50,7 +52,10 @@ def put(crew: Crew, task_name: str, **args: Any) -> int:
 
 
 def offered(crew: Crew, *, but_not: int = 0) -> int:
-    """A worker has made its offer; the offer's key."""
+    """A worker has made its offer; the offer's key. Who enqueues here has done so before, and on a busy machine nothing takes long."""
+    ((hand_over,),) = crew.queue.rows("SELECT pg_get_functiondef('youtility_tasks_hand_over_v1'::regproc)")
+    crew.queue.rows(hand_over.replace("'5 ms'", "'1 hour'").replace("%", "%%"))
+    crew.queue.rows("SELECT set_config('youtility_tasks.commits', '3', false)")
     found = until(
         lambda: crew.queue.rows("SELECT key FROM youtility_tasks_offer WHERE key <> %s", but_not), why="an offer"
     )
@@ -244,19 +249,40 @@ def test_without_its_guard_it_misses_the_next_as_well(crew: Crew, proxy: Proxy) 
 
 @contextlib.contextmanager
 def handing_over(crew: Crew, task_name: str, **args: Any) -> Iterator[Callable[[], int]]:
-    """Somebody's transaction has handed a job over, and commits when the block says so; the job's id."""
-    with psycopg.connect(crew.queue.url) as aside:
-        insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, args, noted) VALUES (%s, %s, %s, false) RETURNING id"
-        ((job_id,),) = aside.execute(insert, [QUEUE, task_name, psycopg.types.json.Jsonb(args)]).fetchall()
-        aside.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        ((status,),) = aside.execute("SELECT status FROM procrastinate_jobs WHERE id = %s", [job_id]).fetchall()
-        assert status == "doing", "it was handed to nobody"
+    """Somebody's commit has handed a job over, and takes until the block says so; the job's id."""
+    connections = (psycopg.connect(crew.queue.url, autocommit=True) for _ in range(2))
+    with next(connections) as holder, next(connections) as aside, ThreadPoolExecutor(1) as pool:
+        holder.execute(
+            "CREATE FUNCTION zz_last() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(42, 42); RETURN NULL; END $$"
+        )
+        holder.execute(
+            "CREATE CONSTRAINT TRIGGER zz_last AFTER INSERT ON procrastinate_jobs DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION zz_last()"
+        )
+        holder.execute("SELECT pg_advisory_lock(42, 42)")
+        aside.execute("SELECT set_config('youtility_tasks.commits', '3', false)")
+        committing = pool.submit(put_by, aside, task_name, args)
 
         def commit() -> int:
-            aside.commit()
-            return int(job_id)
+            holder.execute("SELECT pg_advisory_unlock_all()")
+            return committing.result()
 
-        yield commit
+        try:
+            until(
+                lambda: crew.queue.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"),
+                why="it commits",
+            )
+            yield commit
+        finally:
+            commit()
+
+
+def put_by(connection: psycopg.Connection[Any], task_name: str, args: dict[str, Any]) -> int:
+    insert = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args, noted) VALUES (%s, %s, %s, false) RETURNING id"
+    )
+    ((job_id,),) = connection.execute(insert, [QUEUE, task_name, Jsonb(args)]).fetchall()
+    return int(job_id)
 
 
 def is_handed_none_as_it_leaves(crew: Crew, mutant: Mutant | None) -> None:
@@ -373,3 +399,33 @@ def test_a_draining_worker_makes_no_offer(crew: Crew) -> None:
     assert crew.queue.rows("SELECT count(*) FROM youtility_tasks_offer") == [(0,)]
     crew.gate().touch()
     crew.queue.ending(job_id)
+
+
+def test_a_worker_whose_registration_and_connection_are_gone_begins_anew(
+    crew: Crew, ear: psycopg.Connection[Any]
+) -> None:
+    """After a failover to a standby that had not heard of it, or a restore."""
+    supervisor = crew.start()
+    key = offered(crew)
+    ((before, pid),) = crew.queue.workers()
+    with crew.queue.transaction():
+        crew.queue.rows("DELETE FROM procrastinate_workers")
+        crew.queue.rows(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OF_OURS}")
+    until(lambda: [each for each in crew.queue.workers() if each != (before, pid)], why="it registers anew")
+    offered(crew, but_not=key)
+    assert crew.queue.workers()[0][1] == pid
+    assert not supervisor.said("worker died")
+    crew.queue.ending(handed(crew, ear, "does_nothing"))
+
+
+RESTS_BRIEFLY = Mutant("youtility_tasks.workers.offer", "Offer.rest", "REST_S", "1.5")
+
+
+def test_a_worker_rests_when_who_enqueues_says_that_it_takes_long(crew: Crew) -> None:
+    crew.start(mutant=RESTS_BRIEFLY, poll_interval_s=0.3)
+    key = offered(crew)
+    crew.queue.rows("SELECT pg_notify(channel, '') FROM youtility_tasks_offer")
+    until(lambda: crew.queue.rows("SELECT 1 WHERE NOT EXISTS (SELECT FROM youtility_tasks_offer)"), why="it withdraws")
+    crew.queue.ending(put(crew, "does_nothing"))
+    offered(crew, but_not=key)
+    crew.queue.ending(put(crew, "does_nothing"))

@@ -199,6 +199,21 @@ async def notify(count: int) -> None:
         await aside.execute("SELECT pg_notify('here', n::text) FROM generate_series(1, %s) n", [count])
 
 
+def test_what_is_notified_comes_in_the_connections_encoding() -> None:
+    async def scene() -> None:
+        info = {"autocommit": True, "client_encoding": "WIN1252"}
+        async with await psycopg.AsyncConnection.connect(queries.conninfo("test exchange"), **info) as connection:
+            await connection.execute("LISTEN here")
+            ear = Ear()
+            Exchange(connection, ear.hear)
+            with psycopg.connect(queries.conninfo("test aside"), autocommit=True) as aside:
+                aside.execute("NOTIFY here, 'café'")
+            await ear.wait()
+            assert ear.told == [("here", "café")]
+
+    asyncio.run(scene())
+
+
 def test_who_looks_hears_at_once_what_nobody_has_read(says: Callable[..., None]) -> None:
     """After a standstill, before the loop has come round."""
     says(slow="SELECT pg_sleep(0.3)")
@@ -285,6 +300,7 @@ def test_what_stands_behind_an_answer_in_the_drivers_buffer_is_told_with_it() ->
         ear = Ear()
         exchange = Exchange.__new__(Exchange)
         exchange._pgconn, exchange._heard, exchange._hear = cast("Any", Driver()), [("here", "early")], ear.hear
+        exchange._encoding = "utf-8"
         exchange._ended()
         assert ear.told == [("here", "early"), ("here", "late")]
 

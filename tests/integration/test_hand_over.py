@@ -25,7 +25,9 @@ from youtility_tasks.workers import offer
 
 pytestmark = pytest.mark.usefixtures("committed")
 
-HAND_OVER = "youtility_tasks_hand_over_v1"
+HAND_OVER, CLAIM_FOR, WAKE = "youtility_tasks_hand_over_v1", "youtility_tasks_claim_for_v1", "youtility_tasks_wake_v1"
+KNOWN = "SELECT set_config('youtility_tasks.commits', '3', false)"
+"""In a session that has enqueued before; one that has just begun hands nothing over."""
 CHANNEL = "only the server knows"
 QUEUE = "maintenance"
 SOON_S = 0.5
@@ -33,6 +35,9 @@ SOON_S = 0.5
 
 def long_words(*, words: str) -> None:
     return None
+
+
+WAITS_FOR_ROW = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event <> 'advisory'"
 
 
 class Idle:
@@ -49,7 +54,7 @@ class Idle:
     def hears(self) -> list[offer.Handed | None]:
         """What was notified: a job that was handed over, or None for a word that something waits."""
         told = self.session.notifies(timeout=SOON_S)
-        return [offer.read(each.payload) if each.channel == CHANNEL else None for each in told]
+        return [offer.read(each.payload) if each.channel == CHANNEL else None for each in told if each.payload]
 
     def is_handed(self, *job_ids: int) -> bool:
         """Whether these, and nothing else, were handed over. Otherwise it must have heard that something waits."""
@@ -69,9 +74,18 @@ class Idle:
 @pytest.fixture
 def idle(committed: None) -> Iterator[Idle]:
     """It has made its offer, and has one slot."""
-    with idle_worker() as made:
-        made.offers()
-        yield made
+    execute(KNOWN)
+    original = definition(HAND_OVER)
+    assert "'5 ms'" in original
+    execute(
+        original.replace("'5 ms'", "'1 hour'").replace("%", "%%")
+    )  # on a machine that is busy with other things anything may take long
+    try:
+        with idle_worker() as made:
+            made.offers()
+            yield made
+    finally:
+        execute(original.replace("%", "%%"))
 
 
 @pytest.fixture
@@ -82,8 +96,7 @@ def acme(committed: None) -> int:
 @contextlib.contextmanager
 def idle_worker() -> Iterator[Idle]:
     with psycopg.connect(queries.conninfo("test worker", part=None), autocommit=True) as session:
-        for channel in (CHANNEL, f"procrastinate_queue_v1#{QUEUE}"):
-            session.execute(f'LISTEN "{channel}"')
+        session.execute(f'LISTEN "procrastinate_queue_v1#{QUEUE}"')
         yield Idle(Desk(), session)
 
 
@@ -99,12 +112,12 @@ def anew(idle: Idle) -> None:
     idle.hears()
 
 
-def must_keep(idle: Idle, check: Callable[[], bool], guard: str, instead: str) -> None:
+def must_keep(idle: Idle, check: Callable[[], bool], guard: str, instead: str, *, function: str = CLAIM_FOR) -> None:
     """`check` says that nothing was handed over; and with the guard replaced in the SQL function, that something was."""
     assert not check()
     anew(idle)
-    original = definition(HAND_OVER)
-    assert guard in original, f"{HAND_OVER} has no {guard!r}"
+    original = definition(function)
+    assert guard in original, f"{function} has no {guard!r}"
     execute(original.replace(guard, instead).replace("%", "%%"))
     try:
         assert check(), f"nobody notices when {guard!r} is gone"
@@ -173,10 +186,8 @@ def test_inside_a_transaction_it_is_handed_over_by_the_commit(idle: Idle, sweep_
 
 
 def test_what_is_rolled_back_is_handed_to_nobody(idle: Idle, sweep_task: Task) -> None:
-    with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+    with last_trigger("RAISE division_by_zero"), pytest.raises(DatabaseError, match="division_by_zero"):
         put(sweep_task)
-        execute("SET CONSTRAINTS ALL IMMEDIATE")
-        raise ZeroDivisionError
     assert idle.hears() == []
     assert idle.is_handed(put(sweep_task))
 
@@ -353,7 +364,6 @@ def test_a_worker_whose_session_has_ended_is_handed_nothing(sweep_task: Task, id
 
 def test_a_new_offer_stands_by_itself_while_the_session_of_the_old_one_lives(idle: Idle, sweep_task: Task) -> None:
     with psycopg.connect(queries.conninfo("test worker", part=None), autocommit=True) as successor:
-        successor.execute(f'LISTEN "{CHANNEL}"')
         Idle(idle.desk, successor).offers()
     assert not idle.is_handed(put(sweep_task)), "the old session's lock stands for nobody"
 
@@ -365,7 +375,7 @@ def test_a_transaction_that_cannot_see_what_a_worker_holds_hands_nothing_over(id
             job_id = put(sweep_task)
         return idle.is_handed(job_id)
 
-    must_keep(idle, check, "<> 'read committed'", "= 'nothing'")
+    must_keep(idle, check, "<> 'read committed'", "= 'nothing'", function=HAND_OVER)
 
 
 def test_a_letter_that_is_too_long_for_a_notification_is_not_written(idle: Idle, declare: Callable[..., Task]) -> None:
@@ -378,17 +388,21 @@ def test_a_letter_that_is_too_long_for_a_notification_is_not_written(idle: Idle,
     anew(idle)
     assert not check()
     anew(idle)
-    original = definition(HAND_OVER)
+    claim_for, hand_over = definition(CLAIM_FOR), definition(HAND_OVER)
     execute(
-        original.replace("most_bytes CONSTANT integer := 7000", "most_bytes CONSTANT integer := 70000").replace(
+        claim_for.replace("most_bytes CONSTANT integer := 7000", "most_bytes CONSTANT integer := 70000").replace(
             "%", "%%"
         )
     )
     try:
+        assert not check(), "whatever goes wrong in it"
+        anew(idle)
+        execute(hand_over.replace("WHEN OTHERS", "WHEN division_by_zero").replace("%", "%%"))
         with pytest.raises(DatabaseError, match="payload string too long"):
             check()
     finally:
-        execute(original.replace("%", "%%"))
+        execute(claim_for.replace("%", "%%"))
+        execute(hand_over.replace("%", "%%"))
 
 
 def test_one_transaction_at_a_time_hands_over_and_none_waits_for_another(idle: Idle, sweep_task: Task) -> None:
@@ -414,13 +428,40 @@ def test_two_at_a_time_would_mean_the_same_slot(idle: Idle, sweep_task: Task) ->
 
 
 @contextlib.contextmanager
+def last_trigger(body: str) -> Iterator[None]:
+    """What else is done as a job is committed, behind all triggers of the house."""
+    execute("CREATE FUNCTION zz_last() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + body + "; RETURN NULL; END $$")
+    execute(
+        "CREATE CONSTRAINT TRIGGER zz_last AFTER INSERT ON procrastinate_jobs DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION zz_last()"
+    )
+    try:
+        yield
+    finally:
+        execute("DROP FUNCTION zz_last CASCADE")
+
+
+@contextlib.contextmanager
 def handing_over() -> Iterator[int]:
-    """Somebody else is about to commit a job that he has handed over."""
-    with psycopg.connect(queries.conninfo("test aside", part=None)) as aside:
-        insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, args, noted) VALUES (%s, 'x', '{}', false) RETURNING id"
-        ((job_id,),) = aside.execute(insert, [QUEUE]).fetchall()
-        aside.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        yield job_id
+    """Somebody else's commit has handed a job over, and takes as long as the block."""
+    ((job_id,),) = rows("SELECT nextval('procrastinate_jobs_id_seq')")
+    insert = "INSERT INTO procrastinate_jobs (id, queue_name, task_name, args, noted) VALUES (%s, %s, 'x', '{}', false)"
+    holding = f"IF NEW.id = {job_id} THEN PERFORM pg_advisory_xact_lock(42, 42); END IF"
+    with (
+        last_trigger(holding),
+        psycopg.connect(queries.conninfo("test holder", part=None)) as holder,
+        psycopg.connect(queries.conninfo("test aside", part=None), autocommit=True) as aside,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        aside.execute(KNOWN)
+        holder.execute("SELECT pg_advisory_xact_lock(42, 42)")
+        committing = pool.submit(aside.execute, insert, [job_id, QUEUE])
+        try:
+            until(lambda: rows("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"), why="it commits")
+            yield job_id
+        finally:
+            holder.rollback()
+            committing.result()
 
 
 @pytest.mark.parametrize("table", ["youtility_tasks_offer", "youtility_tasks_queuecontrol"])
@@ -430,7 +471,6 @@ def test_while_somebody_has_locked_a_table_who_enqueues_waits_for_nobody(
     with locked(table), transaction.atomic():
         execute("SET LOCAL statement_timeout = '2s'")
         put(sweep_task)
-        execute("SET CONSTRAINTS ALL IMMEDIATE")
     assert not idle.is_handed()
 
 
@@ -475,7 +515,7 @@ def test_a_worker_that_leaves_gives_back_what_it_is_handed_meanwhile(idle: Idle)
                 with handing_over():
                     unregister = "SELECT youtility_tasks_unregister_v1(%s)"
                     left = pool.submit(leaving.session.execute, unregister, [leaving.desk.id])
-                    until(lambda: rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), why="it waits")
+                    until(lambda: rows(WAITS_FOR_ROW), why="it waits")
                 left.result()
         ((status,),) = rows("SELECT status FROM procrastinate_jobs")
         return str(status)
@@ -502,14 +542,14 @@ def test_a_renewal_gives_back_what_the_worker_has_not_heard_of_but_not_at_once(i
 
 
 def test_who_enqueues_a_thousand_is_not_asked_a_thousand_times(idle: Idle, sweep_task: Task) -> None:
-    guard = "PERFORM set_config('youtility_tasks.kept', NEW.queue_name, true);"
+    guard = "PERFORM set_config('youtility_tasks.kept',"
 
     def asked() -> int:
         execute("SELECT set_config('test.asked', '0', false)")
         enqueue.enqueue_many(sweep_task, [{"number": n} for n in range(20)])
         return int(rows("SELECT current_setting('test.asked')")[0][0])
 
-    hand_over, wake = definition(HAND_OVER), definition("youtility_tasks_wake_v1")
+    hand_over, wake = definition(HAND_OVER), definition(WAKE)
     counted = (
         "BEGIN\n    PERFORM set_config('test.asked', (current_setting('test.asked')::integer + 1)::text, false);\n"
     )
@@ -518,7 +558,7 @@ def test_who_enqueues_a_thousand_is_not_asked_a_thousand_times(idle: Idle, sweep
     try:
         with connection_that_is_notifying():
             assert asked() == 1
-            execute(wake.replace(guard, "").replace("%", "%%"))
+            execute(wake.replace(guard, "PERFORM set_config('test.kept',").replace("%", "%%"))
             assert asked() == 20
     finally:
         execute(hand_over.replace("%", "%%"))
@@ -537,24 +577,183 @@ def connection_that_is_notifying() -> Iterator[None]:
         yield
 
 
+def test_of_a_thousand_jobs_for_two_queues_two_are_asked_for(idle: Idle, sweep_task: Task) -> None:
+    def asked() -> int:
+        execute("SELECT set_config('test.asked', '0', false)")
+        with transaction.atomic():
+            for n in range(20):
+                put(sweep_task, queue_name=("reports", QUEUE)[n % 2])
+        return int(rows("SELECT current_setting('test.asked')")[0][0])
+
+    hand_over, wake = definition(HAND_OVER), definition(WAKE)
+    counted = (
+        "BEGIN\n    PERFORM set_config('test.asked', (current_setting('test.asked')::integer + 1)::text, false);\n"
+    )
+    guard = "kept || '/' ||"
+    assert guard in wake
+    execute(hand_over.replace("BEGIN\n", counted, 1).replace("%", "%%"))
+    try:
+        assert asked() == 2
+        execute(wake.replace(guard, "'/' ||").replace("%", "%%"))
+        assert asked() == 20
+    finally:
+        execute(hand_over.replace("%", "%%"))
+        execute(wake.replace("%", "%%"))
+
+
 def test_without_a_right_to_it_who_enqueues_does_not_fail(idle: Idle, sweep_task: Task) -> None:
     """Between a migration and `setup_task_queue`."""
     execute("CREATE ROLE yt_without_rights")
     try:
-        execute(f"ALTER FUNCTION {HAND_OVER}(bigint, text) OWNER TO yt_without_rights")
+        execute("ALTER FUNCTION youtility_tasks_wake_v1() OWNER TO yt_without_rights")
         assert not idle.is_handed(put(sweep_task))
     finally:
-        execute(f"ALTER FUNCTION {HAND_OVER}(bigint, text) OWNER TO CURRENT_USER")
+        execute("ALTER FUNCTION youtility_tasks_wake_v1() OWNER TO CURRENT_USER")
         execute("DROP ROLE yt_without_rights")
 
 
+def test_where_the_transaction_has_another_search_path_by_now_nobody_fails(idle: Idle, sweep_task: Task) -> None:
+    def enqueue_and_look_elsewhere() -> int:
+        with transaction.atomic():
+            job_id = put(sweep_task)
+            execute("SET LOCAL search_path = ''")
+        return job_id
+
+    assert idle.is_handed(enqueue_and_look_elsewhere())
+    anew(idle)
+    original = definition(WAKE)
+    execute("ALTER FUNCTION youtility_tasks_wake_v1() RESET search_path")
+    try:
+        with pytest.raises(DatabaseError, match="does not exist"):
+            enqueue_and_look_elsewhere()
+    finally:
+        execute(original.replace("%", "%%"))
+
+
+def test_a_transaction_that_may_write_no_more_commits(idle: Idle, sweep_task: Task) -> None:
+    def enqueue_and_only_read() -> int:
+        with transaction.atomic():
+            job_id = put(sweep_task)
+            execute("SET TRANSACTION READ ONLY")
+        return job_id
+
+    assert not idle.is_handed(enqueue_and_only_read())
+    anew(idle)
+    original = definition(HAND_OVER)
+    execute(original.replace("WHEN OTHERS", "WHEN division_by_zero").replace("%", "%%"))
+    try:
+        with pytest.raises(DatabaseError, match="read-only"):
+            enqueue_and_only_read()
+    finally:
+        execute(original.replace("%", "%%"))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_transaction_that_may_go_on_hands_nothing_over(idle: Idle, sweep_task: Task, before: bool) -> None:
+    """It might delete the job, and nobody can take a letter back."""
+
+    def check() -> bool:
+        with transaction.atomic():
+            if before:
+                execute("SET CONSTRAINTS ALL IMMEDIATE")
+            job_id = put(sweep_task)
+            execute("SET CONSTRAINTS ALL IMMEDIATE")
+            found = job(job_id).status == "doing"
+        idle.hears()
+        return found
+
+    assert not check()
+    anew(idle)
+    execute("ALTER TABLE procrastinate_jobs DISABLE TRIGGER youtility_tasks_handed")
+    try:
+        assert check()
+    finally:
+        execute("ALTER TABLE procrastinate_jobs ENABLE TRIGGER youtility_tasks_handed")
+
+
 def test_the_tenant_of_the_transaction_is_what_it_was(idle: Idle) -> None:
-    with transaction.atomic():
-        execute("SELECT set_config('youtility_tasks.token', 'whose', true)")
-        execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, noted, tenant_id) VALUES (%s, 'x', '{}', false, 0)",
-            QUEUE,
-        )
-        execute("SET CONSTRAINTS ALL IMMEDIATE")
-        assert rows("SELECT current_setting('youtility_tasks.token')") == [("whose",)]
+    execute("CREATE TABLE zz_found (token text)")
+    try:
+        with (
+            last_trigger("INSERT INTO zz_found VALUES (current_setting('youtility_tasks.token'))"),
+            transaction.atomic(),
+        ):
+            execute("SELECT set_config('youtility_tasks.token', 'whose', true)")
+            execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, args, noted, tenant_id) VALUES (%s, 'x', '{}', false, 0)",
+                QUEUE,
+            )
+        assert rows("SELECT token FROM zz_found") == [("whose",)]
+    finally:
+        execute("DROP TABLE zz_found")
     assert idle.is_handed(*(found for (found,) in rows("SELECT id FROM procrastinate_jobs")))
+
+
+def takes_long(hand_over: str) -> str:
+    """The function, as if an old snapshot were open."""
+    assert "    handed :=" in hand_over
+    return (
+        hand_over.replace("'1 hour'", "'15 ms'")
+        .replace("    handed :=", "    PERFORM pg_sleep(0.02);\n    handed :=")
+        .replace("%", "%%")
+    )
+
+
+def told_to_rest(idle: Idle, *, times: int = 3) -> list[bool]:
+    """Of some jobs that one session enqueues: whether its workers are told to rest."""
+    insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, args, noted) VALUES (%s, 'x', '{}', false)"
+    found = []
+    with psycopg.connect(queries.conninfo("test aside", part=None), autocommit=True) as aside:
+        aside.execute(KNOWN)
+        for _ in range(times):
+            aside.execute(insert, [QUEUE])
+            told = [each.payload for each in idle.session.notifies(timeout=SOON_S) if each.channel == CHANNEL]
+            assert any(told), "it is handed over all the same"
+            found.append("" in told)
+            anew(idle)
+    return found
+
+
+def test_where_it_takes_long_twice_the_workers_are_told_to_rest(idle: Idle) -> None:
+    """The first time it is planned, which takes long, too."""
+    original = definition(HAND_OVER)
+    assert told_to_rest(idle) == [False] * 3
+    slow = takes_long(original)
+    try:
+        execute(slow)
+        assert told_to_rest(idle) == [False, False, True]
+        execute(slow.replace("p_is_planned AND", ""))
+        assert told_to_rest(idle) == [False, True, True]
+        execute(slow.replace("takes_long AND took_long", "takes_long"))
+        assert told_to_rest(idle) == [False, True, True]
+    finally:
+        execute(original.replace("%", "%%"))
+
+
+def test_a_session_that_has_just_begun_hands_nothing_over(idle: Idle) -> None:
+    """It would plan for longer than the claim takes, and an application that opens one for each request pays that each time."""
+    insert = "INSERT INTO procrastinate_jobs (queue_name, task_name, args, noted) VALUES (%s, 'x', '{}', false) RETURNING status"
+
+    def handed_by() -> list[bool]:
+        found = []
+        with psycopg.connect(queries.conninfo("test aside", part=None), autocommit=True) as aside:
+            for _ in range(5):
+                aside.execute(insert, [QUEUE])
+                found.append(bool(rows("SELECT 1 FROM procrastinate_jobs WHERE status = 'doing'")))
+                anew(idle)
+        return found
+
+    assert handed_by() == [False, False, False, True, True]
+    original = definition(WAKE)
+    execute(original.replace("commits >= few AND", "").replace("%", "%%"))
+    try:
+        assert handed_by() == [True] * 5
+    finally:
+        execute(original.replace("%", "%%"))
+
+
+def test_a_worker_that_is_not_registered_any_more_offers_nothing(idle: Idle) -> None:
+    """It learns of that by its next renewal."""
+    execute("DELETE FROM procrastinate_workers")
+    idle.offers()
+    assert rows("SELECT count(*) FROM youtility_tasks_offer") == [(0,)]

@@ -31,6 +31,7 @@ WITHOUT_A_TENANT = {
         "youtility_tasks_apiallowance",
         "youtility_tasks_bridgeroute",
         "youtility_tasks_keys",
+        "youtility_tasks_offer",
         "youtility_tasks_owed",
         "youtility_tasks_metricsmark",
         "youtility_tasks_metricstotal",

@@ -27,6 +27,7 @@ class Script:
     def __init__(self, due_s: float | None, claims: list[tuple[Any, ...]], polls: int) -> None:
         self.due_s, self.claims, self.polls, self.said = due_s, claims, polls, list[str]()
         self.turn = asyncio.Lock()
+        self.opened = 1
 
     async def ask(self, name: str, /, **parameters: Any) -> list[tuple[Any, ...]]:
         self.said.append(name)
@@ -64,14 +65,14 @@ def said(
 
 
 def test_an_idle_worker_asks_once_for_each_look() -> None:
-    assert said(polls=3, poll_interval_s=0.02) == ["pump_lone", "next_due", "poll", "poll", "poll"]
+    assert said(polls=3, poll_interval_s=0.02) == ["pump_lone", "offer", "next_due", "poll", "poll", "poll"]
 
 
 def test_a_look_heeds_when_the_next_job_is_due() -> None:
     asked = said(polls=3, due_s=0.02, poll_interval_s=60)
-    assert asked == ["pump_lone", "next_due", "poll", "poll", "poll"]
+    assert asked == ["pump_lone", "offer", "next_due", "poll", "poll", "poll"]
 
 
 def test_a_look_that_finds_a_job_is_followed_by_all_questions() -> None:
     asked = said(polls=2, claims=[JOB], poll_interval_s=0.02)
-    assert asked == ["pump_lone", "next_due", "poll", "pump", "next_due", "poll"]
+    assert asked == ["pump_lone", "offer", "next_due", "poll", "pump", "next_due", "poll"]

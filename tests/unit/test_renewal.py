@@ -38,6 +38,7 @@ class FakeLink:
         self.claims: list[tuple[Any, ...]] = []
         self.meanwhile: Meanwhile | None = None
         self.hears: Callable[[], None] = lambda: None
+        self.opened = 1
 
     def hear_now(self) -> None:
         self.hears()
@@ -304,6 +305,48 @@ async def what_was_given_back_before_it_was_heard_of_is_stopped(made: Worker, fa
     made.children.drop.assert_called_once_with(5)  # type: ignore[attr-defined]
 
 
+async def a_connection_that_brought_no_letter_is_left_before_anything_else_is_asked(
+    made: Worker, fake: FakeLink
+) -> None:
+    async def ask(name: str, /, **_: Any) -> list[tuple[Any, ...]]:
+        fake.asked.append(name)
+        return [("returned", 5)] if name == "renew" else []
+
+    fake.ask = ask  # type: ignore[method-assign]
+    made.holdings.stale = 1
+    await made.lease._renew(WorkerStatus.RUNNING)
+
+    assert fake.asked == ["renew", "distrusted", "count_event"]
+
+
+async def a_worker_that_could_not_withdraw_its_offer_does_so_when_it_can(made: Worker, fake: FakeLink) -> None:
+    async def away(name: str) -> None:
+        raise LinkDown(f"{name}: away")
+
+    link = cast(Any, fake)
+    await made.offer.keep(link, 1, takes=True)
+    fake.meanwhile = away
+    with pytest.raises(LinkDown):
+        await made.offer.keep(link, 1, takes=False)
+    fake.meanwhile = None
+    await made.offer.keep(link, 1, takes=False)
+    await made.offer.keep(link, 1, takes=False)
+
+    assert fake.asked == ["offer", "withdraw", "withdraw"]
+
+
+async def a_letter_without_a_job_lets_the_worker_rest(made: Worker, fake: FakeLink) -> None:
+    link = cast(Any, fake)
+    await made.offer.keep(link, 1, takes=True)
+    made._hear([(made.offer.channel, "")])
+    assert made.wake.is_set()
+    await made.offer.keep(link, 1, takes=True)
+    made.offer._rests_until = time.monotonic()
+    await made.offer.keep(link, 1, takes=True)
+
+    assert fake.asked == ["offer", "withdraw", "offer"]
+
+
 async def the_heartbeat_goes_round_while_the_database_is_away(made: Worker, fake: FakeLink) -> None:
     """A service manager would else kill workers for what no new worker could cure."""
 
@@ -346,6 +389,9 @@ CHECKS = {
         what_was_handed_to_who_it_was_before_does_not_begin,
         what_was_handed_over_during_a_standstill_is_held_before_a_renewal_says_what_is,
         what_was_given_back_before_it_was_heard_of_is_stopped,
+        a_connection_that_brought_no_letter_is_left_before_anything_else_is_asked,
+        a_worker_that_could_not_withdraw_its_offer_does_so_when_it_can,
+        a_letter_without_a_job_lets_the_worker_rest,
         the_heartbeat_goes_round_while_the_database_is_away,
     )
 }

@@ -27,6 +27,7 @@ FUNCTIONS = (
     "youtility_tasks_cancel_v1",
     "youtility_tasks_checkpoint_v1",
     "youtility_tasks_claim_limited_v1",
+    "youtility_tasks_claim_for_v1",
     "youtility_tasks_claim_lone_v1",
     "youtility_tasks_claim_v2",
     "youtility_tasks_count_queues_v1",
@@ -80,6 +81,7 @@ FUNCTIONS = (
     "youtility_tasks_give_back_v1",
     "youtility_tasks_guard_v1",
     "youtility_tasks_hand_over_v1",
+    "youtility_tasks_handed_v1",
     "youtility_tasks_has_begun_v1",
     "youtility_tasks_history_days_v1",
     "youtility_tasks_history_gaps_v1",
@@ -180,6 +182,7 @@ INDEXES = (
     "youtility_tasks_history_written",
 )
 CONSTRAINTS = (
+    "youtility_tasks_handed",
     "youtility_tasks_jobs_expires_at",
     "youtility_tasks_jobs_priority",
     "youtility_tasks_wake",

@@ -73,6 +73,7 @@ def _targets(kind: str, name: str, there: Catalogue) -> Iterator[str]:
 _MADE_BY = {
     "youtility_tasks_enter_v1": "0019",
     **dict.fromkeys(("youtility_tasks_guard_v1", "youtility_tasks_owe_v1"), "0030"),
+    "youtility_tasks_wake_v1": "0053",
 }
 """Functions with their owner's rights that another migration than 0015 gives their surroundings."""
 

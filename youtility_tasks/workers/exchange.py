@@ -38,6 +38,7 @@ class Exchange:
         self._socket = connection.pgconn.socket  # a lost connection does not tell it any more
         self._loop = asyncio.get_running_loop()
         self._rows = Transformer(connection)
+        self._encoding = connection.info.encoding
         self._prepared: set[str] = set()
         self._answer: _Answer | None = None
         self._hear, self._lose = hear, lose
@@ -108,7 +109,7 @@ class Exchange:
     def _tell(self) -> None:
         """What has come with an answer, and what stands in the driver's buffer behind it: for that nothing will be readable."""
         while (told := self._pgconn.notifies()) is not None:
-            self._heard.append((told.relname.decode(), told.extra.decode()))
+            self._heard.append((told.relname.decode(self._encoding), told.extra.decode(self._encoding)))
         if self._heard:
             heard, self._heard = self._heard, []
             self._hear(heard)

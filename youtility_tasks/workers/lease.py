@@ -171,10 +171,10 @@ class Lease:
                 self.lose(job_id)
             else:
                 self._children.abort(job_id)
+        if any(kind == "returned" for kind, _ in rows):
+            self._link.distrust()  # before anything more is heard on it: those jobs may be somebody else's by then
         self._obey(told)
         await self.count_stale()
-        if any(kind == "returned" for kind, _ in rows):
-            self._link.distrust()
 
     def _lose_everything(self) -> None:
         if self._holdings.jobs:

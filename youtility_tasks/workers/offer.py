@@ -12,6 +12,7 @@ from youtility_tasks.conf import settings
 
 from .link import Link
 
+REST_S = 10.0
 _FRESH_HEARTBEATS = 2
 """A worker whose last renewal is longer ago than so many of them take may be frozen, and is handed nothing."""
 
@@ -26,7 +27,7 @@ class Handed:
 
 
 def read(letter: str) -> Handed:
-    """What `youtility_tasks_hand_over_v1` has written."""
+    """What `youtility_tasks_hand_over_v1` has written of a job."""
     header, _, args = letter.partition("\n")
     worker_id, job_id, task_name, attempts, tenant_id, claim_number, crash_count, expires_in_s, *trace = json.loads(
         header
@@ -53,12 +54,18 @@ class Offer:
 
     def __init__(self, queue_name: str, slots: int) -> None:
         self.channel = f"youtility_tasks_{secrets.token_hex(16)}"
-        """Where jobs are handed over. Anybody may notify on it who knows it, and have anything run: it is told to the database alone."""
+        """Where jobs are handed over. Who knows it could have anything run, and read what others hand over: it is told to the database alone."""
         self._queue_name, self._slots = queue_name, slots
         self._made: tuple[int, int | None] | None = None
+        self._rests_until = 0.0
+
+    def rest(self) -> None:
+        """Hand-overs take long, which is paid by who enqueues: for a while there shall be none."""
+        self._rests_until = time.monotonic() + REST_S
 
     async def keep(self, link: Link, worker_id: int | None, *, takes: bool) -> None:
-        """Let it stand while the worker takes jobs, and be withdrawn when it does no longer. Raises LinkDown."""
+        """Let it stand while the worker takes jobs and does not rest, and be withdrawn when that is over. Raises LinkDown."""
+        takes = takes and time.monotonic() >= self._rests_until
         if takes and self._made != (link.opened, worker_id):
             async with link.turn:
                 await link.ask(
@@ -71,6 +78,6 @@ class Offer:
                 )
                 self._made = (link.opened, worker_id)
         elif not takes and self._made is not None:
-            self._made = None  # once: a worker that leaves does not wait for a database that is gone
             async with link.turn:
                 await link.ask("withdraw", worker_id=worker_id)
+                self._made = None

@@ -84,7 +84,7 @@ class Worker:
         self.offer = Offer(queue_name, shape.slots)
         self.link = Link(
             queries.conninfo(f"youtility worker {queue_name}"),
-            (self.offer.channel, f"procrastinate_queue_v1#{queue_name}", CHANNEL, OPERATIONS),
+            (f"procrastinate_queue_v1#{queue_name}", CHANNEL, OPERATIONS),
             self._hear,
             self._open_anew,
         )
@@ -279,7 +279,7 @@ class Worker:
             logger.warning("queue out of reach worker=%s error=%s", self.lease.worker_id, error)
             self._look_again()
             await self.link.pause()
-            return False
+            return self.stop_at is not None  # who leaves waits for no database
         return True
 
     def _wanted(self) -> int:
@@ -478,7 +478,11 @@ class Worker:
             self._follow_up(_TURNS_FOR_CLAIM)
 
     def _take_handed(self, letter: str) -> None:
-        """Begin a job that was handed over: nobody else will, while this worker's lease lasts."""
+        """Begin a job that was handed over: nobody else will, while this worker's lease lasts. Without one: it takes long to hand jobs over."""
+        if not letter:
+            self.offer.rest()
+            self.wake.set()
+            return
         handed = offer.read(letter)
         if self.has_left or handed.worker_id != self.lease.worker_id or self.lease.is_over():
             return  # it goes back as this worker leaves, or with its next renewal, or somebody has rescued it
