@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.desk import Desk, execute
+from tests.integration.idle import Idle, offering
 from tests.integration.mutants import definition
 from youtility_tasks import Retry, Task, TaskContext, queries
 from youtility_tasks.models import Tenant
@@ -61,6 +62,19 @@ def says(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 @pytest.fixture
 def acme(db: None) -> int:
     return Tenant.objects.create(id=7, name="Acme").pk
+
+
+@pytest.fixture
+def kept_acme(committed: None) -> int:
+    """Acme, in a test of real transactions."""
+    return Tenant.objects.create(id=7, name="Acme").pk
+
+
+@pytest.fixture
+def idle(committed: None) -> Iterator[Idle]:
+    """A worker that has made its offer, and has one slot."""
+    with offering() as made:
+        yield made
 
 
 @pytest.fixture

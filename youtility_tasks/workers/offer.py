@@ -29,24 +29,9 @@ class Handed:
 def read(letter: str) -> Handed:
     """What `youtility_tasks_hand_over_v1` has written of a job."""
     header, _, args = letter.partition("\n")
-    worker_id, job_id, task_name, attempts, tenant_id, claim_number, crash_count, expires_in_s, *trace = json.loads(
-        header
-    )
-    row = (
-        None,
-        None,
-        None,
-        job_id,
-        task_name,
-        args,
-        attempts,
-        tenant_id,
-        claim_number,
-        crash_count,
-        False,
-        expires_in_s,
-    )
-    return Handed(worker_id, row, (*trace, time.time()))
+    found = json.loads(header)
+    row = (None, None, None, *found[1:3], args, *found[3:7], False, found[7])
+    return Handed(found[0], row, (*found[8:], time.time()))
 
 
 class Offer:
