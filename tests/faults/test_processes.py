@@ -113,6 +113,28 @@ def kills_of_parents_end_as_a_dead_letter(crew: Crew, mutant: Mutant | None) -> 
     assert not supervisor.said("worker died")
 
 
+def kills_of_grandparents_are_counted(crew: Crew, mutant: Mutant | None) -> None:
+    """A task that kills its parent's parent ends its worker each time, and goes on to the next; not for ever."""
+    crew.start(threads=1, mutant=mutant, max_rescues=3)
+    poison = crew.queue.put("dies", how="grandparent")
+
+    ending = crew.queue.ending(poison, within_s=20 if mutant is None else 8)
+
+    assert ending["status"] == "failed"
+    assert crew.queue.attempts(poison) == ["lost"] * 3
+    crew.queue.ending(crew.queue.put("does_nothing"))
+
+
+def test_a_job_that_kills_its_parents_parent_is_rescued_so_many_times_and_no_more(crew: Crew) -> None:
+    kills_of_grandparents_are_counted(crew, None)
+
+
+def test_a_job_that_kills_its_parents_parent_is_never_counted_where_its_worker_gives_it_back(crew: Crew) -> None:
+    gives_back = Mutant("youtility_tasks.workers.worker", "Worker.run", "if has_ended_well:", "if True:")
+    with pytest.raises(AssertionError, match="has not ended"):
+        kills_of_grandparents_are_counted(crew, gives_back)
+
+
 def test_a_job_that_kills_its_parent_is_a_dead_letter_and_its_worker_lives(crew: Crew) -> None:
     kills_of_parents_end_as_a_dead_letter(crew, None)
 

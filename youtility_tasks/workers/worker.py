@@ -159,18 +159,22 @@ class Worker:
             self.operating.keep,
         )
         running = [asyncio.create_task(duty()) for duty in duties]
+        has_ended_well = False
         try:
             finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for duty in finished:
                 duty.result()  # only the pump ends well; a duty that fails ends this worker, and its supervisor starts another
+            has_ended_well = True
         finally:
             for duty in running:
                 duty.cancel()
             await asyncio.gather(*running, return_exceptions=True)
             self.has_left = True
             self.children.close()
-            with contextlib.suppress(LinkDown):
-                await self.lease.end()
+            # Else what ran is rescued by its successor, and counted: one of these jobs may end every worker.
+            if has_ended_well:
+                with contextlib.suppress(LinkDown):
+                    await self.lease.end()
             self.link.close()
             logger.info("worker stopped worker=%s queue=%s", self.lease.worker_id, self.queue_name)
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 from django.db import Error, connection, transaction
 
 from youtility_tasks import BadInput, Retry, TaskContext, current_tenant, effects, task, tenant
@@ -279,6 +280,9 @@ def dies(*, how: str, until: str = "/") -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         case "parent":
             os.kill(os.getppid(), signal.SIGKILL)
+            wait_for("/nowhere")
+        case "grandparent":
+            os.kill(psutil.Process(os.getppid()).ppid(), signal.SIGKILL)
             wait_for("/nowhere")
 
 
