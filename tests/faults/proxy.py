@@ -20,6 +20,8 @@ class Proxy:
         self._listener.bind(str(folder / ".s.PGSQL.5432"))
         self._listener.listen(64)
         self._threads: list[threading.Thread] = []
+        self._guard = threading.Lock()
+        self._is_closed = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def go_deaf(self) -> None:
@@ -32,6 +34,8 @@ class Proxy:
 
     def close(self) -> None:
         self._listener.close()
+        with self._guard:
+            self._is_closed = True  # who is being accepted at this moment is sent away
         for pair in self._pairs:
             for end in pair:
                 with contextlib.suppress(OSError):
@@ -50,7 +54,12 @@ class Proxy:
                 return
             server = socket.socket(socket.AF_UNIX)
             server.connect(self.real)
-            self._pairs.append((client, server))
+            with self._guard:
+                if self._is_closed:
+                    client.close()
+                    server.close()
+                    return
+                self._pairs.append((client, server))
             for source, sink in ((client, server), (server, client)):
                 thread = threading.Thread(target=self._pass_on, args=(source, sink, self.deaf), daemon=True)
                 self._threads.append(thread)
