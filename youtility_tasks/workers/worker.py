@@ -484,6 +484,9 @@ class Worker:
     def _take_handed(self, letter: str) -> None:
         """Begin a job that was handed over: nobody else will, while this worker's lease lasts. Without one: it takes long to hand jobs over."""
         if not letter:
+            logger.info(
+                "handing jobs over takes long, it claims them worker=%s queue=%s", self.lease.worker_id, self.queue_name
+            )
             self.offer.rest()
             self.wake.set()
             return

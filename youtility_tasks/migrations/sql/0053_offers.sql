@@ -76,14 +76,13 @@ BEGIN
     UPDATE procrastinate_jobs j
        SET status = 'doing', worker_id = p.worker_id, claim_number = j.claim_number + 1, claimed_at = clock_timestamp()
       FROM picked p
-     WHERE j.id = p_job_id AND j.status = 'todo' AND j.scheduled_at IS NULL AND j.lock IS NULL AND j.queue_name = p_queue
-       AND j.parked_by = 0 AND NOT j.abort_requested AND octet_length(j.args::text) + coalesce(octet_length(j.trace), 0) <= most_bytes
+     WHERE j.id = p_job_id AND octet_length(j.args::text) + coalesce(octet_length(j.trace), 0) <= most_bytes
        AND NOT EXISTS (SELECT FROM youtility_tasks_queuecontrol c WHERE c.queue_name IN (p_queue, ''))
        AND NOT EXISTS (SELECT FROM youtility_tasks_tenant t WHERE t.id = j.tenant_id AND NOT t.is_active)
        -- each in the order of an index that no other has
-       AND (SELECT count(*) FROM (SELECT FROM procrastinate_jobs r
-                                   WHERE r.status = 'todo' AND r.scheduled_at IS NULL AND r.lock IS NULL AND r.queue_name = p_queue
-                                     AND r.parked_by = 0 ORDER BY -r.priority, r.tenant_id, r.id LIMIT 2) ready) = 1
+       AND ARRAY(SELECT r.id FROM procrastinate_jobs r
+                  WHERE r.status = 'todo' AND r.scheduled_at IS NULL AND r.lock IS NULL AND r.queue_name = p_queue
+                    AND r.parked_by = 0 ORDER BY -r.priority, r.tenant_id, r.id LIMIT 2) = ARRAY[p_job_id]
        AND (SELECT 1 FROM procrastinate_jobs d
              WHERE d.status = 'todo' AND d.scheduled_at <= instant AND d.lock IS NULL AND d.queue_name = p_queue
                AND d.parked_by = 0 ORDER BY d.scheduled_at LIMIT 1) IS NULL
@@ -136,5 +135,6 @@ BEGIN
     PERFORM set_config('youtility_tasks.token', coalesce(token, ''), true), set_config('youtility_tasks.handing', '', true);
     RETURN handed.letter IS NOT NULL;
 EXCEPTION WHEN OTHERS THEN
+    RAISE DEBUG 'job % is handed to nobody: %', p_job_id, SQLERRM;
     RETURN false;
 END $$;
